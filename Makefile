@@ -1,0 +1,65 @@
+# make demo   set up, render examples/tour.mid, say where the sound is
+# make test   set up all that the tests need, and run them
+# make check  format, lint, types, import contracts, tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := cli engine export instruments midi training
+DEMO := out/tour.wav
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format format-check lint types contracts clean distclean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: $(VENV)/.base
+	@mkdir -p $(dir $(DEMO))
+	@echo "Rendering examples/tour.mid ..."
+	@$(BIN)/tnca-synth render examples/tour.mid -o $(DEMO)
+	@echo
+	@echo "The sound is in $(CURDIR)/$(DEMO)"
+	@echo "Play it with any player, for example: $$(scripts/player.sh) $(DEMO)"
+
+test: $(VENV)/.dev
+	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2
+	TNCA_NO_SKIP=1 $(BIN)/pytest
+
+check: format-check lint types contracts test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+format-check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev build/tree
+	MYPYPATH=build/tree $(BIN)/mypy -p tnca_synth
+
+contracts: $(VENV)/.dev build/tree
+	cd build/tree && $(CURDIR)/$(BIN)/lint-imports --config $(CURDIR)/pyproject.toml --no-cache
+
+# The package as it looks once installed, made of links: mypy and import-linter cannot follow an editable install.
+build/tree: tnca_synth pyproject.toml
+	rm -rf $@
+	mkdir -p $@/tnca_synth
+	ln -s $(CURDIR)/tnca_synth/*.py $(CURDIR)/tnca_synth/py.typed $(PACKAGES:%=$(CURDIR)/%) $@/tnca_synth
+
+$(VENV)/.base: pyproject.toml scripts/setup.sh
+	PYTHON=$(PYTHON) scripts/setup.sh base $(VENV)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt scripts/setup.sh
+	PYTHON=$(PYTHON) scripts/setup.sh dev $(VENV)
+	@touch $@ $(VENV)/.base
+
+clean:
+	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find $(PACKAGES) tnca_synth tests -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

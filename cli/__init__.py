@@ -1,0 +1,5 @@
+"""The `tnca-synth` command line: argument parsing and printing, one module per command."""
+
+from .commands import main
+
+__all__ = ["main"]

@@ -1,0 +1,157 @@
+"""`tnca-synth`: finds the command, runs it, and turns every error into one line and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from types import FrameType
+from typing import Any, Final, NamedTuple, NoReturn
+
+from .. import __version__
+from ..errors import TncaError, UsageError
+from .output import PROGRAM, print_error
+
+EXIT_FAILURE: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_SIGNAL: Final = 128
+DEBUG_VARIABLE: Final = "TNCA_DEBUG"
+TRAIN_PACKAGES: Final = frozenset({"torch", "onnx", "librosa", "scipy", "matplotlib", "tensorboard", "tomli"})
+
+
+class Command(NamedTuple):
+    """A row of the table of commands.
+
+    The module, in this package, offers ``add_arguments(parser)`` and ``run(arguments) -> int``, the exit status.
+    It is imported only when its command is called, and imports what is heavy inside `run`, so that ``--help`` stays
+    quick. A command whose module is not there is not offered.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS: Final = (
+    Command("render", "render", "turn a MIDI file into a WAV or FLAC file"),
+    Command("instruments", "instruments", "list the instruments of the bank"),
+    Command("train", "train", "train a growth model or a decoder"),
+    Command("export", "export", "write a trained model as ONNX, or a bank"),
+    Command("evaluate", "evaluate", "measure models against recordings they never saw"),
+    Command("bench", "bench", "measure speed on this machine"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (try: {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 1 for a failure, 2 for a wrong call, 128 + n when stopped by signal n.
+    """
+    try:
+        with _signals_as_exit():
+            try:
+                return _run(sys.argv[1:] if argv is None else list(argv))
+            finally:
+                sys.stdout.flush()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_FAILURE
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return EXIT_SIGNAL + signal.SIGINT
+    except BrokenPipeError:
+        # Nobody reads any more, as in `tnca-synth instruments | head -1`; Python's own flush at exit must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_SIGNAL + 13
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        return _report(error)
+
+
+def _run(argv: list[str]) -> int:
+    commands = {command.name: command for command in COMMANDS if find_spec(f"..{command.module}", __name__)}
+    parser = _Parser(
+        prog=PROGRAM,
+        allow_abbrev=False,
+        description="Turn MIDI into sound with instruments grown by cellular automata.",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    children = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    wanted = next((argument for argument in argv if not argument.startswith("-")), None)
+    if wanted is not None and wanted not in commands:
+        raise UsageError(_unknown_command(wanted, list(commands)))
+    for command in commands.values():
+        child = children.add_parser(
+            command.name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+        )
+        if command.name == wanted:
+            module: Any = import_module(f"..{command.module}", __name__)
+            module.add_arguments(child)
+            child.set_defaults(run=module.run)
+    arguments = parser.parse_args(argv)
+    return int(arguments.run(arguments))
+
+
+def _unknown_command(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+    return f"unknown command {name!r}: {hint}"
+
+
+def _report(error: Exception) -> int:
+    """Print an error in one line and return the exit status it stands for."""
+    if isinstance(error, TncaError):
+        print_error(str(error))
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package in TRAIN_PACKAGES:
+        print_error(f"this command needs {package}: pip install 'tnca-synth[train]'")
+    elif isinstance(error, OSError) and error.strerror:
+        print_error(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
+    else:
+        print_error(
+            f"unexpected {type(error).__name__}: {error} (a bug; {DEBUG_VARIABLE}=1 shows where, please report it)"
+        )
+    return EXIT_FAILURE
+
+
+@contextmanager
+def _signals_as_exit() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack, so that files half written are removed."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(EXIT_SIGNAL + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    # A signal that is ignored, as SIGHUP under nohup, stays ignored.
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

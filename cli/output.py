@@ -1,0 +1,46 @@
+"""What the commands share in printing: one line per error or warning on stderr, JSON and tables on stdout."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+PROGRAM: Final = "tnca-synth"
+
+
+def print_error(text: str) -> None:
+    """Print an error as one line on stderr."""
+    print(f"{PROGRAM}: error: {one_line(text)}", file=sys.stderr)
+
+
+def print_warning(text: str) -> None:
+    """Print a warning as one line on stderr."""
+    print(f"{PROGRAM}: warning: {one_line(text)}", file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """Return a text with its white space, line breaks included, turned into single spaces."""
+    return " ".join(text.split())
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON value on stdout; numbers that JSON lacks (infinity, NaN) become null."""
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print left-aligned columns on stdout, two spaces apart."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,244 @@
+"""The conductor: MIDI events at their internal sample on one side, mixed buses at the internal rate on the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
+
+import numpy as np
+
+from ..midi.commands import Command, NoteCut, NoteRelease, NoteStart
+from ..midi.general_midi import program_name
+from ..midi.messages import (
+    ALL_SOUND_OFF,
+    CONTROL_CHANGE,
+    NUM_CHANNELS,
+    PITCH_BEND,
+    SYSTEM_EXCLUSIVE,
+    SYSTEM_RESET,
+    is_complete,
+)
+from ..midi.performance import Performance
+from .chance import note_seed
+from .hops import HopGrower
+from .mixer import Mixer
+from .seams import Choice, InstrumentChooser
+from .spectral import FloatArray
+from .timeline import PitchOffsets
+from .voices import Voice, VoiceAllocator
+
+SEGMENT_SAMPLES = 2048
+FADE_S = 0.005
+
+
+class Conductor:
+    """Plays notes at exact internal samples. Nothing it renders depends on how time is cut into calls.
+
+    Events that need the sound up to their moment (stealing, cutting) split a segment there. All others do not:
+    a note simply starts inside a segment, and controls are timelines.
+
+    Attributes
+    ----------
+    position : int
+        Next internal sample to be rendered.
+    sounded_until : int
+        First internal sample from which all has been silent.
+    notes_started, notes_stolen, peak_voices : int
+    substitutions : dict of str to None
+        Which instruments stand in for others, each once, in order of appearance.
+    """
+
+    def __init__(
+        self, grower: HopGrower, bank: InstrumentChooser, mixer: Mixer, max_voices: int, seed: int, rate: int
+    ) -> None:
+        self._grower = grower
+        self._bank = bank
+        self._seed = seed
+        self._mixer = mixer
+        self._performance = Performance()
+        self._allocator = VoiceAllocator(max_voices)
+        self._offsets = PitchOffsets(NUM_CHANNELS)
+        self._queue: list[tuple[int, int, bytes]] = []
+        self._order = count()
+        self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
+        self._fading: list[tuple[int, int, FloatArray]] = []  # sample, channel, audio
+        self._started: list[Voice] = []  # in this segment
+        self._choices: dict[tuple[int, int, bool, int], Choice] = {}
+        length = round(FADE_S * rate)
+        self._fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, length + 1) / (length + 1))).astype(np.float32)
+        self._mono = np.zeros((NUM_CHANNELS, SEGMENT_SAMPLES), np.float32)
+        self.position = self.sounded_until = 0
+        self.notes_started = self.notes_stolen = self.peak_voices = 0
+        self.substitutions: dict[str, None] = {}
+        self._refresh_all(0)
+
+    @property
+    def num_voices(self) -> int:
+        """Voices that sound."""
+        return len(self._allocator.voices)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing sounds and nothing is queued."""
+        return not (self._queue or self._waiting or self._fading or self._allocator.voices)
+
+    def schedule(self, sample: int, data: bytes) -> None:
+        """Queue a complete MIDI message for a sample; one that is past plays at once, a malformed one never."""
+        if is_complete(data):
+            heappush(self._queue, (max(sample, self.position), next(self._order), data))
+
+    def panic(self) -> None:
+        """Forget the queue, fade out every voice and reset the controllers."""
+        self._queue.clear()
+        self._waiting.clear()
+        self._performance.panic()
+        self._refresh_all(self.position)
+        self._fade_out(list(self._allocator.voices.values()))
+
+    def render(self, num_samples: int) -> FloatArray:
+        """Return the buses of the next samples, float32 (num_signals, num_samples)."""
+        out = np.zeros((self._mixer.num_signals, num_samples), np.float32)
+        origin, end = self.position, self.position + num_samples
+        while self.position < end:
+            start = self.position
+            stop = self._perform(min(end, start + SEGMENT_SAMPLES))
+            if stop > start:
+                self._render_segment(stop, out[:, start - origin : stop - origin])
+        return out
+
+    def _perform(self, stop: int) -> int:
+        """Carry out commands up to `stop`; return the sample up to which can be rendered now."""
+        while self._waiting:
+            self._carry_out(self.position, self._waiting.popleft()[1])
+        while self._queue and self._queue[0][0] < stop:
+            sample, _, data = heappop(self._queue)
+            for command in self._handle(sample, data):
+                if self._waiting or (sample > self.position and self._needs_split(command)):
+                    self._waiting.append((sample, command))
+                    stop = sample
+                else:
+                    self._carry_out(sample, command)
+        return stop
+
+    def _handle(self, sample: int, data: bytes) -> list[Command]:
+        commands = self._performance.handle(data)
+        kind, channel = data[0] & 0xF0, data[0] & 0x0F
+        if kind == PITCH_BEND:
+            self._refresh_pitch(channel, sample)
+        elif kind == CONTROL_CHANGE:
+            self._refresh_pitch(channel, sample)
+            self._refresh_level(channel, sample)
+        elif data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET):
+            self._refresh_all(sample)
+        if kind == CONTROL_CHANGE and data[1] == ALL_SOUND_OFF:
+            # Notes in their release, too, which the performance has forgotten.
+            return [NoteCut(voice.note_id) for voice in self._allocator.voices.values() if voice.channel == channel]
+        return commands
+
+    def _refresh_all(self, sample: int) -> None:
+        for index in range(NUM_CHANNELS):
+            self._refresh_pitch(index, sample)
+            self._refresh_level(index, sample)
+
+    def _refresh_pitch(self, index: int, sample: int) -> None:
+        self._offsets.set(index, sample, self._performance.channels[index].pitch_offset)
+
+    def _refresh_level(self, index: int, sample: int) -> None:
+        channel = self._performance.channels[index]
+        self._mixer.set_level(index, sample, channel.gain * self._performance.master_gain, channel.pan)
+
+    def _needs_split(self, command: Command) -> bool:
+        return isinstance(command, NoteCut) or (isinstance(command, NoteStart) and self._allocator.is_full)
+
+    def _carry_out(self, sample: int, command: Command) -> None:
+        if isinstance(command, NoteStart):
+            self._start(sample, command)
+            return
+        voice = self._allocator.voices.get(command.note_id)
+        if voice is None:  # died or stolen
+            return
+        if isinstance(command, NoteRelease):
+            voice.release = min(voice.release, sample)
+        else:
+            self._fade_out([voice])
+
+    def _start(self, sample: int, note: NoteStart) -> None:
+        if self._allocator.is_full:
+            self._fade_out([self._allocator.choose_victim(sample)])
+            self.notes_stolen += 1
+        choice = self._choose(note)
+        cents, inharmonicity = choice.instrument.tuning(note.key)
+        voice = Voice(
+            note_id=note.note_id,
+            channel=note.channel,
+            slot=self._allocator.claim(),
+            onset=sample,
+            pitch=note.key + cents / 100.0,
+            velocity=note.softened_velocity / 127.0,
+            timbre=choice.timbre,
+            pitched=choice.pitched,
+            inharmonicity=inharmonicity,
+            seed=note_seed(self._seed, note.note_id),
+        )
+        self._allocator.voices[note.note_id] = voice
+        self._started.append(voice)
+        self._mixer.note_started(note.channel)
+        self.notes_started += 1
+
+    def _choose(self, note: NoteStart) -> Choice:
+        channel = self._performance.channels[note.channel]
+        wanted = (channel.program, channel.bank, channel.is_drums, note.key)
+        if wanted not in self._choices:
+            choice = self._choices[wanted] = self._bank.instrument_for(*wanted)
+            if choice.substituted:
+                name = f"drum key {note.key}" if channel.is_drums else program_name(channel.program)
+                self.substitutions[f"{name}: {choice.instrument.name}"] = None
+        return self._choices[wanted]
+
+    def _fade_out(self, voices: list[Voice]) -> None:
+        """Free voices at once; what they still had to say fades out beside the others."""
+        sounding = [voice for voice in voices if voice.onset < self.position < voice.end]
+        fade_end = self.position + len(self._fade)
+        self._grower.grow(sounding, fade_end, self._offsets.at, known_until=self.position)
+        for voice in sounding:
+            _, audio = voice.take_audio(self.position, fade_end)
+            self._fading.append((self.position, voice.channel, audio * self._fade[: len(audio)]))
+        for voice in voices:
+            voice.end = min(voice.end, self.position)
+            self._allocator.free(voice)
+
+    def _render_segment(self, stop: int, out: FloatArray) -> None:
+        start, mono = self.position, self._mono[:, : stop - self.position]
+        voices = list(self._allocator.voices.values())
+        self._grower.grow(voices, stop, self._offsets.at)
+        sounding = {voice.channel for voice in voices} | {channel for _, channel, _ in self._fading}
+        for channel in sounding:
+            mono[channel] = 0.0
+        self._add_fading(mono, stop)
+        for voice in voices:
+            first, audio = voice.take_audio(start, stop)
+            mono[voice.channel, first - start : first - start + len(audio)] += audio
+        self._mixer.mix(mono, sounding, start, out)
+        self._count_peak(voices)
+        self._allocator.free_ended(stop)
+        self._offsets.forget_before(stop)
+        self.position = stop
+        if sounding:
+            self.sounded_until = stop
+
+    def _add_fading(self, mono: FloatArray, stop: int) -> None:
+        still_fading = []
+        for sample, channel, audio in self._fading:
+            now, later = np.split(audio, [stop - sample])
+            start = sample - self.position
+            mono[channel, start : start + len(now)] += now
+            if later.size:
+                still_fading.append((stop, channel, later))
+        self._fading = still_fading
+
+    def _count_peak(self, voices: list[Voice]) -> None:
+        for new in self._started:
+            together = sum(voice.onset <= new.onset < voice.end for voice in voices)
+            self.peak_voices = max(self.peak_voices, together)
+        self._started.clear()

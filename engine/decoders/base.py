@@ -1,0 +1,60 @@
+"""What every decoder is: grown spectral frames in, audio out, state kept per voice slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spectral import FloatArray
+
+Fields = dict[str, FloatArray]
+"""Grown fields by name, each float32 (V, T, 2, F): level and tonality of T spectral frames of V voices."""
+
+
+@dataclass(frozen=True, eq=False)
+class NoteControls:
+    """What a decoder knows of its notes beside the grown fields.
+
+    Attributes
+    ----------
+    f0_hz : float64 (V, T), fundamental at each spectral frame; 0 for an unpitched voice
+    inharmonicity : float64 (V,), stretch B of `engine.seed.partial_hz`
+    """
+
+    f0_hz: NDArray[np.float64]
+    inharmonicity: NDArray[np.float64]
+
+
+class Decoder(Protocol):
+    """Turns grown frames into audio, hop by hop or many hops at once: the samples are the same.
+
+    Hop ``t`` of a note (samples ``t * hop_length`` up to the next hop) needs spectral frames up to
+    ``t + lookahead``. Frames are generated, so looking ahead costs a growth step, not a delay.
+
+    Attributes
+    ----------
+    name : as the command line names it
+    consumes : names of the fields it needs
+    lookahead : frames beyond the current one that a hop needs, at least 1
+    """
+
+    name: str
+    consumes: tuple[str, ...]
+    lookahead: int
+
+    def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
+        """Start new notes in `slots` (V,) with their first `lookahead` frames; `seeds` (V,) seed their noise.
+
+        Thread: producer.
+        """
+        ...
+
+    def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
+        """Continue the notes in `slots` (V,) by T frames; return float32 (V, T * hop_length).
+
+        Thread: producer.
+        """
+        ...

@@ -1,0 +1,180 @@
+"""From a user's wishes to a synth that is ready to play: the one place where bank, models and `Synth` meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import UsageError
+from .bank import Bank
+from .choices import (
+    DECODERS,
+    DEFAULT_DECODER,
+    DEFAULT_PROVIDER,
+    DEFAULT_REPRESENTATION,
+    DEFAULT_SAMPLE_RATE,
+    PROVIDERS,
+    REPRESENTATIONS,
+    SAMPLE_RATE_RANGE_HZ,
+)
+from .seams import Choice, InstrumentChooser
+from .synth import Synth
+
+MAX_VOICES = 64
+
+
+class NamedInstrument(Protocol):
+    """What is asked of a bank's instrument to find it by name."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        ...
+
+    @property
+    def program(self) -> int:
+        """General MIDI program 0..127 that it plays."""
+        ...
+
+    @property
+    def is_drums(self) -> bool:
+        """Whether it is a drum kit."""
+        ...
+
+
+class Casting:
+    """Chooses instruments from a bank, all alike if so told, and remembers which.
+
+    Parameters
+    ----------
+    bank : InstrumentChooser
+        What is chosen from.
+    only : NamedInstrument or None
+        Plays whatever is not on a drum channel.
+    """
+
+    def __init__(self, bank: InstrumentChooser, only: NamedInstrument | None = None) -> None:
+        self._bank = bank
+        self._only = only
+        self._chosen: dict[str, None] = {}
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of the instruments that played, in order of appearance."""
+        return tuple(self._chosen)
+
+    def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+        """Return what plays a key (see `engine.seams.InstrumentChooser`)."""
+        if self._only is not None and not is_drums:
+            program, bank, is_drums = self._only.program, 0, self._only.is_drums
+        choice = self._bank.instrument_for(program, bank, is_drums, key)
+        self._chosen[choice.instrument.name] = None
+        return choice
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """A synth with what is known about it.
+
+    Attributes
+    ----------
+    synth : Synth
+    casting : Casting
+        Knows which instruments have played.
+    provider : str
+        Execution provider that the growth model really runs on.
+    """
+
+    synth: Synth
+    casting: Casting
+    provider: str
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether the growth model runs on a GPU."""
+        return "cuda" in self.provider.lower()
+
+
+def open_ensemble(
+    *,
+    instrument: str | None = None,
+    representation: str | None = None,
+    decoder: str | None = None,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    seed: int = 0,
+    provider: str = DEFAULT_PROVIDER,
+    stems: bool = False,
+    bank_path: Path | None = None,
+) -> Ensemble:
+    """Load a bank and make a synth that plays it.
+
+    Parameters
+    ----------
+    instrument : str, optional
+        Plays every part but the drums; its name in the bank, in any case.
+    representation, decoder : str, optional
+        Names from `engine.choices`; None is the best.
+    sample_rate : int
+        Of the output in Hz.
+    seed : int
+        Root of all chance.
+    provider : str
+        Execution provider that is asked for: "auto", "cpu" or "cuda".
+    stems : bool
+        Whether MIDI channels are kept apart.
+    bank_path : Path, optional
+        Another bank than the shipped one.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown or the sample rate out of range.
+    BankError
+        If the bank or a model in it is missing, damaged or foreign.
+    """
+    low, high = SAMPLE_RATE_RANGE_HZ
+    if not low <= sample_rate <= high:
+        raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
+    representation = closest(representation or DEFAULT_REPRESENTATION, REPRESENTATIONS, "representation")
+    decoder = closest(decoder or DEFAULT_DECODER, DECODERS, "decoder")
+    provider = closest(provider, PROVIDERS, "provider")
+    bank = Bank.load(bank_path)
+    casting = Casting(bank, None if instrument is None else find_instrument(bank.instruments, instrument))
+    growth = bank.growth_model(representation, provider=provider)
+    synth = Synth(
+        growth,
+        bank.decoder(decoder, growth.spec, MAX_VOICES),
+        casting,
+        sample_rate=sample_rate,
+        max_voices=MAX_VOICES,
+        seed=seed,
+        stems=stems,
+    )
+    return Ensemble(synth, casting, growth.provider)
+
+
+def find_instrument(instruments: Iterable[NamedInstrument], name: str) -> NamedInstrument:
+    """Return the instrument of that name, in any case; an unknown name raises `UsageError` with the nearest."""
+    by_name = {one.name: one for one in instruments}
+    return by_name[closest(name, by_name, "instrument")]
+
+
+def closest(name: str, known: Iterable[str], kind: str) -> str:
+    """Return the known name that equals `name` but for case.
+
+    Raises
+    ------
+    UsageError
+        If there is none; it names the nearest.
+    """
+    by_lower = {one.lower(): one for one in known}
+    wanted = name.strip().lower()
+    if wanted in by_lower:
+        return by_lower[wanted]
+    near = get_close_matches(wanted, by_lower, n=1, cutoff=0.5)
+    near += [one for one in by_lower if wanted and wanted in one]
+    hint = f"did you mean {by_lower[near[0]]!r}?" if near else f"expected one of {', '.join(by_lower.values())}"
+    raise UsageError(f"unknown {kind} {name!r}: {hint}")

@@ -1,0 +1,288 @@
+"""Growing and decoding hops of many voices at once.
+
+Letters: V voices, R growth rounds, T hops, S slots, H samples in a hop. Voices are sorted by the frames they need,
+most first, so that the voices of a round, and those that are decoded together, are always slices of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chance import FireDice
+from .decoders.base import Decoder, NoteControls
+from .seams import Genome, GrowthModel
+from .seed import pitch_to_hz
+from .spectral import FloatArray
+from .voices import NEVER, Voice, end_by_silence
+
+REPLANT_SEMITONES = 0.005
+MAX_PEAK = 1e4
+"""A voice louder than this has run away and counts as broken, like one with NaN."""
+
+PitchOffsetAt = Callable[[NDArray[np.intp], NDArray[np.int64]], NDArray[np.float64]]
+"""From channels (V,) and samples (R, V) to semitones (R, V)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """Hops to come of one voice."""
+
+    voice: Voice
+    num_hops: int
+    is_new: bool
+    num_frames: int  # to grow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one call grows: static facts of the voices, and their controls at every round."""
+
+    jobs: list[Job]
+    slots: NDArray[np.intp]  # (V,)
+    seeds: NDArray[np.uint64]  # (V,)
+    active: list[int]  # voices in each round, R of them
+    frames: NDArray[np.int64]  # (R, V)
+    age_s: FloatArray  # (R, V)
+    release_age_s: FloatArray  # (R, V)
+    pitch: NDArray[np.float64]  # (R, V)
+    f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
+    inharmonicity: NDArray[np.float64]  # (V,)
+
+    @property
+    def voices(self) -> list[Voice]:
+        """The voices, V of them."""
+        return [job.voice for job in self.jobs]
+
+
+class HopGrower:
+    """Owns the grids, genomes and decoder state of all slots and advances them hop by hop.
+
+    Parameters
+    ----------
+    growth, decoder
+        The models; the decoder must have at least as many slots as there are voices.
+    max_voices : int
+        Slots S.
+    fire_rate : float
+        Probability 0..1 that a cell updates.
+    """
+
+    def __init__(self, growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float) -> None:
+        self._growth = growth
+        self._decoder = decoder
+        self._max_voices = max_voices
+        self._fire_rate = fire_rate
+        self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
+        self._hop = growth.spec.hop_length
+        self._rate = growth.spec.sample_rate
+        self._store: Genome = {}  # by name (S, ...), made when the first note is planted
+        self._grown: dict[str, FloatArray] = {}  # fields of the rounds by name, (V, R, 2, F'), reused
+        self.failures: list[str] = []  # what broke, one line each, for the owner to take away
+
+    def grow(self, voices: Sequence[Voice], until: int, pitch_at: PitchOffsetAt, known_until: int = NEVER) -> None:
+        """Decode voices up to sample `until` at least, or to their end; their `audio` grows.
+
+        Parameters
+        ----------
+        until : int
+        pitch_at : pitch offsets of the channels
+        known_until : int
+            Later samples are played with the pitch of this one.
+        """
+        jobs = self._jobs(voices, until)
+        if not jobs:
+            return
+        batch = self._batch(jobs, pitch_at, known_until)
+        self._plant_new(batch)
+        alive = self._run_rounds(batch)
+        first = 0
+        while first < len(jobs):
+            last = first + 1
+            while last < len(jobs) and self._fits(jobs[first], jobs[last]):
+                last += 1
+            self._decode(batch, slice(first, last))
+            first = last
+        for index, job in enumerate(jobs):
+            self._end_by_death(job, alive[: job.num_frames, index])
+            job.voice.num_frames += job.num_frames
+
+    def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
+        jobs = []
+        for voice in voices:
+            missing = min(until, voice.end) - voice.decoded_until
+            if missing > 0:
+                num_hops = -(-missing // self._hop)
+                is_new = voice.num_frames == 0
+                jobs.append(Job(voice, num_hops, is_new, num_hops + self._decoder.lookahead * is_new))
+        jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.voice.slot))
+        return jobs
+
+    @staticmethod
+    def _fits(one: Job, other: Job) -> bool:
+        return one.num_frames == other.num_frames and one.is_new == other.is_new
+
+    def _batch(self, jobs: list[Job], pitch_at: PitchOffsetAt, known_until: int) -> Batch:
+        voices = [job.voice for job in jobs]
+        needs = [job.num_frames for job in jobs]
+        num_rounds = needs[0]
+        onset = np.array([voice.onset for voice in voices])
+        frames = np.array([voice.num_frames for voice in voices]) + np.arange(num_rounds)[:, None]
+        hop_start = np.maximum(frames - self._decoder.lookahead, 0) * self._hop
+        # A note sounds for one hop at least: its release is latched until then.
+        released = np.maximum(np.array([voice.release for voice in voices]) - onset, self._hop)
+        since = np.where(hop_start >= released, (hop_start - released) / self._rate, -1.0)
+        channels = np.array([voice.channel for voice in voices])
+        pitch = pitch_at(channels, np.minimum(hop_start + onset, known_until))
+        pitch = pitch + np.array([voice.pitch for voice in voices])
+        pitched = np.array([voice.pitched for voice in voices])
+        return Batch(
+            jobs=jobs,
+            slots=np.array([voice.slot for voice in voices]),
+            seeds=np.array([voice.seed for voice in voices], np.uint64),
+            active=(np.array(needs) > np.arange(num_rounds)[:, None]).sum(axis=1).tolist(),
+            frames=frames,
+            age_s=(frames * (self._hop / self._rate)).astype(np.float32),
+            release_age_s=since.astype(np.float32),
+            pitch=pitch,
+            f0_hz=np.where(pitched, pitch_to_hz(pitch), 0.0).T,
+            inharmonicity=np.array([voice.inharmonicity for voice in voices]),
+        )
+
+    def _plant(self, voices: list[Voice], pitch: NDArray[np.float64]) -> Genome:
+        for voice, value in zip(voices, pitch.tolist(), strict=True):
+            voice.planted_pitch = value
+        return self._growth.plant(
+            pitch.astype(np.float32),
+            np.array([voice.velocity for voice in voices], np.float32),
+            np.array([voice.timbre for voice in voices], np.float32),
+            np.array([voice.pitched for voice in voices], np.float32),
+            np.array([voice.inharmonicity for voice in voices], np.float32),
+        )
+
+    def _plant_new(self, batch: Batch) -> None:
+        """Plant the seeds of the voices that have grown nothing yet."""
+        rows = [index for index, job in enumerate(batch.jobs) if job.is_new]
+        if not rows:
+            return
+        planted = self._plant([batch.jobs[row].voice for row in rows], batch.pitch[0, rows])
+        if not self._store:
+            self._store = {
+                name: np.zeros((self._max_voices, *values.shape[1:]), np.float32) for name, values in planted.items()
+            }
+            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, planted["grid"].shape[1])
+        for name, values in planted.items():
+            self._store[name][batch.slots[rows]] = values
+
+    def _run_rounds(self, batch: Batch) -> NDArray[np.bool_]:
+        """Grow the frames of all rounds into `_grown`; return what lived, (R, V)."""
+        rows_of = _as_slice(batch.slots)
+        genome = {name: values[rows_of] for name, values in self._store.items()}
+        grid = genome["grid"]
+        alive = np.zeros(batch.frames.shape, np.bool_)
+        planted_pitch = np.array([voice.planted_pitch for voice in batch.voices])
+        replanted: set[int] = set()
+        for index, active in enumerate(batch.active):
+            drift = np.abs(batch.pitch[index, :active] - planted_pitch[:active])
+            if drift.max() > REPLANT_SEMITONES:
+                rows = np.flatnonzero(drift > REPLANT_SEMITONES)
+                self._replant(batch, index, rows, genome)
+                planted_pitch[rows] = batch.pitch[index, rows]
+                replanted.update(rows.tolist())
+            grown = self._growth.step(
+                genome if active == len(grid) else {name: values[:active] for name, values in genome.items()},
+                batch.age_s[index, :active],
+                batch.release_age_s[index, :active],
+                self._dice.roll(batch.seeds[:active], batch.frames[index, :active]),
+            )
+            grid[:active], alive[index, :active] = grown.grid, grown.alive
+            for name in self._decoder.consumes:
+                values = grown.fields[name]
+                self._room(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
+        self._store["grid"][rows_of] = grid
+        for row in replanted:
+            for name, values in genome.items():
+                self._store[name][batch.slots[row]] = values[row]
+        return alive
+
+    def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
+        planted = self._plant([batch.jobs[row].voice for row in rows], batch.pitch[index, rows])
+        for name, values in genome.items():
+            if name != "grid":
+                values[rows] = planted[name]
+
+    def _room(self, name: str, shape: tuple[int, ...], frame_shape: tuple[int, ...]) -> FloatArray:
+        """Return the reused buffer of a field with room for (V, R) frames."""
+        room = self._grown.get(name)
+        if room is None or room.shape[0] < shape[0] or room.shape[1] < shape[1]:
+            old = np.zeros((0, 0, *frame_shape), np.float32) if room is None else room
+            size = (max(shape[0], old.shape[0]), max(shape[1], old.shape[1]))
+            room = self._grown[name] = np.zeros((*size, *frame_shape), np.float32)
+            room[: old.shape[0], : old.shape[1]] = old
+        return room
+
+    def _decode(self, batch: Batch, rows: slice) -> None:
+        """Decode voices that need equally many frames and are equally new."""
+        job = batch.jobs[rows.start]
+        ahead = self._decoder.lookahead if job.is_new else 0
+        fields = {name: self._grown[name][rows, : job.num_frames] for name in self._decoder.consumes}
+        self._silence_broken(batch, rows, fields)
+        f0_hz = batch.f0_hz[rows, : job.num_frames]
+        slots, stretch = batch.slots[rows], batch.inharmonicity[rows]
+        if ahead:
+            first = {name: values[:, :ahead] for name, values in fields.items()}
+            self._decoder.begin(slots, first, NoteControls(f0_hz[:, :ahead], stretch), batch.seeds[rows])
+        rest = {name: values[:, ahead:] for name, values in fields.items()}
+        audio = self._decoder.decode(slots, rest, NoteControls(f0_hz[:, ahead:], stretch))
+        peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
+        whole = peaks.max() < MAX_PEAK  # never so with NaN
+        for index, done in enumerate(batch.jobs[rows]):
+            voice, start = done.voice, done.voice.decoded_until
+            if not whole:
+                self._cut_broken(voice, peaks[index], start)
+            voice.audio = np.concatenate((voice.audio, audio[index]))
+            voice.decoded_until = start + audio.shape[1]
+            end_by_silence(voice, peaks[index], start, self._hop, self._rate)
+
+    def _silence_broken(self, batch: Batch, rows: slice, fields: dict[str, FloatArray]) -> None:
+        """End the voices whose grown fields are not finite, and make these harmless for the decoder."""
+        for name, values in fields.items():
+            if -np.inf < values.min() and values.max() < np.inf:  # never so with NaN
+                continue
+            for index, job in enumerate(batch.jobs[rows]):
+                broken = np.flatnonzero(~np.isfinite(values[index]).all(axis=(1, 2)))
+                if broken.size:
+                    frame = job.voice.num_frames + int(broken[0])
+                    hop = max(frame - self._decoder.lookahead, 0)
+                    self._fail(job.voice, job.voice.onset + hop * self._hop, f"grew NaN or infinity in {name}")
+            np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
+
+    def _cut_broken(self, voice: Voice, peaks: FloatArray, start: int) -> None:
+        broken = np.flatnonzero(~(peaks < MAX_PEAK))
+        if broken.size:
+            self._fail(voice, start + int(broken[0]) * self._hop, f"decoder {self._decoder.name} gave no finite sound")
+
+    def _fail(self, voice: Voice, end: int, what: str) -> None:
+        at_s = (end - voice.onset) / self._rate
+        if voice.end > end:
+            self.failures.append(
+                f"{what} for a note at pitch {voice.pitch:.2f} of MIDI channel {voice.channel + 1}, "
+                f"{at_s:.2f} s after its onset; the note was cut"
+            )
+            voice.end = end
+
+    def _end_by_death(self, job: Job, alive: NDArray[np.bool_]) -> None:
+        """Let a voice end one hop after its first dead frame, which outlasts the windows of the living ones."""
+        if not alive.all():
+            frame = job.voice.num_frames + int(np.argmin(alive))
+            job.voice.end = min(job.voice.end, job.voice.onset + (frame + 1) * self._hop)
+
+
+def _as_slice(slots: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Return neighbouring slots as a slice, which spares copying their genomes."""
+    first = int(slots[0])
+    is_run = np.array_equal(slots, np.arange(first, first + len(slots)))
+    return slice(first, first + len(slots)) if is_run else slots

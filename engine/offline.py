@@ -1,0 +1,286 @@
+"""Rendering faster than real time: a song goes in, a sound file comes out, and no more than a block is in memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Final, Protocol
+
+import numpy as np
+
+from ..errors import AudioFileError, ModelError, UsageError
+from ..midi.file import Song, read_midi_file
+from ..midi.messages import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    NUM_CHANNELS,
+    SOSTENUTO,
+    SUSTAIN,
+    control_change,
+    is_note_start,
+)
+from .audiofile import AudioWriter
+from .choices import DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
+from .ensemble import Ensemble, open_ensemble
+from .spectral import FloatArray
+
+BLOCK_FRAMES: Final = 4096
+TAIL_LIMIT_S: Final = 30.0
+# A tail cut off by its limit fades out within this time.
+_FADE_LIMIT_S: Final = 1.0
+
+Progress = Callable[[float, float], None]
+"""Called with (seconds rendered, seconds expected) after every block."""
+
+
+class Sink(Protocol):
+    """What takes audio block by block, such as an `AudioWriter`."""
+
+    def write(self, block: FloatArray) -> None:
+        """Append a block, float32 (N, 2)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What a rendering was like.
+
+    Attributes
+    ----------
+    audio_seconds : float
+        Length of the sound.
+    render_seconds : float
+        Time it took, from the first message to the last sample, without loading models.
+    rtf : float
+        `render_seconds` / `audio_seconds`; below 1 is faster than real time.
+    notes : int
+        Notes played.
+    peak_voices : int
+        Most notes that sounded at once.
+    peak_dbfs : float
+        Largest sample relative to full scale; minus infinity for silence.
+    instruments : tuple of str
+        Names of the instruments that played, in order of appearance.
+    substitutions : tuple of str
+        Instruments that stand in for others, each once: "Wanted Program: Playing Instrument".
+    provider : str
+        Execution provider that the models really ran on.
+    stems : tuple of str
+        Paths of the stem files.
+    """
+
+    audio_seconds: float
+    render_seconds: float
+    rtf: float
+    notes: int
+    peak_voices: int
+    peak_dbfs: float
+    instruments: tuple[str, ...]
+    substitutions: tuple[str, ...]
+    provider: str
+    stems: tuple[str, ...] = ()
+
+
+def render_file(
+    midi_path: str | os.PathLike[str],
+    out_path: str | os.PathLike[str],
+    *,
+    instrument: str | None = None,
+    representation: str | None = None,
+    decoder: str | None = None,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    seed: int = 0,
+    provider: str = DEFAULT_PROVIDER,
+    stems_dir: str | os.PathLike[str] | None = None,
+    bank_path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> RenderReport:
+    """Render a MIDI file to a WAV or FLAC file, which appears only when it is complete.
+
+    Parameters
+    ----------
+    midi_path, out_path : path-like
+        The suffix of `out_path` names its format.
+    stems_dir : path-like, optional
+        Folder for one more file per MIDI channel that plays, made if missing. Stems are what the channels sound
+        like before the limiter.
+    progress : callable, optional
+        Called with (seconds rendered, seconds expected) after every block.
+    warn : callable, optional
+        Called with one line of text for what is odd but no reason to stop.
+    instrument, representation, decoder, sample_rate, seed, provider, bank_path
+        See `engine.ensemble.open_ensemble`.
+
+    Raises
+    ------
+    MidiFileError, UsageError, BankError, ModelError, AudioFileError
+        One line each; nothing is left half-written.
+    """
+    out = Path(out_path)
+    song = read_midi_file(midi_path)
+    if out.exists() and out.samefile(midi_path):
+        raise UsageError(f"the output {str(out)!r} is the MIDI file itself; name another file")
+    ensemble = open_ensemble(
+        instrument=instrument,
+        representation=representation,
+        decoder=decoder,
+        sample_rate=sample_rate,
+        seed=seed,
+        provider=provider,
+        stems=stems_dir is not None,
+        bank_path=None if bank_path is None else Path(bank_path),
+    )
+    warn = warn or (lambda text: None)
+    for text in song.warnings:
+        warn(f"{os.fspath(midi_path)}: {text}")
+    if provider == "cuda" and not ensemble.on_cuda:
+        warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
+    report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
+    for text in report.substitutions:
+        warn(f"instrument not in the bank, played by the nearest: {text}")
+    return report
+
+
+def render_song(
+    song: Song,
+    ensemble: Ensemble,
+    writer: Sink,
+    *,
+    stem_writers: Mapping[int, Sink] | None = None,
+    progress: Progress | None = None,
+    tail_limit_s: float = TAIL_LIMIT_S,
+) -> RenderReport:
+    """Play a song into a writer.
+
+    Notes that the song leaves sounding are released where it ends, and at latest `tail_limit_s` after its last
+    message; what still sounds `tail_limit_s` after that is faded out. So every song ends.
+
+    Parameters
+    ----------
+    writer : Sink
+        Takes the mix, float32 (N, 2) at the synth's sample rate.
+    stem_writers : mapping of int to Sink, optional
+        Take the sound of MIDI channels 0..15, unlimited; the synth must keep stems.
+
+    Raises
+    ------
+    ModelError
+        If a model gives NaN or infinity.
+    """
+    started = perf_counter()
+    synth, rate = ensemble.synth, ensemble.synth.sample_rate
+    timeline = _Timeline(song, rate, tail_limit_s)
+    messages = timeline.messages()
+    due = next(messages, None)
+    peak = 0.0
+    is_over = False
+    while not is_over:
+        horizon = synth.frame + BLOCK_FRAMES + synth.latency_frames
+        while due is not None and due[0] < horizon:
+            synth.send(due[1], due[0])
+            due = next(messages, None)
+        peak = max(peak, _render_block(ensemble, writer, stem_writers))
+        if progress is not None:
+            progress(min(synth.frame, timeline.end_frame) / rate, timeline.end_frame / rate)
+        is_over = synth.frame > timeline.last_message_frame and (synth.idle or synth.frame >= timeline.stop_frame)
+    audio_s, render_s = synth.frame / rate, perf_counter() - started
+    return RenderReport(
+        audio_seconds=audio_s,
+        render_seconds=render_s,
+        rtf=render_s / audio_s if audio_s else math.inf,
+        notes=synth.notes_started,
+        peak_voices=synth.peak_voices,
+        peak_dbfs=20.0 * math.log10(peak) if peak > 0 else -math.inf,
+        instruments=ensemble.casting.instruments,
+        substitutions=synth.substitutions,
+        provider=ensemble.provider,
+    )
+
+
+class _Timeline:
+    """When a song's messages are due, and when its rendering must end."""
+
+    def __init__(self, song: Song, sample_rate: int, tail_limit_s: float) -> None:
+        self._song = song
+        self._rate = sample_rate
+        last_s = song.messages[-1].time_s if song.messages else 0.0
+        end_s = min(song.duration_s, last_s + tail_limit_s)
+        self.last_message_frame = round(last_s * sample_rate)
+        self.end_frame = max(round(end_s * sample_rate), self.last_message_frame)
+        self.cut_frame = self.end_frame + round(tail_limit_s * sample_rate)
+        self.stop_frame = self.cut_frame + round(_FADE_LIMIT_S * sample_rate)
+
+    def messages(self) -> Iterator[tuple[int, bytes]]:
+        """Give (frame, data) in time: the song, then the release of all notes, then their cut."""
+        for message in self._song.messages:
+            yield round(message.time_s * self._rate), message.data
+        for channel in range(NUM_CHANNELS):
+            for controller in (SUSTAIN, SOSTENUTO, ALL_NOTES_OFF):
+                yield self.end_frame, control_change(channel, controller, 0)
+        for channel in range(NUM_CHANNELS):
+            yield self.cut_frame, control_change(channel, ALL_SOUND_OFF, 0)
+
+
+def _render_block(ensemble: Ensemble, writer: Sink, stem_writers: Mapping[int, Sink] | None) -> float:
+    """Render and write one block; return its largest absolute value."""
+    synth = ensemble.synth
+    mix, stems = synth.render_stems(BLOCK_FRAMES) if stem_writers else (synth.render(BLOCK_FRAMES), {})
+    peak = float(np.abs(mix).max())
+    if not math.isfinite(peak):
+        raise ModelError("the synth rendered samples that are not numbers; the bank may be damaged")
+    writer.write(mix)
+    for channel, stem_writer in (stem_writers or {}).items():
+        stem_writer.write(stems[channel])
+    return peak
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Have a folder; one made here goes again if an exception ends the block and it is empty."""
+    try:
+        is_new = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioFileError(f"cannot make the folder {str(path)!r}: {error.strerror}") from error
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _render_to_files(
+    song: Song,
+    ensemble: Ensemble,
+    out: Path,
+    stems_dir: Path | None,
+    progress: Progress | None,
+    warn: Callable[[str], None],
+) -> RenderReport:
+    rate = ensemble.synth.sample_rate
+    max_frames = _Timeline(song, rate, TAIL_LIMIT_S).stop_frame + BLOCK_FRAMES
+    with ExitStack() as files:
+        writer = files.enter_context(AudioWriter(out, rate, max_frames=max_frames))
+        stem_writers: dict[int, AudioWriter] | None = None
+        if stems_dir is not None:
+            files.enter_context(_folder(stems_dir))
+            stem_writers = {
+                channel: files.enter_context(
+                    AudioWriter(stems_dir / f"channel-{channel + 1:02}{out.suffix}", rate, max_frames=max_frames)
+                )
+                for channel in sorted({m.data[0] & 0x0F for m in song.messages if is_note_start(m.data)})
+            }
+        report = render_song(song, ensemble, writer, stem_writers=stem_writers, progress=progress)
+    stems = (stem_writers or {}).values()
+    for stem in stems:
+        if stem.peak > 1.0:
+            warn(f"{stem.path} is {20.0 * math.log10(stem.peak):.1f} dB over full scale and clipped there")
+    return replace(report, stems=tuple(str(stem.path) for stem in stems))

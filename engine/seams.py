@@ -1,0 +1,110 @@
+"""What `Synth` asks of models and banks, so that voices can be played and tested without ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .spec import AudioSpec
+from .spectral import FloatArray
+
+Genome = dict[str, FloatArray]
+"""What V notes are, by name, each float32 (V, ...): ``grid`` (V, F, C), and genes that stay as they were planted."""
+
+
+class Grown(Protocol):
+    """One hop grown."""
+
+    @property
+    def grid(self) -> FloatArray:
+        """The grids one hop later, float32 (V, F, C)."""
+        ...
+
+    @property
+    def fields(self) -> dict[str, FloatArray]:
+        """What was grown, by name, each float32 (V, 2, bands or bins)."""
+        ...
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """Whether any cell lives, (V,)."""
+        ...
+
+
+class GrowthModel(Protocol):
+    """Grows notes one spectral frame at a time; the batch axis V is the voices that grow together.
+
+    Attributes
+    ----------
+    spec : how its frames measure sound
+    fields : names of the fields it grows
+    steps_per_hop : updates in one step
+    """
+
+    spec: AudioSpec
+    fields: tuple[str, ...]
+    steps_per_hop: int
+
+    def plant(
+        self, pitch: FloatArray, velocity: FloatArray, timbre: FloatArray, pitched: FloatArray, stretch: FloatArray
+    ) -> Genome:
+        """Return the genome of V notes.
+
+        MIDI pitch (V,), velocity 0..1 (V,), timbre (V, D), pitched 0 or 1 (V,), inharmonicity B (V,).
+        """
+        ...
+
+    def step(self, genome: Genome, age_s: FloatArray, release_age_s: FloatArray, fire_mask: FloatArray) -> Grown:
+        """Grow V notes by one hop.
+
+        The genome's ``grid`` is the present one. `age_s` (V,) is that of the frame being grown, `release_age_s` (V,)
+        is -1 while the note is held. `fire_mask` is (V, steps_per_hop, F), 1 where a cell updates.
+        """
+        ...
+
+
+class Instrument(Protocol):
+    """A playable timbre."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        ...
+
+    def tuning(self, key: int) -> tuple[float, float]:
+        """Return cents and inharmonicity B of a key."""
+        ...
+
+
+class Choice(Protocol):
+    """What plays a key: an instrument, and the timbre it has there."""
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument."""
+        ...
+
+    @property
+    def timbre(self) -> FloatArray:
+        """Conditioning vector (D,)."""
+        ...
+
+    @property
+    def pitched(self) -> bool:
+        """Whether the sound has a pitch."""
+        ...
+
+    @property
+    def substituted(self) -> bool:
+        """Whether it stands in for an instrument that the bank lacks."""
+        ...
+
+
+class InstrumentChooser(Protocol):
+    """The part of a bank that `Synth` needs."""
+
+    def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+        """Return what plays a key; never fails."""
+        ...

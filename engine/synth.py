@@ -1,0 +1,240 @@
+"""`Synth`: raw MIDI messages in, stereo frames out. No thread, no clock, no device."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import ModelError, UsageError
+from ..midi.messages import NUM_CHANNELS
+from .conductor import SEGMENT_SAMPLES, Conductor
+from .decoders.base import Decoder
+from .hops import HopGrower
+from .limiter import Limiter
+from .mixer import Mixer
+from .resampler import Resampler
+from .seams import GrowthModel, InstrumentChooser
+from .spectral import FloatArray
+
+MAX_VOICES_LIMIT = 1024
+
+
+class StemBlock(NamedTuple):
+    """One block with its parts.
+
+    Attributes
+    ----------
+    mix : float32 (num_frames, 2), as `Synth.render` gives it
+    stems : float32 (16, num_frames, 2), each MIDI channel before the limiter; they sum to the mix where that is quiet
+    """
+
+    mix: FloatArray
+    stems: FloatArray
+
+
+class Synth:
+    """A polyphonic synthesizer whose notes grow.
+
+    Parameters
+    ----------
+    growth : GrowthModel
+        Grows spectral frames.
+    decoder : Decoder
+        Turns them into sound; it must have `max_voices` slots at least and be used by no one else.
+    bank : InstrumentChooser
+        Says what plays a key.
+    sample_rate : int
+        Of the output, 8,000..192,000 Hz.
+    max_voices : int
+        Notes that sound at once, 1..1024; a further one steals.
+    seed : int
+        Root of all chance: equal seeds and events give equal samples.
+    fire_rate : float
+        Probability that a cell updates in a step, above 0 and at most 1; below 1 no two notes grow alike.
+    stems : bool
+        Whether MIDI channels are kept apart, for `render_stems`.
+    on_model_error : "raise" or "mute"
+        What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
+
+    Raises
+    ------
+    UsageError
+        If a parameter is out of range.
+
+    Notes
+    -----
+    Thread: producer. Use it from one thread at a time.
+    """
+
+    def __init__(
+        self,
+        growth: GrowthModel,
+        decoder: Decoder,
+        bank: InstrumentChooser,
+        *,
+        sample_rate: int = 44100,
+        max_voices: int = 64,
+        seed: int = 0,
+        fire_rate: float = 1.0,
+        stems: bool = False,
+        on_model_error: Literal["raise", "mute"] = "raise",
+    ) -> None:
+        _check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
+        self.sample_rate = sample_rate
+        self.model_errors = 0
+        self._internal_rate = growth.spec.sample_rate
+        self._raises = on_model_error == "raise"
+        self._has_stems = stems
+        mixer = Mixer(self._internal_rate, stems)
+        self._resampler = Resampler(self._internal_rate, sample_rate, mixer.num_signals)
+        self._grower = HopGrower(growth, decoder, max_voices, fire_rate)
+        self._conductor = Conductor(self._grower, bank, mixer, max_voices, seed, self._internal_rate)
+        self._limiter = Limiter(sample_rate)
+        self._lead_in = self._limiter.look_ahead_frames  # what the limiter gives before frame 0
+        self._delayed_stems = np.zeros((mixer.num_signals if stems else 0, self._lead_in), np.float32)
+        self._frame = 0
+
+    @property
+    def frame(self) -> int:
+        """Number of the next frame that `render` returns."""
+        return self._frame
+
+    @property
+    def latency_frames(self) -> int:
+        """How many frames before its time an event must be sent to play exactly then.
+
+        The resampler and the limiter look this far ahead. Rendered sound is not delayed by it: output frame n is
+        what happens at second n / sample_rate. An event sent later plays later, by this much at most.
+        """
+        return self._limiter.look_ahead_frames + self._resampler.look_ahead_frames
+
+    @property
+    def active_voices(self) -> int:
+        """Voices that sound now."""
+        return self._conductor.num_voices
+
+    @property
+    def peak_voices(self) -> int:
+        """Most voices that ever sounded at once."""
+        return self._conductor.peak_voices
+
+    @property
+    def notes_started(self) -> int:
+        """Notes played so far."""
+        return self._conductor.notes_started
+
+    @property
+    def notes_stolen(self) -> int:
+        """Notes cut short so far because all voices were busy."""
+        return self._conductor.notes_stolen
+
+    @property
+    def substitutions(self) -> tuple[str, ...]:
+        """Instruments that stand in for others, each named once: "Wanted Program: Playing Instrument"."""
+        return tuple(self._conductor.substitutions)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued, no voice sounds, and all that sounded has been rendered."""
+        return self._conductor.is_idle and self._frame >= self._silent_from_frame
+
+    @property
+    def _silent_from_frame(self) -> int:
+        last = self._conductor.sounded_until
+        return ceil((last + self._resampler.look_ahead_samples) * self.sample_rate / self._internal_rate) if last else 0
+
+    def send(self, data: bytes, at_frame: int | None = None) -> None:
+        """Queue a complete MIDI message.
+
+        Parameters
+        ----------
+        data : bytes
+            One message with its status byte; what is malformed does nothing.
+        at_frame : int, optional
+            Output frame at which it takes effect, to the nearest internal sample; None is the next frame rendered.
+            It is exact if sent `latency_frames` ahead, that is before frames from ``at_frame - latency_frames`` on
+            are rendered; a later one takes effect as soon as possible. Events of one frame keep their order.
+        """
+        frame = self._frame if at_frame is None else at_frame
+        sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
+        self._conductor.schedule(sample, bytes(data))
+
+    def panic(self) -> None:
+        """Silence everything as soon as possible: forget queued events, fade every voice, reset controllers."""
+        self._conductor.panic()
+
+    def render(self, num_frames: int) -> FloatArray:
+        """Return the next frames, float32 (num_frames, 2) within -1..1.
+
+        Block sizes change nothing about the samples, given that events are sent `latency_frames` ahead.
+
+        Raises
+        ------
+        ModelError
+            If a model gave NaN or infinity and `on_model_error` is "raise". The note has been cut and the block is
+            lost; the synth can go on.
+        """
+        return self._render(num_frames, None)
+
+    def render_stems(self, num_frames: int) -> StemBlock:
+        """Return the next frames as `render` does, together with the stems they are made of.
+
+        Raises
+        ------
+        UsageError
+            If the synth was made without ``stems=True``.
+        """
+        if not self._has_stems:
+            raise UsageError("render_stems needs a Synth made with stems=True")
+        stems = np.empty((NUM_CHANNELS, num_frames, 2), np.float32)
+        return StemBlock(self._render(num_frames, stems), stems)
+
+    def _render(self, num_frames: int, stems: FloatArray | None) -> FloatArray:
+        if num_frames < 0:
+            raise UsageError(f"num_frames must be 0 or more, got {num_frames}")
+        out = np.empty((num_frames, 2), np.float32)
+        piece = max(1, SEGMENT_SAMPLES * self.sample_rate // self._internal_rate)
+        for start in range(0, num_frames, piece):
+            stop = min(start + piece, num_frames)
+            mix, parts = self._advance(stop - start)
+            out[start:stop] = mix.T
+            if stems is not None:
+                stems[:, start:stop] = parts.reshape(NUM_CHANNELS, 2, -1).transpose(0, 2, 1)
+        self._frame += num_frames
+        self._report_failures()
+        return out
+
+    def _advance(self, num_frames: int) -> tuple[FloatArray, FloatArray]:
+        """Return the next frames and the stems they are made of: (2, N), and (32, N) or (0, N)."""
+        lead_in, self._lead_in = self._lead_in, 0
+        num_frames += lead_in
+        signals = self._resampler.process(
+            self._conductor.render(self._resampler.samples_needed(num_frames)), num_frames
+        )
+        mix = signals.reshape(-1, 2, num_frames).sum(axis=0) if self._has_stems else signals
+        line = np.concatenate((self._delayed_stems, signals[: len(self._delayed_stems)]), axis=1)
+        self._delayed_stems = line[:, num_frames:].copy()
+        return self._limiter.process(mix)[:, lead_in:], line[:, lead_in:num_frames]
+
+    def _report_failures(self) -> None:
+        failures, self._grower.failures = self._grower.failures, []
+        self.model_errors += len(failures)
+        if failures and self._raises:
+            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+            raise ModelError(f"a model {failures[0]}{more}")
+
+
+def _check_parameters(
+    growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float, on_model_error: str
+) -> None:
+    if not 1 <= max_voices <= MAX_VOICES_LIMIT:
+        raise UsageError(f"max_voices must be in 1..{MAX_VOICES_LIMIT}, got {max_voices}")
+    if not 0.0 < fire_rate <= 1.0:
+        raise UsageError(f"fire_rate must be above 0 and at most 1, got {fire_rate}")
+    if on_model_error not in ("raise", "mute"):
+        raise UsageError(f'on_model_error must be "raise" or "mute", got {on_model_error!r}')
+    missing = sorted(set(decoder.consumes) - set(growth.fields))
+    if missing:
+        raise UsageError(f"decoder {decoder.name} needs fields {missing}, but the model grows {list(growth.fields)}")

@@ -1,0 +1,159 @@
+"""Continuous controls on absolute sample time: the same samples come out however time is cut into blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_BEFORE_TIME = -1
+
+
+class StepTimeline:
+    """A value that jumps at known samples, answered for every sample that was not forgotten."""
+
+    def __init__(self, value: float) -> None:
+        self._starts = [_BEFORE_TIME]
+        self._values = [value]
+
+    @property
+    def latest(self) -> float:
+        """The value after all known jumps."""
+        return self._values[-1]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no jump is remembered."""
+        return len(self._values) == 1
+
+    def set(self, sample: int, value: float) -> None:
+        """Jump to `value` at `sample`, which must not precede an earlier jump."""
+        if value == self._values[-1]:
+            return
+        if sample == self._starts[-1]:
+            self._values[-1] = value
+        else:
+            self._starts.append(sample)
+            self._values.append(value)
+
+    def at(self, samples: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the value at each sample, same shape."""
+        index = np.searchsorted(np.asarray(self._starts), samples, side="right") - 1
+        return np.asarray(self._values)[np.maximum(index, 0)]
+
+    def forget_before(self, sample: int) -> None:
+        """Drop what only samples before `sample` could ask for."""
+        if len(self._starts) == 1:
+            return
+        keep = int(np.searchsorted(np.asarray(self._starts), sample, side="right")) - 1
+        if keep > 0:
+            del self._starts[:keep], self._values[:keep]
+
+
+class PitchOffsets:
+    """The pitch offset in semitones of every MIDI channel over time."""
+
+    def __init__(self, num_channels: int) -> None:
+        self._timelines = [StepTimeline(0.0) for _ in range(num_channels)]
+        self._latest = np.zeros(num_channels)
+        self._moving: set[int] = set()
+
+    def set(self, channel: int, sample: int, semitones: float) -> None:
+        """Let a channel's offset jump at `sample`."""
+        self._timelines[channel].set(sample, semitones)
+        self._latest[channel] = semitones
+        if not self._timelines[channel].is_constant:
+            self._moving.add(channel)
+
+    def at(self, channels: NDArray[np.intp], samples: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the offsets of V voices at R samples each.
+
+        Parameters
+        ----------
+        channels : (V,)
+        samples : (R, V)
+
+        Returns
+        -------
+        float64 (R, V), semitones
+        """
+        offsets = np.broadcast_to(self._latest[channels], samples.shape)
+        if not self._moving:
+            return offsets
+        offsets = offsets.copy()
+        for channel in self._moving:
+            voices = np.flatnonzero(channels == channel)
+            if voices.size:
+                offsets[:, voices] = self._timelines[channel].at(samples[:, voices])
+        return offsets
+
+    def forget_before(self, sample: int) -> None:
+        """Drop what only samples before `sample` could ask for."""
+        for channel in tuple(self._moving):
+            self._timelines[channel].forget_before(sample)
+            if self._timelines[channel].is_constant:
+                self._moving.discard(channel)
+
+
+class Glide:
+    """A few levels that move linearly to each new target within a fixed number of samples.
+
+    Parameters
+    ----------
+    levels : (K,)
+        Where they start.
+    length : int
+        Samples from one target to the next.
+    """
+
+    def __init__(self, levels: ArrayLike, length: int) -> None:
+        self._ramp = np.arange(length) / length
+        self._length = length
+        self._pending: list[tuple[int, NDArray[np.float64]]] = []
+        self.jump(levels)
+
+    def jump(self, levels: ArrayLike) -> None:
+        """Be at `levels` at once, whatever was under way."""
+        self._pending.clear()
+        self._target = np.array(levels, np.float64)
+        self._origin = self._target
+        self._since = -self._length
+
+    def move(self, sample: int, levels: ArrayLike) -> None:
+        """Start towards `levels` at `sample`, which must not precede an earlier move."""
+        self._pending.append((sample, np.array(levels, np.float64)))
+
+    def curve(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Return float32 (K, stop - start), or (K, 1) where nothing moves; time must only go forward."""
+        if not self._pending and start - self._since >= self._length:
+            return self._target[:, None].astype(np.float32)
+        out = np.empty((self._target.size, stop - start), np.float32)
+        position = start
+        for sample, levels in self._pending:
+            self._fill(out[:, position - start : sample - start], position)
+            self._turn(sample, levels)
+            position = sample
+        self._pending.clear()
+        self._fill(out[:, position - start :], position)
+        return out
+
+    def skip(self) -> None:
+        """Take note of the moves known so far without computing a curve."""
+        for sample, levels in self._pending:
+            self._turn(sample, levels)
+        self._pending.clear()
+
+    def _turn(self, sample: int, levels: NDArray[np.float64]) -> None:
+        done = sample - self._since
+        if done < self._length:
+            self._origin = self._origin + (self._target - self._origin) * self._ramp[done]
+        else:
+            self._origin = self._target
+        self._target, self._since = levels, sample
+
+    def _fill(self, out: NDArray[np.float32], position: int) -> None:
+        done = position - self._since
+        moving = min(max(self._length - done, 0), out.shape[1])
+        if moving:
+            change = self._target - self._origin
+            out[:, :moving] = self._origin[:, None] + change[:, None] * self._ramp[done : done + moving]
+        out[:, moving:] = self._target[:, None]

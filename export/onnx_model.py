@@ -1,0 +1,105 @@
+"""torch to ONNX: a seed model run when a note starts or bends, and a step model run once per hop."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ..engine.growth import FIELD_PREFIX
+from ..training.nca import TNCA
+
+OPSET = 18
+
+
+class SeedGraph(nn.Module):
+    """MIDI to genome, with explicit names for ONNX."""
+
+    def __init__(self, model: TNCA) -> None:
+        super().__init__()
+        self.seed = model.seed
+
+    def forward(self, *note: Tensor) -> tuple[Tensor, ...]:
+        """Return the genome, in the order of `genome_names`, of the arguments of `NoteSeed.forward`."""
+        planted = self.seed(*note)
+        return tuple(planted[name] for name in genome_names(self.seed.config.representation))
+
+
+class StepGraph(nn.Module):
+    """One hop of growth: state in, state and fields out."""
+
+    def __init__(self, model: TNCA) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
+        """From the genome, age, release age and fire mask, return the grid, whether anything lives (V,), and the fields (V, 2, F) with level >= 0, tonality in 0..1."""
+        *genome, age_s, release_age_s, fire_mask = state
+        planted = dict(zip(genome_names(self.model.config.representation), genome, strict=True))
+        grown = self.model.step(planted["grid"], planted, age_s, release_age_s, fire_mask)
+        alive = self.model.alive(grown)[..., 0].amax(1)
+        fields = [self.model.mel(grown)]
+        if "bin" in planted:
+            fields.append(self.model.linear(grown, planted))
+        return (grown, alive, *(bounded(field) for field in fields))
+
+
+def bounded(pair: Tensor) -> Tensor:
+    """Clip a level and tonality pair (V, 2, F) to what they can mean."""
+    return torch.stack([pair[:, 0].clamp_min(0.0), pair[:, 1].clamp(0.0, 1.0)], 1)
+
+
+def genome_names(representation: str) -> tuple[str, ...]:
+    """Names of the seed model's outputs, the grid first."""
+    return ("grid", "cell", "rates", "bin") if representation == "dual" else ("grid", "cell", "rates")
+
+
+def field_names(representation: str) -> tuple[str, ...]:
+    """Names of the fields a representation offers."""
+    return ("mel", "linear") if representation == "dual" else ("mel",)
+
+
+def export_seed(model: TNCA, metadata: dict[str, Any]) -> bytes:
+    """Serialise the seed model."""
+    config = model.config
+    names = genome_names(config.representation)
+    inputs = [torch.full((2,), 60.0), torch.full((2,), 0.5), torch.zeros(2, config.timbre_size), torch.ones(2), torch.zeros(2)]
+    input_names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
+    return to_onnx(SeedGraph(model), tuple(inputs), input_names, list(names), metadata)
+
+
+def export_step(model: TNCA, metadata: dict[str, Any]) -> bytes:
+    """Serialise the step model."""
+    config = model.config
+    names = genome_names(config.representation)
+    with torch.no_grad():
+        ones = torch.ones(2)
+        planted = model.seed(60 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size), ones, 0 * ones)
+    mask = torch.ones(2, config.steps_per_hop, config.spec.num_mels)
+    inputs = (*(planted[name] for name in names), torch.zeros(2), -ones, mask)
+    outputs = ["next_grid", "alive", *(FIELD_PREFIX + name for name in field_names(config.representation))]
+    return to_onnx(StepGraph(model), inputs, [*names, "age_s", "release_age_s", "fire_mask"], outputs, metadata)
+
+
+def to_onnx(
+    module: nn.Module, inputs: tuple[Tensor, ...], input_names: list[str], output_names: list[str], metadata: dict[str, Any]
+) -> bytes:
+    """Export with the first axis of everything dynamic, and `metadata` as JSON strings in the file."""
+    axis = torch.export.Dim("voices", min=1, max=4096)
+    shapes = (tuple({0: axis} for _ in inputs),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(), inputs, input_names=input_names, output_names=output_names, dynamic_shapes=shapes,
+            opset_version=OPSET, dynamo=True, verbose=False,
+        )  # fmt: skip
+    graph = program.model_proto
+    onnx.checker.check_model(graph, full_check=True)
+    for key, value in metadata.items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
+    return graph.SerializeToString()

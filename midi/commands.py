@@ -1,0 +1,55 @@
+"""What a synthesizer must do, as `Performance` tells it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+SOFT_PEDAL_SCALE: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class NoteStart:
+    """A key was struck.
+
+    Attributes
+    ----------
+    note_id : int
+        Unique and increasing over the life of a `Performance`, across all MIDI channels.
+    channel : int
+        MIDI channel, 0..15.
+    key : int
+        Key number, 0..127; 69 is A4. On a drum channel it names the drum.
+    velocity : int
+        As received, 1..127.
+    soft : bool
+        Whether the soft pedal (CC 67) was down at the stroke. As on a piano it colours the notes struck while
+        it is down, so it belongs to the note and not to the channel.
+    """
+
+    note_id: int
+    channel: int
+    key: int
+    velocity: int
+    soft: bool = False
+
+    @property
+    def softened_velocity(self) -> float:
+        """Velocity 0 < v <= 127 with the soft pedal applied, for engines without a darker sound to offer."""
+        return self.velocity * SOFT_PEDAL_SCALE if self.soft else float(self.velocity)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRelease:
+    """A note enters its release: key and pedals have let go. `velocity` is the release velocity, 0..127."""
+
+    note_id: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCut:
+    """A note must be silent at once (all sound off, panic)."""
+
+    note_id: int
+
+
+Command = NoteStart | NoteRelease | NoteCut

@@ -1,0 +1,115 @@
+"""Registered parameters (RPN) of a MIDI channel: pitch bend range, fine and coarse tuning."""
+
+from collections.abc import Callable
+from typing import Final
+
+from .messages import (
+    BEND_CENTRE,
+    DATA_DECREMENT,
+    DATA_ENTRY_LSB,
+    DATA_ENTRY_MSB,
+    DATA_INCREMENT,
+    NRPN_LSB,
+    NRPN_MSB,
+    RPN_BEND_RANGE,
+    RPN_COARSE_TUNING,
+    RPN_FINE_TUNING,
+    RPN_LSB,
+    RPN_MSB,
+    RPN_NULL,
+)
+
+_DEFAULTS: Final = {
+    RPN_BEND_RANGE: 2 << 7,
+    RPN_FINE_TUNING: BEND_CENTRE,
+    RPN_COARSE_TUNING: 64 << 7,
+}
+_MAX_14_BIT: Final = 0x3FFF
+_MAX_BEND_RANGE_CENTS: Final = 127 * 100 + 99
+
+
+class RegisteredParameters:
+    """The values of the known RPNs and which one data entry addresses.
+
+    Values are the 14 bits of data entry (MSB * 128 + LSB). Data entry is ignored while an NRPN, an unknown
+    RPN or the null RPN is selected.
+    """
+
+    def __init__(self) -> None:
+        self._values = dict(_DEFAULTS)
+        self._selected = RPN_NULL
+        self._is_registered = True
+
+    @property
+    def bend_range(self) -> float:
+        """Pitch bend range in semitones, either way."""
+        value = self._values[RPN_BEND_RANGE]
+        return (value >> 7) + (value & 0x7F) / 100
+
+    @property
+    def tuning(self) -> float:
+        """Coarse and fine tuning together, in semitones (-65..64)."""
+        fine = (self._values[RPN_FINE_TUNING] - BEND_CENTRE) / BEND_CENTRE
+        return (self._values[RPN_COARSE_TUNING] >> 7) - 64 + fine
+
+    def control(self, controller: int, value: int) -> None:
+        """Act on one of the controllers 6, 38 and 96..101; others are ignored."""
+        action = _ACTIONS.get(controller)
+        if action is not None:
+            action(self, value)
+
+    def deselect(self) -> None:
+        """Select the null parameter, so that data entry does nothing."""
+        self._selected = RPN_NULL
+        self._is_registered = True
+
+    def _select_msb(self, msb: int) -> None:
+        self._selected = msb << 7 | self._selected & 0x7F
+        self._is_registered = True
+
+    def _select_lsb(self, lsb: int) -> None:
+        self._selected = self._selected & ~0x7F | lsb
+        self._is_registered = True
+
+    def _select_unregistered(self, _half: int) -> None:
+        self._is_registered = False
+
+    def _enter_msb(self, msb: int) -> None:
+        # An MSB alone sets the LSB to 0 (MIDI 1.0, "Control Change"); senders of both send the MSB first.
+        self._update(lambda _: msb << 7)
+
+    def _enter_lsb(self, lsb: int) -> None:
+        self._update(lambda value: value & ~0x7F | lsb)
+
+    def _increment(self, _value: int) -> None:
+        self._update(lambda value: _stepped(self._selected, value, 1))
+
+    def _decrement(self, _value: int) -> None:
+        self._update(lambda value: _stepped(self._selected, value, -1))
+
+    def _update(self, change: Callable[[int], int]) -> None:
+        if self._is_registered and self._selected in self._values:
+            self._values[self._selected] = change(self._values[self._selected])
+
+
+def _stepped(parameter: int, value: int, direction: int) -> int:
+    """Return a value one step up or down (MIDI RP-018: cents, LSB or semitones by parameter)."""
+    if parameter == RPN_BEND_RANGE:
+        cents = (value >> 7) * 100 + min(value & 0x7F, 99) + direction
+        semitones, cents = divmod(min(max(cents, 0), _MAX_BEND_RANGE_CENTS), 100)
+        return semitones << 7 | cents
+    step = 128 if parameter == RPN_COARSE_TUNING else 1
+    stepped = value + direction * step
+    return stepped if 0 <= stepped <= _MAX_14_BIT else value
+
+
+_ACTIONS: Final[dict[int, Callable[[RegisteredParameters, int], None]]] = {
+    DATA_ENTRY_MSB: RegisteredParameters._enter_msb,
+    DATA_ENTRY_LSB: RegisteredParameters._enter_lsb,
+    DATA_INCREMENT: RegisteredParameters._increment,
+    DATA_DECREMENT: RegisteredParameters._decrement,
+    NRPN_LSB: RegisteredParameters._select_unregistered,
+    NRPN_MSB: RegisteredParameters._select_unregistered,
+    RPN_LSB: RegisteredParameters._select_lsb,
+    RPN_MSB: RegisteredParameters._select_msb,
+}

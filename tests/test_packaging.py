@@ -1,0 +1,176 @@
+"""The package holds what it should, imports no more than it must, and its layers stay in order."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import tnca_synth
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+PACKAGE_DIRS: dict[str, str] = SETUPTOOLS["package-dir"]
+FOLDERS = sorted({path.split("/")[0] for path in PACKAGE_DIRS.values()})
+BARE_NAMES = {folder for folder in FOLDERS if folder != "tnca_synth"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the names of the modules that a fresh Python has loaded after a statement."""
+    script = f"import sys\n{statement}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    return set(done.stdout.split())
+
+
+def all_modules_of(*folders: str) -> list[str]:
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [".".join(("tnca_synth", *path.relative_to(ROOT).with_suffix("").parts)) for path in paths]
+
+
+def test_the_engine_needs_no_torch_and_no_devices() -> None:
+    imports = ", ".join(all_modules_of("engine", "midi"))
+    loaded = modules_after(f"import {imports}")
+    assert not loaded & {"torch", "onnx", "scipy", "librosa", "matplotlib", "sounddevice", "rtmidi", "_rtmidi"}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    loaded = modules_after("import tnca_synth; dir(tnca_synth); tnca_synth.__version__")
+    assert not loaded & {"numpy", "onnxruntime", "mido", "soundfile", "torch"}
+    assert not any(name.startswith("tnca_synth.") for name in loaded)
+
+
+@pytest.mark.parametrize("name", tnca_synth.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(tnca_synth, name) is not None
+    assert name in dir(tnca_synth)
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Sinth'"):
+        tnca_synth.Sinth  # noqa: B018
+
+
+def test_every_package_folder_is_listed() -> None:
+    found = {
+        ".".join(("tnca_synth", *path.parent.relative_to(ROOT).parts))
+        for folder in BARE_NAMES
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+    assert found | {"tnca_synth"} == set(SETUPTOOLS["packages"])
+    assert set(PACKAGE_DIRS) == set(SETUPTOOLS["packages"])
+
+
+def bare_imports(source: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.append(node.module or "")
+    return [name for name in found if name.split(".")[0] in BARE_NAMES]
+
+
+def test_a_bare_import_is_found() -> None:
+    assert bare_imports("def f():\n    import engine.spec\nfrom midi import x\nfrom .export import y") == [
+        "midi",
+        "engine.spec",
+    ]
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, "tests", "benchmarks", "examples"])
+def test_no_folder_is_imported_by_its_bare_name(folder: str) -> None:
+    bare = {str(path): bare_imports(path.read_text()) for path in (ROOT / folder).rglob("*.py")}
+    assert {path: names for path, names in bare.items() if names} == {}
+
+
+def installed_view(folder: Path) -> Path:
+    """Make links in `folder` that look like the installed package."""
+    (folder / "tnca_synth").mkdir()
+    for path in [*(ROOT / "tnca_synth").iterdir(), *(ROOT / name for name in BARE_NAMES)]:
+        if path.name != "__pycache__":
+            (folder / "tnca_synth" / path.name).symlink_to(path)
+    return folder
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    script = "import sys; from importlinter.cli import lint_imports_command as run; run()"
+    arguments = ["--config", str(ROOT / "pyproject.toml"), "--no-cache"]
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_layers_are_in_order(tmp_path: Path) -> None:
+    done = lint_imports(installed_view(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("midi/planted.py", "from ..engine import spec", "never upward"),
+        ("engine/planted.py", "from ..training import config", "never upward"),
+        ("errors.py", "from .midi import file", "never upward"),
+        ("engine/planted.py", "import torch", "torch and onnx only in training and export"),
+        ("cli/planted.py", "def run():\n    import torch", "torch and onnx only in training and export"),
+        ("engine/planted.py", "import onnxruntime", "onnxruntime only in engine.growth"),
+        ("engine/planted.py", "import mido", "mido and python-rtmidi only in midi"),
+        ("training/planted.py", "import soundfile", "soundfile only in engine.audiofile"),
+        ("engine/planted.py", "import sounddevice", "no audio device"),
+    ],
+)
+def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, contract: str) -> None:
+    view = tmp_path / "view"
+    view.mkdir()
+    for name in BARE_NAMES:
+        shutil.copytree(ROOT / name, view / "tnca_synth" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (ROOT / "tnca_synth").glob("*.py"):
+        shutil.copy(path, view / "tnca_synth")
+    with (view / "tnca_synth" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    done = lint_imports(view)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert [text for text in done.stdout.splitlines() if contract in text and " BROKEN" in text], done.stdout
+
+
+def test_a_wheel_holds_every_module_and_all_data(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        "wheels",
+        ".",
+    ]
+    subprocess.run(command, cwd=source, check=True, timeout=300, env={**os.environ, "PIP_NO_INDEX": "1"})
+    (wheel,) = (source / "wheels").glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    data = ("*.py", "*.onnx", "*.json", "*.toml", "py.typed")
+    expected = {
+        str(Path("" if folder == "tnca_synth" else "tnca_synth", path.relative_to(source)))
+        for folder in FOLDERS
+        for pattern in data
+        for path in (source / folder).rglob(pattern)
+    }
+    assert expected <= packed
+    assert {name for name in packed - expected if ".dist-info/" not in name} == set()

@@ -1,0 +1,72 @@
+"""Checkpoints: written whole or not at all, and read without running anything they contain."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import BankError
+from .config import TrainConfig, train_config
+from .nca import TNCA
+
+FORMAT = "tnca-synth checkpoint 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """One saved training run.
+
+    Attributes
+    ----------
+    config : plain values of its `TrainConfig`
+    weights : averaged weights, those to play
+    timbre_names : one per row of the timbre table
+    tuning : timbre name -> keys, cents, inharmonicity
+    iteration, seconds : how far it is, and the training time it took
+    resume : what going on needs
+    """
+
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+    timbre_names: tuple[str, ...]
+    tuning: dict[str, dict[str, Any]]
+    iteration: int
+    seconds: float
+    resume: dict[str, Any]
+
+    @property
+    def train_config(self) -> TrainConfig:
+        """The run's configuration."""
+        return train_config(self.config)
+
+    def model(self) -> TNCA:
+        """Build the averaged model."""
+        model = TNCA(self.train_config.model, len(self.timbre_names))
+        model.load_state_dict(self.weights)
+        return model.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; an interrupted write leaves the previous one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    torch.save({"format": FORMAT, **vars(checkpoint)}, temporary)
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; anything else raises `BankError`."""
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise BankError(f"no checkpoint at {path}") from error
+    except Exception as error:  # torch and pickle raise many kinds on foreign or torn files
+        raise BankError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise BankError(f"{path} is not a checkpoint of this version (expected {FORMAT!r})")
+    return Checkpoint(**values)

@@ -1,0 +1,132 @@
+"""Presets: TOML in, frozen dataclasses out; an unknown key is an error that names the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..engine.spec import AudioSpec
+from ..errors import UsageError
+from .nca import NCAConfig
+from .recordings import InstrumentConfig
+
+PRESETS = Path(__file__).parent / "presets"
+Table = TypeVar("Table")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which recordings to learn from.
+
+    `holds_s` groups hold lengths in seconds: every key and velocity is rendered once per group, cycling through it.
+    """
+
+    soundfont: str = "/usr/share/sounds/sf3/FluidR3Mono_GM.sf3"
+    licence: str = ""
+    velocities: tuple[int, ...] = (32, 64, 90, 120)
+    holds_s: tuple[tuple[float, ...], ...] = ((0.15, 0.5, 1.0), (1.5, 2.5, 4.0))
+    tail_s: float = 1.0
+    instruments: tuple[InstrumentConfig, ...] = ()
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the training loss.
+
+    `frequency_weight` is the weight of the top band where the lowest has 1. `l1` weighs the level error,
+    `perceptual` the loudness error over several scales, `linear` the linear side of the dual representation.
+    """
+
+    l1: float = 1.0
+    perceptual: float = 0.0
+    frequency_weight: float = 1.0
+    tonality: float = 0.3
+    linear: float = 0.5
+    alpha: float = 0.1
+    overflow: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run; saved whole in its checkpoints."""
+
+    name: str = "dual"
+    seed: int = 0
+    iterations: int = 10000
+    batch_size: int = 64
+    window_frames: int = 32
+    pool_size: int = 512
+    learning_rate: float = 3e-3
+    ema: float = 0.998
+    damage_share: float = 0.05
+    slow_fire_share: float = 0.3
+    overtime_share: float = 0.15
+    checkpoint_every: int = 250
+    validate_every: int = 1000
+    compile: bool = False
+    data: DataConfig = field(default_factory=DataConfig)
+    model: NCAConfig = field(default_factory=NCAConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_size <= self.pool_size:
+            raise UsageError(f"batch_size must be in 1..pool_size={self.pool_size}, got {self.batch_size}")
+        if self.iterations < 1 or self.window_frames < 2:
+            raise UsageError("iterations must be at least 1 and window_frames at least 2")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; `train_config` rebuilds the config from them."""
+        return asdict(self)
+
+
+def load_preset(name_or_path: str) -> TrainConfig:
+    """Read a preset by name (`dual`, `mel`, `conservative`, ...) or by path to a TOML file."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        known = sorted(p.stem for p in PRESETS.glob("*.toml") if p.stem != "instruments")
+        if name_or_path not in known:
+            raise UsageError(f"unknown preset {name_or_path!r}{_nearest(name_or_path, known)}; presets: {', '.join(known)}")
+        path = PRESETS / f"{name_or_path}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read preset {path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    data = values.setdefault("data", {})
+    if "instruments" not in data:
+        shared = tomllib.loads((PRESETS / "instruments.toml").read_text(encoding="utf-8"))
+        values["data"] = {**shared, **data}
+    return train_config({"name": path.stem, **values})
+
+
+def train_config(values: dict[str, Any]) -> TrainConfig:
+    """Build a `TrainConfig` from nested plain values, checking every key."""
+    values = dict(values)
+    data = dict(values.get("data", {}))
+    data["instruments"] = tuple(table(InstrumentConfig, v, "data.instruments") for v in data.get("instruments", ()))
+    data["velocities"] = tuple(data.get("velocities", DataConfig.velocities))
+    data["holds_s"] = tuple(tuple(group) for group in data.get("holds_s", DataConfig.holds_s))
+    model = dict(values.get("model", {}))
+    model["spec"] = table(AudioSpec, model.get("spec", {}), "model.spec")
+    values["data"] = table(DataConfig, data, "data")
+    values["model"] = table(NCAConfig, model, "model")
+    values["loss"] = table(LossConfig, values.get("loss", {}), "loss")
+    return table(TrainConfig, values, "the preset")
+
+
+def table(kind: type[Table], values: dict[str, Any], where: str) -> Table:
+    """Build a config dataclass from a TOML table; an unknown key raises `UsageError`."""
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise UsageError(f"unknown key {key!r} in {where}{_nearest(key, known)}")
+    return kind(**values)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    match = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {match[0]!r}?" if match else ""

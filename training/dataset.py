@@ -1,0 +1,214 @@
+"""Recorded notes as tensors: every frame of every note in one array, with what seeds the notes beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..engine.spec import AudioSpec
+from ..errors import DatasetError
+from .config import DataConfig
+from .features import NoteFeatures, extract
+from .recordings import InstrumentConfig, SoundFont
+
+FEATURES_VERSION = 2
+EMPTY = np.zeros((0, 2, 0), np.float16)
+AUDIBLE_LEVEL = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class NoteSet:
+    """Notes of all instruments.
+
+    Attributes
+    ----------
+    features : list of NoteFeatures, one per note, without their arrays, which are in `mel` and `linear`
+    mel, linear : float16 (frames of all notes, 2, bands or bins)
+    offset, num_frames : int64 (notes,), where a note's frames begin and how many there are
+    pitch, velocity, pitched, stretch, hold_s : float32 (notes,); pitch includes the measured tuning
+    timbre : int64 (notes,), row of the timbre table
+    last_audible : int64 (notes, bands), last frame in which a band sounds
+    timbre_names : one per row of the timbre table
+    """
+
+    features: list[NoteFeatures]
+    mel: Tensor
+    linear: Tensor
+    offset: NDArray[np.int64]
+    num_frames: NDArray[np.int64]
+    pitch: Tensor
+    velocity: Tensor
+    pitched: Tensor
+    stretch: Tensor
+    hold_s: Tensor
+    timbre: Tensor
+    last_audible: Tensor
+    timbre_names: tuple[str, ...]
+    tuning: dict[str, Tuning]
+
+    def frames(self, name: str, note: int) -> Tensor:
+        """Return one note's frames of field `name`, float16 (T, 2, bands or bins)."""
+        return getattr(self, name)[self.offset[note] : self.offset[note] + self.num_frames[note]]
+
+    def indices(self, held_out: bool) -> NDArray[np.int64]:
+        """Return the notes to train on, or those held out."""
+        return np.array([i for i, note in enumerate(self.features) if note.held_out == held_out], np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """Measured tuning of one timbre on its trained keys, interpolated in between; what a bank stores."""
+
+    keys: tuple[int, ...]
+    cents: tuple[float, ...]
+    inharmonicity: tuple[float, ...]
+
+    def at(self, key: float) -> tuple[float, float]:
+        """Return (cents, inharmonicity) at a key; the nearest trained key's beyond the ends."""
+        return float(np.interp(key, self.keys, self.cents)), float(np.interp(key, self.keys, self.inharmonicity))
+
+
+def measure_tuning(notes: Iterable[NoteFeatures]) -> dict[str, Tuning]:
+    """Median tuning per timbre and key over the notes that training may see."""
+    found: dict[str, dict[int, list[tuple[float, float]]]] = {}
+    for note in notes:
+        if not note.held_out:
+            found.setdefault(note.instrument, {}).setdefault(note.pitch, []).append((note.tuning_cents, note.inharmonicity))
+    tables = {}
+    for name, keys in found.items():
+        ordered = sorted(keys)
+        medians = [np.median(keys[key], axis=0) for key in ordered]
+        tables[name] = Tuning(tuple(ordered), tuple(float(m[0]) for m in medians), tuple(float(m[1]) for m in medians))
+    return tables
+
+
+def assemble(groups: Iterable[list[NoteFeatures]], with_linear: bool = True) -> NoteSet:
+    """Lay the features of all notes into tensors.
+
+    Parameters
+    ----------
+    groups : features by instrument, taken one by one so that no more than one is held twice
+    with_linear : keep the linear side, six times the size of the mel side
+    """
+    features: list[NoteFeatures] = []
+    mels, linears = [], []
+    for group in groups:
+        mel, linear = _join(group, "mel"), _join(group, "linear") if with_linear else EMPTY
+        mels.append(mel)
+        linears.append(linear)
+        features += _viewing(group, mel, linear)
+    if not any(not note.held_out for note in features):
+        raise DatasetError("no note left to train on: every recording is held out (pitch % 4 == 3, or velocity 90)")
+    names = tuple(sorted({note.instrument for note in features}))
+    row = {name: i for i, name in enumerate(names)}
+    tuning = measure_tuning(features)
+    tuned = [tuning[note.instrument].at(note.pitch) if note.instrument in tuning else (0.0, 0.0) for note in features]
+    lengths = np.array([len(note.mel) for note in features], np.int64)
+    last_audible = torch.from_numpy(np.stack([_last_audible(note) for note in features]))
+    features = [replace(note, mel=EMPTY, linear=EMPTY) for note in features]
+
+    def column(values: Iterable[float]) -> Tensor:
+        return torch.tensor(list(values), dtype=torch.float32)
+
+    return NoteSet(
+        features=features,
+        mel=_concatenate(mels),
+        linear=_concatenate(linears),
+        offset=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
+        num_frames=lengths,
+        pitch=column(note.pitch + cents / 100 for note, (cents, _) in zip(features, tuned, strict=True)),
+        velocity=column(note.velocity / 127 for note in features),
+        pitched=column(float(note.pitched) for note in features),
+        stretch=column(b for _, b in tuned),
+        hold_s=column(note.hold_s for note in features),
+        timbre=torch.tensor([row[note.instrument] for note in features]),
+        last_audible=last_audible,
+        timbre_names=names,
+        tuning=tuning,
+    )
+
+
+def _join(group: list[NoteFeatures], name: str) -> NDArray[np.float16]:
+    return np.concatenate([getattr(note, name) for note in group])
+
+
+def _viewing(group: list[NoteFeatures], mel: NDArray, linear: NDArray) -> list[NoteFeatures]:
+    """Let notes view the joined arrays, so that the single ones can go."""
+    ends = np.cumsum([len(note.mel) for note in group])
+    spans = [slice(end - len(note.mel), end) for note, end in zip(group, ends, strict=True)]
+    return [replace(note, mel=mel[span], linear=linear[span]) for note, span in zip(group, spans, strict=True)]
+
+
+def _concatenate(parts: list[NDArray]) -> Tensor:
+    """Concatenate, freeing each part as it is copied."""
+    joined = np.empty((sum(len(part) for part in parts), *parts[0].shape[1:]), parts[0].dtype)
+    at = 0
+    while parts:
+        part = parts.pop(0)
+        joined[at : at + len(part)] = part
+        at += len(part)
+    return torch.from_numpy(joined)
+
+
+def _last_audible(note: NoteFeatures) -> NDArray[np.int64]:
+    audible = note.mel[:, 0] > AUDIBLE_LEVEL
+    return np.where(audible.any(0), len(audible) - 1 - audible[::-1].argmax(0), -1)
+
+
+def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> list[NoteFeatures]:
+    """Render and measure every note of one instrument."""
+    font = SoundFont(data.soundfont, spec.sample_rate)
+    recordings = font.recordings(instrument, data.velocities, data.holds_s, data.tail_s)
+    return [extract(recording, spec, instrument.inharmonic) for recording in recordings]
+
+
+def _cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
+    values = {**asdict(data), "instruments": asdict(instrument), "spec": spec.to_dict(), "version": FEATURES_VERSION}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+    return cache / f"{instrument.name}-{digest}.pickle"
+
+
+def _render_to_cache(job: tuple[InstrumentConfig, DataConfig, AudioSpec, Path]) -> Path:
+    instrument, data, spec, path = job
+    torch.set_num_threads(1)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(pickle.dumps(render_features(instrument, data, spec), protocol=4))
+    temporary.replace(path)
+    return path
+
+
+def load_notes(
+    data: DataConfig,
+    spec: AudioSpec,
+    cache: Path,
+    workers: int = 2,
+    report: Callable[[str], None] = lambda _: None,
+    with_linear: bool = True,
+) -> NoteSet:
+    """Render the notes of a preset, or read them from `cache` where an equal preset left them.
+
+    Raises
+    ------
+    DatasetError
+        No SoundFont, no instruments, or no note to train on.
+    """
+    if not data.instruments:
+        raise DatasetError("the preset lists no instruments")
+    cache.mkdir(parents=True, exist_ok=True)
+    paths = [_cache_path(cache, instrument, data, spec) for instrument in data.instruments]
+    missing = [(i, data, spec, path) for i, path in zip(data.instruments, paths, strict=True) if not path.exists()]
+    if missing:
+        with ProcessPoolExecutor(max_workers=min(workers, len(missing))) as pool:
+            for path in pool.map(_render_to_cache, missing):
+                report(f"rendered {path.stem}")
+    return assemble((pickle.loads(path.read_bytes()) for path in paths), with_linear)

@@ -1,0 +1,259 @@
+"""The conditional textured NCA: a note seed planted on a column of cells that grows one spectral frame per hop.
+
+Letters: B notes, F cells (mel bands), N linear bins, C channels, H hidden units, G genes.
+Channel map: 0-1 mel level and tonality, 2-3 linear level and tonality (hidden in the mel model), 4 alpha, 5.. hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..engine.spec import AudioSpec
+from ..engine.spectral import mel_edges_hz, mel_filterbank
+from ..errors import UsageError
+
+MEL_LEVEL, MEL_TONALITY, LINEAR_LEVEL, LINEAR_TONALITY, ALPHA = range(5)
+ALIVE_ABOVE = 0.1
+CLOCK_TIMES_S = (0.015, 0.06, 0.25, 1.0, 4.0)
+RELEASE_CLOCK_TIMES_S = (0.03, 0.15, 0.6)
+PITCH_PERIODS = (64.0, 32.0, 16.0)
+PITCH_AXIS = (-1.0, 8.0, 8)  # octaves relative to f0: from, to, points per octave
+PARTIAL_AXIS = (48, 2)  # partials, points per partial
+
+
+@dataclass(frozen=True)
+class NCAConfig:
+    """Size and kind of a TNCA; saved in its checkpoints and ONNX metadata."""
+
+    representation: str = "dual"
+    channels: int = 16
+    hidden: int = 128
+    steps_per_hop: int = 1
+    timbre_size: int = 24
+    seed_hidden: int = 192
+    band_genes: int = 8
+    pitch_genes: int = 8
+    partial_genes: int = 4
+    readout_hidden: int = 48
+    spec: AudioSpec = field(default_factory=AudioSpec)
+
+    def __post_init__(self) -> None:
+        if self.representation not in ("mel", "dual"):
+            raise UsageError(f"representation must be mel or dual, got {self.representation!r}")
+        if self.channels <= ALPHA:
+            raise UsageError(f"channels must be at least {ALPHA + 1}, got {self.channels}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NCAConfig:
+        """Rebuild a config from `to_dict`'s values."""
+        return cls(**{**values, "spec": AudioSpec.from_dict(values["spec"])})
+
+
+def interpolate(values: Tensor, position: Tensor) -> Tensor:
+    """Read `values` (B, P, G) linearly interpolated at real positions (B, N) clamped to 0..P - 1; gives (B, N, G)."""
+    clamped = position.clamp(0.0, values.shape[1] - 1.001)
+    low = clamped.floor()
+    mix = (clamped - low)[..., None]
+    index = low.long()[..., None].expand(-1, -1, values.shape[2])
+    return values.gather(1, index) * (1.0 - mix) + values.gather(1, index + 1) * mix
+
+
+class NoteSeed(nn.Module):
+    """From MIDI to the static side of a note: the initial grid and the genes every cell reads while it lives."""
+
+    def __init__(self, config: NCAConfig) -> None:
+        super().__init__()
+        self.config = config
+        spec = config.spec
+        inputs = 2 + 2 * len(PITCH_PERIODS) + 3 + config.timbre_size
+        self.trunk = nn.Sequential(
+            nn.Linear(inputs, config.seed_hidden), nn.SiLU(), nn.Linear(config.seed_hidden, config.seed_hidden), nn.SiLU()
+        )
+        self.pitch_points = int((PITCH_AXIS[1] - PITCH_AXIS[0]) * PITCH_AXIS[2]) + 1
+        self.partial_points = PARTIAL_AXIS[0] * PARTIAL_AXIS[1] + 1
+        self.band_head = nn.Linear(config.seed_hidden, config.band_genes * spec.num_mels)
+        self.pitch_head = nn.Linear(config.seed_hidden, config.pitch_genes * self.pitch_points)
+        cell_inputs = config.band_genes + config.pitch_genes + 3 + 3
+        self.to_hidden = nn.Linear(cell_inputs, config.hidden)
+        self.to_rates = nn.Linear(cell_inputs, 4)
+        self.to_grid = nn.Linear(cell_inputs, config.channels)
+        if config.representation == "dual":
+            self.partial_head = nn.Linear(config.seed_hidden, config.partial_genes * self.partial_points)
+            self.to_readout = nn.Linear(config.partial_genes + 3 + 2, config.readout_hidden)
+        bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
+        mels_hz = mel_edges_hz(spec)[1:-1]
+        bandwidth = np.diff(mel_edges_hz(spec))[:-1]
+        self.register_buffer("bins_hz", torch.tensor(bins_hz, dtype=torch.float32), persistent=False)
+        self.register_buffer("mels_hz", torch.tensor(mels_hz, dtype=torch.float32), persistent=False)
+        self.register_buffer("bandwidth_hz", torch.tensor(bandwidth, dtype=torch.float32), persistent=False)
+        self.register_buffer("filterbank", torch.tensor(mel_filterbank(spec)), persistent=False)
+        band = torch.arange(spec.num_mels) / (spec.num_mels - 1)
+        self.register_buffer("band_place", torch.stack([band, torch.sin(np.pi * band), torch.cos(np.pi * band)], 1), persistent=False)
+        place = torch.arange(spec.num_bins) / (spec.num_bins - 1)
+        self.register_buffer("bin_place", torch.stack([place, place.sqrt()], 1), persistent=False)
+
+    def forward(self, pitch: Tensor, velocity: Tensor, timbre: Tensor, pitched: Tensor, stretch: Tensor) -> dict[str, Tensor]:
+        """Plant notes.
+
+        Parameters
+        ----------
+        pitch, velocity, pitched, stretch : (B,)
+            Real-valued MIDI pitch, velocity 0..1, 1 or 0, and inharmonicity B.
+        timbre : (B, timbre_size)
+
+        Returns
+        -------
+        grid (B, F, C), cell (B, F, H), rates (B, F, 4); dual also bin (B, N, readout_hidden).
+        """
+        spec, config = self.config.spec, self.config
+        z = self.trunk(torch.cat([self._note_features(pitch, velocity, pitched), timbre], 1))
+        f0 = 440.0 * torch.exp2((pitch - 69.0) / 12.0)
+        comb = self._comb(self.bins_hz, f0, stretch) * pitched[:, None, None]
+        band = self.band_head(z).view(-1, spec.num_mels, config.band_genes)
+        octave = torch.log2((self.mels_hz / f0[:, None]).clamp_min(0.25))
+        relative = self.pitch_head(z).view(-1, self.pitch_points, config.pitch_genes)
+        relative = interpolate(relative, (octave - PITCH_AXIS[0]) * PITCH_AXIS[2]) * pitched[:, None, None]
+        lobes = torch.log10(10.0 ** (4.0 * (comb[..., :1] - 1.0)).transpose(1, 2) @ self.filterbank.T + 1e-4) / 4.0 + 1.0
+        spacing = torch.log2((f0[:, None] / self.bandwidth_hz).clamp(0.06, 16.0)) / 4.0
+        shape = torch.stack([lobes[:, 0], octave / 8.0, spacing], 2) * pitched[:, None, None]
+        cell = torch.cat([band, relative, shape, self.band_place.expand(len(pitch), -1, -1)], 2)
+        grid = self.to_grid(cell)
+        alpha = torch.sigmoid(grid[..., ALPHA : ALPHA + 1] + 2.0)
+        planted = {
+            "grid": torch.cat([grid[..., :ALPHA], alpha, grid[..., ALPHA + 1 :]], 2),
+            "cell": self.to_hidden(cell),
+            "rates": torch.exp(self.to_rates(cell).clamp(-4.0, 5.0)),
+        }
+        if config.representation == "dual":
+            number = self._partial_number(self.bins_hz, f0, stretch)
+            genes = self.partial_head(z).view(-1, self.partial_points, config.partial_genes)
+            genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
+            planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place.expand(len(pitch), -1, -1)], 2))
+        return planted
+
+    def _note_features(self, pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
+        p = (pitch - 60.0) / 24.0
+        waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
+        return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
+
+    @staticmethod
+    def _partial_number(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
+        """Real-valued partial number (B, N) at frequencies (N,): the inverse of `engine.seed.partial_hz`."""
+        ratio2 = (hz / f0[:, None]) ** 2
+        b = stretch[:, None].clamp_min(1e-7)
+        return torch.sqrt(2.0 * (1.0 + b) * ratio2 / (1.0 + torch.sqrt(1.0 + 4.0 * b * (1.0 + b) * ratio2)))
+
+    def _comb(self, hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
+        """Where partials lie: lobe level over 40 dB, distance to the nearest in bins, spacing (B, N, 3)."""
+        bin_hz = self.config.spec.sample_rate / self.config.spec.n_fft
+        number = self._partial_number(hz, f0, stretch)
+        b = stretch[:, None]
+        power = torch.zeros_like(number)
+        nearest = torch.full_like(number, 8.0)
+        for h in (number.floor(), number.floor() + 1.0):
+            at_hz = f0[:, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
+            x = ((hz - at_hz).abs() / bin_hz).clamp_max(8.0)
+            x = torch.where(h < 1.0, 8.0, x)
+            y = torch.where((x - 1.0).abs() < 1e-3, x + 2e-3, x)
+            lobe = torch.where(x < 2.0, torch.sinc(y) / (1.0 - y * y), 0.0)
+            power = power + lobe * lobe
+            nearest = torch.minimum(nearest, x)
+        level = 1.0 + torch.log10(power + 1e-4) / 4.0
+        spacing = torch.log2((f0[:, None] / bin_hz).clamp(1.0, 256.0)) / 8.0
+        return torch.stack([level, nearest / 8.0, spacing.expand_as(level)], 2)
+
+
+class TNCA(nn.Module):
+    """A causal, non-circular column NCA with a life mask, a fire rate and gated updates."""
+
+    def __init__(self, config: NCAConfig, num_timbres: int) -> None:
+        super().__init__()
+        self.config = config
+        spec = config.spec
+        self.timbres = nn.Embedding(num_timbres, config.timbre_size)
+        nn.init.normal_(self.timbres.weight, std=0.5)
+        self.seed = NoteSeed(config)
+        self.perceive = nn.Linear(3 * config.channels, config.hidden, bias=False)
+        self.clocks = nn.Linear(len(CLOCK_TIMES_S) + len(RELEASE_CLOCK_TIMES_S) + 1, config.hidden)
+        self.envelopes = nn.Linear(4, config.hidden, bias=False)
+        self.update = nn.Linear(config.hidden, 2 * config.channels)
+        nn.init.zeros_(self.update.weight)
+        with torch.no_grad():
+            self.update.bias.zero_()
+            self.update.bias[ALPHA] = 0.5
+            self.update.bias[config.channels :] = 1.0
+        self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
+        self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
+        if config.representation == "dual":
+            self.read_state = nn.Linear(config.channels, config.readout_hidden, bias=False)
+            self.read_out = nn.Linear(config.readout_hidden, 2)
+            nn.init.zeros_(self.read_out.weight)
+            nn.init.zeros_(self.read_out.bias)
+            bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
+            at = np.interp(bins_hz, mel_edges_hz(spec)[1:-1], np.arange(spec.num_mels))
+            low = np.minimum(at.astype(np.int64), spec.num_mels - 2)
+            self.register_buffer("bin_low", torch.tensor(low), persistent=False)
+            self.register_buffer("bin_mix", torch.tensor(at - low, dtype=torch.float32)[:, None], persistent=False)
+
+    def step(
+        self, grid: Tensor, planted: dict[str, Tensor], age_s: Tensor, release_age_s: Tensor, fire_mask: Tensor
+    ) -> Tensor:
+        """Grow one hop: `steps_per_hop` updates of every cell that fires.
+
+        Parameters
+        ----------
+        grid : (B, F, C)
+        planted : what `NoteSeed` returned
+        age_s, release_age_s : (B,)
+            Seconds since onset and since release, the latter -1 while held.
+        fire_mask : (B, steps_per_hop, F), 1 where a cell updates
+
+        Returns
+        -------
+        The grid one hop later, (B, F, C).
+        """
+        released = (release_age_s >= 0.0).to(grid.dtype)
+        since = release_age_s.clamp_min(0.0)
+        clocks = torch.cat(
+            [torch.exp(-age_s[:, None] * self.clock_rates), torch.exp(-since[:, None] * self.release_rates), released[:, None]], 1
+        )
+        rates = planted["rates"]
+        decays = torch.cat(
+            [torch.exp(-age_s[:, None, None] * rates[..., :2]), torch.exp(-since[:, None, None] * rates[..., 2:])], 2
+        )
+        drive = planted["cell"] + self.clocks(clocks)[:, None] + self.envelopes(decays)
+        for k in range(self.config.steps_per_hop):
+            padded = F.pad(grid, (0, 0, 1, 1))
+            neighbours = torch.cat([padded[:, :-2], grid, padded[:, 2:]], 2)
+            out = self.update(F.silu(self.perceive(neighbours) + drive))
+            target, gate = out.split(self.config.channels, 2)
+            grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
+            grid = grown * (self.alive(grid) * self.alive(grown))
+        return grid
+
+    @staticmethod
+    def alive(grid: Tensor) -> Tensor:
+        """Return 1 where a cell or a neighbour of it has alpha above the threshold, (B, F, 1)."""
+        alpha = F.pad(grid[..., ALPHA], (1, 1))
+        peak = torch.maximum(torch.maximum(alpha[:, :-2], alpha[:, 1:-1]), alpha[:, 2:])
+        return (peak > ALIVE_ABOVE).to(grid.dtype)[..., None]
+
+    def mel(self, grid: Tensor) -> Tensor:
+        """Return mel level and tonality, (B, 2, F)."""
+        return grid[..., : MEL_TONALITY + 1].transpose(1, 2)
+
+    def linear(self, grid: Tensor, planted: dict[str, Tensor]) -> Tensor:
+        """Read linear level and tonality out of a dual grid, (B, 2, N)."""
+        here = grid[:, self.bin_low] * (1.0 - self.bin_mix) + grid[:, self.bin_low + 1] * self.bin_mix
+        correction = self.read_out(F.silu(self.read_state(here) + planted["bin"]))
+        return (here[..., LINEAR_LEVEL : LINEAR_TONALITY + 1] + correction).transpose(1, 2)

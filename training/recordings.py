@@ -1,0 +1,115 @@
+"""Recorded notes and where they come from: what every source yields, and the SoundFont source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from ..engine.spectral import FloatArray
+from ..errors import DatasetError
+
+HELD_OUT_VELOCITY = 90
+PEAK_SILENT = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One recorded note.
+
+    Attributes
+    ----------
+    audio : float32 (N,), mono at the spec's sample rate, the onset at sample 0
+    instrument : name of the timbre it belongs to
+    pitch, velocity : MIDI numbers
+    hold_s : seconds from onset to release
+    pitched : whether `pitch` names a fundamental
+    """
+
+    audio: FloatArray
+    instrument: str
+    pitch: int
+    velocity: int
+    hold_s: float
+    pitched: bool = True
+
+    @property
+    def held_out(self) -> bool:
+        """Whether validation alone may see this note: every fourth pitch, and one velocity layer."""
+        return self.velocity == HELD_OUT_VELOCITY or (self.pitched and self.pitch % 4 == 3)
+
+
+@dataclass(frozen=True)
+class InstrumentConfig:
+    """One instrument of a SoundFont, as a preset lists it.
+
+    `low` and `high` bound the recorded keys. `drum_keys` true makes every key its own timbre, played on channel 10.
+    """
+
+    name: str
+    program: int
+    low: int = 36
+    high: int = 84
+    pitched: bool = True
+    inharmonic: bool = False
+    drum_keys: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.program <= 127:
+            raise DatasetError(f"instrument {self.name}: program must be in 0..127, got {self.program}")
+        if not 0 <= self.low <= self.high <= 127:
+            raise DatasetError(f"instrument {self.name}: keys must satisfy 0 <= low <= high <= 127")
+
+
+class SoundFont:
+    """Renders single notes from an sf2 or sf3 file through TinySoundFont.
+
+    Notes are rendered at 44.1 kHz and resampled, because TinySoundFont interpolates linearly and would fold
+    high partials back at a lower rate.
+    """
+
+    RENDER_RATE = 44100
+
+    def __init__(self, path: str | Path, sample_rate: int) -> None:
+        from tinysoundfont import _tinysoundfont as tsf
+
+        if not Path(path).is_file():
+            raise DatasetError(f"no SoundFont at {path}; on Debian: apt-get install fluidr3mono-gm-soundfont")
+        try:
+            self._font = tsf.SoundFont(str(path))
+        except Exception as error:  # the binding raises bare exceptions of several kinds
+            raise DatasetError(f"{path} is not a readable SoundFont: {error}") from error
+        self._font.set_output(tsf.OutputMode.Mono, self.RENDER_RATE, 0.0)
+        self.sample_rate = sample_rate
+
+    def render(self, program: int, key: int, velocity: int, hold_s: float, tail_s: float, drums: bool) -> FloatArray:
+        """Render one note, float32 (N,) at `sample_rate`, `hold_s` seconds held and `tail_s` after."""
+        held, tail = int(hold_s * self.RENDER_RATE), int(tail_s * self.RENDER_RATE)
+        audio = np.zeros(held + tail, np.float32)
+        view = memoryview(audio.view(np.uint8))
+        self._font.reset()
+        self._font.channel_set_preset_number(0, program, drums)
+        self._font.channel_note_on(0, key, velocity / 127)
+        self._font.render(view[: held * 4])
+        self._font.channel_note_off(0, key)
+        self._font.render(view[held * 4 :])
+        return soxr.resample(audio, self.RENDER_RATE, self.sample_rate, quality="VHQ").astype(np.float32)
+
+    def recordings(
+        self, instrument: InstrumentConfig, velocities: tuple[int, ...], holds_s: tuple[tuple[float, ...], ...], tail_s: float
+    ) -> Iterator[Recording]:
+        """Yield the notes of one instrument; each key and velocity once per group of `holds_s`, cycling within it."""
+        count = 0
+        for key in range(instrument.low, instrument.high + 1):
+            for velocity in velocities:
+                for group in holds_s:
+                    count += 1
+                    hold_s = group[count % len(group)]
+                    audio = self.render(instrument.program, key, velocity, hold_s, tail_s, instrument.drum_keys)
+                    if np.abs(audio).max() < PEAK_SILENT:
+                        continue
+                    name = f"{instrument.name}:{key}" if instrument.drum_keys else instrument.name
+                    yield Recording(audio, name, key, velocity, hold_s, instrument.pitched)

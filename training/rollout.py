@@ -1,0 +1,73 @@
+"""Growing notes in torch, from a seed to any length: used to validate, to compare with ONNX, to draw pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .dataset import NoteSet
+from .nca import TNCA
+
+
+@dataclass(frozen=True, eq=False)
+class NoteBatch:
+    """MIDI seeds of B notes, each float32 (B,) but `timbre`, int64 (B,); see `NoteSet`."""
+
+    pitch: Tensor
+    velocity: Tensor
+    pitched: Tensor
+    stretch: Tensor
+    hold_s: Tensor
+    timbre: Tensor
+
+    @classmethod
+    def of(cls, notes: NoteSet, index: NDArray[np.int64]) -> NoteBatch:
+        """Take the seeds of recorded notes."""
+        columns = (notes.pitch, notes.velocity, notes.pitched, notes.stretch, notes.hold_s, notes.timbre)
+        return cls(*(column[index] for column in columns))
+
+    def to(self, place: torch.device | str) -> NoteBatch:
+        """Return the batch on another torch device."""
+        return NoteBatch(*(value.to(place) for value in vars(self).values()))
+
+
+def plant(model: TNCA, batch: NoteBatch) -> dict[str, Tensor]:
+    """Run the seed network for a batch of notes."""
+    return model.seed(batch.pitch, batch.velocity, model.timbres(batch.timbre), batch.pitched, batch.stretch)
+
+
+def release_age(age_s: Tensor, hold_s: Tensor) -> Tensor:
+    """Seconds since release, -1 while held."""
+    return torch.where(age_s >= hold_s, age_s - hold_s, -torch.ones_like(age_s))
+
+
+@torch.no_grad()
+def grow(model: TNCA, batch: NoteBatch, num_frames: int, fire_mask: Tensor | None = None) -> dict[str, Tensor]:
+    """Grow whole notes.
+
+    Parameters
+    ----------
+    fire_mask : (num_frames, B, steps_per_hop, F), all cells fire by default
+
+    Returns
+    -------
+    mel (B, T, 2, F); dual also linear (B, T, 2, N).
+    """
+    planted = plant(model, batch)
+    grid = planted["grid"]
+    ones = torch.ones(len(batch.pitch), model.config.steps_per_hop, grid.shape[1], device=grid.device)
+    frames: dict[str, list[Tensor]] = {"mel": []}
+    if model.config.representation == "dual":
+        frames["linear"] = []
+    for t in range(num_frames):
+        age_s = torch.full_like(batch.hold_s, t * model.config.spec.hop_s)
+        mask = ones if fire_mask is None else fire_mask[t]
+        grid = model.step(grid, planted, age_s, release_age(age_s, batch.hold_s), mask)
+        frames["mel"].append(model.mel(grid))
+        if "linear" in frames:
+            frames["linear"].append(model.linear(grid, planted))
+    return {name: torch.stack(values, 1) for name, values in frames.items()}

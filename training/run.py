@@ -1,0 +1,79 @@
+"""One training run from preset to final checkpoint, with its progress bar, log and pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+from ..errors import UsageError
+from .checkpoint import load_checkpoint
+from .config import TrainConfig
+from .dataset import load_notes
+from .trainer import Progress as Step
+from .trainer import Trainer
+from .validation import save_picture, validate, validation_notes
+
+NOTES_PER_INSTRUMENT = 6
+PICTURES = 6
+
+
+def train(config: TrainConfig, folder: Path, cache: Path, place: str, resume: bool, threads: int, console: Console) -> Path:
+    """Train a preset in `folder`; return the path of the checkpoint.
+
+    Raises
+    ------
+    UsageError
+        `resume` with a checkpoint of another configuration, or a folder that already holds a run.
+    """
+    torch.set_num_threads(threads)
+    if place == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
+    dual = config.model.representation == "dual"
+    notes = load_notes(config.data, config.model.spec, cache, threads, console.log, with_linear=dual)
+    trainer = Trainer(config, notes, place)
+    path = folder / "checkpoint.pt"
+    if resume:
+        checkpoint = load_checkpoint(path)
+        if checkpoint.train_config != config:
+            raise UsageError(f"{path} was trained with another configuration; resume with the same preset and options")
+        trainer.resume(checkpoint)
+    elif path.exists():
+        raise UsageError(f"{path} exists; give --resume to go on with it, or another --output folder")
+    held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
+    pictured = held_out[np.linspace(0, len(held_out) - 1, PICTURES).astype(int)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with SummaryWriter(str(folder / "tensorboard")) as log, _progress_bar(console) as bar:
+        task = bar.add_task("train", total=config.iterations, completed=trainer.iteration, loss="")
+
+        def report(step: Step) -> None:
+            bar.update(task, completed=step.iteration, loss=f"mel {step.losses['level_db']:.2f} dB")
+            for name, value in step.losses.items():
+                log.add_scalar(f"train/{name}", value, step.iteration)
+
+        def check(run: Trainer) -> None:
+            model = run.averaged_model()
+            errors = validate(model, notes, held_out)
+            for field, table in errors.items():
+                mean = float(np.mean(list(table.values())))
+                log.add_scalar(f"held_out/{field}_db", mean, run.iteration)
+                console.log(f"iteration {run.iteration}, {run.seconds:.0f} s: held-out {field} {mean:.2f} dB")
+            record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), "held_out_db": errors}
+            with (folder / "validation.jsonl").open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(record) + "\n")
+            save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
+
+        trainer.run(folder, report, check)
+    return path
+
+
+def _progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
+        TimeElapsedColumn(), TimeRemainingColumn(), console=console,
+    )  # fmt: skip
