@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ..engine.choices import (
     DECODERS,
-    DEFAULT_DECODER,
     DEFAULT_PROVIDER,
     DEFAULT_REPRESENTATION,
     DEFAULT_SAMPLE_RATE,
@@ -39,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_REPRESENTATION,
         help=f"what is grown (default: {DEFAULT_REPRESENTATION})",
     )
-    parser.add_argument(
-        "--decoder", choices=DECODERS, default=DEFAULT_DECODER, help=f"what makes it sound (default: {DEFAULT_DECODER})"
-    )
+    parser.add_argument("--decoder", choices=DECODERS, help="what makes it sound (default: the best for what is grown)")
     parser.add_argument(
         "--sample-rate",
         type=_sample_rate_hz,
@@ -94,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_report(report: RenderReport, output: Path, stems_dir: Path | None) -> None:
     print(
         f"{output}: {report.audio_seconds:.1f} s in {report.render_seconds:.1f} s ({1 / report.rtf:.1f} times faster "
-        f"than real time on {report.provider}), {report.notes} notes, at most {report.peak_voices} at once, "
+        f"than real time on {report.provider.upper()}), {report.notes} notes, at most {report.peak_voices} at once, "
         f"peak {report.peak_dbfs:.1f} dBFS"
     )
     print(f"instruments: {', '.join(report.instruments)}")

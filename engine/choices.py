@@ -6,7 +6,8 @@ REPRESENTATIONS: Final = ("mel", "dual")
 DEFAULT_REPRESENTATION: Final = "dual"
 
 DECODERS: Final = ("vocoder", "griffin-lim", "harmonic")
-DEFAULT_DECODER: Final = "harmonic"
+DEFAULT_DECODERS: Final = {"mel": "vocoder", "dual": "harmonic"}
+"""The best decoder of each representation."""
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
 DEFAULT_PROVIDER: Final = "auto"

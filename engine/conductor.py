@@ -200,7 +200,8 @@ class Conductor:
         """Free voices at once; what they still had to say fades out beside the others."""
         sounding = [voice for voice in voices if voice.onset < self.position < voice.end]
         fade_end = self.position + len(self._fade)
-        self._grower.grow(sounding, fade_end, self._offsets.at, known_until=self.position)
+        # No event beyond this moment has been handled yet, so none can colour the fade.
+        self._grower.grow(sounding, fade_end, self._offsets.at)
         for voice in sounding:
             _, audio = voice.take_audio(self.position, fade_end)
             self._fading.append((self.position, voice.channel, audio * self._fade[: len(audio)]))
@@ -222,7 +223,7 @@ class Conductor:
         self._mixer.mix(mono, sounding, start, out)
         self._count_peak(voices)
         self._allocator.free_ended(stop)
-        self._offsets.forget_before(stop)
+        self._offsets.forget()
         self.position = stop
         if sounding:
             self.sounded_until = stop

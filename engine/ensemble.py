@@ -12,7 +12,7 @@ from ..errors import UsageError
 from .bank import Bank
 from .choices import (
     DECODERS,
-    DEFAULT_DECODER,
+    DEFAULT_DECODERS,
     DEFAULT_PROVIDER,
     DEFAULT_REPRESENTATION,
     DEFAULT_SAMPLE_RATE,
@@ -85,7 +85,7 @@ class Ensemble:
     casting : Casting
         Knows which instruments have played.
     provider : str
-        Execution provider that the growth model really runs on.
+        Execution provider that the growth model really runs on: "cpu" or "cuda".
     """
 
     synth: Synth
@@ -95,7 +95,7 @@ class Ensemble:
     @property
     def on_cuda(self) -> bool:
         """Whether the growth model runs on a GPU."""
-        return "cuda" in self.provider.lower()
+        return self.provider == "cuda"
 
 
 def open_ensemble(
@@ -116,7 +116,7 @@ def open_ensemble(
     instrument : str, optional
         Plays every part but the drums; its name in the bank, in any case.
     representation, decoder : str, optional
-        Names from `engine.choices`; None is the best.
+        Names from `engine.choices`; None is the best one, of a decoder the best for the representation.
     sample_rate : int
         Of the output in Hz.
     seed : int
@@ -139,14 +139,15 @@ def open_ensemble(
     if not low <= sample_rate <= high:
         raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
     representation = closest(representation or DEFAULT_REPRESENTATION, REPRESENTATIONS, "representation")
-    decoder = closest(decoder or DEFAULT_DECODER, DECODERS, "decoder")
+    decoder = closest(decoder or DEFAULT_DECODERS[representation], DECODERS, "decoder")
     provider = closest(provider, PROVIDERS, "provider")
     bank = Bank.load(bank_path)
-    casting = Casting(bank, None if instrument is None else find_instrument(bank.instruments, instrument))
+    only = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
+    casting = Casting(bank.timbre_book(growth), only)
     synth = Synth(
         growth,
-        bank.decoder(decoder, growth.spec, MAX_VOICES),
+        bank.decoder(decoder, growth, MAX_VOICES),
         casting,
         sample_rate=sample_rate,
         max_voices=MAX_VOICES,

@@ -1,68 +1,19 @@
-"""Growing notes: the NCA models behind ONNX Runtime, whose only home this module is."""
+"""Growing notes: the NCA of one representation, exported to two ONNX models."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from ..errors import BankError
+from .inference import open_session, read_metadata, session_provider
+from .seams import Genome
 from .spec import AudioSpec
 from .spectral import FloatArray
 
-Genome = dict[str, FloatArray]
-"""What the seed model gives for V notes, each float32 (V, ...): the initial ``grid``, and genes read at every hop."""
-
 FIELD_PREFIX = "field_"
 """Before a field's name in the step model's outputs; bare names collide with those of the graph's own nodes."""
-
-PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
-
-
-def open_session(model: bytes, provider: str, threads: int = 1) -> ort.InferenceSession:
-    """Open a model from memory.
-
-    Parameters
-    ----------
-    provider : "cpu", "cuda" (falls back to the CPU: ask `session_provider` what came of it), or "auto"
-    threads : intra-op threads; idle ones sleep, since spinning ones would take the core the audio needs
-
-    Raises
-    ------
-    BankError
-        The bytes are not an ONNX model this ONNX Runtime can run.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4
-    available = ort.get_available_providers()
-    wanted = PROVIDERS["cuda" if provider == "auto" else provider]
-    try:
-        return ort.InferenceSession(model, options, providers=[p for p in wanted if p in available])
-    except Exception as error:  # ONNX Runtime raises one class per status code, without a public base
-        reason = str(error).splitlines()[0][:200]
-        raise BankError(f"not a model that ONNX Runtime {ort.__version__} can run: {reason}") from error
-
-
-def session_provider(session: ort.InferenceSession) -> str:
-    """Return "cuda" or "cpu", whichever the session really uses."""
-    return "cuda" if session.get_providers()[0] == "CUDAExecutionProvider" else "cpu"
-
-
-def read_metadata(session: ort.InferenceSession) -> dict[str, Any]:
-    """Return the JSON values stored in a model file; strings that are not JSON stay strings."""
-    values: dict[str, Any] = {}
-    for key, text in session.get_modelmeta().custom_metadata_map.items():
-        try:
-            values[key] = json.loads(text)
-        except json.JSONDecodeError:
-            values[key] = text
-    return values
 
 
 @dataclass(frozen=True, eq=False)

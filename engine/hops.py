@@ -17,7 +17,7 @@ from .decoders.base import Decoder, NoteControls
 from .seams import Genome, GrowthModel
 from .seed import pitch_to_hz
 from .spectral import FloatArray
-from .voices import NEVER, Voice, end_by_silence
+from .voices import Voice, end_by_silence
 
 REPLANT_SEMITONES = 0.005
 MAX_PEAK = 1e4
@@ -83,20 +83,18 @@ class HopGrower:
         self._grown: dict[str, FloatArray] = {}  # fields of the rounds by name, (V, R, 2, F'), reused
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
-    def grow(self, voices: Sequence[Voice], until: int, pitch_at: PitchOffsetAt, known_until: int = NEVER) -> None:
+    def grow(self, voices: Sequence[Voice], until: int, pitch_at: PitchOffsetAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; their `audio` grows.
 
         Parameters
         ----------
         until : int
         pitch_at : pitch offsets of the channels
-        known_until : int
-            Later samples are played with the pitch of this one.
         """
         jobs = self._jobs(voices, until)
         if not jobs:
             return
-        batch = self._batch(jobs, pitch_at, known_until)
+        batch = self._batch(jobs, pitch_at)
         self._plant_new(batch)
         alive = self._run_rounds(batch)
         first = 0
@@ -125,7 +123,7 @@ class HopGrower:
     def _fits(one: Job, other: Job) -> bool:
         return one.num_frames == other.num_frames and one.is_new == other.is_new
 
-    def _batch(self, jobs: list[Job], pitch_at: PitchOffsetAt, known_until: int) -> Batch:
+    def _batch(self, jobs: list[Job], pitch_at: PitchOffsetAt) -> Batch:
         voices = [job.voice for job in jobs]
         needs = [job.num_frames for job in jobs]
         num_rounds = needs[0]
@@ -136,7 +134,7 @@ class HopGrower:
         released = np.maximum(np.array([voice.release for voice in voices]) - onset, self._hop)
         since = np.where(hop_start >= released, (hop_start - released) / self._rate, -1.0)
         channels = np.array([voice.channel for voice in voices])
-        pitch = pitch_at(channels, np.minimum(hop_start + onset, known_until))
+        pitch = pitch_at(channels, hop_start + onset)
         pitch = pitch + np.array([voice.pitch for voice in voices])
         pitched = np.array([voice.pitched for voice in voices])
         return Batch(

@@ -69,7 +69,7 @@ class RenderReport:
     substitutions : tuple of str
         Instruments that stand in for others, each once: "Wanted Program: Playing Instrument".
     provider : str
-        Execution provider that the models really ran on.
+        Execution provider that the models really ran on: "cpu" or "cuda".
     stems : tuple of str
         Paths of the stem files.
     """

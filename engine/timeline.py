@@ -9,7 +9,7 @@ _BEFORE_TIME = -1
 
 
 class StepTimeline:
-    """A value that jumps at known samples, answered for every sample that was not forgotten."""
+    """A value that jumps at known samples, answered for every sample since the past was forgotten."""
 
     def __init__(self, value: float) -> None:
         self._starts = [_BEFORE_TIME]
@@ -40,13 +40,9 @@ class StepTimeline:
         index = np.searchsorted(np.asarray(self._starts), samples, side="right") - 1
         return np.asarray(self._values)[np.maximum(index, 0)]
 
-    def forget_before(self, sample: int) -> None:
-        """Drop what only samples before `sample` could ask for."""
-        if len(self._starts) == 1:
-            return
-        keep = int(np.searchsorted(np.asarray(self._starts), sample, side="right")) - 1
-        if keep > 0:
-            del self._starts[:keep], self._values[:keep]
+    def forget(self) -> None:
+        """Drop all jumps but the latest, before which nobody will ask again."""
+        del self._starts[:-1], self._values[:-1]
 
 
 class PitchOffsets:
@@ -86,12 +82,11 @@ class PitchOffsets:
                 offsets[:, voices] = self._timelines[channel].at(samples[:, voices])
         return offsets
 
-    def forget_before(self, sample: int) -> None:
-        """Drop what only samples before `sample` could ask for."""
-        for channel in tuple(self._moving):
-            self._timelines[channel].forget_before(sample)
-            if self._timelines[channel].is_constant:
-                self._moving.discard(channel)
+    def forget(self) -> None:
+        """Drop all jumps but the latest of each channel, before which nobody will ask again."""
+        for channel in self._moving:
+            self._timelines[channel].forget()
+        self._moving.clear()
 
 
 class Glide:

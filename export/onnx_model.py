@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..engine.growth import FIELD_PREFIX
 from ..training.nca import TNCA
+from ..training.vocoder import MelVocoder
 
 OPSET = 18
 
@@ -67,7 +68,13 @@ def export_seed(model: TNCA, metadata: dict[str, Any]) -> bytes:
     """Serialise the seed model."""
     config = model.config
     names = genome_names(config.representation)
-    inputs = [torch.full((2,), 60.0), torch.full((2,), 0.5), torch.zeros(2, config.timbre_size), torch.ones(2), torch.zeros(2)]
+    inputs = [
+        torch.full((2,), 60.0),
+        torch.full((2,), 0.5),
+        torch.zeros(2, config.timbre_size),
+        torch.ones(2),
+        torch.zeros(2),
+    ]
     input_names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
     return to_onnx(SeedGraph(model), tuple(inputs), input_names, list(names), metadata)
 
@@ -86,11 +93,20 @@ def export_step(model: TNCA, metadata: dict[str, Any]) -> bytes:
 
 
 def to_onnx(
-    module: nn.Module, inputs: tuple[Tensor, ...], input_names: list[str], output_names: list[str], metadata: dict[str, Any]
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    input_names: list[str],
+    output_names: list[str],
+    metadata: dict[str, Any],
+    shapes: tuple[Any, ...] | None = None,
 ) -> bytes:
-    """Export with the first axis of everything dynamic, and `metadata` as JSON strings in the file."""
-    axis = torch.export.Dim("voices", min=1, max=4096)
-    shapes = (tuple({0: axis} for _ in inputs),)
+    """Export a module, with `metadata` as JSON strings in the file.
+
+    `shapes` names the dynamic axes of the inputs; by default the first axis of each is the voices.
+    """
+    if shapes is None:
+        axis = torch.export.Dim("voices", min=1, max=4096)
+        shapes = (tuple({0: axis} for _ in inputs),)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -103,3 +119,13 @@ def to_onnx(
         entry = graph.metadata_props.add()
         entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
     return graph.SerializeToString()
+
+
+def export_vocoder(vocoder: MelVocoder, metadata: dict[str, Any]) -> bytes:
+    """Serialise the mel vocoder; the frames axis is dynamic beside the voices."""
+    config = vocoder.config
+    mel = torch.zeros(2, config.history_frames + 3, 2, config.spec.num_mels)
+    inputs = (mel, torch.full((2, 3), 220.0), torch.zeros(2))
+    voices, frames = torch.export.Dim("voices", min=1, max=4096), torch.export.Dim("frames", min=1, max=4096)
+    shapes = ({0: voices, 1: frames + config.history_frames}, {0: voices, 1: frames}, {0: voices})
+    return to_onnx(vocoder, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, shapes)

@@ -123,7 +123,7 @@ def test_the_layers_are_in_order(tmp_path: Path) -> None:
         ("errors.py", "from .midi import file", "never upward"),
         ("engine/planted.py", "import torch", "torch and onnx only in training and export"),
         ("cli/planted.py", "def run():\n    import torch", "torch and onnx only in training and export"),
-        ("engine/planted.py", "import onnxruntime", "onnxruntime only in engine.growth"),
+        ("engine/planted.py", "import onnxruntime", "onnxruntime only in engine.inference"),
         ("engine/planted.py", "import mido", "mido and python-rtmidi only in midi"),
         ("training/planted.py", "import soundfile", "soundfile only in engine.audiofile"),
         ("engine/planted.py", "import sounddevice", "no audio device"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from torch import Tensor
 from ..errors import BankError
 from .config import TrainConfig, train_config
 from .nca import TNCA
+from .vocoder import MelVocoder
+
+Model = TypeVar("Model", TNCA, MelVocoder)
 
 FORMAT = "tnca-synth checkpoint 1"
 
@@ -44,9 +47,18 @@ class Checkpoint:
         """The run's configuration."""
         return train_config(self.config)
 
-    def model(self) -> TNCA:
-        """Build the averaged model."""
-        model = TNCA(self.train_config.model, len(self.timbre_names))
+    def growth_model(self) -> TNCA:
+        """Build the averaged TNCA."""
+        return self._load(TNCA(self.train_config.model, len(self.timbre_names)))
+
+    def vocoder(self) -> MelVocoder:
+        """Build the averaged vocoder."""
+        return self._load(MelVocoder(self.train_config.vocoder))
+
+    def _load(self, model: Model) -> Model:
+        kind = "vocoder" if isinstance(model, MelVocoder) else "growth"
+        if self.train_config.kind != kind:
+            raise BankError(f"the checkpoint holds a {self.train_config.kind} model, not a {kind} model")
         model.load_state_dict(self.weights)
         return model.eval()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
+
+import tomllib
 
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
 from .nca import NCAConfig
 from .recordings import InstrumentConfig
+from .vocoder import VocoderConfig
 
 PRESETS = Path(__file__).parent / "presets"
 Table = TypeVar("Table")
@@ -51,9 +53,13 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run; saved whole in its checkpoints."""
+    """One training run; saved whole in its checkpoints.
+
+    `kind` is what is trained: "growth" (the TNCA of `model`) or "vocoder".
+    """
 
     name: str = "dual"
+    kind: str = "growth"
     seed: int = 0
     iterations: int = 10000
     batch_size: int = 64
@@ -70,8 +76,11 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     model: NCAConfig = field(default_factory=NCAConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    vocoder: VocoderConfig = field(default_factory=VocoderConfig)
 
     def __post_init__(self) -> None:
+        if self.kind not in ("growth", "vocoder"):
+            raise UsageError(f"kind must be growth or vocoder, got {self.kind!r}")
         if not 1 <= self.batch_size <= self.pool_size:
             raise UsageError(f"batch_size must be in 1..pool_size={self.pool_size}, got {self.batch_size}")
         if self.iterations < 1 or self.window_frames < 2:
@@ -88,7 +97,9 @@ def load_preset(name_or_path: str) -> TrainConfig:
     if path.suffix != ".toml":
         known = sorted(p.stem for p in PRESETS.glob("*.toml") if p.stem != "instruments")
         if name_or_path not in known:
-            raise UsageError(f"unknown preset {name_or_path!r}{_nearest(name_or_path, known)}; presets: {', '.join(known)}")
+            raise UsageError(
+                f"unknown preset {name_or_path!r}{_nearest(name_or_path, known)}; presets: {', '.join(known)}"
+            )
         path = PRESETS / f"{name_or_path}.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -114,6 +125,9 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     model["spec"] = table(AudioSpec, model.get("spec", {}), "model.spec")
     values["data"] = table(DataConfig, data, "data")
     values["model"] = table(NCAConfig, model, "model")
+    vocoder = dict(values.get("vocoder", {}))
+    vocoder["spec"] = table(AudioSpec, vocoder.get("spec", {}), "vocoder.spec")
+    values["vocoder"] = table(VocoderConfig, vocoder, "vocoder")
     values["loss"] = table(LossConfig, values.get("loss", {}), "loss")
     return table(TrainConfig, values, "the preset")
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.bank import Tuning
 from ..engine.spec import AudioSpec
 from ..errors import DatasetError
 from .config import DataConfig
@@ -65,25 +66,14 @@ class NoteSet:
         return np.array([i for i, note in enumerate(self.features) if note.held_out == held_out], np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class Tuning:
-    """Measured tuning of one timbre on its trained keys, interpolated in between; what a bank stores."""
-
-    keys: tuple[int, ...]
-    cents: tuple[float, ...]
-    inharmonicity: tuple[float, ...]
-
-    def at(self, key: float) -> tuple[float, float]:
-        """Return (cents, inharmonicity) at a key; the nearest trained key's beyond the ends."""
-        return float(np.interp(key, self.keys, self.cents)), float(np.interp(key, self.keys, self.inharmonicity))
-
-
 def measure_tuning(notes: Iterable[NoteFeatures]) -> dict[str, Tuning]:
     """Median tuning per timbre and key over the notes that training may see."""
     found: dict[str, dict[int, list[tuple[float, float]]]] = {}
     for note in notes:
         if not note.held_out:
-            found.setdefault(note.instrument, {}).setdefault(note.pitch, []).append((note.tuning_cents, note.inharmonicity))
+            found.setdefault(note.instrument, {}).setdefault(note.pitch, []).append(
+                (note.tuning_cents, note.inharmonicity)
+            )
     tables = {}
     for name, keys in found.items():
         ordered = sorted(keys)

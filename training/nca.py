@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ..engine.spec import AudioSpec
 from ..engine.spectral import mel_edges_hz, mel_filterbank
 from ..errors import UsageError
+from .partials import comb_features, interpolate, partial_number
 
 MEL_LEVEL, MEL_TONALITY, LINEAR_LEVEL, LINEAR_TONALITY, ALPHA = range(5)
 ALIVE_ABOVE = 0.1
@@ -59,15 +60,6 @@ class NCAConfig:
         return cls(**{**values, "spec": AudioSpec.from_dict(values["spec"])})
 
 
-def interpolate(values: Tensor, position: Tensor) -> Tensor:
-    """Read `values` (B, P, G) linearly interpolated at real positions (B, N) clamped to 0..P - 1; gives (B, N, G)."""
-    clamped = position.clamp(0.0, values.shape[1] - 1.001)
-    low = clamped.floor()
-    mix = (clamped - low)[..., None]
-    index = low.long()[..., None].expand(-1, -1, values.shape[2])
-    return values.gather(1, index) * (1.0 - mix) + values.gather(1, index + 1) * mix
-
-
 class NoteSeed(nn.Module):
     """From MIDI to the static side of a note: the initial grid and the genes every cell reads while it lives."""
 
@@ -77,7 +69,10 @@ class NoteSeed(nn.Module):
         spec = config.spec
         inputs = 2 + 2 * len(PITCH_PERIODS) + 3 + config.timbre_size
         self.trunk = nn.Sequential(
-            nn.Linear(inputs, config.seed_hidden), nn.SiLU(), nn.Linear(config.seed_hidden, config.seed_hidden), nn.SiLU()
+            nn.Linear(inputs, config.seed_hidden),
+            nn.SiLU(),
+            nn.Linear(config.seed_hidden, config.seed_hidden),
+            nn.SiLU(),
         )
         self.pitch_points = int((PITCH_AXIS[1] - PITCH_AXIS[0]) * PITCH_AXIS[2]) + 1
         self.partial_points = PARTIAL_AXIS[0] * PARTIAL_AXIS[1] + 1
@@ -98,11 +93,15 @@ class NoteSeed(nn.Module):
         self.register_buffer("bandwidth_hz", torch.tensor(bandwidth, dtype=torch.float32), persistent=False)
         self.register_buffer("filterbank", torch.tensor(mel_filterbank(spec)), persistent=False)
         band = torch.arange(spec.num_mels) / (spec.num_mels - 1)
-        self.register_buffer("band_place", torch.stack([band, torch.sin(np.pi * band), torch.cos(np.pi * band)], 1), persistent=False)
+        self.register_buffer(
+            "band_place", torch.stack([band, torch.sin(np.pi * band), torch.cos(np.pi * band)], 1), persistent=False
+        )
         place = torch.arange(spec.num_bins) / (spec.num_bins - 1)
         self.register_buffer("bin_place", torch.stack([place, place.sqrt()], 1), persistent=False)
 
-    def forward(self, pitch: Tensor, velocity: Tensor, timbre: Tensor, pitched: Tensor, stretch: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, pitch: Tensor, velocity: Tensor, timbre: Tensor, pitched: Tensor, stretch: Tensor
+    ) -> dict[str, Tensor]:
         """Plant notes.
 
         Parameters
@@ -118,15 +117,17 @@ class NoteSeed(nn.Module):
         spec, config = self.config.spec, self.config
         z = self.trunk(torch.cat([self._note_features(pitch, velocity, pitched), timbre], 1))
         f0 = 440.0 * torch.exp2((pitch - 69.0) / 12.0)
-        comb = self._comb(self.bins_hz, f0, stretch) * pitched[:, None, None]
+        comb = comb_features(self.bins_hz, f0, stretch) * pitched[:, None, None]
         band = self.band_head(z).view(-1, spec.num_mels, config.band_genes)
         octave = torch.log2((self.mels_hz / f0[:, None]).clamp_min(0.25))
         relative = self.pitch_head(z).view(-1, self.pitch_points, config.pitch_genes)
         relative = interpolate(relative, (octave - PITCH_AXIS[0]) * PITCH_AXIS[2]) * pitched[:, None, None]
-        lobes = torch.log10(10.0 ** (4.0 * (comb[..., :1] - 1.0)).transpose(1, 2) @ self.filterbank.T + 1e-4) / 4.0 + 1.0
+        lobes = (
+            torch.log10(10.0 ** (4.0 * (comb[..., :1] - 1.0)).transpose(1, 2) @ self.filterbank.T + 1e-4) / 4.0 + 1.0
+        )
         spacing = torch.log2((f0[:, None] / self.bandwidth_hz).clamp(0.06, 16.0)) / 4.0
         shape = torch.stack([lobes[:, 0], octave / 8.0, spacing], 2) * pitched[:, None, None]
-        cell = torch.cat([band, relative, shape, self.band_place.expand(len(pitch), -1, -1)], 2)
+        cell = torch.cat([band, relative, shape, self.band_place + 0.0 * band[..., :1]], 2)
         grid = self.to_grid(cell)
         alpha = torch.sigmoid(grid[..., ALPHA : ALPHA + 1] + 2.0)
         planted = {
@@ -135,42 +136,16 @@ class NoteSeed(nn.Module):
             "rates": torch.exp(self.to_rates(cell).clamp(-4.0, 5.0)),
         }
         if config.representation == "dual":
-            number = self._partial_number(self.bins_hz, f0, stretch)
+            number = partial_number(self.bins_hz, f0, stretch)
             genes = self.partial_head(z).view(-1, self.partial_points, config.partial_genes)
             genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
-            planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place.expand(len(pitch), -1, -1)], 2))
+            planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))
         return planted
 
     def _note_features(self, pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
         p = (pitch - 60.0) / 24.0
         waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
         return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
-
-    @staticmethod
-    def _partial_number(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
-        """Real-valued partial number (B, N) at frequencies (N,): the inverse of `engine.seed.partial_hz`."""
-        ratio2 = (hz / f0[:, None]) ** 2
-        b = stretch[:, None].clamp_min(1e-7)
-        return torch.sqrt(2.0 * (1.0 + b) * ratio2 / (1.0 + torch.sqrt(1.0 + 4.0 * b * (1.0 + b) * ratio2)))
-
-    def _comb(self, hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
-        """Where partials lie: lobe level over 40 dB, distance to the nearest in bins, spacing (B, N, 3)."""
-        bin_hz = self.config.spec.sample_rate / self.config.spec.n_fft
-        number = self._partial_number(hz, f0, stretch)
-        b = stretch[:, None]
-        power = torch.zeros_like(number)
-        nearest = torch.full_like(number, 8.0)
-        for h in (number.floor(), number.floor() + 1.0):
-            at_hz = f0[:, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
-            x = ((hz - at_hz).abs() / bin_hz).clamp_max(8.0)
-            x = torch.where(h < 1.0, 8.0, x)
-            y = torch.where((x - 1.0).abs() < 1e-3, x + 2e-3, x)
-            lobe = torch.where(x < 2.0, torch.sinc(y) / (1.0 - y * y), 0.0)
-            power = power + lobe * lobe
-            nearest = torch.minimum(nearest, x)
-        level = 1.0 + torch.log10(power + 1e-4) / 4.0
-        spacing = torch.log2((f0[:, None] / bin_hz).clamp(1.0, 256.0)) / 8.0
-        return torch.stack([level, nearest / 8.0, spacing.expand_as(level)], 2)
 
 
 class TNCA(nn.Module):
@@ -225,7 +200,12 @@ class TNCA(nn.Module):
         released = (release_age_s >= 0.0).to(grid.dtype)
         since = release_age_s.clamp_min(0.0)
         clocks = torch.cat(
-            [torch.exp(-age_s[:, None] * self.clock_rates), torch.exp(-since[:, None] * self.release_rates), released[:, None]], 1
+            [
+                torch.exp(-age_s[:, None] * self.clock_rates),
+                torch.exp(-since[:, None] * self.release_rates),
+                released[:, None],
+            ],
+            1,
         )
         rates = planted["rates"]
         decays = torch.cat(

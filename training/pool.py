@@ -66,7 +66,14 @@ class SamplePool:
     """
 
     def __init__(
-        self, notes: NoteSet, overtime: Overtime, size: int, cells: int, channels: int, hop_s: float, rng: np.random.Generator
+        self,
+        notes: NoteSet,
+        overtime: Overtime,
+        size: int,
+        cells: int,
+        channels: int,
+        hop_s: float,
+        rng: np.random.Generator,
     ) -> None:
         self.notes, self.overtime, self.hop_s, self.rng = notes, overtime, hop_s, rng
         self._train = notes.indices(held_out=False)

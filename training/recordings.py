@@ -99,7 +99,11 @@ class SoundFont:
         return soxr.resample(audio, self.RENDER_RATE, self.sample_rate, quality="VHQ").astype(np.float32)
 
     def recordings(
-        self, instrument: InstrumentConfig, velocities: tuple[int, ...], holds_s: tuple[tuple[float, ...], ...], tail_s: float
+        self,
+        instrument: InstrumentConfig,
+        velocities: tuple[int, ...],
+        holds_s: tuple[tuple[float, ...], ...],
+        tail_s: float,
     ) -> Iterator[Recording]:
         """Yield the notes of one instrument; each key and velocity once per group of `holds_s`, cycling within it."""
         count = 0

@@ -15,15 +15,20 @@ from ..errors import UsageError
 from .checkpoint import load_checkpoint
 from .config import TrainConfig
 from .dataset import load_notes
-from .trainer import Progress as Step
+from .loop import Progress as Step
+from .loop import TrainingLoop
+from .nca import TNCA
 from .trainer import Trainer
 from .validation import save_picture, validate, validation_notes
+from .vocoder_trainer import VocoderTrainer
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
 
 
-def train(config: TrainConfig, folder: Path, cache: Path, place: str, resume: bool, threads: int, console: Console) -> Path:
+def train(
+    config: TrainConfig, folder: Path, cache: Path, place: str, resume: bool, threads: int, console: Console
+) -> Path:
     """Train a preset in `folder`; return the path of the checkpoint.
 
     Raises
@@ -34,9 +39,11 @@ def train(config: TrainConfig, folder: Path, cache: Path, place: str, resume: bo
     torch.set_num_threads(threads)
     if place == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
-    dual = config.model.representation == "dual"
-    notes = load_notes(config.data, config.model.spec, cache, threads, console.log, with_linear=dual)
-    trainer = Trainer(config, notes, place)
+    linear = config.model.representation == "dual" or config.kind == "vocoder"
+    notes = load_notes(config.data, config.model.spec, cache, threads, console.log, with_linear=linear)
+    trainer: TrainingLoop = (
+        VocoderTrainer(config, notes, place) if config.kind == "vocoder" else Trainer(config, notes, place)
+    )
     path = folder / "checkpoint.pt"
     if resume:
         checkpoint = load_checkpoint(path)
@@ -56,7 +63,7 @@ def train(config: TrainConfig, folder: Path, cache: Path, place: str, resume: bo
             for name, value in step.losses.items():
                 log.add_scalar(f"train/{name}", value, step.iteration)
 
-        def check(run: Trainer) -> None:
+        def check(run: TrainingLoop) -> None:
             model = run.averaged_model()
             errors = validate(model, notes, held_out)
             for field, table in errors.items():
@@ -66,7 +73,8 @@ def train(config: TrainConfig, folder: Path, cache: Path, place: str, resume: bo
             record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), "held_out_db": errors}
             with (folder / "validation.jsonl").open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(record) + "\n")
-            save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
+            if isinstance(model, TNCA):
+                save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
 
         trainer.run(folder, report, check)
     return path

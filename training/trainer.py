@@ -1,59 +1,34 @@
-"""The training loop: seeded, resumable, and equal whether interrupted or not."""
+"""Training a TNCA: windows of growth from the sample pool, compared with recordings."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint, save_checkpoint
+from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .dataset import NoteSet
+from .loop import Losses, TrainingLoop
 from .losses import alpha_loss, overflow_loss, pair_loss, perceptual_loss
 from .nca import ALPHA, TNCA
 from .pool import Overtime, SamplePool
 from .rollout import NoteBatch, plant, release_age
 
-WARM_UP_ITERATIONS = 50
-FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
 LINEAR_FRAMES = 4  # frames of a window whose linear side is read out; reading all would double the cost
 SLOWEST_FIRE_RATE = 0.5
-Losses = dict[str, float]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What a run reports after each iteration."""
-
-    iteration: int
-    iterations: int
-    losses: Losses
-    seconds: float
-
-
-class Trainer:
-    """Trains one TNCA on one set of notes.
-
-    Parameters
-    ----------
-    config, notes : what to train on what
-    place : torch device
-    """
+class Trainer(TrainingLoop):
+    """Trains one TNCA on one set of notes."""
 
     def __init__(self, config: TrainConfig, notes: NoteSet, place: str = "cpu") -> None:
-        self.config, self.notes, self.place = config, notes, torch.device(place)
         torch.manual_seed(config.seed)
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.rng = np.random.default_rng(config.seed)
-        self.model = TNCA(config.model, len(notes.timbre_names)).to(self.place)
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.optimizer = torch.optim.Adam(self.model.parameters(), config.learning_rate, betas=(0.9, 0.98))
+        super().__init__(config, notes, TNCA(config.model, len(notes.timbre_names)), place)
+        self.config: TrainConfig = config
+        self.model: TNCA
         spec = config.model.spec
         self.fields = ("mel", "linear") if config.model.representation == "dual" else ("mel",)
         overtime = Overtime.of(notes, self.fields, spec.hop_s, spec.level_scale_db)
@@ -65,40 +40,15 @@ class Trainer:
         if config.compile:
             self.step, self.read_linear = torch.compile(self.step), torch.compile(self.read_linear)
             self.model.seed.compile()
-        self.iteration, self.seconds = 0, 0.0
-
-    def run(
-        self, folder: Path, report: Callable[[Progress], None], validate: Callable[[Trainer], None] | None = None
-    ) -> None:
-        """Train to the end, leaving a checkpoint in `folder` every `checkpoint_every` iterations and at the end."""
-        config = self.config
-        while self.iteration < config.iterations:
-            began = time.perf_counter()
-            losses = self.iterate()
-            self.seconds += time.perf_counter() - began
-            report(Progress(self.iteration, config.iterations, losses, self.seconds))
-            last = self.iteration == config.iterations
-            if last or self.iteration % config.checkpoint_every == 0:
-                save_checkpoint(folder / "checkpoint.pt", self.checkpoint())
-            if validate and (last or self.iteration % config.validate_every == 0):
-                validate(self)
 
     def iterate(self) -> Losses:
         """One optimiser step on one window of growth."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
         chosen = self.pool.draw(self.config.batch_size)
         grid, grids, linear, read_frames = self._grow_window(chosen)
         losses = self._losses(chosen, grids, linear, read_frames)
-        self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if torch.isfinite(norm):
-            self.optimizer.step()
-        self._update_average()
+        values = self.descend(losses)
         self.pool.advance(chosen, grid.detach().cpu(), self.config.window_frames, self.config.overtime_share)
-        self.iteration += 1
-        return {name: float(value.detach()) for name, value in losses.items()} | {"gradient": float(norm)}
+        return values
 
     def _grow_window(self, chosen: np.ndarray) -> tuple[Tensor, Tensor, list[Tensor], np.ndarray]:
         """Grow the chosen notes by a window; return the last grid, all grids (B, W, F, C) and some linear read-outs."""
@@ -147,49 +97,17 @@ class Trainer:
             total = total + weights.linear * (side + weights.tonality * side_tonality)
         return losses | {"total": total}
 
-    def _learning_rate(self) -> float:
-        warm = min(1.0, (self.iteration + 1) / WARM_UP_ITERATIONS)
-        cosine = 0.5 * (1.0 + np.cos(np.pi * self.iteration / self.config.iterations))
-        return float(self.config.learning_rate * warm * (FINAL_LEARNING_RATE + (1.0 - FINAL_LEARNING_RATE) * cosine))
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.config.ema, (self.iteration + 1) / (self.iteration + 10))
-        for name, value in self.model.state_dict().items():
-            self.average[name].lerp_(value, 1.0 - decay)
-
     def averaged_model(self) -> TNCA:
         """Return a model with the running average of the weights: what is validated and exported."""
         model = TNCA(self.config.model, len(self.notes.timbre_names))
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()})
         return model.eval()
 
-    def checkpoint(self) -> Checkpoint:
-        """Collect what exporting and resuming need."""
-        resume: dict[str, Any] = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "pool": self.pool.state_dict(),
-            "generator": self.generator.get_state(),
-            "rng": self.rng.bit_generator.state,
-        }
-        return Checkpoint(
-            config=self.config.to_dict(),
-            weights=self.average,
-            timbre_names=self.notes.timbre_names,
-            tuning={name: vars(tuning) for name, tuning in self.notes.tuning.items()},
-            iteration=self.iteration,
-            seconds=self.seconds,
-            resume=resume,
-        )
+    def resume_state(self) -> dict[str, Any]:
+        """Return the pool's state beside the loop's."""
+        return super().resume_state() | {"pool": self.pool.state_dict()}
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same configuration, exactly as if never interrupted."""
-        state = checkpoint.resume
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.pool.load_state_dict(state["pool"])
-        self.generator.set_state(state["generator"])
-        self.rng.bit_generator.state = state["rng"]
-        self.average = {name: value.to(self.place) for name, value in checkpoint.weights.items()}
-        self.iteration, self.seconds = checkpoint.iteration, checkpoint.seconds
+        super().resume(checkpoint)
+        self.pool.load_state_dict(checkpoint.resume["pool"])

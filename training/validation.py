@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from ..engine.seed import pitch_to_hz
 from .dataset import NoteSet
 from .nca import TNCA
 from .rollout import NoteBatch, grow
+from .vocoder import MelVocoder
 
 VALIDATION_BATCH = 48
 
 
-def field_errors_db(model: TNCA, notes: NoteSet, index: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, NDArray]:
+def field_errors_db(
+    model: TNCA, notes: NoteSet, index: NDArray[np.int64], names: tuple[str, ...]
+) -> dict[str, NDArray]:
     """Return the mean absolute level error in dB of each note, per field, float64 (len(index),)."""
     scale_db = model.config.spec.level_scale_db
     errors: dict[str, list[float]] = {name: [] for name in names}
@@ -75,9 +80,24 @@ def save_picture(path: Path, notes: NoteSet, index: NDArray[np.int64], model: TN
     figure.savefig(path, dpi=80)
 
 
-def validate(model: TNCA, notes: NoteSet, index: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+def vocoder_errors_db(model: MelVocoder, notes: NoteSet, index: NDArray[np.int64]) -> NDArray:
+    """Return the mean absolute error in dB of the linear level read from true mels, per note, float64 (len(index),)."""
+    errors = []
+    for note in index:
+        mel = model.with_history(notes.frames("mel", note).float()[None], model.config.history_frames)
+        hz = float(pitch_to_hz(float(notes.pitch[note]))) if notes.features[note].pitched else 0.0
+        f0_hz = torch.full((1, int(notes.num_frames[note])), hz)
+        level = model(mel, f0_hz, notes.stretch[note : note + 1])[0, :, 0].clamp_min(0.0)
+        errors.append(float((level - notes.frames("linear", note)[:, 0].float()).abs().mean()))
+    return np.array(errors) * model.config.spec.level_scale_db
+
+
+@torch.no_grad()
+def validate(model: nn.Module, notes: NoteSet, index: NDArray[np.int64]) -> dict[str, dict[str, float]]:
     """Return level errors in dB per field and instrument."""
+    if isinstance(model, MelVocoder):
+        return {"linear": by_instrument(notes, index, vocoder_errors_db(model, notes, index))}
+    assert isinstance(model, TNCA)
     names = ("mel", "linear") if model.config.representation == "dual" else ("mel",)
-    with torch.no_grad():
-        errors = field_errors_db(model, notes, index, names)
+    errors = field_errors_db(model, notes, index, names)
     return {name: by_instrument(notes, index, values) for name, values in errors.items()}

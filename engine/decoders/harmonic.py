@@ -18,7 +18,9 @@ TONALITY_RANGE_DB = 40.0
 MEDIAN_TO_MEAN = 1.0 / np.log(2.0)  # models trained with L1 grow the median of noise power, which is ln 2 of its mean
 LOBE_REACH = 2  # neighbouring partials on either side whose main lobes can overlap one bin
 SINE_PHASE = -0.25  # of a cosine, in cycles: every partial starts at zero, so an onset does not click
-COARSE = 16  # hop samples are split n = COARSE * i + j, so that a hop costs 2 * COARSE phasors a partial, not hop_length
+COARSE = (
+    16  # hop samples are split n = COARSE * i + j, so that a hop costs 2 * COARSE phasors a partial, not hop_length
+)
 
 
 def lobe_power(offset_bins: NDArray) -> NDArray:
@@ -91,7 +93,9 @@ class HarmonicDecoder:
         self._frame[slots] += controls.f0_hz.shape[1]
         return audio
 
-    def _measure(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> tuple[FloatArray, FloatArray]:
+    def _measure(
+        self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls
+    ) -> tuple[FloatArray, FloatArray]:
         """Return partial amplitudes (V, T, MAX_PARTIALS) and windowed noise (V, T, 2 * hop_length)."""
         tone, noise = split_noise(pair, self.spec)
         pitched = (controls.f0_hz > 0.0)[..., None]

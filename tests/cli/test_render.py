@@ -50,7 +50,7 @@ def test_json_is_one_object_on_stdout(tmp_path: Path, fake: Ensemble, capsys: py
     report = json.loads(captured.out)
     assert set(report) == REPORTED
     assert report["output"] == str(out)
-    assert report["provider"] == "CPUExecutionProvider"
+    assert report["provider"] == "cpu"
     assert report["warnings"] == ["CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU"]
     assert captured.err == f"tnca-synth: warning: {report['warnings'][0]}\n"
 

@@ -46,6 +46,7 @@ class FakeGrowth:
     ages_s: list[NDArray[np.float32]] = field(default_factory=list)
     release_ages_s: list[NDArray[np.float32]] = field(default_factory=list)
     planted_pitches: list[float] = field(default_factory=list)
+    grown_pitches: list[FloatArray] = field(default_factory=list)
 
     def plant(
         self, pitch: FloatArray, velocity: FloatArray, timbre: FloatArray, pitched: FloatArray, stretch: FloatArray
@@ -63,6 +64,7 @@ class FakeGrowth:
         assert fire_mask.shape == (len(grid), self.steps_per_hop, NUM_CELLS)
         assert age_s.dtype == release_age_s.dtype == fire_mask.dtype == np.float32
         self.batch_sizes.append(len(grid))
+        self.grown_pitches.append(genome["pitch"].copy())
         self.ages_s.append(age_s.copy())
         self.release_ages_s.append(release_age_s.copy())
         factor = np.where(release_age_s >= 0, self.release_factor, self.held_factor).astype(np.float32)

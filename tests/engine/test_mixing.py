@@ -236,9 +236,8 @@ def test_a_step_timeline_answers_for_what_it_remembers() -> None:
         timeline.set(sample, value)
     samples = np.array([0, 9, 10, 29, 30, 99])
     assert timeline.at(samples).tolist() == [1, 1, 3, 3, 4, 4]
-    timeline.forget_before(29)
-    assert timeline.at(samples[3:]).tolist() == [3, 4, 4]
-    timeline.forget_before(31)
+    timeline.forget()
+    assert timeline.at(samples[4:]).tolist() == [4, 4]
     assert timeline.is_constant
     assert timeline.latest == 4.0
 

@@ -123,7 +123,7 @@ def test_the_report_tells_what_was_played() -> None:
     assert (report.notes, report.peak_voices) == (2, 2)
     assert report.peak_dbfs == pytest.approx(20 * math.log10(2 * LEVEL))
     assert report.instruments == ("Piano", "Standard Kit")
-    assert report.provider == "CPUExecutionProvider"
+    assert report.provider == "cpu"
     with pytest.raises(dataclasses.FrozenInstanceError):
         report.notes = 3  # type: ignore[misc]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tnca_synth.midi import Song, parse_midi
 
 END_OF_TRACK = b"\x00\xff\x2f\x00"

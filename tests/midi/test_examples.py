@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tnca_synth.midi import NoteStart, Performance, Song, read_midi_file
 from tnca_synth.midi.general_midi import FAMILY_NAMES, family_of
 

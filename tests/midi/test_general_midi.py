@@ -1,6 +1,7 @@
 """The General MIDI tables have the right size, and their landmarks stand where they should."""
 
 import pytest
+
 from tnca_synth.midi.general_midi import (
     DRUM_NAMES,
     FAMILY_NAMES,

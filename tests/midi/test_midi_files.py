@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tnca_synth.midi import file as midi_file
-from tnca_synth.midi import parse_midi, read_midi_file
 
 from tnca_synth.errors import MidiFileError
+from tnca_synth.midi import file as midi_file
+from tnca_synth.midi import parse_midi, read_midi_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tnca_synth.midi import Performance, Song, parse_midi
 
 from tnca_synth.errors import MidiFileError
+from tnca_synth.midi import Performance, Song, parse_midi
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOUR = (EXAMPLES / "tour.mid").read_bytes()

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from tnca_synth.midi import messages
 
 

@@ -7,9 +7,9 @@ import mido
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tnca_synth.midi import Song, parse_midi
 
 from tnca_synth.errors import MidiFileError
+from tnca_synth.midi import Song, parse_midi
 
 TEMPO_1_S = b"\xff\x51\x03\x0f\x42\x40"  # a second per quarter note
 

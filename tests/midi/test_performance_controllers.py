@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tnca_synth.midi import Channel, Performance, messages
 from tnca_synth.midi.messages import (
     RPN_BEND_RANGE,

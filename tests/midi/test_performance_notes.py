@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tnca_synth.midi import Command, NoteCut, NoteRelease, NoteStart, Performance, messages
 
 

@@ -97,4 +97,4 @@ class FakeBank:
 def fake_ensemble(sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0) -> Ensemble:
     casting = Casting(FakeBank())
     synth = FakeSynth(casting, sample_rate, release_frames, slowness_s)
-    return Ensemble(synth, casting, "CPUExecutionProvider")
+    return Ensemble(synth, casting, "cpu")

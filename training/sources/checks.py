@@ -31,6 +31,8 @@ SMOOTH_FALL_STEPS: Final = 8
 MIN_MIX_SHARE: Final = 0.35
 # What programs that write to a pipe put where the number of bytes belongs.
 STREAMED_BYTES: Final = 2**31 - 4096
+# The same for FLAC, which soundfile cannot read to its end.
+UNKNOWN_FRAMES: Final = 2**62
 
 
 def read_note(path: Path, sample_rate: int) -> FloatArray:
@@ -75,6 +77,8 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
             rate = file.samplerate
             if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
                 raise AudioFileError(f"unreadable: a sample rate of {rate} Hz, expected {RATES_HZ[0]}..{RATES_HZ[1]}")
+            if file.frames >= UNKNOWN_FRAMES:
+                raise AudioFileError("unreadable: its header does not say how long it is; encode it anew")
             most = int(MAX_S * rate)
             audio = file.read(most + 1, dtype="float32", always_2d=True)
             missing = _missing_share(file, len(audio), most)
@@ -92,12 +96,14 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
 def _cause(error: Exception) -> str:
     """Return what libsndfile says, without its 'Error opening' and full stop."""
     text = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    if "psf_fseek" in text:
+        return "it ends sooner than its header says"
     return text.removeprefix("Error : ") or type(error).__name__
 
 
 def _missing_share(file: soundfile.SoundFile, num_read: int, most: int) -> float:
     """Return which share of the sound the header promises is not there; libsndfile itself says nothing of it."""
-    if num_read < min(file.frames, most) and file.frames < 2**62:
+    if num_read < min(file.frames, most):
         return 1 - num_read / file.frames
     sizes = re.search(r"^data\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if not sizes:

@@ -20,6 +20,8 @@ HOP_S: Final = 0.005
 WINDOW_S: Final = 0.03
 RANGE_DB: Final = 60.0
 MIN_SEGMENT: Final = 3
+# A level that drops sooner is a struck note's own attack.
+MIN_HOLD_S: Final = 0.12
 RELEASE_FALL_DB: Final = 15.0
 RELEASE_STEEPER: Final = 1.4
 RELEASE_SLOPE_DB_PER_S: Final = -12.0
@@ -80,8 +82,8 @@ def find_hold_s(audio: FloatArray, sample_rate: int) -> float:
     """Find how long a note was held: where its level, in dB, begins to fall more steeply for good.
 
     Two straight lines are fitted to the level from the loud part to the end, with the break where they fit best.
-    A second line clearly steeper than the first is a release. A note without one (a plucked string left to ring, a
-    recording cut off) was held to its end.
+    A second line clearly steeper than the first is a release, unless it comes in the first 0.12 s. A note without
+    one (a plucked string left to ring, a recording cut off) was held to its end.
 
     Parameters
     ----------
@@ -100,9 +102,9 @@ def find_hold_s(audio: FloatArray, sample_rate: int) -> float:
         return whole_s
     at, first, second = _best_break(curve)
     limit = min(RELEASE_SLOPE_DB_PER_S, RELEASE_STEEPER * min(first, 0.0) - 10.0)
-    if second < limit and curve[at] - curve[-1] >= RELEASE_FALL_DB:
-        return (begin + at) * HOP_S
-    return whole_s
+    hold_s = (begin + at) * HOP_S
+    released = second < limit and curve[at] - curve[-1] >= RELEASE_FALL_DB and hold_s >= MIN_HOLD_S
+    return hold_s if released else whole_s
 
 
 def _best_break(curve: NDArray[np.float64]) -> tuple[int, float, float]:

@@ -1,0 +1,186 @@
+"""A bank: a folder of ONNX models and a manifest that says what plays what, with a hash for every file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BankError, UsageError
+from ..midi.general_midi import family_of
+from .decoders.base import Decoder
+from .decoders.griffin_lim import GriffinLimDecoder
+from .decoders.harmonic import HarmonicDecoder
+from .decoders.vocoder import VocoderDecoder
+from .growth import GrowthModel
+from .spectral import FloatArray
+
+FORMAT = "tnca-synth bank 1"
+MANIFEST = "bank.json"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Measured deviation from equal temperament on some keys, interpolated in between."""
+
+    keys: tuple[int, ...] = (60,)
+    cents: tuple[float, ...] = (0.0,)
+    inharmonicity: tuple[float, ...] = (0.0,)
+
+    def at(self, key: float) -> tuple[float, float]:
+        """Return (cents, inharmonicity B) at a key; the nearest measured key's beyond the ends."""
+        return float(np.interp(key, self.keys, self.cents)), float(np.interp(key, self.keys, self.inharmonicity))
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A playable instrument of a bank.
+
+    Attributes
+    ----------
+    name : str
+    program : General MIDI program 0..127 that it plays
+    is_drums : whether it is a drum kit, with a timbre for every key
+    pitched : whether its notes have a fundamental
+    low, high : the keys it was trained on; others are extrapolated
+    """
+
+    name: str
+    program: int
+    is_drums: bool = False
+    pitched: bool = True
+    low: int = 0
+    high: int = 127
+    measured: Tuning = field(default_factory=Tuning)
+
+    @property
+    def family(self) -> str:
+        """General MIDI family, or "Drums"."""
+        return "Drums" if self.is_drums else family_of(self.program)
+
+    def timbre_name(self, key: int) -> str:
+        """Return the timbre that plays a key: a kit's nearest drum, else the instrument's own."""
+        return f"{self.name}:{min(max(key, self.low), self.high)}" if self.is_drums else self.name
+
+    def tuning(self, key: int) -> tuple[float, float]:
+        """Return cents and inharmonicity B of a key."""
+        return self.measured.at(key)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What plays a key; see `engine.seams.Choice`."""
+
+    instrument: Instrument
+    timbre: FloatArray
+    pitched: bool
+    substituted: bool
+
+
+class TimbreBook:
+    """Instruments with the timbre vectors of one representation."""
+
+    def __init__(self, instruments: tuple[Instrument, ...], timbres: dict[str, list[float]]) -> None:
+        self.instruments = instruments
+        self._timbres = {name: np.array(values, np.float32) for name, values in timbres.items()}
+
+    def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+        """Return what plays a key: the program's own instrument, or the nearest of its family, or the nearest at all.
+
+        Bank numbers are kept by the channels, but this bank has no variations to choose among.
+        """
+        candidates = [one for one in self.instruments if one.is_drums == is_drums] or list(self.instruments)
+        wanted = "Drums" if is_drums else family_of(program)
+        family = [one for one in candidates if one.family == wanted] or candidates
+        instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
+        substituted = instrument.program != program or instrument.is_drums != is_drums
+        return Choice(instrument, self._timbres[instrument.timbre_name(key)], instrument.pitched, substituted)
+
+
+class Bank:
+    """Loaded models' files, verified against their hashes.
+
+    Attributes
+    ----------
+    instruments : the instruments that every representation of the bank plays
+    """
+
+    def __init__(self, manifest: dict[str, Any], contents: dict[str, bytes]) -> None:
+        self.instruments = tuple(_instrument(values) for values in manifest["instruments"])
+        self._manifest, self._contents = manifest, contents
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Bank:
+        """Read a bank folder; the shipped one by default.
+
+        Raises
+        ------
+        BankError
+            The folder, the manifest or a file is missing, or a file differs from what was exported.
+        """
+        folder = files("tnca_synth.instruments") if path is None else Path(path)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BankError(f"no bank at {folder}: {MANIFEST} cannot be read") from error
+        except json.JSONDecodeError as error:
+            raise BankError(f"{folder}/{MANIFEST} is damaged: {error}") from error
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise BankError(f"{folder}/{MANIFEST} is not a bank of this version (expected format {FORMAT!r})")
+        contents = {name: _verified(folder, name, facts) for name, facts in manifest["files"].items()}
+        return cls(manifest, contents)
+
+    @property
+    def representations(self) -> tuple[str, ...]:
+        """Names of the representations it has models for."""
+        return tuple(self._manifest["models"])
+
+    def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> GrowthModel:
+        """Open the models of a representation; `UsageError` if the bank has none."""
+        models = self._manifest["models"]
+        if representation not in models:
+            raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(models)}")
+        named = models[representation]
+        return GrowthModel(self._contents[named["seed"]], self._contents[named["step"]], provider, threads)
+
+    def timbre_book(self, growth: GrowthModel) -> TimbreBook:
+        """Return the instruments as a growth model knows them."""
+        return TimbreBook(self.instruments, growth.metadata["timbres"])
+
+    def decoder(self, name: str, growth: GrowthModel, num_slots: int) -> Decoder:
+        """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
+        if name == "griffin-lim":
+            return GriffinLimDecoder(growth.spec, num_slots, "linear" if "linear" in growth.fields else "mel")
+        decoder: Decoder
+        if name == "vocoder":
+            decoder = VocoderDecoder(self._contents[self._manifest["decoders"]["vocoder"]], num_slots, growth.provider)
+        else:
+            decoder = HarmonicDecoder(growth.spec, num_slots)
+        missing = [one for one in decoder.consumes if one not in growth.fields]
+        if missing:
+            raise UsageError(
+                f"the {name} decoder needs the field {missing[0]!r}, which the {growth.representation} representation "
+                "does not grow: choose another decoder or representation"
+            )
+        return decoder
+
+
+def _instrument(values: dict[str, Any]) -> Instrument:
+    tuning = Tuning(**{name: tuple(column) for name, column in values["tuning"].items()})
+    facts = {name: values[name] for name in ("name", "program", "is_drums", "pitched", "low", "high")}
+    return Instrument(measured=tuning, **facts)
+
+
+def _verified(folder: Any, name: str, facts: dict[str, Any]) -> bytes:
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise BankError(f"{folder}/{name} is missing from the bank; install it again") from error
+    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+        raise BankError(f"{folder}/{name} is damaged: its hash differs from the bank's manifest; install it again")
+    return content

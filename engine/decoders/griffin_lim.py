@@ -1,0 +1,110 @@
+"""Streaming Griffin-Lim: phases found hop by hop (RTISI-LA; Zhu, Beauregard & Wyse, 2007) with momentum.
+
+Letters: V voices, T hops, N bins, M magnitude frames in the buffer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spec import AudioSpec
+from ..spectral import FloatArray, hann, mel_filterbank, power_from_level
+from .base import Fields, NoteControls
+
+ITERATIONS = 6
+MOMENTUM = 0.7  # Perraudin, Balazs & Sondergaard (2013) give 0.99 offline; few iterations over few frames want less
+
+
+class GriffinLimDecoder:
+    """Decoder of magnitudes without phases; see `Decoder`.
+
+    A hop is final once all windows that reach it have been fitted: with windows of four hops that takes two frames
+    beyond the next one. The buffer holds those frames; each new one starts from the phases that the signal found
+    so far has under its window.
+    """
+
+    name = "griffin-lim"
+
+    def __init__(self, spec: AudioSpec, num_slots: int, field: str = "linear", iterations: int = ITERATIONS) -> None:
+        self.spec, self.iterations = spec, iterations
+        self.consumes = (field,)
+        self._overlap = spec.n_fft // spec.hop_length
+        self.lookahead = self._overlap // 2 + 1
+        self._window = hann(spec.n_fft)
+        self._norm = np.float32(1.0 / (self._window**2).reshape(self._overlap, -1).sum(0).mean())
+        self._scale = np.float32(self._window.sum() / 2.0)
+        self._to_linear = inverse_filterbank(spec) if field == "mel" else None
+        frames = self.lookahead + 1
+        self._magnitude = np.zeros((num_slots, frames, spec.num_bins), np.float32)
+        self._spectrum = np.zeros((num_slots, frames, spec.num_bins), np.complex64)
+        self._fixed = np.zeros((num_slots, spec.n_fft), np.float32)  # what frames past the buffer left under it
+
+    def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
+        """Start notes with their first `lookahead` frames; see `Decoder.begin`."""
+        self._magnitude[slots] = 0.0
+        self._spectrum[slots] = 0.0
+        self._fixed[slots] = 0.0
+        for magnitude in self._magnitudes(fields).swapaxes(0, 1):
+            self._push(slots, magnitude)
+
+    def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
+        """Continue notes by T spectral frames; see `Decoder.decode`."""
+        hops = [self._push(slots, magnitude) for magnitude in self._magnitudes(fields).swapaxes(0, 1)]
+        return np.concatenate(hops, 1)
+
+    def _magnitudes(self, fields: Fields) -> FloatArray:
+        """Return STFT magnitudes (V, T, N) of the consumed field's levels."""
+        power = power_from_level(fields[self.consumes[0]][:, :, 0], self.spec)
+        if self._to_linear is not None:
+            power = power @ self._to_linear
+        return np.sqrt(power) * self._scale
+
+    def _push(self, slots: NDArray[np.intp], magnitude: FloatArray) -> FloatArray:
+        """Take one more frame (V, N), refine the buffer, and let its oldest hop go (V, hop_length)."""
+        hop = self.spec.hop_length
+        wanted = np.concatenate([self._magnitude[slots][:, 1:], magnitude[:, None]], 1)
+        spectrum = np.concatenate([self._spectrum[slots][:, 1:], np.zeros_like(magnitude[:, None])], 1)
+        fixed = self._fixed[slots]
+        signal = self._overlap_add(spectrum, fixed)
+        newest = self._analyse(signal)[:, -1]
+        spectrum[:, -1] = magnitude * _unit(newest)
+        previous = spectrum
+        for _ in range(self.iterations):
+            found = self._analyse(self._overlap_add(spectrum, fixed))
+            spectrum = wanted * _unit(found + np.float32(MOMENTUM) * (found - previous))
+            previous = found
+        signal = self._overlap_add(spectrum, fixed)
+        done = np.zeros_like(fixed)
+        frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32) * self._window * self._norm
+        done[:, :-hop] = (fixed + frame)[:, hop:]
+        self._fixed[slots], self._magnitude[slots], self._spectrum[slots] = done, wanted, spectrum
+        middle = self.spec.n_fft // 2
+        return signal[:, middle : middle + hop]
+
+    def _overlap_add(self, spectrum: NDArray[np.complex64], fixed: FloatArray) -> FloatArray:
+        """Sum the buffered frames (V, M, N) and what went before into (V, n_fft + (M - 1) * hop_length)."""
+        hop, frames = self.spec.hop_length, spectrum.shape[1]
+        signal = np.zeros((len(fixed), self.spec.n_fft + (frames - 1) * hop), np.float32)
+        signal[:, : self.spec.n_fft] = fixed
+        pieces = np.fft.irfft(spectrum, axis=-1).astype(np.float32) * (self._window * self._norm)
+        for m in range(frames):
+            signal[:, m * hop : m * hop + self.spec.n_fft] += pieces[:, m]
+        return signal
+
+    def _analyse(self, signal: FloatArray) -> NDArray[np.complex64]:
+        """Return the spectra (V, M, N) of the buffered frames' windows."""
+        frames = np.lib.stride_tricks.sliding_window_view(signal, self.spec.n_fft, axis=1)[:, :: self.spec.hop_length]
+        return np.fft.rfft(frames * self._window, axis=-1).astype(np.complex64)
+
+
+def _unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Return the phases, as complex numbers of magnitude 1 (or 0 where there is nothing)."""
+    return spectrum / np.maximum(np.abs(spectrum), np.float32(1e-12))
+
+
+def inverse_filterbank(spec: AudioSpec) -> FloatArray:
+    """Return (num_mels, num_bins): spreads each band's power so that analysing it again gives the bands back."""
+    bank = mel_filterbank(spec).astype(np.float64)
+    inverse = np.linalg.pinv(bank)
+    return np.maximum(inverse, 0.0).T.astype(np.float32)

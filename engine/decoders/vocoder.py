@@ -1,0 +1,54 @@
+"""The mel vocoder: a small causal network tells what lies between mel bands, given the pitch; partials sound it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import BankError
+from ..inference import open_session, read_metadata
+from ..spec import AudioSpec
+from ..spectral import FloatArray
+from .base import Fields, NoteControls
+from .harmonic import HarmonicDecoder
+
+
+class VocoderDecoder:
+    """Decoder of the mel representation; see `Decoder`.
+
+    The network maps mel frames (and `history` frames before them) to linear level and tonality; the same
+    oscillators and noise as the harmonic decoder's turn those into sound.
+    """
+
+    name = "vocoder"
+    consumes = ("mel",)
+
+    def __init__(self, model: bytes, num_slots: int, provider: str = "cpu") -> None:
+        self._session = open_session(model, provider)
+        facts = read_metadata(self._session)
+        if "spec" not in facts or "history_frames" not in facts:
+            raise BankError("the vocoder model lacks its metadata; it was not exported by tnca-synth")
+        spec = AudioSpec.from_dict(facts["spec"])
+        self._harmonic = HarmonicDecoder(spec, num_slots)
+        self.lookahead = self._harmonic.lookahead
+        self._history = np.zeros((num_slots, int(facts["history_frames"]), 2, spec.num_mels), np.float32)
+
+    def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
+        """Start notes with their first spectral frame; see `Decoder.begin`."""
+        self._history[slots] = 0.0
+        self._harmonic.begin(slots, self._linear(slots, fields, controls), controls, seeds)
+
+    def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
+        """Continue notes by T spectral frames; see `Decoder.decode`."""
+        return self._harmonic.decode(slots, self._linear(slots, fields, controls), controls)
+
+    def _linear(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> Fields:
+        mel = np.concatenate([self._history[slots], fields["mel"]], 1)
+        inputs = {
+            "mel": mel,
+            "f0_hz": controls.f0_hz.astype(np.float32),
+            "stretch": controls.inharmonicity.astype(np.float32),
+        }
+        (linear,) = self._session.run(["field_linear"], inputs)
+        self._history[slots] = mel[:, -self._history.shape[1] :]
+        return {"linear": linear}

@@ -1,0 +1,151 @@
+"""From checkpoints to a bank folder: ONNX files that describe themselves, and the manifest that binds them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..engine.bank import FORMAT, MANIFEST
+from ..errors import BankError, UsageError
+from ..training.checkpoint import Checkpoint
+from ..training.recordings import InstrumentConfig
+from .onnx_model import OPSET, export_seed, export_step, export_vocoder
+
+
+def metadata(checkpoint: Checkpoint, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Collect what every model file says of itself."""
+    config = checkpoint.train_config
+    return {
+        "producer": f"tnca-synth {__version__}",
+        "opset": OPSET,
+        "kind": config.kind,
+        "preset": config.name,
+        "seed": config.seed,
+        "iterations": checkpoint.iteration,
+        "training_seconds": round(checkpoint.seconds),
+        "data": Path(config.data.soundfont).name,
+        "licence": config.data.licence,
+        "metrics": metrics,
+    }
+
+
+def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
+    """Export a growth checkpoint; return its representation and the contents of its seed and step models."""
+    model = checkpoint.growth_model()
+    config = model.config
+    table = model.timbres.weight.detach().numpy()
+    facts = metadata(checkpoint, metrics) | {
+        "representation": config.representation,
+        "spec": config.spec.to_dict(),
+        "steps_per_hop": config.steps_per_hop,
+        "timbre_size": config.timbre_size,
+        "timbres": {
+            name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)
+        },
+    }
+    return config.representation, {"seed": export_seed(model, facts), "step": export_step(model, facts)}
+
+
+def vocoder_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:
+    """Export a vocoder checkpoint."""
+    vocoder = checkpoint.vocoder()
+    facts = metadata(checkpoint, metrics) | {
+        "spec": vocoder.config.spec.to_dict(),
+        "history_frames": vocoder.config.history_frames,
+    }
+    return export_vocoder(vocoder, facts)
+
+
+def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Describe an instrument for the manifest."""
+    flat = {"keys": (60,), "cents": (0.0,), "inharmonicity": (0.0,)}
+    tuning = checkpoint.tuning.get(config.name, flat) if config.pitched else flat
+    return {
+        "name": config.name,
+        "program": config.program,
+        "is_drums": config.drum_keys,
+        "pitched": config.pitched,
+        "low": config.low,
+        "high": config.high,
+        "tuning": {
+            "keys": list(tuning["keys"]),
+            "cents": [round(value, 2) for value in tuning["cents"]],
+            "inharmonicity": [round(value, 8) for value in tuning["inharmonicity"]],
+        },
+    }
+
+
+def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Export checkpoints into a bank folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder : replaced if it holds a bank; other files in it (such as ``__init__.py``) stay
+    checkpoints : one growth model per representation, and a vocoder
+    metrics : preset name -> what was measured, for the model files' metadata
+
+    Returns
+    -------
+    File names and their bytes.
+
+    Raises
+    ------
+    UsageError
+        No growth model among the checkpoints, two of one representation, or models of different instruments.
+    """
+    files: dict[str, bytes] = {}
+    models: dict[str, dict[str, str]] = {}
+    decoders: dict[str, str] = {}
+    lead: Checkpoint | None = None
+    for checkpoint in checkpoints:
+        config = checkpoint.train_config
+        known = metrics.get(config.name, {})
+        if config.kind == "vocoder":
+            files["vocoder.onnx"] = vocoder_file(checkpoint, known)
+            decoders["vocoder"] = "vocoder.onnx"
+            continue
+        if lead is not None and lead.timbre_names != checkpoint.timbre_names:
+            raise UsageError("the growth models were trained on different instruments; a bank needs the same in all")
+        lead = lead or checkpoint
+        representation, exported = growth_files(checkpoint, known)
+        if representation in models:
+            raise UsageError(f"two models of representation {representation!r} were given; a bank holds one of each")
+        models[representation] = {part: f"{representation}.{part}.onnx" for part in exported}
+        files |= {f"{representation}.{part}.onnx": content for part, content in exported.items()}
+    if lead is None:
+        raise UsageError("a bank needs at least one growth model")
+    manifest = {
+        "format": FORMAT,
+        "licence": lead.train_config.data.licence,
+        "models": models,
+        "decoders": decoders,
+        "instruments": [instrument_entry(one, lead) for one in lead.train_config.data.instruments],
+        "files": {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()},
+    }
+    _replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
+    return {name: len(content) for name, content in files.items()}
+
+
+def _replace_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write all files beside the folder first, then move them in, the manifest last."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".bank-", dir=folder))
+        try:
+            for name, content in files.items():
+                (staging / name).write_bytes(content)
+            for stale in folder.glob("*.onnx"):
+                if stale.name not in files:
+                    stale.unlink()
+            for name in files:
+                os.replace(staging / name, folder / name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise BankError(f"cannot write the bank to {folder}: {error.strerror}") from error

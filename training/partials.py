@@ -1,0 +1,58 @@
+"""Where the partials of a pitch lie, as the networks see it.
+
+Letters: B notes, N frequencies (linear bins), P points of an axis, G genes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FAR_BINS = 8.0
+
+
+def interpolate(values: Tensor, position: Tensor) -> Tensor:
+    """Read `values` (B, P, G) linearly interpolated at real positions (B, N) clamped to 0..P - 1; gives (B, N, G)."""
+    clamped = position.clamp(0.0, values.shape[1] - 1.001)
+    low = clamped.floor()
+    mix = (clamped - low)[..., None]
+    index = low.long()[..., None].expand(-1, -1, values.shape[2])
+    return values.gather(1, index) * (1.0 - mix) + values.gather(1, index + 1) * mix
+
+
+def partial_number(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
+    """Real-valued partial number (B, N) at frequencies (N,): the inverse of `engine.seed.partial_hz`."""
+    ratio2 = (hz / f0[:, None]) ** 2
+    b = stretch[:, None].clamp_min(1e-7)
+    return torch.sqrt(2.0 * (1.0 + b) * ratio2 / (1.0 + torch.sqrt(1.0 + 4.0 * b * (1.0 + b) * ratio2)))
+
+
+def comb_features(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
+    """Describe the comb of partials at evenly spaced bins.
+
+    Parameters
+    ----------
+    hz : (N,), the bins' frequencies
+    f0, stretch : (B,)
+
+    Returns
+    -------
+    (B, N, 3): lobe power of the partials there (0 dB is 1, -40 dB is 0), distance in bins to the nearest partial
+    over 8, and the spacing of partials on a logarithmic scale.
+    """
+    bin_hz = hz[1] - hz[0]
+    number = partial_number(hz, f0, stretch)
+    b = stretch[:, None]
+    power = torch.zeros_like(number)
+    nearest = torch.full_like(number, FAR_BINS)
+    for h in (number.floor(), number.floor() + 1.0):
+        at_hz = f0[:, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
+        x = ((hz - at_hz).abs() / bin_hz).clamp_max(FAR_BINS)
+        x = torch.where(h < 1.0, FAR_BINS, x)
+        y = torch.where((x - 1.0).abs() < 1e-3, x + 2e-3, x)
+        lobe = torch.where(x < 2.0, torch.sinc(y) / (1.0 - y * y), 0.0)
+        power = power + lobe * lobe
+        nearest = torch.minimum(nearest, x)
+    level = 1.0 + torch.log10(power + 1e-4) / 4.0
+    spacing = torch.log2((f0[:, None] / bin_hz).clamp(1.0, 256.0)) / 8.0
+    return torch.stack([level, nearest / FAR_BINS, spacing.expand_as(level)], 2)

@@ -1,0 +1,55 @@
+"""Training the mel vocoder: single frames of recordings, mel and pitch in, the linear side out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..engine.seed import pitch_to_hz
+from .config import TrainConfig
+from .dataset import NoteSet
+from .loop import Losses, TrainingLoop
+from .losses import pair_loss
+from .vocoder import MelVocoder
+
+
+class VocoderTrainer(TrainingLoop):
+    """Trains one `MelVocoder` on random frames of one set of notes."""
+
+    def __init__(self, config: TrainConfig, notes: NoteSet, place: str = "cpu") -> None:
+        torch.manual_seed(config.seed)
+        super().__init__(config, notes, MelVocoder(config.vocoder), place)
+        train = notes.indices(held_out=False)
+        self._note = np.repeat(train, notes.num_frames[train])
+        ends = np.cumsum(notes.num_frames[train])
+        starts = np.repeat(ends - notes.num_frames[train], notes.num_frames[train])
+        self._frame = np.arange(len(self._note)) - starts
+        hz = np.where(notes.pitched.numpy() > 0.5, pitch_to_hz(notes.pitch.numpy()), 0.0)
+        self._f0_hz = torch.tensor(hz, dtype=torch.float32)
+
+    def iterate(self) -> Losses:
+        """One optimiser step on a batch of frames."""
+        chosen = self.rng.integers(0, len(self._note), self.config.batch_size)
+        note, frame = self._note[chosen], self._frame[chosen]
+        mel = self._with_history(note, frame).to(self.place)
+        target = self.notes.linear[self.notes.offset[note] + frame][:, None].float().to(self.place)
+        f0_hz, stretch = self._f0_hz[note][:, None].to(self.place), self.notes.stretch[note].to(self.place)
+        valid = torch.ones(len(note), 1, device=self.place)
+        level, tonality = pair_loss(self.model(mel, f0_hz, stretch), target, valid, self.config.loss)
+        total = self.config.loss.l1 * level + self.config.loss.tonality * tonality
+        scale_db = self.config.vocoder.spec.level_scale_db
+        return self.descend({"level_db": level * scale_db, "tonality": tonality, "total": total})
+
+    def _with_history(self, note: np.ndarray, frame: np.ndarray) -> Tensor:
+        """Gather mel frames (B, K + 1, 2, F), zeros before the onset."""
+        back = np.arange(-self.config.vocoder.history_frames, 1)
+        at = frame[:, None] + back
+        rows = self.notes.mel[self.notes.offset[note][:, None] + np.maximum(at, 0)].float()
+        return rows * torch.from_numpy((at >= 0).astype(np.float32))[..., None, None]
+
+    def averaged_model(self) -> MelVocoder:
+        """Return a model with the running average of the weights."""
+        model = MelVocoder(self.config.vocoder)
+        model.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        return model.eval()
