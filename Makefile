@@ -1,6 +1,8 @@
-# make demo   set up, render examples/tour.mid, say where the sound is
-# make test   set up all that the tests need, and run them
-# make check  format, lint, types, import contracts, tests
+# make demo    set up, render examples/tour.mid, say where the sound is
+# make test    set up all that the tests need, and run them
+# make check   format, lint, types, import contracts, tests
+# make format  put the code into its form
+# make clean   remove what was built; distclean: the virtual environment too
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +13,7 @@ DEMO := out/tour.wav
 .PHONY: help demo test check format format-check lint types contracts clean distclean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# make /make /p' Makefile
 
 demo: $(VENV)/.base
 	@mkdir -p $(dir $(DEMO))

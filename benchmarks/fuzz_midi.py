@@ -14,7 +14,6 @@ import struct
 import sys
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,7 +46,7 @@ class Report:
     slowest_ms: float = 0.0
     slowest_file: int = -1
     notes_started: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
 
@@ -194,7 +193,7 @@ def run(seed: int, first: int, count: int, keep: Path | None) -> Report:
     began = time.perf_counter()
     for index in range(first, first + count):
         data = damaged_file(seed, index, examples)
-        faulthandler.dump_traceback_later(_HANG_S, exit=True)
+        faulthandler.dump_traceback_later(_HANG_S, exit=True, file=sys.__stderr__)
         start = time.process_time()  # other work on the machine is no fault of ours
         try:
             outcome, num_notes = perform(data)
@@ -203,7 +202,7 @@ def run(seed: int, first: int, count: int, keep: Path | None) -> Report:
             report.failures.append(f"file {index}: {traceback.format_exc(limit=-3)}")
         took_ms = (time.process_time() - start) * 1000
         report.notes_started += num_notes
-        report.outcomes[outcome] += 1
+        report.outcomes[outcome] = report.outcomes.get(outcome, 0) + 1
         if took_ms > SLOW_S * 1000:
             report.failures.append(f"file {index}: took {took_ms:.0f} ms")
         if took_ms > report.slowest_ms:
@@ -229,7 +228,7 @@ def main() -> int:
         print(json.dumps(asdict(report)))
     else:
         print(f"{report.count} files of seed {report.seed} in {report.elapsed_s:.1f} s")
-        print(f"{dict(report.outcomes)}, {report.notes_started} notes started")
+        print(f"{report.outcomes}, {report.notes_started} notes started")
         print(f"slowest {report.slowest_ms:.1f} ms, file {report.slowest_file}")
         print("\n".join(report.failures) or "no failures")
     return 1 if report.failures else 0

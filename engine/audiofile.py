@@ -1,4 +1,4 @@
-"""Sound files that appear only when they are complete; the only home of soundfile."""
+"""Sound files that appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -150,26 +150,6 @@ class AudioWriter:
 
     def _error(self, reason: str) -> AudioFileError:
         return AudioFileError(f"cannot write {str(self.path)!r}: {reason}")
-
-
-def read_audio(path: str | os.PathLike[str]) -> tuple[FloatArray, int]:
-    """Read a whole sound file.
-
-    Returns
-    -------
-    tuple of (float32 (N, num_channels) with full scale 1, sample rate in Hz)
-
-    Raises
-    ------
-    AudioFileError
-        If there is none, or it is no sound file.
-    """
-    try:
-        audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        reason = "there is no such file" if not os.path.exists(path) else _reason(error)
-        raise AudioFileError(f"cannot read {os.fspath(path)!r}: {reason}") from error
-    return audio, int(sample_rate)
 
 
 def _format_for(path: Path, num_bytes: int) -> str:

@@ -156,13 +156,16 @@ def render_song(
     progress: Progress | None = None,
     tail_limit_s: float = TAIL_LIMIT_S,
 ) -> RenderReport:
-    """Play a song into a writer.
+    """Play a song into a writer, until its last note has died away.
 
     Notes that the song leaves sounding are released where it ends, and at latest `tail_limit_s` after its last
     message; what still sounds `tail_limit_s` after that is faded out. So every song ends.
 
     Parameters
     ----------
+    song : Song
+    ensemble : Ensemble
+        A fresh one, that has not played yet.
     writer : Sink
         Takes the mix, float32 (N, 2) at the synth's sample rate.
     stem_writers : mapping of int to Sink, optional
@@ -188,7 +191,7 @@ def render_song(
         peak = max(peak, _render_block(ensemble, writer, stem_writers))
         if progress is not None:
             progress(min(synth.frame, timeline.end_frame) / rate, timeline.end_frame / rate)
-        is_over = synth.frame > timeline.last_message_frame and (synth.idle or synth.frame >= timeline.stop_frame)
+        is_over = synth.frame > timeline.last_note_frame and (synth.idle or synth.frame >= timeline.stop_frame)
     audio_s, render_s = synth.frame / rate, perf_counter() - started
     return RenderReport(
         audio_seconds=audio_s,
@@ -211,8 +214,10 @@ class _Timeline:
         self._rate = sample_rate
         last_s = song.messages[-1].time_s if song.messages else 0.0
         end_s = min(song.duration_s, last_s + tail_limit_s)
-        self.last_message_frame = round(last_s * sample_rate)
-        self.end_frame = max(round(end_s * sample_rate), self.last_message_frame)
+        last_note_s = next((m.time_s for m in reversed(song.messages) if is_note_start(m.data)), 0.0)
+        # Nothing can begin to sound after the last note, whatever else may follow.
+        self.last_note_frame = round(last_note_s * sample_rate)
+        self.end_frame = round(max(end_s, last_s) * sample_rate)
         self.cut_frame = self.end_frame + round(tail_limit_s * sample_rate)
         self.stop_frame = self.cut_frame + round(_FADE_LIMIT_S * sample_rate)
 

@@ -155,7 +155,7 @@ class Synth:
         at_frame : int, optional
             Output frame at which it takes effect, to the nearest internal sample; None is the next frame rendered.
             It is exact if sent `latency_frames` ahead, that is before frames from ``at_frame - latency_frames`` on
-            are rendered; a later one takes effect as soon as possible. Events of one frame keep their order.
+            are rendered; later ones take effect as soon as possible, in the order sent. So do events of one frame.
         """
         frame = self._frame if at_frame is None else at_frame
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)

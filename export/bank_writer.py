@@ -45,9 +45,7 @@ def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, 
         "spec": config.spec.to_dict(),
         "steps_per_hop": config.steps_per_hop,
         "timbre_size": config.timbre_size,
-        "timbres": {
-            name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)
-        },
+        "timbres": {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)},
     }
     return config.representation, {"seed": export_seed(model, facts), "step": export_step(model, facts)}
 
@@ -126,7 +124,9 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         "models": models,
         "decoders": decoders,
         "instruments": [instrument_entry(one, lead) for one in lead.train_config.data.instruments],
-        "files": {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()},
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
+        },
     }
     _replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}

@@ -55,7 +55,8 @@ class LossConfig:
 class TrainConfig:
     """One training run; saved whole in its checkpoints.
 
-    `kind` is what is trained: "growth" (the TNCA of `model`) or "vocoder".
+    `kind` is what is trained: "growth" (the TNCA of `model`) or "vocoder". `pitch_jitter` (semitones) and
+    `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`.
     """
 
     name: str = "dual"
@@ -67,6 +68,8 @@ class TrainConfig:
     pool_size: int = 512
     learning_rate: float = 3e-3
     ema: float = 0.998
+    pitch_jitter: float = 0.7
+    velocity_jitter: float = 0.03
     damage_share: float = 0.05
     slow_fire_share: float = 0.3
     overtime_share: float = 0.15

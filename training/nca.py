@@ -100,7 +100,13 @@ class NoteSeed(nn.Module):
         self.register_buffer("bin_place", torch.stack([place, place.sqrt()], 1), persistent=False)
 
     def forward(
-        self, pitch: Tensor, velocity: Tensor, timbre: Tensor, pitched: Tensor, stretch: Tensor
+        self,
+        pitch: Tensor,
+        velocity: Tensor,
+        timbre: Tensor,
+        pitched: Tensor,
+        stretch: Tensor,
+        jitter: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Plant notes.
 
@@ -109,13 +115,18 @@ class NoteSeed(nn.Module):
         pitch, velocity, pitched, stretch : (B,)
             Real-valued MIDI pitch, velocity 0..1, 1 or 0, and inharmonicity B.
         timbre : (B, timbre_size)
+        jitter : (B, 2), optional
+            In training, what is added to pitch and velocity where they choose the timbre, but not where they place
+            partials: it keeps the timbre from following single keys, so that keys never heard sound like their
+            neighbours.
 
         Returns
         -------
         grid (B, F, C), cell (B, F, H), rates (B, F, 4); dual also bin (B, N, readout_hidden).
         """
         spec, config = self.config.spec, self.config
-        z = self.trunk(torch.cat([self._note_features(pitch, velocity, pitched), timbre], 1))
+        shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
+        z = self.trunk(torch.cat([self._note_features(*shown, pitched), timbre], 1))
         f0 = 440.0 * torch.exp2((pitch - 69.0) / 12.0)
         comb = comb_features(self.bins_hz, f0, stretch) * pitched[:, None, None]
         band = self.band_head(z).view(-1, spec.num_mels, config.band_genes)
@@ -234,6 +245,7 @@ class TNCA(nn.Module):
 
     def linear(self, grid: Tensor, planted: dict[str, Tensor]) -> Tensor:
         """Read linear level and tonality out of a dual grid, (B, 2, N)."""
-        here = grid[:, self.bin_low] * (1.0 - self.bin_mix) + grid[:, self.bin_low + 1] * self.bin_mix
+        low = grid[:, self.bin_low]
+        here = low + self.bin_mix * (grid[:, self.bin_low + 1] - low)
         correction = self.read_out(F.silu(self.read_state(here) + planted["bin"]))
         return (here[..., LINEAR_LEVEL : LINEAR_TONALITY + 1] + correction).transpose(1, 2)

@@ -35,9 +35,10 @@ class NoteBatch:
         return NoteBatch(*(value.to(place) for value in vars(self).values()))
 
 
-def plant(model: TNCA, batch: NoteBatch) -> dict[str, Tensor]:
-    """Run the seed network for a batch of notes."""
-    return model.seed(batch.pitch, batch.velocity, model.timbres(batch.timbre), batch.pitched, batch.stretch)
+def plant(model: TNCA, batch: NoteBatch, jitter: Tensor | None = None) -> dict[str, Tensor]:
+    """Run the seed network for a batch of notes; for `jitter` see `NoteSeed.forward`."""
+    timbre = model.timbres(batch.timbre)
+    return model.seed(batch.pitch, batch.velocity, timbre, batch.pitched, batch.stretch, jitter)
 
 
 def release_age(age_s: Tensor, hold_s: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class Trainer(TrainingLoop):
         """Grow the chosen notes by a window; return the last grid, all grids (B, W, F, C) and some linear read-outs."""
         config, window = self.config, self.config.window_frames
         batch = NoteBatch.of(self.notes, self.pool.note[chosen]).to(self.place)
-        planted = plant(self.model, batch)
+        planted = plant(self.model, batch, self._jitter(len(chosen)).to(self.place))
         grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
         age_s = self.pool.ages(chosen, window).to(self.place)
         released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
@@ -67,6 +67,11 @@ class Trainer(TrainingLoop):
             if "linear" in self.fields and w in read_frames:
                 linear.append(self.read_linear(grid, planted))
         return grid, torch.stack(grids, 1), linear, read_frames
+
+    def _jitter(self, count: int) -> Tensor:
+        """Draw what is added to pitch (semitones) and velocity (0..1); see `NoteSeed.forward`."""
+        spread = torch.tensor([self.config.pitch_jitter, self.config.velocity_jitter])
+        return torch.randn(count, 2, generator=self.generator) * spread
 
     def _fire_masks(self, count: int, window: int) -> Tensor:
         """Most notes fire every cell, as when played; some fire at random, so that a lower rate works as well."""

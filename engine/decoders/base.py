@@ -8,10 +8,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spectral import FloatArray
+from ..spec import AudioSpec
+from ..spectral import FloatArray, power_from_level
 
 Fields = dict[str, FloatArray]
 """Grown fields by name, each float32 (V, T, 2, F): level and tonality of T spectral frames of V voices."""
+
+
+QUIET_LEVEL = 0.05
+"""Below this (2 dB above the floor) grown levels are silence: a model is never exactly at its floor, and what it
+leaves there would be heard as hiss beneath every tail."""
+
+
+def grown_power(level: FloatArray, spec: AudioSpec) -> FloatArray:
+    """Return the power of grown levels, 0 for what is as good as silent."""
+    return power_from_level(np.where(level < QUIET_LEVEL, np.float32(0.0), level), spec)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import AudioSpec
-from ..spectral import FloatArray, hann, mel_filterbank, power_from_level
-from .base import Fields, NoteControls
+from ..spectral import FloatArray, hann, mel_filterbank
+from .base import Fields, NoteControls, grown_power
 
 ITERATIONS = 6
 MOMENTUM = 0.7  # Perraudin, Balazs & Sondergaard (2013) give 0.99 offline; few iterations over few frames want less
@@ -55,7 +55,7 @@ class GriffinLimDecoder:
 
     def _magnitudes(self, fields: Fields) -> FloatArray:
         """Return STFT magnitudes (V, T, N) of the consumed field's levels."""
-        power = power_from_level(fields[self.consumes[0]][:, :, 0], self.spec)
+        power = grown_power(fields[self.consumes[0]][:, :, 0], self.spec)
         if self._to_linear is not None:
             power = power @ self._to_linear
         return np.sqrt(power) * self._scale
@@ -99,8 +99,10 @@ class GriffinLimDecoder:
 
 
 def _unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Return the phases, as complex numbers of magnitude 1 (or 0 where there is nothing)."""
-    return spectrum / np.maximum(np.abs(spectrum), np.float32(1e-12))
+    """Return the phases, as complex numbers of magnitude 1; phase 0 where there is nothing to have one."""
+    magnitude = np.abs(spectrum)
+    silent = magnitude < 1e-12
+    return np.where(silent, np.complex64(1.0), spectrum / np.where(silent, np.float32(1.0), magnitude))
 
 
 def inverse_filterbank(spec: AudioSpec) -> FloatArray:

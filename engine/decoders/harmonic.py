@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..seed import MAX_PARTIALS, partial_hz
 from ..spec import AudioSpec
-from ..spectral import FloatArray, hann, power_from_level
-from .base import Fields, NoteControls
+from ..spectral import FloatArray, hann
+from .base import Fields, NoteControls, grown_power
 from .noise import NoiseBank
 
 TONALITY_RANGE_DB = 40.0
@@ -37,7 +37,7 @@ def lobe_power(offset_bins: NDArray) -> NDArray:
 
 def split_noise(pair: FloatArray, spec: AudioSpec) -> tuple[FloatArray, FloatArray]:
     """Split level and tonality (..., 2, N) into the power of partials and the power of noise, each (..., N)."""
-    power = power_from_level(pair[..., 0, :], spec)
+    power = grown_power(pair[..., 0, :], spec)
     noise = power * np.float32(10.0) ** (pair[..., 1, :] * np.float32(-TONALITY_RANGE_DB / 10.0))
     return power - noise, noise
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from fake_ensemble import LEVEL, FakeBank, fake_ensemble
 
 from tnca_synth import render_file
 from tnca_synth.engine import ensemble, offline
-from tnca_synth.engine.audiofile import read_audio
 from tnca_synth.engine.ensemble import Casting, Ensemble, closest, find_instrument
 from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
 from tnca_synth.errors import AudioFileError, MidiFileError, ModelError, UsageError
 from tnca_synth.midi import Song, TimedMessage
-from tnca_synth.midi.messages import note_off, note_on
+from tnca_synth.midi.messages import control_change, note_off, note_on
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 1000
@@ -90,6 +90,12 @@ def test_every_message_reaches_the_synth_in_order_and_ahead_of_its_time() -> Non
 def test_silence_after_the_last_message_is_not_rendered() -> None:
     tape = Counter()
     render_song(song(*note(0, 1), duration_s=80_000.0), fake_ensemble(RATE), tape)
+    assert tape.num_frames < 10 * RATE
+
+
+def test_controllers_long_after_the_last_note_are_not_waited_for() -> None:
+    tape = Counter()
+    render_song(song(*note(0, 1), (80_000.0, control_change(0, 7, 100))), fake_ensemble(RATE), tape)
     assert tape.num_frames < 10 * RATE
 
 
@@ -168,7 +174,7 @@ def test_samples_that_are_no_numbers_leave_no_file(tmp_path: Path, fake: Ensembl
 
 def test_a_file_is_rendered_as_the_five_lines_of_the_readme_say(tmp_path: Path, fake: Ensemble) -> None:
     report = render_file(EXAMPLES / "tour.mid", tmp_path / "tour.flac")
-    audio, sample_rate = read_audio(tmp_path / "tour.flac")
+    audio, sample_rate = soundfile.read(tmp_path / "tour.flac")
     assert sample_rate == RATE
     assert len(audio) == round(report.audio_seconds * RATE)
     assert os.listdir(tmp_path) == ["tour.flac"]
@@ -176,8 +182,8 @@ def test_a_file_is_rendered_as_the_five_lines_of_the_readme_say(tmp_path: Path, 
 
 def test_stems_add_up_to_the_mix(tmp_path: Path, fake: Ensemble) -> None:
     report = render_file(EXAMPLES / "tour.mid", tmp_path / "tour.wav", stems_dir=tmp_path / "deep" / "stems")
-    mix, _ = read_audio(tmp_path / "tour.wav")
-    parts = [read_audio(path)[0] for path in report.stems]
+    mix, _ = soundfile.read(tmp_path / "tour.wav")
+    parts = [soundfile.read(path)[0] for path in report.stems]
     assert sorted(os.listdir(tmp_path / "deep" / "stems")) == [Path(path).name for path in report.stems]
     assert "channel-10.wav" in os.listdir(tmp_path / "deep" / "stems")
     np.testing.assert_allclose(np.clip(np.sum(parts, axis=0), -1, 1), mix, atol=1e-5)

@@ -3,7 +3,11 @@
 The long run is `benchmarks/fuzz_midi.py`.
 """
 
+import json
+import runpy
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +16,8 @@ from hypothesis import strategies as st
 from tnca_synth.errors import MidiFileError
 from tnca_synth.midi import Performance, Song, parse_midi
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 TOUR = (EXAMPLES / "tour.mid").read_bytes()
 CANON = (EXAMPLES / "canon.mid").read_bytes()[:1200]
 
@@ -64,3 +69,29 @@ def test_damaged_files_give_a_song_or_an_error_of_ours(base: bytes, changes: lis
 def test_scraps_are_errors_of_ours(data: bytes) -> None:
     with pytest.raises(MidiFileError):
         parse_midi(data)
+
+
+def run_benchmark(monkeypatch: pytest.MonkeyPatch, *options: str) -> object:
+    """Run the long fuzz as a script; return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["fuzz_midi.py", *options])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "benchmarks" / "fuzz_midi.py"), run_name="__main__")
+    return caught.value.code
+
+
+def test_the_long_fuzz_reports_its_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_benchmark(monkeypatch, "--count", "40", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert sum(report["outcomes"].values()) == report["count"] == 40
+    assert report["failures"] == []
+
+
+def test_the_long_fuzz_fails_on_any_other_exception(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def explode(_performance: Performance, _data: bytes) -> Any:
+        raise KeyError("planted")
+
+    monkeypatch.setattr(Performance, "handle", explode)
+    assert run_benchmark(monkeypatch, "--count", "40") == 1
+    assert "planted" in capsys.readouterr().out

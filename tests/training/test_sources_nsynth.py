@@ -61,7 +61,7 @@ def test_filters_and_limit(tmp_path):
     assert names(families=["flute"]) == ["flute_b_2", "flute_c_3"]
     assert names(instruments=["reed_d_4", "bass_a_1"]) == ["bass_a_1", "reed_d_4"]
     assert names(families=["flute"], limit=1) == ["flute_b_2"]
-    with pytest.raises(DatasetError, match="no note in .* matches oboe; its families are bass, flute, reed"):
+    with pytest.raises(DatasetError, match=r"no note in .* matches oboe; its families are bass, flute, reed"):
         names(families=["oboe"])
     with pytest.raises(DatasetError, match="limit must be at least 1"):
         names(limit=0)
@@ -96,7 +96,7 @@ def test_the_limit_counts_usable_notes_only(tmp_path):
 def test_nothing_usable(tmp_path):
     build(tmp_path, {"a": fields()})
     (tmp_path / "audio" / "a.wav").unlink()
-    with pytest.raises(DatasetError, match="no usable recording in the NSynth folder .*: 1 unreadable; the first"):
+    with pytest.raises(DatasetError, match=r"no usable recording in the NSynth folder .*: 1 unreadable; the first"):
         list(NSynthSource(tmp_path, RATE))
 
 

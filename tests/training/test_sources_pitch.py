@@ -27,6 +27,7 @@ def harmonic(number, weights, duration_s=0.6, rate=RATE, seed=0):
 SAW = 1 / np.arange(1, 40)
 CLARINET = SAW * (np.arange(1, 40) % 2)
 WEAK_FUNDAMENTAL = SAW * np.where(np.arange(1, 40) == 1, 0.1, 1)
+TIMBRES = (np.ones(1), SAW, CLARINET, WEAK_FUNDAMENTAL)
 
 
 def off_by_cents(found, number):
@@ -36,7 +37,7 @@ def off_by_cents(found, number):
 @pytest.mark.parametrize("key", range(36, 97))
 def test_tones_are_found_within_10_cents(key):
     generator = np.random.default_rng(key)
-    for weights in ([1.0], SAW, CLARINET, WEAK_FUNDAMENTAL):
+    for weights in (TIMBRES[key % 4], TIMBRES[(key + 1) % 4]):
         number = key + generator.uniform(-0.4, 0.4)
         found = detect_pitch(harmonic(number, weights, seed=key), RATE)
         assert found.key == key

@@ -2,8 +2,8 @@
 
 One note has one pitch, so the squared difference function of YIN (de Cheveigne and Kawahara, 2002) is averaged over
 the whole loud part before its minimum is sought. Against `librosa.pyin`, which follows a melody frame by frame, that
-is about fifty times faster, gives a periodicity to judge by, and no octave errors on harmonic tones. The spectrum
-then refines the estimate, since a lag of few samples is a coarse measure of a high pitch.
+takes 20 ms of CPU instead of a second, and its minimum is a periodicity to judge by. The spectrum then refines the
+estimate, since a lag of few samples is a coarse measure of a high pitch.
 """
 
 from __future__ import annotations
