@@ -45,10 +45,10 @@ class StepGraph(nn.Module):
         self.model, self.config = model, model.config
         maps = (model.perceive.weight, model.envelopes.weight, model.clocks.weight)
         self.register_buffer("into_hidden", torch.cat([weight.detach() for weight in maps], 1).T.contiguous())
-        rates = torch.zeros(2, len(model.clock_rates) + len(model.release_rates))
-        rates[0, : len(model.clock_rates)] = -model.clock_rates
-        rates[1, len(model.clock_rates) :] = -model.release_rates
-        self.register_buffer("rates", rates)
+        exponents = torch.zeros(2, len(model.clock_rates) + len(model.release_rates))
+        exponents[0, : len(model.clock_rates)] = -model.clock_rates
+        exponents[1, len(model.clock_rates) :] = -model.release_rates
+        self.register_buffer("clock_exponents", exponents)
 
     def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
         """From the genome, age, release age and fire mask, return the grown state.
@@ -58,10 +58,11 @@ class StepGraph(nn.Module):
         *genome, age_s, release_age_s, fire_mask = state
         planted = dict(zip(genome_names(self.config.representation), genome, strict=True))
         grid = planted["grid"]
-        times = torch.stack([age_s, release_age_s.clamp_min(0.0)], 1)
+        since_s = release_age_s.clamp_min(0.0)
+        times = torch.stack([age_s, since_s], 1)
         released = (release_age_s >= 0.0).to(grid.dtype)[:, None]
-        clocks = torch.cat([torch.exp(times @ self.rates), released], 1)[:, None] + 0.0 * grid[..., :1]
-        decays = torch.exp(-planted["rates"] * times.repeat_interleave(2, 1)[:, None])
+        clocks = torch.cat([torch.exp(times @ self.clock_exponents), released], 1)[:, None] + 0.0 * grid[..., :1]
+        decays = torch.exp(-planted["rates"] * torch.stack([age_s, age_s, since_s, since_s], 1)[:, None])
         driven = torch.cat([decays, clocks], 2)
         for k in range(self.config.steps_per_hop):
             padded = F.pad(grid, (0, 0, 1, 1))
