@@ -41,7 +41,9 @@ class AudioSpec:
             if not isinstance(value, int) or value <= 0:
                 raise UsageError(f"AudioSpec.{name} must be a positive integer, got {value!r}")
         if self.n_fft % 2 or self.hop_length > self.n_fft // 2:
-            raise UsageError(f"n_fft must be even and at least twice hop_length, got {self.n_fft} and {self.hop_length}")
+            raise UsageError(
+                f"n_fft must be even and at least twice hop_length, got {self.n_fft} and {self.hop_length}"
+            )
         if self.level_scale_db <= 0:
             raise UsageError(f"AudioSpec.level_scale_db must be above 0, got {self.level_scale_db}")
 

@@ -132,6 +132,10 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
     return {name: len(content) for name, content in files.items()}
 
 
+def _file_facts(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
 def _replace_files(folder: Path, files: dict[str, bytes]) -> None:
     """Write all files beside the folder first, then move them in, the manifest last."""
     try:

@@ -1,0 +1,1 @@
+"""Learning from recordings: datasets, the NCA in torch, losses, trainers, evaluation."""

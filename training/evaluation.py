@@ -179,6 +179,11 @@ class Evaluator:
         self.vocoder = bank.decoder("vocoder", mel, 1) if mel is not None else None
         self.judge = PitchJudge()
 
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz at which the models, and so the recordings, are compared."""
+        return next(iter(self.growth.values())).spec.sample_rate
+
     def note(self, recording: Recording, lower: FloatArray, instrument: InstrumentConfig) -> list[NoteResult]:
         """Measure one held-out note on every path and baseline."""
         spec = next(iter(self.growth.values())).spec
@@ -221,8 +226,7 @@ class Evaluator:
         audio = audio[: len(recording.audio)]
         cents = float("nan")
         if recording.pitched:
-            sample_rate = next(iter(self.growth.values())).spec.sample_rate
-            cents = self.judge.cents_between(audio, recording.audio, sample_rate)
+            cents = self.judge.cents_between(audio, recording.audio, self.sample_rate)
         return NoteResult(
             recording.instrument.split(":")[0], recording.pitch, recording.velocity, recording.pitched, path,
             stft_distance(audio, recording.audio), mel_db, cents,

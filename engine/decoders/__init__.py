@@ -1,0 +1,1 @@
+"""Decoders: grown spectral frames become sound."""

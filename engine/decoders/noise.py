@@ -58,6 +58,6 @@ class NoiseBank:
 
 
 def noise_scale(spec: AudioSpec) -> float:
-    """Standard deviation of white noise that shows power 1 in every bin of the spec's analysis."""
+    """Return the standard deviation of white noise that shows power 1 in every bin of the spec's analysis."""
     window = hann(spec.n_fft).astype(np.float64)
     return float(window.sum() / (2.0 * np.sqrt((window**2).sum())))

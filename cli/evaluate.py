@@ -1,0 +1,87 @@
+"""`tnca-synth evaluate`: a bank's models against recordings they never saw."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..training.config import TrainConfig
+    from ..training.evaluation import NoteResult
+
+DEFAULT_PATHS = ("dual+harmonic", "dual+griffin-lim", "mel+vocoder", "mel+griffin-lim")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `evaluate`."""
+    parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to judge (default: the one that is shipped)")
+    parser.add_argument("--preset", default="dual", help="whose recordings to compare with (default: dual)")
+    parser.add_argument(
+        "--path",
+        action="append",
+        metavar="REPRESENTATION+DECODER",
+        help=f"a path to judge, may be repeated (default: {', '.join(DEFAULT_PATHS)})",
+    )
+    parser.add_argument("--instrument", action="append", metavar="NAME", help="judge this instrument, may be repeated")
+    parser.add_argument(
+        "--keys", type=int, default=4, metavar="N", help="held-out keys per instrument, at two velocities (default: 4)"
+    )
+    parser.add_argument("--json", action="store_true", help="print every note's result and the means as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play held-out notes and print how far they are from their recordings."""
+    from ..training.config import load_preset
+    from ..training.evaluation import as_rows, summarise
+
+    config = load_preset(arguments.preset)
+    results = _results(arguments, config)
+    summary = summarise(results)
+    if arguments.json:
+        print_json({"summary": summary, "notes": as_rows(results)})
+        return 0
+    instruments = list(dict.fromkeys(result.instrument for result in results))
+    for title, key, digits in (("STFT distance", "distance", 2), ("mel error, dB", "mel_db", 2)):
+        print(f"\n{title}, mean over held-out notes")
+        rows = [
+            [name, *(_cell(table.get(name, {}), key, digits) for table in summary.values())] for name in instruments
+        ]
+        rows.append(["mean, pitched", *(_cell(table.get("pitched", {}), key, digits) for table in summary.values())])
+        print_table(["", *summary], rows)
+    print("\nshare of pitched notes within 10 cents of the recording (SwiftF0)")
+    print_table(list(summary), [[_cell(table.get("pitched", {}), "within_10_cents", 3) for table in summary.values()]])
+    return 0
+
+
+def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteResult]:
+    from ..engine.bank import Bank
+    from ..engine.ensemble import closest
+    from ..training.evaluation import Evaluator, reference_notes
+
+    paths = tuple(_path(text) for text in arguments.path or DEFAULT_PATHS)
+    known = [instrument.name for instrument in config.data.instruments]
+    wanted = [closest(name, known, "instrument") for name in arguments.instrument or known]
+    evaluator = Evaluator(Bank.load(arguments.bank), paths)
+    results: list[NoteResult] = []
+    for instrument in config.data.instruments:
+        if instrument.name in wanted:
+            for recording, lower in reference_notes(instrument, config.data, evaluator.sample_rate, arguments.keys):
+                results += evaluator.note(recording, lower, instrument)
+    return results
+
+
+def _path(text: str) -> tuple[str, str]:
+    representation, plus, decoder = text.partition("+")
+    if not plus:
+        raise UsageError(f"--path wants REPRESENTATION+DECODER such as dual+harmonic, got {text!r}")
+    return representation, decoder
+
+
+def _cell(values: dict[str, Any], key: str, digits: int) -> str:
+    value = values.get(key, math.nan)
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
