@@ -128,7 +128,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
             name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
         },
     }
-    _replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
+    replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}
 
 
@@ -136,7 +136,7 @@ def _file_facts(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _replace_files(folder: Path, files: dict[str, bytes]) -> None:
+def replace_files(folder: Path, files: dict[str, bytes]) -> None:
     """Write all files beside the folder first, then move them in, the manifest last."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -40,6 +40,8 @@ class NoteSet:
     timbre : int64 (notes,), row of the timbre table
     last_audible : int64 (notes, bands), last frame in which a band sounds
     timbre_names : one per row of the timbre table
+    tuning : timbre name -> measured tuning
+    decaying : names of instruments that fade out while held
     """
 
     features: list[NoteFeatures]
@@ -56,6 +58,7 @@ class NoteSet:
     last_audible: Tensor
     timbre_names: tuple[str, ...]
     tuning: dict[str, Tuning]
+    decaying: frozenset[str]
 
     def frames(self, name: str, note: int) -> Tensor:
         """Return one note's frames of field `name`, float16 (T, 2, bands or bins)."""
@@ -82,13 +85,16 @@ def measure_tuning(notes: Iterable[NoteFeatures]) -> dict[str, Tuning]:
     return tables
 
 
-def assemble(groups: Iterable[list[NoteFeatures]], with_linear: bool = True) -> NoteSet:
+def assemble(
+    groups: Iterable[list[NoteFeatures]], with_linear: bool = True, decaying: frozenset[str] = frozenset()
+) -> NoteSet:
     """Lay the features of all notes into tensors.
 
     Parameters
     ----------
     groups : features by instrument, taken one by one so that no more than one is held twice
     with_linear : keep the linear side, six times the size of the mel side
+    decaying : names of instruments that fade out while held
     """
     features: list[NoteFeatures] = []
     mels, linears = [], []
@@ -125,6 +131,7 @@ def assemble(groups: Iterable[list[NoteFeatures]], with_linear: bool = True) -> 
         last_audible=last_audible,
         timbre_names=names,
         tuning=tuning,
+        decaying=decaying,
     )
 
 
@@ -163,7 +170,8 @@ def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioS
 
 
 def _cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
-    values = {**asdict(data), "instruments": asdict(instrument), "spec": spec.to_dict(), "version": FEATURES_VERSION}
+    recorded = {name: value for name, value in asdict(instrument).items() if name != "sustains"}
+    values = {**asdict(data), "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
     return cache / f"{instrument.name}-{digest}.pickle"
 
@@ -201,4 +209,5 @@ def load_notes(
         with ProcessPoolExecutor(max_workers=min(workers, len(missing))) as pool:
             for path in pool.map(_render_to_cache, missing):
                 report(f"rendered {path.stem}")
-    return assemble((pickle.loads(path.read_bytes()) for path in paths), with_linear)
+    decaying = frozenset(one.name for one in data.instruments if not one.sustains)
+    return assemble((pickle.loads(path.read_bytes()) for path in paths), with_linear, decaying)

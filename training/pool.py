@@ -13,7 +13,6 @@ from torch import Tensor
 from .dataset import AUDIBLE_LEVEL, NoteSet
 
 OVERTIME_FROM_S = 1.5  # shorter holds say nothing about a sound's steady state
-DECAYS_ABOVE_DB = 1.0  # drop within the last second that marks a decaying sound
 JUMP_CHANCE, JUMP_MAX_S, RESEED_CHANCE = 0.3, 6.0, 0.04
 DAMAGED_SHARE_OF_CELLS = 0.25
 
@@ -34,7 +33,7 @@ class Overtime:
     slope: dict[str, Tensor]
 
     @classmethod
-    def of(cls, notes: NoteSet, names: tuple[str, ...], hop_s: float, scale_db: float) -> Overtime:
+    def of(cls, notes: NoteSet, names: tuple[str, ...], hop_s: float) -> Overtime:
         """Measure the last held second of every long note."""
         count = len(notes.features)
         start_s = torch.full((count,), float("inf"))
@@ -47,8 +46,7 @@ class Overtime:
             end = int(note.hold_s / hop_s) - 3  # windows beyond reach into the release
             start_s[i] = end * hop_s
             fifth = second // 5
-            loud = notes.frames("mel", i)[end - second : end, 0].float().numpy().max(1)
-            decays = (loud[:fifth].mean() - loud[-fifth:].mean()) * scale_db > DECAYS_ABOVE_DB
+            decays = note.instrument.split(":")[0] in notes.decaying
             for name in names:
                 last = notes.frames(name, i)[end - second : end].float().numpy()
                 base[name][i] = torch.from_numpy(last[-fifth:].mean(0))

@@ -47,6 +47,7 @@ class InstrumentConfig:
     """One instrument of a SoundFont, as a preset lists it.
 
     `low` and `high` bound the recorded keys. `drum_keys` true makes every key its own timbre, played on channel 10.
+    `sustains` says whether a held note keeps its level for ever; beats and slow swells make that hard to measure.
     """
 
     name: str
@@ -56,6 +57,7 @@ class InstrumentConfig:
     pitched: bool = True
     inharmonic: bool = False
     drum_keys: bool = False
+    sustains: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.program <= 127:

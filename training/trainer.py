@@ -31,7 +31,7 @@ class Trainer(TrainingLoop):
         self.model: TNCA
         spec = config.model.spec
         self.fields = ("mel", "linear") if config.model.representation == "dual" else ("mel",)
-        overtime = Overtime.of(notes, self.fields, spec.hop_s, spec.level_scale_db)
+        overtime = Overtime.of(notes, self.fields, spec.hop_s)
         pool_rng = np.random.default_rng(config.seed + 1)
         self.pool = SamplePool(
             notes, overtime, config.pool_size, spec.num_mels, config.model.channels, spec.hop_s, pool_rng
