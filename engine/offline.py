@@ -234,8 +234,12 @@ class _Timeline:
 
 def _render_block(ensemble: Ensemble, writer: Sink, stem_writers: Mapping[int, Sink] | None) -> float:
     """Render and write one block; return its largest absolute value."""
-    synth = ensemble.synth
-    mix, stems = synth.render_stems(BLOCK_FRAMES) if stem_writers else (synth.render(BLOCK_FRAMES), {})
+    stems: Mapping[int, FloatArray] = {}
+    if stem_writers:
+        mix, all_stems = ensemble.synth.render_stems(BLOCK_FRAMES)
+        stems = {channel: all_stems[channel] for channel in stem_writers}
+    else:
+        mix = ensemble.synth.render(BLOCK_FRAMES)
     peak = float(np.abs(mix).max())
     if not math.isfinite(peak):
         raise ModelError("the synth rendered samples that are not numbers; the bank may be damaged")

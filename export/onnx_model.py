@@ -77,9 +77,21 @@ class StepGraph(nn.Module):
         return (grid, self.model.alive(grid)[..., 0].amax(1), *(bounded(field) for field in fields))
 
 
+class VocoderGraph(nn.Module):
+    """The mel vocoder, its output bounded like every field."""
+
+    def __init__(self, vocoder: MelVocoder) -> None:
+        super().__init__()
+        self.vocoder = vocoder
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the linear field (V, T, 2, N) of the arguments of `MelVocoder.forward`."""
+        return bounded(self.vocoder(*inputs))
+
+
 def bounded(pair: Tensor) -> Tensor:
-    """Clip a level and tonality pair (V, 2, F) to what they can mean."""
-    return torch.stack([pair[:, 0].clamp_min(0.0), pair[:, 1].clamp(0.0, 1.0)], 1)
+    """Clip a level and tonality pair (..., 2, F) to what they can mean."""
+    return torch.stack([pair[..., 0, :].clamp_min(0.0), pair[..., 1, :].clamp(0.0, 1.0)], -2)
 
 
 def genome_names(representation: str) -> tuple[str, ...]:
@@ -157,4 +169,5 @@ def export_vocoder(vocoder: MelVocoder, metadata: dict[str, Any]) -> bytes:
     inputs = (mel, torch.full((2, 3), 220.0), torch.zeros(2))
     voices, frames = torch.export.Dim("voices", min=1, max=4096), torch.export.Dim("frames", min=1, max=4096)
     shapes = ({0: voices, 1: frames + config.history_frames}, {0: voices, 1: frames}, {0: voices})
-    return to_onnx(vocoder, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, shapes)
+    graph = VocoderGraph(vocoder)
+    return to_onnx(graph, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, (shapes,))

@@ -1,11 +1,13 @@
 """Proof that ONNX Runtime plays what torch trained: both grow the same notes side by side.
 
-Letters: V voices, T spectral frames, F cells.
+Letters: V voices, T spectral frames, K steps per hop, F cells.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.bank import Bank
+from ..engine.bank import MANIFEST, Bank
 from ..engine.growth import FIELD_PREFIX, GrowthModel
 from ..engine.inference import open_session
+from ..engine.seams import Genome
 from ..errors import BankError
 from ..training.checkpoint import Checkpoint
-from ..training.nca import TNCA
+from ..training.nca import TNCA, NCAConfig
 from ..training.rollout import NoteBatch, plant, release_age
 from ..training.vocoder import MelVocoder
 from .bank_writer import replace_files, write_bank
@@ -27,41 +30,58 @@ from .onnx_model import bounded
 
 PARITY_LIMIT = 1e-4
 ROLLOUT_S = 10.0
+VOCODER_S = 1.0  # it keeps no state that could drift
 LOWEST_FIRE_RATE = 0.5
 BEND_AT, BEND_SEMITONES = 0.2, 1.5  # share of the rollout after which every note is bent
 SEED = 0
+
+Fields = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Hop:
+    """What both sides are told of one hop; `notes` only where they must be planted, anew when bent.
+
+    Attributes
+    ----------
+    notes : NoteBatch or None
+    age_s, released_s : (V,)
+    fire_mask : (V, K, F)
+    """
+
+    notes: NoteBatch | None
+    age_s: Tensor
+    released_s: Tensor
+    fire_mask: Tensor
 
 
 def rollout_parity(model: TNCA, growth: GrowthModel, seconds: float = ROLLOUT_S, voices: int = 4) -> float:
     """Grow the same notes in torch and in ONNX Runtime, each from its own grids, and compare what they grow.
 
     The notes differ in pitch, velocity, timbre, inharmonicity and fire rate, are bent on the way, and are released
-    one after the other in the middle. Without a field that is finite on both sides there is no parity.
+    one after the other in the middle.
 
     Returns
     -------
     The largest absolute difference of any field at any time.
     """
-    spec, frames = model.config.spec, round(seconds / model.config.spec.hop_s)
-    notes = varied_notes(voices, model.timbres.num_embeddings, seconds)
-    rate = torch.linspace(LOWEST_FIRE_RATE, 1.0, voices)[:, None, None]
+    score = list(rollout_score(model.config, model.timbres.num_embeddings, seconds, voices))
+    both = zip(grow_in_torch(model, score), grow_in_onnx_runtime(model, growth, score), strict=True)
+    return max(difference(wanted[name], found[name]) for wanted, found in both for name in growth.fields)
+
+
+def rollout_score(config: NCAConfig, num_timbres: int, seconds: float, voices: int) -> Iterator[Hop]:
+    """Yield the hops of a rollout."""
     generator = torch.Generator().manual_seed(SEED)
-    worst, bend_at = 0.0, round(frames * BEND_AT)
-    grid, grid_ort = None, None
+    frames = round(seconds / config.spec.hop_s)
+    notes = varied_notes(voices, num_timbres, seconds)
+    bent = replace(notes, pitch=notes.pitch + BEND_SEMITONES)
+    planted = {0: notes, round(frames * BEND_AT): bent}
+    rate = torch.linspace(LOWEST_FIRE_RATE, 1.0, voices)[:, None, None]
     for t in range(frames):
-        if t in (0, bend_at):
-            bent = NoteBatch(**{**vars(notes), "pitch": notes.pitch + BEND_SEMITONES * (t == bend_at)})
-            planted, genome = _plant_both(model, growth, bent)
-            grid = planted["grid"] if grid is None else grid
-            genome["grid"] = genome["grid"] if grid_ort is None else grid_ort
-        age_s = torch.full((voices,), t * spec.hop_s)
-        released_s = release_age(age_s, notes.hold_s)
-        mask = (torch.rand(voices, model.config.steps_per_hop, spec.num_mels, generator=generator) < rate).float()
-        grid, fields = _step_torch(model, grid, planted, age_s, released_s, mask)
-        grown = growth.step(genome, age_s.numpy(), released_s.numpy(), mask.numpy())
-        grid_ort = genome["grid"] = grown.grid
-        worst = max(worst, *(difference(fields[name].numpy(), grown.fields[name]) for name in growth.fields))
-    return worst
+        age_s = torch.full((voices,), t * config.spec.hop_s)
+        dice = torch.rand(voices, config.steps_per_hop, config.spec.num_mels, generator=generator)
+        yield Hop(planted.get(t), age_s, release_age(age_s, notes.hold_s), (dice < rate).float())
 
 
 def varied_notes(voices: int, num_timbres: int, seconds: float) -> NoteBatch:
@@ -79,38 +99,54 @@ def varied_notes(voices: int, num_timbres: int, seconds: float) -> NoteBatch:
     )
 
 
-def _plant_both(model: TNCA, growth: GrowthModel, notes: NoteBatch) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    with torch.no_grad():
-        planted, timbre = plant(model, notes), model.timbres(notes.timbre)
-    columns = (notes.pitch, notes.velocity, timbre, notes.pitched, notes.stretch)
-    return planted, growth.plant(*(column.numpy() for column in columns))
-
-
 @torch.no_grad()
-def _step_torch(
-    model: TNCA, grid: Tensor, planted: dict[str, Tensor], age_s: Tensor, released_s: Tensor, mask: Tensor
-) -> tuple[Tensor, dict[str, Tensor]]:
-    grid = model.step(grid, planted, age_s, released_s, mask)
-    fields = {"mel": bounded(model.mel(grid))}
-    if "bin" in planted:
-        fields["linear"] = bounded(model.linear(grid, planted))
-    return grid, fields
+def grow_in_torch(model: TNCA, score: list[Hop]) -> Iterator[Fields]:
+    """Yield the fields of each hop as the trained model grows them, bounded as the exported one bounds them."""
+    grid: Tensor | None = None
+    planted: dict[str, Tensor] = {}
+    for hop in score:
+        planted = planted if hop.notes is None else plant(model, hop.notes)
+        grid = planted["grid"] if grid is None else grid
+        grid = model.step(grid, planted, hop.age_s, hop.released_s, hop.fire_mask)
+        fields = {"mel": bounded(model.mel(grid)).numpy()}
+        if "bin" in planted:
+            fields["linear"] = bounded(model.linear(grid, planted)).numpy()
+        yield fields
 
 
-def vocoder_parity(vocoder: MelVocoder, model: bytes, seconds: float = ROLLOUT_S, voices: int = 4) -> float:
+def grow_in_onnx_runtime(model: TNCA, growth: GrowthModel, score: list[Hop]) -> Iterator[Fields]:
+    """Yield the fields of each hop as the engine grows them; the timbres' vectors alone are the torch model's."""
+    grid: NDArray[np.float32] | None = None
+    genome: Genome = {}
+    for hop in score:
+        if hop.notes is not None:
+            timbre = model.timbres(hop.notes.timbre).detach()
+            columns = (hop.notes.pitch, hop.notes.velocity, timbre, hop.notes.pitched, hop.notes.stretch)
+            genome = growth.plant(*(column.numpy() for column in columns))
+        genome["grid"] = genome["grid"] if grid is None else grid
+        grown = growth.step(genome, hop.age_s.numpy(), hop.released_s.numpy(), hop.fire_mask.numpy())
+        grid = grown.grid
+        yield grown.fields
+
+
+def vocoder_parity(vocoder: MelVocoder, model: bytes, seconds: float = VOCODER_S, voices: int = 4) -> float:
     """Read the linear side of the same random mel frames in torch and in ONNX Runtime; see `rollout_parity`."""
-    spec, frames = vocoder.config.spec, round(seconds / vocoder.config.spec.hop_s)
+    config = vocoder.config
+    frames = round(seconds / config.spec.hop_s)
     generator = torch.Generator().manual_seed(SEED)
-    mel = torch.rand(voices, frames, 2, spec.num_mels, generator=generator)
-    mel = vocoder.with_history(mel * torch.tensor([2.5, 1.0])[:, None], vocoder.config.history_frames)
-    f0_hz = (torch.linspace(50.0, 2000.0, voices)[:, None] * torch.linspace(1.0, 1.1, frames)).contiguous()
+    pair = torch.rand(voices, frames, 2, config.spec.num_mels, generator=generator) * torch.tensor([[2.5], [1.0]])
+    f0_hz = torch.linspace(50.0, 2000.0, voices)[:, None] * torch.linspace(1.0, 1.1, frames)
     f0_hz[-1] = 0.0
-    stretch = torch.linspace(0.0, 5e-4, voices)
+    inputs = {
+        "mel": vocoder.with_history(pair, config.history_frames),
+        "f0_hz": f0_hz,
+        "stretch": torch.linspace(0.0, 5e-4, voices),
+    }
     with torch.no_grad():
-        wanted = vocoder(mel, f0_hz, stretch)
-    inputs = {"mel": mel.numpy(), "f0_hz": f0_hz.numpy(), "stretch": stretch.numpy()}
-    (found,) = open_session(model, "cpu").run([f"{FIELD_PREFIX}linear"], inputs)
-    return difference(wanted.numpy(), found)
+        wanted = bounded(vocoder(**inputs)).numpy()
+    session = open_session(model, "cpu")
+    (found,) = session.run([f"{FIELD_PREFIX}linear"], {name: value.numpy() for name, value in inputs.items()})
+    return difference(wanted, found)
 
 
 def difference(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
@@ -120,26 +156,27 @@ def difference(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float
 
 
 def bank_parity(folder: Path, checkpoints: list[Checkpoint]) -> dict[str, float]:
-    """Return the parity of every model of a bank with the checkpoint it was exported from, by preset name."""
-    bank, figures = Bank.load(folder), {}
+    """Return how far every model of a bank is from the checkpoint it was exported from, by representation or kind."""
+    bank = Bank.load(folder)
+    figures = {}
     for checkpoint in checkpoints:
         config = checkpoint.train_config
         if config.kind == "vocoder":
-            figures[config.name] = vocoder_parity(checkpoint.vocoder(), (folder / "vocoder.onnx").read_bytes())
+            figures["vocoder"] = vocoder_parity(checkpoint.vocoder(), (folder / "vocoder.onnx").read_bytes())
         else:
-            growth = bank.growth_model(config.model.representation, "cpu")
-            figures[config.name] = rollout_parity(checkpoint.growth_model(), growth)
+            name = config.model.representation
+            figures[name] = rollout_parity(checkpoint.growth_model(), bank.growth_model(name, "cpu"))
     return figures
 
 
 def write_checked_bank(
     folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, int], dict[str, float]]:
-    """Export like `write_bank`, but leave the folder as it was unless every model computes what torch computes.
+    """Export like `write_bank`, but touch the folder only if every model computes what torch computes.
 
     Returns
     -------
-    File names with their bytes, and preset names with their parity.
+    Bytes by file name, and parity by representation ("vocoder" for the vocoder).
 
     Raises
     ------
@@ -150,12 +187,11 @@ def write_checked_bank(
         staged = Path(name)
         sizes = write_bank(staged, checkpoints, metrics)
         parity = bank_parity(staged, checkpoints)
-        for preset, figure in parity.items():
+        for kind, figure in parity.items():
             if not figure <= PARITY_LIMIT:
                 raise BankError(
-                    f"the exported {preset} model differs from torch by {figure:.2g}, more than {PARITY_LIMIT:.0e}: "
+                    f"the exported {kind} model differs from torch by {figure:.2g}, more than {PARITY_LIMIT:g}: "
                     "nothing was written"
                 )
-        files = {path.name: path.read_bytes() for path in staged.iterdir()}
-        replace_files(folder, files)
+        replace_files(folder, {file: (staged / file).read_bytes() for file in (*sizes, MANIFEST)})
     return sizes, parity

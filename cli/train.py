@@ -1,0 +1,87 @@
+"""`tnca-synth train`: recordings become a trained model."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..engine.choices import DEFAULT_REPRESENTATION, REPRESENTATIONS
+from ..errors import UsageError
+
+RUNS = Path("runs")
+DEFAULT_THREADS = 2
+DEVICES = ("cpu", "cuda")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `train`."""
+    parser.add_argument(
+        "preset",
+        nargs="?",
+        metavar="PRESET",
+        help=f"dual, mel, conservative, vocoder, or a TOML file (default: {DEFAULT_REPRESENTATION})",
+    )
+    parser.add_argument(
+        "--representation", choices=REPRESENTATIONS, help="what to grow: another way to name the preset dual or mel"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=f"the run's folder (default: {RUNS}/PRESET)")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=RUNS / "cache",
+        metavar="DIR",
+        help=f"where measured recordings are kept (default: {RUNS}/cache)",
+    )
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where torch runs (default: cpu)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        default=DEFAULT_THREADS,
+        metavar="N",
+        help=f"CPU threads to train with (default: {DEFAULT_THREADS})",
+    )
+    parser.add_argument("--seed", type=_seed, metavar="N", help="of all chance (default: the preset's)")
+    parser.add_argument("--iterations", type=_positive, metavar="N", help="how long to train (default: the preset's)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and say where the checkpoint is."""
+    preset = _preset(arguments)
+    from rich.console import Console
+
+    from ..training.config import load_preset
+    from ..training.run import train
+
+    changes: dict[str, Any] = {name: getattr(arguments, name) for name in ("seed", "iterations")}
+    config = replace(load_preset(preset), **{name: value for name, value in changes.items() if value is not None})
+    folder = arguments.output or RUNS / config.name
+    console = Console(stderr=True)
+    path = train(config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console)
+    print(f"The checkpoint is in {path}")
+    print(f"Make a bank of it: tnca-synth export {path} -o BANK")
+    return 0
+
+
+def _preset(arguments: argparse.Namespace) -> str:
+    """Return the preset that is asked for in one way or the other."""
+    preset, representation = arguments.preset, arguments.representation
+    if preset and representation and preset != representation:
+        raise UsageError(f"--representation {representation} is the preset {representation!r}, but {preset!r} is named")
+    return preset or representation or DEFAULT_REPRESENTATION
+
+
+def _positive(text: str) -> int:
+    return _integer(text, 1)
+
+
+def _seed(text: str) -> int:
+    return _integer(text, 0)
+
+
+def _integer(text: str, low: int) -> int:
+    if not text.isdecimal() or int(text) < low:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {low}, got {text!r}")
+    return int(text)
