@@ -40,6 +40,9 @@ class StepGraph(nn.Module):
     `export.parity` holds the two together.
     """
 
+    into_hidden: Tensor
+    clock_exponents: Tensor
+
     def __init__(self, model: TNCA) -> None:
         super().__init__()
         self.model, self.config = model, model.config

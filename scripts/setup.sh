@@ -7,8 +7,8 @@ kind=$1
 venv=$2
 python=${PYTHON:-python3}
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
-    echo "tnca-synth needs Python 3.10 or newer, but $python is $("$python" -V 2>&1); name one: make PYTHON=..." >&2
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "tnca-synth needs Python 3.11 or newer, but $python is $("$python" -V 2>&1); name one: make PYTHON=..." >&2
     exit 1
 }
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

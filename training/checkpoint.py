@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,6 +79,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise BankError(f"no checkpoint at {path}") from error
     except Exception as error:  # torch and pickle raise many kinds on foreign or torn files
         raise BankError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error
-    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+    names = {field.name for field in fields(Checkpoint)}
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT or values.keys() != names:
         raise BankError(f"{path} is not a checkpoint of this version (expected {FORMAT!r})")
     return Checkpoint(**values)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, dataclass, field, fields
+import sys
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-
-import tomllib
 
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
@@ -15,7 +14,13 @@ from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 PRESETS = Path(__file__).parent / "presets"
+PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
 Table = TypeVar("Table")
 
 
@@ -108,9 +113,9 @@ def load_preset(name_or_path: str) -> TrainConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read preset {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOML's own, or not UTF-8
         raise UsageError(f"{path} is not valid TOML: {error}") from error
-    data = values.setdefault("data", {})
+    data = section(values, "data")
     if "instruments" not in data:
         shared = tomllib.loads((PRESETS / "instruments.toml").read_text(encoding="utf-8"))
         values["data"] = {**shared, **data}
@@ -120,27 +125,40 @@ def load_preset(name_or_path: str) -> TrainConfig:
 def train_config(values: dict[str, Any]) -> TrainConfig:
     """Build a `TrainConfig` from nested plain values, checking every key."""
     values = dict(values)
-    data = dict(values.get("data", {}))
+    data = section(values, "data")
     data["instruments"] = tuple(table(InstrumentConfig, v, "data.instruments") for v in data.get("instruments", ()))
     data["velocities"] = tuple(data.get("velocities", DataConfig.velocities))
     data["holds_s"] = tuple(tuple(group) for group in data.get("holds_s", DataConfig.holds_s))
-    model = dict(values.get("model", {}))
-    model["spec"] = table(AudioSpec, model.get("spec", {}), "model.spec")
+    model, vocoder = section(values, "model"), section(values, "vocoder")
+    model["spec"] = table(AudioSpec, section(model, "spec"), "model.spec")
+    vocoder["spec"] = table(AudioSpec, section(vocoder, "spec"), "vocoder.spec")
     values["data"] = table(DataConfig, data, "data")
     values["model"] = table(NCAConfig, model, "model")
-    vocoder = dict(values.get("vocoder", {}))
-    vocoder["spec"] = table(AudioSpec, vocoder.get("spec", {}), "vocoder.spec")
     values["vocoder"] = table(VocoderConfig, vocoder, "vocoder")
-    values["loss"] = table(LossConfig, values.get("loss", {}), "loss")
+    values["loss"] = table(LossConfig, section(values, "loss"), "loss")
     return table(TrainConfig, values, "the preset")
 
 
+def section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a copy of a table within a table, empty where there is none."""
+    inner = values.get(name, {})
+    if not isinstance(inner, dict):
+        raise UsageError(f"{name} must be a table of keys and values, got {inner!r}")
+    return dict(inner)
+
+
 def table(kind: type[Table], values: dict[str, Any], where: str) -> Table:
-    """Build a config dataclass from a TOML table; an unknown key raises `UsageError`."""
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for key in values:
+    """Build a config dataclass from a TOML table; an unknown, wrong or missing key raises `UsageError`."""
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    for key, value in values.items():
         if key not in known:
-            raise UsageError(f"unknown key {key!r} in {where}{_nearest(key, known)}")
+            raise UsageError(f"unknown key {key!r} in {where}{_nearest(key, list(known))}")
+        wanted = str(known[key].type)
+        if wanted in PLAIN_TYPES and not isinstance(value, PLAIN_TYPES[wanted]):
+            raise UsageError(f"{key} in {where} must be of type {wanted}, got {value!r}")
+    for name, one in known.items():
+        if name not in values and one.default is MISSING and one.default_factory is MISSING:
+            raise UsageError(f"{where} lacks the key {name!r}")
     return kind(**values)
 
 

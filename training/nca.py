@@ -63,6 +63,13 @@ class NCAConfig:
 class NoteSeed(nn.Module):
     """From MIDI to the static side of a note: the initial grid and the genes every cell reads while it lives."""
 
+    bins_hz: Tensor
+    mels_hz: Tensor
+    bandwidth_hz: Tensor
+    filterbank: Tensor
+    band_place: Tensor
+    bin_place: Tensor
+
     def __init__(self, config: NCAConfig) -> None:
         super().__init__()
         self.config = config
@@ -161,6 +168,11 @@ class NoteSeed(nn.Module):
 
 class TNCA(nn.Module):
     """A causal, non-circular column NCA with a life mask, a fire rate and gated updates."""
+
+    clock_rates: Tensor
+    release_rates: Tensor
+    bin_low: Tensor
+    bin_mix: Tensor
 
     def __init__(self, config: NCAConfig, num_timbres: int) -> None:
         super().__init__()

@@ -76,8 +76,10 @@ class SoundFont:
     RENDER_RATE = 44100
 
     def __init__(self, path: str | Path, sample_rate: int) -> None:
-        from tinysoundfont import _tinysoundfont as tsf
-
+        try:
+            from tinysoundfont import _tinysoundfont as tsf
+        except ImportError as error:
+            raise DatasetError("a SoundFont needs tinysoundfont: pip install --no-deps tinysoundfont") from error
         if not Path(path).is_file():
             raise DatasetError(f"no SoundFont at {path}; on Debian: apt-get install fluidr3mono-gm-soundfont")
         try:

@@ -38,6 +38,11 @@ class VocoderConfig:
 class MelVocoder(nn.Module):
     """Causal: a frame is read from itself and `history_frames` before it."""
 
+    bins_hz: Tensor
+    bin_low: Tensor
+    bin_mix: Tensor
+    bin_place: Tensor
+
     def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
         self.config = config
