@@ -15,7 +15,6 @@ from .base import Fields, NoteControls, grown_power
 from .noise import NoiseBank
 
 TONALITY_RANGE_DB = 40.0
-MEDIAN_TO_MEAN = 1.0 / np.log(2.0)  # models trained with L1 grow the median of noise power, which is ln 2 of its mean
 LOBE_REACH = 2  # neighbouring partials on either side whose main lobes can overlap one bin
 SINE_PHASE = -0.25  # of a cosine, in cycles: every partial starts at zero, so an onset does not click
 COARSE = (
@@ -55,10 +54,9 @@ class HarmonicDecoder:
     consumes = ("linear",)
     lookahead = 1
 
-    def __init__(self, spec: AudioSpec, num_slots: int, noise_gain: float = MEDIAN_TO_MEAN) -> None:
+    def __init__(self, spec: AudioSpec, num_slots: int) -> None:
         self.spec = spec
         self._noise = NoiseBank(2 * spec.hop_length)
-        self._noise_gain = noise_gain
         self._cycles = np.zeros(num_slots)  # of the fundamental since the onset; partials are multiples of it
         self._amplitude = np.zeros((num_slots, MAX_PARTIALS), np.float32)
         self._f0_hz = np.zeros(num_slots)
@@ -103,7 +101,7 @@ class HarmonicDecoder:
         frame = self._frame[slots][:, None] + np.arange(pair.shape[1])
         known = np.minimum(frame, len(self._onset_power) - 1)
         amplitude = self._amplitudes(tone, controls) / self._onset_amplitude[known][..., None]
-        magnitude = np.sqrt(noise * (self._noise_gain / self._onset_power[known][..., None]))
+        magnitude = np.sqrt(noise / self._onset_power[known][..., None])
         return amplitude, self._noise.frames(magnitude, self._seed[slots], frame, self.spec)
 
     def _amplitudes(self, tone: FloatArray, controls: NoteControls) -> FloatArray:
