@@ -23,7 +23,9 @@ EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
-TRAIN_PACKAGES: Final = frozenset({"torch", "onnx", "librosa", "scipy", "matplotlib", "tensorboard", "tinysoundfont", "onnxscript"})
+TRAIN_PACKAGES: Final = frozenset(
+    {"torch", "onnx", "librosa", "scipy", "matplotlib", "tensorboard", "tinysoundfont", "onnxscript"}
+)
 
 
 class Command(NamedTuple):

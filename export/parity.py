@@ -66,7 +66,7 @@ def rollout_parity(model: TNCA, growth: GrowthModel, seconds: float = ROLLOUT_S,
     The largest absolute difference of any field at any time.
     """
     score = list(rollout_score(model.config, model.timbres.num_embeddings, seconds, voices))
-    both = zip(grow_in_torch(model, score), grow_in_onnx_runtime(model, growth, score), strict=True)
+    both = zip(grow_in_torch(model, score), grow_in_onnx_runtime(growth, score), strict=True)
     return max(difference(wanted[name], found[name]) for wanted, found in both for name in growth.fields)
 
 
@@ -114,15 +114,16 @@ def grow_in_torch(model: TNCA, score: list[Hop]) -> Iterator[Fields]:
         yield fields
 
 
-def grow_in_onnx_runtime(model: TNCA, growth: GrowthModel, score: list[Hop]) -> Iterator[Fields]:
-    """Yield the fields of each hop as the engine grows them; the timbres' vectors alone are the torch model's."""
+def grow_in_onnx_runtime(growth: GrowthModel, score: list[Hop]) -> Iterator[Fields]:
+    """Yield the fields of each hop as the engine grows them, from the exported timbres."""
+    timbres = np.array(list(growth.metadata["timbres"].values()), np.float32)
     grid: NDArray[np.float32] | None = None
     genome: Genome = {}
     for hop in score:
         if hop.notes is not None:
-            timbre = model.timbres(hop.notes.timbre).detach()
-            columns = (hop.notes.pitch, hop.notes.velocity, timbre, hop.notes.pitched, hop.notes.stretch)
-            genome = growth.plant(*(column.numpy() for column in columns))
+            notes = {name: column.numpy() for name, column in vars(hop.notes).items()}
+            timbre = timbres[notes["timbre"]]
+            genome = growth.plant(notes["pitch"], notes["velocity"], timbre, notes["pitched"], notes["stretch"])
         genome["grid"] = genome["grid"] if grid is None else grid
         grown = growth.step(genome, hop.age_s.numpy(), hop.released_s.numpy(), hop.fire_mask.numpy())
         grid = grown.grid

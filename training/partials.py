@@ -49,8 +49,7 @@ def comb_features(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
         at_hz = f0[:, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
         x = ((hz - at_hz).abs() / bin_hz).clamp_max(FAR_BINS)
         x = torch.where(h < 1.0, FAR_BINS, x)
-        y = torch.where((x - 1.0).abs() < 1e-3, x + 2e-3, x)
-        lobe = torch.where(x < 2.0, torch.sinc(y) / (1.0 - y * y), 0.0)
+        lobe = torch.where(x < 2.0, torch.sinc(x) + 0.5 * (torch.sinc(x - 1.0) + torch.sinc(x + 1.0)), 0.0)
         power = power + lobe * lobe
         nearest = torch.minimum(nearest, x)
     level = 1.0 + torch.log10(power + 1e-4) / 4.0

@@ -25,12 +25,10 @@ COARSE = (
 def lobe_power(offset_bins: NDArray) -> NDArray:
     """Power of a Hann window's main lobe at an offset in bins, 1 at the centre, 0 beyond 2 bins.
 
-    The transform of a periodic Hann window is ``sinc(x) / (1 - x^2)`` (Harris, 1978).
+    The transform of a periodic Hann window is ``sinc(x) + (sinc(x - 1) + sinc(x + 1)) / 2`` (Harris, 1978).
     """
     x = np.abs(offset_bins)
-    near_one = np.abs(x - 1.0) < 1e-4
-    safe = np.where(near_one, 0.5, x)
-    value = np.where(near_one, 0.5, np.sinc(safe) / (1.0 - safe * safe))
+    value = np.sinc(x) + 0.5 * (np.sinc(x - 1.0) + np.sinc(x + 1.0))
     return np.where(x < 2.0, value * value, 0.0)
 
 

@@ -25,6 +25,8 @@ from tnca_synth.training.nca import ALPHA, TNCA, NCAConfig
 from tnca_synth.training.recordings import InstrumentConfig, Recording
 from tnca_synth.training.vocoder import MelVocoder, VocoderConfig
 
+torch.set_num_threads(1)  # networks as small as these only wait for a second thread
+
 SPEC = AudioSpec(sample_rate=8000, n_fft=256, hop_length=64, num_mels=16)
 REED = InstrumentConfig("reed", program=71, low=60, high=67)
 STRING = InstrumentConfig("string", program=25, low=60, high=67, inharmonic=True, sustains=False)
@@ -48,9 +50,11 @@ def sines(
     return (waves.sum(0) * np.exp(-time_s / decay_s)).astype(np.float32)
 
 
-def recording(instrument: InstrumentConfig, key: int, velocity: int, hold_s: float, spec: AudioSpec = SPEC) -> Recording:
+def recording(
+    instrument: InstrumentConfig, key: int, velocity: int, hold_s: float, spec: AudioSpec = SPEC
+) -> Recording:
     """Return a synthetic note: a steady or decaying tone, or noise; it dies away in 30 ms once released."""
-    rate, seconds = spec.sample_rate, hold_s + TAIL_S
+    rate, seconds = SPEC.sample_rate, hold_s + TAIL_S
     level = (velocity / 127) ** 2
     decay_s = np.inf if instrument.sustains else 0.6
     if instrument.pitched:

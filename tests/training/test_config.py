@@ -40,7 +40,7 @@ def test_the_representations_are_presets(name: str) -> None:
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"unknown preset 'conservativ', did you mean 'conservative'\?; presets: .*mel"):
+    with pytest.raises(UsageError, match=r"'conservativ', did you mean 'conservative'\?; presets: .*mel"):
         load_preset("conservativ")
 
 
@@ -61,7 +61,7 @@ def test_an_unknown_preset_names_the_nearest() -> None:
         ("[model]\nchannels = 4", "channels must be at least 5, got 4"),
         ("[model.spec]\nhop_length = 0", "hop_length must be a positive integer, got 0"),
         ('[data]\ninstruments = [{ name = "a", program = 128 }]', "program must be in 0..127, got 128"),
-        ('[data]\ninstruments = [{ program = 1 }]', "data.instruments"),
+        ("[data]\ninstruments = [{ program = 1 }]", "data.instruments"),
         ('iterations = "many"', "the preset"),
         ("seed = ", "is not valid TOML"),
         ("loss = 3", "loss"),
@@ -78,7 +78,7 @@ def test_a_mistake_in_a_preset_is_one_line(text: str, told: str, tmp_path: Path)
 
 
 def test_a_preset_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot read preset .*absent.toml: No such file"):
+    with pytest.raises(UsageError, match=r"cannot read preset .*absent\.toml: No such file"):
         load_preset(str(tmp_path / "absent.toml"))
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")

@@ -188,4 +188,3 @@ def test_velocity_timbre_and_pitch_each_matter(model: TNCA) -> None:
     for name, value in (("velocity", 0.3), ("timbre", 2), ("pitch", 61.0), ("pitched", 0.0)):
         changed = NoteBatch(**{**vars(first), name: torch.full_like(getattr(first, name), value)})
         assert not torch.allclose(grow(model, changed, FRAMES)["mel"], usual["mel"], atol=1e-3)
-

@@ -1,0 +1,153 @@
+"""Griffin-Lim finds phases that fit the magnitudes, hop by hop, from its first sample on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.decoders.base import Fields
+from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder, inverse_filterbank
+from tnca_synth.engine.spectral import FloatArray, hann, mel_filterbank, power_from_level, power_spectrogram, stft
+from tnca_synth.training.distance import stft_distance
+
+from .decoding import (
+    A3_HZ,
+    HOP,
+    RATE,
+    SPEC,
+    cents,
+    chunks,
+    decode,
+    flat_fields,
+    harmonic_note,
+    loudest_hz,
+    rms_db,
+    roughness_at_hops,
+    steady,
+    true_fields,
+)
+
+SUSTAIN = slice(RATE // 5, 4 * RATE // 5)
+
+
+def make(field: str = "linear", slots: int = 4, **options: int) -> GriffinLimDecoder:
+    return GriffinLimDecoder(SPEC, slots, field, **options)
+
+
+def decoded(audio: FloatArray, field: str = "linear", **options: int) -> FloatArray:
+    """Return a sound as it comes back from its true magnitudes."""
+    fields = true_fields(np.pad(audio, (0, 4 * HOP)), pitched=False)
+    return decode(make(field, **options), fields, steady(0.0, fields[field].shape[1]))[0][: len(audio)]
+
+
+def random_phase(fields: Fields) -> FloatArray:
+    """Return the magnitudes with phases of no meaning, overlapped and added."""
+    magnitude = np.sqrt(power_from_level(fields["linear"][0, :, 0], SPEC)) * hann(SPEC.n_fft).sum() / 2
+    phase = np.random.default_rng(0).uniform(0, 2 * np.pi, magnitude.shape)
+    pieces = np.fft.irfft(magnitude * np.exp(1j * phase), axis=-1) * hann(SPEC.n_fft) / 1.5
+    audio = np.zeros((len(pieces) - 1) * HOP + SPEC.n_fft)
+    for t, piece in enumerate(pieces):
+        audio[t * HOP : t * HOP + SPEC.n_fft] += piece
+    return audio[SPEC.n_fft // 2 :].astype(np.float32)
+
+
+@pytest.mark.parametrize("field", ["linear", "mel"])
+@pytest.mark.parametrize("calls", chunks(12))
+def test_any_number_of_hops_in_a_call_gives_the_same_samples(field: str, calls: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    fields = flat_fields(1.0, 0.0, 12 + 3, voices=2)
+    fields[field] += rng.uniform(0, 1, fields[field].shape).astype(np.float32)
+    whole = decode(make(field), fields, steady([A3_HZ, 0.0], 15))
+    assert whole.shape == (2, 12 * HOP)
+    assert whole.dtype == np.float32
+    assert np.abs(whole).max() > 1e-3
+    np.testing.assert_allclose(decode(make(field), fields, steady([A3_HZ, 0.0], 15), calls), whole, rtol=0, atol=1e-6)
+
+
+def test_a_note_comes_back_at_its_pitch_and_level() -> None:
+    note = harmonic_note()
+    audio = decoded(note)
+    assert cents(loudest_hz(audio[SUSTAIN]), A3_HZ) == pytest.approx(0.0, abs=5.0)
+    assert rms_db(audio[SUSTAIN]) == pytest.approx(rms_db(note[SUSTAIN]), abs=0.5)
+
+
+def test_a_note_comes_back_from_mel_at_its_pitch_and_level() -> None:
+    note = harmonic_note()
+    audio = decoded(note, "mel")
+    bands = mel_filterbank(SPEC).T
+    found, wanted = (10 * np.log10((power_spectrogram(one, SPEC)[30:50] @ bands).sum()) for one in (audio, note))
+    assert found == pytest.approx(wanted, abs=1.0)
+    assert cents(loudest_hz(audio[SUSTAIN]), A3_HZ) == pytest.approx(0.0, abs=100.0)  # bands are no finer
+
+
+def test_found_phases_are_better_than_random_ones() -> None:
+    note = harmonic_note() + (0.01 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
+    fields = true_fields(note, pitched=False)
+    found = stft_distance(decoded(note), note)
+    assert found < 0.7 * stft_distance(random_phase(fields)[: len(note)], note)
+
+
+def inconsistency(audio: FloatArray, fields: Fields) -> float:
+    """Return how far a sound's magnitudes are from those asked for, relative."""
+    wanted = np.sqrt(power_from_level(fields["linear"][0, :, 0], SPEC)) * hann(SPEC.n_fft).sum() / 2
+    frames = slice(4, len(audio) // HOP - 4)
+    found = np.abs(stft(audio, SPEC.n_fft, HOP))
+    return float(np.linalg.norm(found[frames] - wanted[frames]) / np.linalg.norm(wanted[frames]))
+
+
+def test_iterations_bring_the_magnitudes_nearer_to_those_asked_for() -> None:
+    note = harmonic_note(stretch=4e-4)
+    fields = true_fields(note, pitched=False)
+    errors = [inconsistency(decoded(note, iterations=count), fields) for count in (0, 6)]
+    assert errors[1] < 0.7 * errors[0]
+    assert errors[1] < 0.6 * inconsistency(random_phase(fields), fields)
+
+
+def test_a_note_begins_at_its_first_sample() -> None:
+    note = harmonic_note()
+    audio = decoded(note)
+    assert rms_db(audio[:HOP]) > rms_db(note[:HOP]) - 6.0
+    assert rms_db(audio[HOP : 4 * HOP]) == pytest.approx(rms_db(note[HOP : 4 * HOP]), abs=3.0)
+
+
+def test_hops_meet_without_a_click() -> None:
+    assert roughness_at_hops(decoded(harmonic_note())[SUSTAIN]) < 1.5
+
+
+def test_noise_has_its_power() -> None:
+    hiss = (0.1 * np.random.default_rng(1).standard_normal(2 * RATE)).astype(np.float32)
+    assert rms_db(decoded(hiss)[SUSTAIN]) == pytest.approx(rms_db(hiss[SUSTAIN]), abs=1.0)
+
+
+def test_slots_do_not_disturb_each_other() -> None:
+    rng = np.random.default_rng(2)
+    fields = {"linear": rng.uniform(0, 2, (2, 12, 2, SPEC.num_bins)).astype(np.float32)}
+    together = decode(make(), fields, steady([0.0, 0.0], 12), slots=[3, 1])
+    shared = make()
+    for voice, slot in ((0, 2), (1, 0)):
+        one = {"linear": fields["linear"][voice : voice + 1]}
+        np.testing.assert_allclose(
+            decode(shared, one, steady(0.0, 12), slots=[slot])[0], together[voice], rtol=0, atol=1e-6
+        )
+
+
+def test_a_slot_keeps_nothing_of_its_last_note() -> None:
+    decoder, fields = make(), flat_fields(1.5, 0.5, 12)
+    first = decode(decoder, fields, steady(A3_HZ, 12), slots=[1])
+    np.testing.assert_array_equal(decode(decoder, fields, steady(A3_HZ, 12), slots=[1]), first)
+
+
+@pytest.mark.parametrize("field", ["linear", "mel"])
+def test_silence_decodes_to_exact_silence_and_sound_may_follow(field: str) -> None:
+    fields = flat_fields(0.0, 0.0, 30)
+    fields[field][:, 15:, 0] = 1.0
+    audio = decode(make(field), fields, steady(0.0, 30))[0]
+    assert not audio[: 12 * HOP].any()
+    assert np.abs(audio[18 * HOP :]).max() > 1e-4
+
+
+def test_the_mel_inverse_gives_the_bands_back() -> None:
+    bands = np.random.default_rng(3).uniform(0.5, 1.5, (5, SPEC.num_mels)).astype(np.float32)
+    again = bands @ inverse_filterbank(SPEC) @ mel_filterbank(SPEC).T
+    assert (inverse_filterbank(SPEC) >= 0).all()
+    assert np.abs(10 * np.log10(again / bands)).mean() < 1.0
