@@ -123,13 +123,19 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         "licence": lead.train_config.data.licence,
         "models": models,
         "decoders": decoders,
-        "instruments": [instrument_entry(one, lead) for one in lead.train_config.data.instruments],
+        "instruments": [instrument_entry(one, lead) for one in _instruments(lead)],
         "files": {
             name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
         },
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}
+
+
+def _instruments(checkpoint: Checkpoint) -> tuple[InstrumentConfig, ...]:
+    """Return a preset's instruments; those of a folder have no preset, and play any program until told otherwise."""
+    listed = checkpoint.train_config.data.instruments
+    return listed or tuple(InstrumentConfig(name, program=0, low=0, high=127) for name in checkpoint.timbre_names)
 
 
 def _file_facts(content: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
 
+SOURCES = ("soundfont", "folder", "nsynth")
 PRESETS = Path(__file__).parent / "presets"
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
 Table = TypeVar("Table")
@@ -23,15 +24,25 @@ Table = TypeVar("Table")
 class DataConfig:
     """Which recordings to learn from.
 
-    `holds_s` groups hold lengths in seconds: every key and velocity is rendered once per group, cycling through it.
+    `source` is "soundfont" (`soundfont`, `instruments`, `velocities`, `holds_s` and `tail_s` say what is rendered), or
+    "folder" or "nsynth" (`path` names the folder). `holds_s` groups hold lengths in seconds: every key and velocity is
+    rendered once per group, cycling through it.
     """
 
+    source: str = "soundfont"
+    path: str = ""
     soundfont: str = "/usr/share/sounds/sf3/FluidR3Mono_GM.sf3"
     licence: str = ""
     velocities: tuple[int, ...] = (32, 64, 90, 120)
     holds_s: tuple[tuple[float, ...], ...] = ((0.15, 0.5, 1.0), (1.5, 2.5, 4.0))
     tail_s: float = 1.0
     instruments: tuple[InstrumentConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise UsageError(f"data.source must be one of {', '.join(SOURCES)}, got {self.source!r}")
+        if self.source != "soundfont" and not self.path:
+            raise UsageError(f"data.path must name the folder of the {self.source} source")
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ def load_preset(name_or_path: str) -> TrainConfig:
     except ValueError as error:  # TOML's own, or not UTF-8
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     data = section(values, "data")
-    if "instruments" not in data:
+    if "instruments" not in data and data.get("source", "soundfont") == "soundfont":
         shared = tomllib.loads((PRESETS / "instruments.toml").read_text(encoding="utf-8"))
         values["data"] = {**shared, **data}
     return train_config({"name": path.stem, **values})

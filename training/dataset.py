@@ -21,6 +21,7 @@ from ..errors import DatasetError
 from .config import DataConfig
 from .features import NoteFeatures, extract
 from .recordings import InstrumentConfig, SoundFont
+from .sources import FolderSource, NSynthSource, RecordingSource
 
 FEATURES_VERSION = 2
 EMPTY = np.zeros((0, 2, 0), np.float16)
@@ -169,9 +170,21 @@ def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioS
     return [extract(recording, spec, instrument.inharmonic) for recording in recordings]
 
 
+def read_folder_features(data: DataConfig, spec: AudioSpec, report: Callable[[str], None]) -> list[list[NoteFeatures]]:
+    """Measure the notes of a folder or an NSynth set, one group per instrument; `report` hears what was skipped."""
+    kind = FolderSource if data.source == "folder" else NSynthSource
+    source: RecordingSource = kind(data.path, spec.sample_rate)
+    groups: dict[str, list[NoteFeatures]] = {}
+    for recording in source:
+        groups.setdefault(recording.instrument, []).append(extract(recording, spec, inharmonic=False))
+    report(source.report.summary())
+    return list(groups.values())
+
+
 def _cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
     recorded = {name: value for name, value in asdict(instrument).items() if name != "sustains"}
-    values = {**asdict(data), "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
+    rendered = {name: value for name, value in asdict(data).items() if name not in ("source", "path")}
+    values = {**rendered, "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
     return cache / f"{instrument.name}-{digest}.pickle"
 
@@ -195,11 +208,15 @@ def load_notes(
 ) -> NoteSet:
     """Render the notes of a preset, or read them from `cache` where an equal preset left them.
 
+    Folders and NSynth sets are read each time.
+
     Raises
     ------
     DatasetError
         No SoundFont, no instruments, or no note to train on.
     """
+    if data.source != "soundfont":
+        return assemble(read_folder_features(data, spec, report), with_linear)
     if not data.instruments:
         raise DatasetError("the preset lists no instruments")
     cache.mkdir(parents=True, exist_ok=True)

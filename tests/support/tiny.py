@@ -21,7 +21,7 @@ from tnca_synth.training.checkpoint import Checkpoint
 from tnca_synth.training.config import DataConfig, TrainConfig
 from tnca_synth.training.dataset import NoteSet, assemble
 from tnca_synth.training.features import extract
-from tnca_synth.training.nca import ALPHA, TNCA, NCAConfig
+from tnca_synth.training.nca import ALPHA, LINEAR_LEVEL, MEL_LEVEL, TNCA, NCAConfig
 from tnca_synth.training.recordings import InstrumentConfig, Recording
 from tnca_synth.training.vocoder import MelVocoder, VocoderConfig
 
@@ -104,14 +104,13 @@ def vocoder_config(**changes: object) -> TrainConfig:
 
 
 def growth_network(representation: str = "dual", seed: int = 0) -> TNCA:
-    """Return a network with random weights whose cells live, and whose neighbours matter to each other."""
+    """Return a network with random weights whose cells live and stay in range, as trained ones do."""
     torch.manual_seed(seed)
     model = TNCA(NCAConfig(representation, spec=SPEC, **SIZES), len(TIMBRES)).eval()
     with torch.no_grad():
-        model.perceive.weight.mul_(3.0)
-        model.update.weight.normal_(std=0.5)
+        model.update.weight.normal_(std=0.3)
         model.update.weight[ALPHA] *= 0.05
-        model.update.bias[ALPHA] = 0.8
+        model.update.bias[[MEL_LEVEL, LINEAR_LEVEL, ALPHA]] = torch.tensor([1.2, 1.2, 0.8])
         if representation == "dual":
             model.read_out.weight.normal_(std=0.3)
     return model

@@ -90,4 +90,4 @@ def test_the_window_is_periodic() -> None:
 def test_no_band_is_empty_and_every_bin_is_heard() -> None:
     bank = mel_filterbank(SPEC)
     assert (bank.sum(1) > 0.9).all()
-    assert (bank.sum(0)[1:-1] > 0.3).all()
+    assert (bank.sum(0)[1:-20] > 0.5).all()  # the top band falls to nothing at the Nyquist frequency

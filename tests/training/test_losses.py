@@ -14,6 +14,7 @@ from tnca_synth.training.losses import (
     OVERFLOW_ABOVE,
     alpha_loss,
     band_weights,
+    loudness,
     overflow_loss,
     pair_loss,
     perceptual_loss,
@@ -68,7 +69,7 @@ def test_the_perceptual_loss_hears_above_4_khz() -> None:
     grown.requires_grad_()
     loss = perceptual_loss(grown, target, all_valid(), SPEC.level_scale_db)
     loss.backward()
-    assert float(loss) > 0.01
+    assert float(loss.detach()) > 0.01
     assert (grown.grad[..., ABOVE_4_KHZ] > 0).all()
     assert float(perceptual_loss(target, target, all_valid(), SPEC.level_scale_db)) == 0.0
 
@@ -82,14 +83,17 @@ def test_the_perceptual_loss_hears_loud_errors_more_than_quiet_ones() -> None:
 
 
 def test_the_perceptual_loss_hears_changes_in_time() -> None:
-    """Two errors of the same size: one steady, one that flutters."""
+    """Two errors of the same size, in loudness and on every scale: one steady, one that flutters."""
+    scale_db = SPEC.level_scale_db
     target = torch.full((1, FRAMES, BANDS), 1.5)
-    steady = target + 0.1
-    flutter = target + 0.1 * (-1.0) ** torch.arange(FRAMES)[:, None]
-    valid, scale_db = torch.ones(1, FRAMES), SPEC.level_scale_db
-    assert float(perceptual_loss(flutter, target, valid, scale_db)) > float(
-        perceptual_loss(steady, target, valid, scale_db)
-    )
+    error = torch.full((FRAMES, 1), 0.2)
+    fluttering = error * (1.0 - (-1.0) ** torch.arange(FRAMES)[:, None])
+    costs = []
+    for added in (error, fluttering):
+        grown = (60.0 + 10.0 * torch.log2(loudness(target, scale_db) + added)) / scale_db
+        costs.append(float(perceptual_loss(grown, target, torch.ones(1, FRAMES), scale_db)))
+    assert costs[0] == pytest.approx(0.2, rel=1e-3)
+    assert costs[1] > 1.5 * costs[0]
 
 
 def test_frames_without_a_target_cost_nothing() -> None:

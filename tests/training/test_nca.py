@@ -183,7 +183,7 @@ def test_pitch_is_continuous(model: TNCA, pitch: float) -> None:
 
 
 def test_velocity_timbre_and_pitch_each_matter(model: TNCA) -> None:
-    first = batch(count=1)
+    first = NoteBatch(*(column[:1] for column in vars(batch()).values()))
     usual = grow(model, first, FRAMES)
     for name, value in (("velocity", 0.3), ("timbre", 2), ("pitch", 61.0), ("pitched", 0.0)):
         changed = NoteBatch(**{**vars(first), name: torch.full_like(getattr(first, name), value)})
