@@ -132,8 +132,12 @@ class Bank:
             raise BankError(f"{folder}/{MANIFEST} is damaged: {error}") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise BankError(f"{folder}/{MANIFEST} is not a bank of this version (expected format {FORMAT!r})")
-        contents = {name: _verified(folder, name, facts) for name, facts in manifest["files"].items()}
-        return cls(manifest, contents)
+        try:
+            _check_manifest(manifest)
+            contents = {name: _verified(folder, name, facts) for name, facts in manifest["files"].items()}
+            return cls(manifest, contents)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise BankError(f"{folder}/{MANIFEST} is damaged: {error} is missing or wrong") from error
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -158,6 +162,8 @@ class Bank:
             return GriffinLimDecoder(growth.spec, num_slots, "linear" if "linear" in growth.fields else "mel")
         decoder: Decoder
         if name == "vocoder":
+            if "vocoder" not in self._manifest["decoders"]:
+                raise UsageError("this bank has no vocoder: choose another decoder")
             decoder = VocoderDecoder(self._contents[self._manifest["decoders"]["vocoder"]], num_slots, growth.provider)
         else:
             decoder = HarmonicDecoder(growth.spec, num_slots)
@@ -168,6 +174,19 @@ class Bank:
                 "does not grow: choose another decoder or representation"
             )
         return decoder
+
+
+def _check_manifest(manifest: dict[str, Any]) -> None:
+    """Raise `KeyError` or `ValueError` for a missing part, or a file name that leads out of the folder."""
+    listed = [name for models in manifest["models"].values() for name in (models["seed"], models["step"])]
+    for name in (*listed, *manifest["decoders"].values()):
+        if name not in manifest["files"]:
+            raise KeyError(name)
+    for name in manifest["files"]:
+        if Path(name).name != name:
+            raise ValueError(f"file name {name!r}")
+    for instrument in manifest["instruments"]:
+        _instrument(instrument)
 
 
 def _instrument(values: dict[str, Any]) -> Instrument:

@@ -42,6 +42,8 @@ class GrowthModel:
         self._seed = open_session(seed_model, provider, threads)
         self._step = open_session(step_model, provider, threads)
         facts = read_metadata(self._step)
+        if read_metadata(self._seed).get("representation") != facts.get("representation"):
+            raise BankError("the seed model does not belong to the step model, or was not exported by tnca-synth")
         for key in ("spec", "representation", "steps_per_hop", "timbre_size"):
             if key not in facts:
                 raise BankError(f"the step model lacks {key!r} in its metadata; it was not exported by tnca-synth")

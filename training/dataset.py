@@ -23,7 +23,7 @@ from .features import NoteFeatures, extract
 from .recordings import InstrumentConfig, SoundFont
 from .sources import FolderSource, NSynthSource, RecordingSource
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 EMPTY = np.zeros((0, 2, 0), np.float16)
 AUDIBLE_LEVEL = 0.02
 

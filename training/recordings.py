@@ -14,6 +14,7 @@ from ..errors import DatasetError
 
 HELD_OUT_VELOCITY = 90
 PEAK_SILENT = 1e-4
+FADE_S = 0.05  # longer than TinySoundFont takes to silence its voices
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,7 @@ class SoundFont:
         audio = np.zeros(held + tail, np.float32)
         view = memoryview(audio.view(np.uint8))
         self._font.reset()
+        self._font.render(bytearray(4 * int(FADE_S * self.RENDER_RATE)))  # else the note before fades out in this one
         self._font.channel_set_preset_number(0, program, drums)
         self._font.channel_note_on(0, key, velocity / 127)
         self._font.render(view[: held * 4])

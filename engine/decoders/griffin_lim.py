@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import AudioSpec
-from ..spectral import FloatArray, hann, mel_filterbank
+from ..spectral import FloatArray, hann, mel_edges_hz, mel_filterbank
 from .base import Fields, NoteControls, grown_power
 
 ITERATIONS = 6
+MEL_ITERATIONS = 8
 MOMENTUM = 0.7  # Perraudin, Balazs & Sondergaard (2013) give 0.99 offline; few iterations over few frames want less
 
 
@@ -34,7 +35,7 @@ class GriffinLimDecoder:
         self._window = hann(spec.n_fft)
         self._norm = np.float32(1.0 / (self._window**2).reshape(self._overlap, -1).sum(0).mean())
         self._scale = np.float32(self._window.sum() / 2.0)
-        self._to_linear = inverse_filterbank(spec) if field == "mel" else None
+        self._to_linear = MelInverse(spec) if field == "mel" else None
         frames = self.lookahead + 1
         self._magnitude = np.zeros((num_slots, frames, spec.num_bins), np.float32)
         self._spectrum = np.zeros((num_slots, frames, spec.num_bins), np.complex64)
@@ -57,7 +58,7 @@ class GriffinLimDecoder:
         """Return STFT magnitudes (V, T, N) of the consumed field's levels."""
         power = grown_power(fields[self.consumes[0]][:, :, 0], self.spec)
         if self._to_linear is not None:
-            power = power @ self._to_linear
+            power = self._to_linear(power)
         return np.sqrt(power) * self._scale
 
     def _push(self, slots: NDArray[np.intp], magnitude: FloatArray) -> FloatArray:
@@ -105,8 +106,34 @@ def _unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return np.where(silent, np.complex64(1.0), spectrum / np.where(silent, np.float32(1.0), magnitude))
 
 
-def inverse_filterbank(spec: AudioSpec) -> FloatArray:
-    """Return (num_mels, num_bins): spreads each band's power so that analysing it again gives the bands back."""
-    bank = mel_filterbank(spec).astype(np.float64)
-    inverse = np.linalg.pinv(bank)
-    return np.maximum(inverse, 0.0).T.astype(np.float32)
+class MelInverse:
+    """Finds power at the bins that explains the power of the bands.
+
+    It starts from a spectrum without detail and corrects it by the ratio of wanted to found bands, which keeps it
+    positive (Richardson, 1972).
+    """
+
+    def __init__(self, spec: AudioSpec) -> None:
+        bank = mel_filterbank(spec)
+        bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
+        centres_hz = mel_edges_hz(spec)[1:-1]
+        between = [np.interp(bins_hz, centres_hz, band) for band in np.eye(spec.num_mels)]
+        self._flat = (np.array(between) / bank.sum(1, keepdims=True)).astype(np.float32)
+        self._bank, self._to_bands = bank, np.ascontiguousarray(bank.T)
+        self._share = 1.0 / np.maximum(bank.sum(0), np.float32(1e-3))
+
+    def __call__(self, bands: FloatArray) -> FloatArray:
+        """Return power at the bins, float32 (V, T, N), of band powers (V, T, num_mels)."""
+        power = _each_times(bands, self._flat)
+        for _ in range(MEL_ITERATIONS):
+            ratio = bands / np.maximum(_each_times(power, self._to_bands), np.float32(1e-20))
+            power *= _each_times(ratio, self._bank) * self._share
+        return power
+
+
+def _each_times(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Multiply (..., A) by (A, B), every row by itself: among others BLAS rounds it differently.
+
+    The search for phases would make that audible, and the sound depend on how many voices and hops a call has.
+    """
+    return np.matmul(rows[..., None, :], matrix)[..., 0, :]

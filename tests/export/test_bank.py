@@ -49,7 +49,7 @@ def test_a_bank_offers_what_was_trained(bank_folder: Path) -> None:
     assert set(bank.representations) == {"mel", "dual"}
     assert [one.name for one in bank.instruments] == ["reed", "string", "kit"]
     assert [one.is_drums for one in bank.instruments] == [False, False, True]
-    assert bank.instruments[0].tuning(62) == (-0.25, 1.5e-4)
+    assert bank.instruments[0].tuning(62) == pytest.approx((-0.25, 1.5e-4))
     assert bank.growth_model("dual", "cpu").fields == ("mel", "linear")
     assert bank.growth_model("mel", "cpu").fields == ("mel",)
 

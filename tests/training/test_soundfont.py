@@ -64,9 +64,9 @@ def test_rendering_one_note_does_not_colour_the_next(font: SoundFont) -> None:
 
 
 def test_recordings_cover_keys_velocities_and_holds(font: SoundFont) -> None:
-    found = list(font.recordings(FLUTE, (64, 90), ((0.1, 0.2), (0.3,)), tail_s=0.1))
+    found = list(font.recordings(FLUTE, (64, 90), ((0.1, 0.2, 0.3), (0.4,)), tail_s=0.1))
     assert [(one.pitch, one.velocity) for one in found[::2]] == [(k, v) for k in (71, 72, 73) for v in (64, 90)]
-    assert {one.hold_s for one in found} == {0.1, 0.2, 0.3}
+    assert {one.hold_s for one in found} == {0.1, 0.2, 0.3, 0.4}
     assert all(one.instrument == "flute" and one.pitched for one in found)
     assert [one.held_out for one in found[::2]] == [True, True, False, True, False, True]
 
