@@ -76,7 +76,8 @@ def power_spectrogram(audio: FloatArray, spec: AudioSpec) -> FloatArray:
     """Return power relative to a full-scale sine, float32 (T, num_bins): a sine of amplitude 1 peaks at 1."""
     scale = 2.0 / float(hann(spec.n_fft).sum())
     magnitude = np.abs(stft(audio, spec.n_fft, spec.hop_length)) * scale
-    return magnitude**2
+    power: FloatArray = (magnitude**2).astype(np.float32)
+    return power
 
 
 def level_from_power(power: FloatArray, spec: AudioSpec) -> FloatArray:

@@ -157,6 +157,7 @@ def to_onnx(
             module.eval(), inputs, input_names=input_names, output_names=output_names, dynamic_shapes=shapes,
             opset_version=OPSET, dynamo=True, verbose=False,
         )  # fmt: skip
+    assert program is not None  # it is only without dynamo
     graph = program.model_proto
     onnx.checker.check_model(graph, full_check=True)
     for key, value in metadata.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,7 +66,7 @@ def estimate_tuning(audio: FloatArray, f0_hz: float, spec: AudioSpec, inharmonic
     return float(np.clip(cents, -SEARCH_CENTS, SEARCH_CENTS)), b
 
 
-def _fit_stretch(h: NDArray, ratios: NDArray, weights: NDArray, inharmonic: bool) -> tuple[float, float]:
+def _fit_stretch(h: NDArray[Any], ratios: NDArray[Any], weights: NDArray[Any], inharmonic: bool) -> tuple[float, float]:
     """Weighted fit of ratio^2 = c^2 (1 + B h^2) / (1 + B); B stays 0 with too few partials to tell."""
     w = np.sqrt(weights / (weights.max() + 1e-12))
     if len(h) < 5 or not inharmonic:

@@ -49,14 +49,13 @@ class Checkpoint:
 
     def growth_model(self) -> TNCA:
         """Build the averaged TNCA."""
-        return self._load(TNCA(self.train_config.model, len(self.timbre_names)))
+        return self._load("growth", TNCA(self.train_config.model, len(self.timbre_names)))
 
     def vocoder(self) -> MelVocoder:
         """Build the averaged vocoder."""
-        return self._load(MelVocoder(self.train_config.vocoder))
+        return self._load("vocoder", MelVocoder(self.train_config.vocoder))
 
-    def _load(self, model: Model) -> Model:
-        kind = "vocoder" if isinstance(model, MelVocoder) else "growth"
+    def _load(self, kind: str, model: Model) -> Model:
         if self.train_config.kind != kind:
             raise BankError(f"the checkpoint holds a {self.train_config.kind} model, not a {kind} model")
         model.load_state_dict(self.weights)

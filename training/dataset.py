@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -140,14 +141,14 @@ def _join(group: list[NoteFeatures], name: str) -> NDArray[np.float16]:
     return np.concatenate([getattr(note, name) for note in group])
 
 
-def _viewing(group: list[NoteFeatures], mel: NDArray, linear: NDArray) -> list[NoteFeatures]:
+def _viewing(group: list[NoteFeatures], mel: NDArray[Any], linear: NDArray[Any]) -> list[NoteFeatures]:
     """Let notes view the joined arrays, so that the single ones can go."""
     ends = np.cumsum([len(note.mel) for note in group])
     spans = [slice(end - len(note.mel), end) for note, end in zip(group, ends, strict=True)]
     return [replace(note, mel=mel[span], linear=linear[span]) for note, span in zip(group, spans, strict=True)]
 
 
-def _concatenate(parts: list[NDArray]) -> Tensor:
+def _concatenate(parts: list[NDArray[Any]]) -> Tensor:
     """Concatenate, freeing each part as it is copied."""
     joined = np.empty((sum(len(part) for part in parts), *parts[0].shape[1:]), parts[0].dtype)
     at = 0

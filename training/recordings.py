@@ -94,7 +94,7 @@ class SoundFont:
         """Render one note, float32 (N,) at `sample_rate`, `hold_s` seconds held and `tail_s` after."""
         held, tail = int(hold_s * self.RENDER_RATE), int(tail_s * self.RENDER_RATE)
         audio = np.zeros(held + tail, np.float32)
-        view = memoryview(audio.view(np.uint8))
+        view = audio.data.cast("B")
         self._font.reset()
         self._font.render(bytearray(4 * int(FADE_S * self.RENDER_RATE)))  # else the note before fades out in this one
         self._font.channel_set_preset_number(0, program, drums)

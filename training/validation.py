@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ VALIDATION_BATCH = 48
 
 def field_errors_db(
     model: TNCA, notes: NoteSet, index: NDArray[np.int64], names: tuple[str, ...]
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """Return the mean absolute level error in dB of each note, per field, float64 (len(index),)."""
     scale_db = model.config.spec.level_scale_db
     errors: dict[str, list[float]] = {name: [] for name in names}
@@ -37,7 +38,7 @@ def field_errors_db(
     return {name: np.array(values)[restore] for name, values in errors.items()}
 
 
-def by_instrument(notes: NoteSet, index: NDArray[np.int64], values: NDArray) -> dict[str, float]:
+def by_instrument(notes: NoteSet, index: NDArray[np.int64], values: NDArray[Any]) -> dict[str, float]:
     """Mean of per-note values for each instrument; the keys of a drum kit count as one instrument."""
     groups: dict[str, list[float]] = {}
     for note, value in zip(index, values, strict=True):
@@ -80,7 +81,7 @@ def save_picture(path: Path, notes: NoteSet, index: NDArray[np.int64], model: TN
     figure.savefig(path, dpi=80)
 
 
-def vocoder_errors_db(model: MelVocoder, notes: NoteSet, index: NDArray[np.int64]) -> NDArray:
+def vocoder_errors_db(model: MelVocoder, notes: NoteSet, index: NDArray[np.int64]) -> NDArray[Any]:
     """Return the mean absolute error in dB of the linear level read from true mels, per note, float64 (len(index),)."""
     errors = []
     for note in index:

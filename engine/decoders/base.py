@@ -52,9 +52,20 @@ class Decoder(Protocol):
     lookahead : frames beyond the current one that a hop needs, at least 1
     """
 
-    name: str
-    consumes: tuple[str, ...]
-    lookahead: int
+    @property
+    def name(self) -> str:
+        """Name on the command line."""
+        ...
+
+    @property
+    def consumes(self) -> tuple[str, ...]:
+        """Fields it needs."""
+        ...
+
+    @property
+    def lookahead(self) -> int:
+        """Frames beyond the current one."""
+        ...
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start new notes in `slots` (V,) with their first `lookahead` frames; `seeds` (V,) seed their noise.

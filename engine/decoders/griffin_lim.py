@@ -126,7 +126,8 @@ class MelInverse:
         """Return power at the bins, float32 (V, T, N), of band powers (V, T, num_mels)."""
         power = _each_times(bands, self._flat)
         for _ in range(MEL_ITERATIONS):
-            ratio = bands / np.maximum(_each_times(power, self._to_bands), np.float32(1e-20))
+            found = np.maximum(_each_times(power, self._to_bands), np.float32(1e-20))
+            ratio: FloatArray = (bands / found).astype(np.float32)
             power *= _each_times(ratio, self._bank) * self._share
         return power
 

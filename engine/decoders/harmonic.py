@@ -22,7 +22,7 @@ COARSE = (
 )
 
 
-def lobe_power(offset_bins: NDArray) -> NDArray:
+def lobe_power(offset_bins: NDArray[np.float64]) -> NDArray[np.float64]:
     """Power of a Hann window's main lobe at an offset in bins, 1 at the centre, 0 beyond 2 bins.
 
     The transform of a periodic Hann window is ``sinc(x) + (sinc(x - 1) + sinc(x + 1)) / 2`` (Harris, 1978).
@@ -114,18 +114,23 @@ class HarmonicDecoder:
         power = np.take_along_axis(tone, low, 2) + np.take_along_axis(tone, low + 1, 2)
         density = np.zeros_like(place)
         for neighbour in range(-LOBE_REACH, LOBE_REACH + 1):
-            offset = low - place + neighbour * spacing
+            offset = (low - place + neighbour * spacing).astype(np.float32)
             density += _lobe_table(offset) + _lobe_table(offset + 1.0)
         amplitude = np.zeros((*tone.shape[:2], MAX_PARTIALS), np.float32)
         amplitude[..., :count] = np.sqrt(np.where(audible, power / np.maximum(density, 0.1), 0.0))
         return amplitude
 
     def _oscillate(
-        self, slots: NDArray[np.intp], before: FloatArray, after: FloatArray, f0_hz: NDArray, inharmonicity: NDArray
+        self,
+        slots: NDArray[np.intp],
+        before: FloatArray,
+        after: FloatArray,
+        f0_hz: NDArray[np.float64],
+        inharmonicity: NDArray[np.float64],
     ) -> FloatArray:
         """Sum partials (V, T, H) gliding from amplitude `before` to `after` over each hop; (V, T * hop_length)."""
         hop = self.spec.hop_length
-        used = (before > 0.0).any((0, 1)) | (after > 0.0).any((0, 1))
+        used = np.asarray((before > 0.0).any((0, 1)) | (after > 0.0).any((0, 1)))
         count = int(used.nonzero()[0].max()) + 1 if used.any() else 1
         before, after = before[..., :count], after[..., :count]
         ratio = partial_hz(1.0, inharmonicity[:, None], count)

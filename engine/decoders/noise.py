@@ -49,7 +49,8 @@ class NoiseBank:
         row = (mix_bits(seeds[:, None] + steps) % np.uint64(TABLE_FRAMES)).astype(np.intp)
         shaped = self._table[row] * self._resample(magnitude)
         scale = noise_scale(spec) * np.sqrt(self.length / 2.0)
-        return np.fft.irfft(shaped, axis=-1).astype(np.float32) * (self._window * np.float32(scale))
+        noise: FloatArray = np.fft.irfft(shaped, axis=-1).astype(np.float32)
+        return (noise * (self._window * np.float32(scale))).astype(np.float32)
 
     def _resample(self, magnitude: FloatArray) -> FloatArray:
         """Take every so many-th bin: the noise FFT is an integer part of the analysis FFT."""
