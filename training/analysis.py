@@ -12,6 +12,8 @@ from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, hann
 
 SEARCH_CENTS = 60.0
+LOBE_REACH_BINS = 2.0
+CLEARLY_TONAL_DB = 6.0
 
 
 def _peak_hz(spectrum: NDArray[np.float64], bin_hz: float, centre_hz: float, width_hz: float) -> tuple[float, float]:
@@ -113,3 +115,21 @@ def _fit_residual(frames: NDArray[np.float64], basis: NDArray[np.float64]) -> ND
     gram = basis.T @ basis
     gram[np.diag_indices_from(gram)] += 1e-4 * gram.diagonal().max()
     return frames - (frames @ basis) @ np.linalg.solve(gram, basis.T)
+
+
+def give_lobes_to_partials(
+    residual: FloatArray, power: FloatArray, f0_hz: float, inharmonicity: float, spec: AudioSpec
+) -> FloatArray:
+    """Return the residual without what surrounds clearly tonal partials, float32 (T, num_bins).
+
+    A partial that swells, beats or wavers leaves the best *stationary* fit with a residual in its own main lobe. As
+    noise it would be heard as roughness; it belongs to the partial wherever the lobe holds `CLEARLY_TONAL_DB` more
+    power than its residual.
+    """
+    bins = partial_hz(f0_hz, inharmonicity, 128) * (spec.n_fft / spec.sample_rate)
+    bins = bins[bins < spec.num_bins - 1.0]
+    near = np.abs(np.arange(spec.num_bins)[:, None] - bins) <= LOBE_REACH_BINS
+    ratio = 10.0 ** (CLEARLY_TONAL_DB / 10.0)
+    tonal = (power @ near > ratio * (residual @ near)) @ near.T
+    cleaned: FloatArray = np.where(tonal, np.float32(0.0), residual)
+    return cleaned

@@ -67,7 +67,8 @@ class TrainConfig:
     """One training run; saved whole in its checkpoints.
 
     `kind` is what is trained: "growth" (the TNCA of `model`) or "vocoder". `pitch_jitter` (semitones) and
-    `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`.
+    `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. `borrowed_key_share` of the notes take
+    the colour of their key from its neighbours, as keys never recorded must.
     """
 
     name: str = "dual"
@@ -79,11 +80,12 @@ class TrainConfig:
     pool_size: int = 512
     learning_rate: float = 3e-3
     ema: float = 0.998
-    pitch_jitter: float = 0.7
-    velocity_jitter: float = 0.03
+    pitch_jitter: float = 0.0
+    velocity_jitter: float = 0.0
     damage_share: float = 0.05
     slow_fire_share: float = 0.3
     overtime_share: float = 0.15
+    borrowed_key_share: float = 0.15
     checkpoint_every: int = 250
     validate_every: int = 1000
     compile: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from .features import NoteFeatures, extract
 from .recordings import InstrumentConfig, SoundFont
 from .sources import FolderSource, NSynthSource, RecordingSource
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 EMPTY = np.zeros((0, 2, 0), np.float16)
 AUDIBLE_LEVEL = 0.02
 
@@ -43,6 +43,8 @@ class NoteSet:
     last_audible : int64 (notes, bands), last frame in which a band sounds
     timbre_names : one per row of the timbre table
     tuning : timbre name -> measured tuning
+    own_key : low, high and mix (notes,), where a note's key lies among its timbre's recorded keys (`between`)
+    lent_key : the same among the other recorded keys, as if this one had not been recorded
     decaying : names of instruments that fade out while held
     """
 
@@ -60,6 +62,8 @@ class NoteSet:
     last_audible: Tensor
     timbre_names: tuple[str, ...]
     tuning: dict[str, Tuning]
+    own_key: tuple[Tensor, Tensor, Tensor]
+    lent_key: tuple[Tensor, Tensor, Tensor]
     decaying: frozenset[str]
 
     def frames(self, name: str, note: int) -> Tensor:
@@ -69,6 +73,34 @@ class NoteSet:
     def indices(self, held_out: bool) -> NDArray[np.int64]:
         """Return the notes to train on, or those held out."""
         return np.array([i for i, note in enumerate(self.features) if note.held_out == held_out], np.int64)
+
+
+def between(key: int, recorded: Sequence[int]) -> tuple[int, int, float]:
+    """Return the recorded keys at or below and at or above a key, and how far it is from the one to the other, 0..1.
+
+    Beyond the ends both are the last recorded key; with none recorded, the key itself.
+    """
+    below = max((one for one in recorded if one <= key), default=None)
+    above = min((one for one in recorded if one >= key), default=None)
+    low = above if below is None else below
+    high = below if above is None else above
+    if low is None or high is None:
+        return key, key, 0.0
+    return low, high, (key - low) / (high - low) if high > low else 0.0
+
+
+def _key_columns(
+    features: Sequence[NoteFeatures], tuning: dict[str, Tuning], without_own: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    found: dict[tuple[str, int], tuple[int, int, float]] = {}
+    for note in features:
+        at = (note.instrument, note.pitch)
+        if at not in found:
+            keys = tuning[note.instrument].keys if note.instrument in tuning else ()
+            others = [key for key in keys if key != note.pitch]
+            found[at] = between(note.pitch, others if without_own and others else keys)
+    low, high, mix = zip(*(found[note.instrument, note.pitch] for note in features), strict=True)
+    return torch.tensor(low), torch.tensor(high), torch.tensor(mix, dtype=torch.float32)
 
 
 def measure_tuning(notes: Iterable[NoteFeatures]) -> dict[str, Tuning]:
@@ -133,6 +165,8 @@ def assemble(
         last_audible=last_audible,
         timbre_names=names,
         tuning=tuning,
+        own_key=_key_columns(features, tuning, without_own=False),
+        lent_key=_key_columns(features, tuning, without_own=True),
         decaying=decaying,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.seed import pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, level_from_power, mel_filterbank, power_spectrogram
-from .analysis import estimate_tuning, residual_power
+from .analysis import estimate_tuning, give_lobes_to_partials, residual_power
 from .recordings import Recording
 
 TONALITY_RANGE_DB = 40.0
@@ -57,8 +57,9 @@ def extract(recording: Recording, spec: AudioSpec, inharmonic: bool) -> NoteFeat
         nominal = float(pitch_to_hz(recording.pitch))
         held = recording.audio[: max(int(recording.hold_s * spec.sample_rate), spec.n_fft * 4)]
         cents, stretch = estimate_tuning(held, nominal, spec, inharmonic)
-        residual = residual_power(recording.audio, nominal * 2 ** (cents / 1200), stretch, spec)
-        residual = np.minimum(residual, power)
+        f0_hz = nominal * 2 ** (cents / 1200)
+        residual = np.minimum(residual_power(recording.audio, f0_hz, stretch, spec), power)
+        residual = give_lobes_to_partials(residual, power, f0_hz, stretch, spec)
     fields = []
     for total, noise in ((power @ bank.T, residual @ bank.T), (power, residual)):
         pair = np.stack([level_from_power(total, spec), tonality(total, noise, spec)], 1)

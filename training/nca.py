@@ -24,6 +24,8 @@ ALIVE_ABOVE = 0.1
 CLOCK_TIMES_S = (0.015, 0.06, 0.25, 1.0, 4.0)
 RELEASE_CLOCK_TIMES_S = (0.03, 0.15, 0.6)
 PITCH_PERIODS = (64.0, 32.0, 16.0)
+NUM_KEYS = 128
+WAVES_HZ = tuple(0.5 * n for n in range(1, 17))  # of swells, beats and vibrato
 PITCH_AXIS = (-1.0, 8.0, 8)  # octaves relative to f0: from, to, points per octave
 PARTIAL_AXIS = (48, 2)  # partials, points per partial
 
@@ -37,11 +39,13 @@ class NCAConfig:
     hidden: int = 128
     steps_per_hop: int = 1
     timbre_size: int = 24
+    key_size: int = 16
     seed_hidden: int = 192
     band_genes: int = 8
     pitch_genes: int = 8
     partial_genes: int = 4
-    readout_hidden: int = 48
+    wave_rank: int = 8
+    readout_hidden: int = 32
     spec: AudioSpec = field(default_factory=AudioSpec)
 
     def __post_init__(self) -> None:
@@ -74,7 +78,7 @@ class NoteSeed(nn.Module):
         super().__init__()
         self.config = config
         spec = config.spec
-        inputs = 2 + 2 * len(PITCH_PERIODS) + 3 + config.timbre_size
+        inputs = 2 + 2 * len(PITCH_PERIODS) + 3 + config.timbre_size + config.key_size
         self.trunk = nn.Sequential(
             nn.Linear(inputs, config.seed_hidden),
             nn.SiLU(),
@@ -85,6 +89,12 @@ class NoteSeed(nn.Module):
         self.partial_points = PARTIAL_AXIS[0] * PARTIAL_AXIS[1] + 1
         self.band_head = nn.Linear(config.seed_hidden, config.band_genes * spec.num_mels)
         self.pitch_head = nn.Linear(config.seed_hidden, config.pitch_genes * self.pitch_points)
+        self.wave_head = nn.Linear(config.seed_hidden, config.wave_rank * 2 * len(WAVES_HZ))
+        self.swell_head = nn.Linear(config.seed_hidden, config.wave_rank * spec.num_mels)
+        for head in (self.wave_head, self.swell_head):
+            nn.init.normal_(head.weight, std=0.02)
+            nn.init.zeros_(head.bias)
+        nn.init.normal_(self.swell_head.bias, std=0.3)
         cell_inputs = config.band_genes + config.pitch_genes + 3 + 3
         self.to_hidden = nn.Linear(cell_inputs, config.hidden)
         self.to_rates = nn.Linear(cell_inputs, 4)
@@ -121,7 +131,7 @@ class NoteSeed(nn.Module):
         ----------
         pitch, velocity, pitched, stretch : (B,)
             Real-valued MIDI pitch, velocity 0..1, 1 or 0, and inharmonicity B.
-        timbre : (B, timbre_size)
+        timbre : (B, timbre_size + key_size), see `TNCA.timbre`
         jitter : (B, 2), optional
             In training, what is added to pitch and velocity where they choose the timbre, but not where they place
             partials: it keeps the timbre from following single keys, so that keys never heard sound like their
@@ -129,7 +139,8 @@ class NoteSeed(nn.Module):
 
         Returns
         -------
-        grid (B, F, C), cell (B, F, H), rates (B, F, 4); dual also bin (B, N, readout_hidden).
+        grid (B, F, C), cell (B, F, H), rates (B, F, 4) and waves (B, F, 2 * len(WAVES_HZ)): how strongly each cell
+        follows the cosine and sine of each wave since its onset; dual also bin (B, N, readout_hidden).
         """
         spec, config = self.config.spec, self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
@@ -152,6 +163,7 @@ class NoteSeed(nn.Module):
             "grid": torch.cat([grid[..., :ALPHA], alpha, grid[..., ALPHA + 1 :]], 2),
             "cell": self.to_hidden(cell),
             "rates": torch.exp(self.to_rates(cell).clamp(-4.0, 5.0)),
+            "waves": self._waves(z),
         }
         if config.representation == "dual":
             number = partial_number(self.bins_hz, f0, stretch)
@@ -159,6 +171,11 @@ class NoteSeed(nn.Module):
             genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
             planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))
         return planted
+
+    def _waves(self, z: Tensor) -> Tensor:
+        """Return wave amplitudes of every cell, (B, F, 2 * len(WAVES_HZ)), of a low rank: cells swell together."""
+        swells = self.swell_head(z).view(-1, self.config.spec.num_mels, self.config.wave_rank)
+        return swells @ self.wave_head(z).view(-1, self.config.wave_rank, 2 * len(WAVES_HZ))
 
     def _note_features(self, pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
         p = (pitch - 60.0) / 24.0
@@ -171,6 +188,7 @@ class TNCA(nn.Module):
 
     clock_rates: Tensor
     release_rates: Tensor
+    wave_turns: Tensor
     bin_low: Tensor
     bin_mix: Tensor
 
@@ -180,10 +198,13 @@ class TNCA(nn.Module):
         spec = config.spec
         self.timbres = nn.Embedding(num_timbres, config.timbre_size)
         nn.init.normal_(self.timbres.weight, std=0.5)
+        self.keys = nn.Embedding(num_timbres * NUM_KEYS, config.key_size)
+        nn.init.zeros_(self.keys.weight)
         self.seed = NoteSeed(config)
         self.perceive = nn.Linear(3 * config.channels, config.hidden, bias=False)
         self.clocks = nn.Linear(len(CLOCK_TIMES_S) + len(RELEASE_CLOCK_TIMES_S) + 1, config.hidden)
         self.envelopes = nn.Linear(4, config.hidden, bias=False)
+        self.swells = nn.Linear(1, config.hidden, bias=False)
         self.update = nn.Linear(config.hidden, 2 * config.channels)
         nn.init.zeros_(self.update.weight)
         with torch.no_grad():
@@ -192,6 +213,7 @@ class TNCA(nn.Module):
             self.update.bias[config.channels :] = 1.0
         self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
         self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
+        self.register_buffer("wave_turns", 2.0 * np.pi * torch.tensor(WAVES_HZ), persistent=False)
         if config.representation == "dual":
             self.read_state = nn.Linear(config.channels, config.readout_hidden, bias=False)
             self.read_out = nn.Linear(config.readout_hidden, 2)
@@ -202,6 +224,23 @@ class TNCA(nn.Module):
             low = np.minimum(at.astype(np.int64), spec.num_mels - 2)
             self.register_buffer("bin_low", torch.tensor(low), persistent=False)
             self.register_buffer("bin_mix", torch.tensor(at - low, dtype=torch.float32)[:, None], persistent=False)
+
+    def timbre(self, timbre: Tensor, low: Tensor, high: Tensor, mix: Tensor) -> Tensor:
+        """Return timbre vectors (B, timbre_size + key_size): the instrument's, and its colour on a key.
+
+        Recorded sounds change from key to key in leaps (another string, another take). Each recorded key has a code
+        of its own, for which the smooth function of pitch behind it would be too smooth; keys between recorded ones
+        lie between their codes.
+
+        Parameters
+        ----------
+        timbre : int64 (B,), row of the instrument
+        low, high : int64 (B,), recorded keys below and above, equal on a recorded key
+        mix : (B,), 0 at `low`, 1 at `high`
+        """
+        rows = timbre * NUM_KEYS
+        code = torch.lerp(self.keys(rows + low), self.keys(rows + high), mix[:, None])
+        return torch.cat([self.timbres(timbre), code], 1)
 
     def step(
         self, grid: Tensor, planted: dict[str, Tensor], age_s: Tensor, release_age_s: Tensor, fire_mask: Tensor
@@ -234,11 +273,14 @@ class TNCA(nn.Module):
         decays = torch.cat(
             [torch.exp(-age_s[:, None, None] * rates[..., :2]), torch.exp(-since[:, None, None] * rates[..., 2:])], 2
         )
-        drive = planted["cell"] + self.clocks(clocks)[:, None] + self.envelopes(decays)
+        turns = age_s[:, None] * self.wave_turns
+        swell = (planted["waves"] * torch.cat([torch.cos(turns), torch.sin(turns)], 1)[:, None]).sum(2, keepdim=True)
+        drive = planted["cell"] + self.clocks(clocks)[:, None]
+        weights = torch.cat([self.perceive.weight, self.envelopes.weight, self.swells.weight], 1)
         for k in range(self.config.steps_per_hop):
             padded = F.pad(grid, (0, 0, 1, 1))
-            neighbours = torch.cat([padded[:, :-2], grid, padded[:, 2:]], 2)
-            out = self.update(F.silu(self.perceive(neighbours) + drive))
+            inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], decays, swell], 2)
+            out = self.update(F.relu(F.linear(inputs, weights) + drive))
             target, gate = out.split(self.config.channels, 2)
             grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
             grid = grown * (self.alive(grid) * self.alive(grown))
@@ -247,8 +289,7 @@ class TNCA(nn.Module):
     @staticmethod
     def alive(grid: Tensor) -> Tensor:
         """Return 1 where a cell or a neighbour of it has alpha above the threshold, (B, F, 1)."""
-        alpha = F.pad(grid[..., ALPHA], (1, 1))
-        peak = torch.maximum(torch.maximum(alpha[:, :-2], alpha[:, 1:-1]), alpha[:, 2:])
+        peak = F.max_pool1d(grid[..., ALPHA].detach()[:, None], 3, 1, 1)[:, 0]
         return (peak > ALIVE_ABOVE).to(grid.dtype)[..., None]
 
     def mel(self, grid: Tensor) -> Tensor:
@@ -259,5 +300,5 @@ class TNCA(nn.Module):
         """Read linear level and tonality out of a dual grid, (B, 2, N)."""
         low = grid[:, self.bin_low]
         here = low + self.bin_mix * (grid[:, self.bin_low + 1] - low)
-        correction = self.read_out(F.silu(self.read_state(here) + planted["bin"]))
+        correction = self.read_out(F.relu(self.read_state(here) + planted["bin"]))
         return (here[..., LINEAR_LEVEL : LINEAR_TONALITY + 1] + correction).transpose(1, 2)

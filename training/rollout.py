@@ -15,7 +15,7 @@ from .nca import TNCA
 
 @dataclass(frozen=True, eq=False)
 class NoteBatch:
-    """MIDI seeds of B notes, each float32 (B,) but `timbre`, int64 (B,); see `NoteSet`."""
+    """MIDI seeds of B notes, each float32 (B,) but `timbre`, `key_low` and `key_high`, int64 (B,); see `NoteSet`."""
 
     pitch: Tensor
     velocity: Tensor
@@ -23,12 +23,19 @@ class NoteBatch:
     stretch: Tensor
     hold_s: Tensor
     timbre: Tensor
+    key_low: Tensor
+    key_high: Tensor
+    key_mix: Tensor
 
     @classmethod
-    def of(cls, notes: NoteSet, index: NDArray[np.int64]) -> NoteBatch:
-        """Take the seeds of recorded notes."""
+    def of(cls, notes: NoteSet, index: NDArray[np.int64], borrow: NDArray[np.bool_] | None = None) -> NoteBatch:
+        """Take the seeds of recorded notes; where `borrow` (B,) is true, the key's colour is its neighbours'."""
         columns = (notes.pitch, notes.velocity, notes.pitched, notes.stretch, notes.hold_s, notes.timbre)
-        return cls(*(column[index] for column in columns))
+        keys = [column[index] for column in notes.own_key]
+        if borrow is not None:
+            lent = [column[index] for column in notes.lent_key]
+            keys = [torch.where(torch.from_numpy(borrow), theirs, own) for theirs, own in zip(lent, keys, strict=True)]
+        return cls(*(column[index] for column in columns), *keys)
 
     def to(self, place: torch.device | str) -> NoteBatch:
         """Return the batch on another torch device."""
@@ -37,7 +44,7 @@ class NoteBatch:
 
 def plant(model: TNCA, batch: NoteBatch, jitter: Tensor | None = None) -> dict[str, Tensor]:
     """Run the seed network for a batch of notes; for `jitter` see `NoteSeed.forward`."""
-    timbre = model.timbres(batch.timbre)
+    timbre = model.timbre(batch.timbre, batch.key_low, batch.key_high, batch.key_mix)
     return model.seed(batch.pitch, batch.velocity, timbre, batch.pitched, batch.stretch, jitter)
 
 

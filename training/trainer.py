@@ -53,7 +53,8 @@ class Trainer(TrainingLoop):
     def _grow_window(self, chosen: np.ndarray) -> tuple[Tensor, Tensor, list[Tensor], np.ndarray]:
         """Grow the chosen notes by a window; return the last grid, all grids (B, W, F, C) and some linear read-outs."""
         config, window = self.config, self.config.window_frames
-        batch = NoteBatch.of(self.notes, self.pool.note[chosen]).to(self.place)
+        borrow = self.rng.random(len(chosen)) < config.borrowed_key_share
+        batch = NoteBatch.of(self.notes, self.pool.note[chosen], borrow).to(self.place)
         planted = plant(self.model, batch, self._jitter(len(chosen)).to(self.place))
         grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
         age_s = self.pool.ages(chosen, window).to(self.place)
