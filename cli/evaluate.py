@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteResult]:
     from ..engine.bank import Bank
-    from ..engine.ensemble import closest
+    from ..engine.choices import closest
     from ..training.evaluation import Evaluator, reference_notes
 
     paths = tuple(_path(text) for text in arguments.path or DEFAULT_PATHS)

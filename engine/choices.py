@@ -1,6 +1,12 @@
 """What a user can choose by name, apart from what a bank holds. Light to import: the command line reads it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
+
+from ..errors import UsageError
 
 REPRESENTATIONS: Final = ("mel", "dual")
 DEFAULT_REPRESENTATION: Final = "dual"
@@ -14,3 +20,21 @@ DEFAULT_PROVIDER: Final = "auto"
 
 SAMPLE_RATE_RANGE_HZ: Final = (8_000, 192_000)
 DEFAULT_SAMPLE_RATE: Final = 44_100
+
+
+def closest(name: str, known: Iterable[str], kind: str) -> str:
+    """Return the known name that equals `name` but for case.
+
+    Raises
+    ------
+    UsageError
+        If there is none; it names the nearest.
+    """
+    by_lower = {one.lower(): one for one in known}
+    wanted = name.strip().lower()
+    if wanted in by_lower:
+        return by_lower[wanted]
+    near = get_close_matches(wanted, by_lower, n=1, cutoff=0.5)
+    near += [one for one in by_lower if wanted and wanted in one]
+    hint = f"did you mean {by_lower[near[0]]!r}?" if near else f"expected one of {', '.join(by_lower.values())}"
+    raise UsageError(f"unknown {kind} {name!r}: {hint}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from .choices import (
     PROVIDERS,
     REPRESENTATIONS,
     SAMPLE_RATE_RANGE_HZ,
+    closest,
 )
 from .seams import Choice, InstrumentChooser
 from .synth import Synth
@@ -161,21 +161,3 @@ def find_instrument(instruments: Iterable[NamedInstrument], name: str) -> NamedI
     """Return the instrument of that name, in any case; an unknown name raises `UsageError` with the nearest."""
     by_name = {one.name: one for one in instruments}
     return by_name[closest(name, by_name, "instrument")]
-
-
-def closest(name: str, known: Iterable[str], kind: str) -> str:
-    """Return the known name that equals `name` but for case.
-
-    Raises
-    ------
-    UsageError
-        If there is none; it names the nearest.
-    """
-    by_lower = {one.lower(): one for one in known}
-    wanted = name.strip().lower()
-    if wanted in by_lower:
-        return by_lower[wanted]
-    near = get_close_matches(wanted, by_lower, n=1, cutoff=0.5)
-    near += [one for one in by_lower if wanted and wanted in one]
-    hint = f"did you mean {by_lower[near[0]]!r}?" if near else f"expected one of {', '.join(by_lower.values())}"
-    raise UsageError(f"unknown {kind} {name!r}: {hint}")
