@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli engine export instruments midi training
+PACKAGES := cli engine export instruments live midi training
 DEMO := out/tour.wav
 
 .DELETE_ON_ERROR:

@@ -27,3 +27,7 @@ class AudioFileError(TncaError):
 
 class DatasetError(TncaError):
     """A note dataset has nothing usable in it."""
+
+
+class DeviceError(TncaError):
+    """An audio device or a MIDI port is missing, busy, or not to be opened this way."""

@@ -1,0 +1,115 @@
+"""What a player can choose: one row an option, from which the command line and the settings file are made.
+
+Light to import: the command line reads it before it knows whether anybody plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..engine.choices import DECODERS, PROVIDERS, REPRESENTATIONS, SAMPLE_RATE_RANGE_HZ, closest
+from ..errors import UsageError
+
+BLOCK_SIZE_RANGE_FRAMES: Final = (16, 8192)
+MAX_VOICES_RANGE: Final = (1, 64)
+CHANNEL_RANGE: Final = (1, 16)
+CONTROLLER_RANGE: Final = (0, 119)
+SEED_RANGE: Final = (0, 2**63 - 1)
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that a player can choose.
+
+    Attributes
+    ----------
+    key : str
+        Its name in the settings file and, after two dashes, on the command line.
+    check : callable
+        Takes what was written, text or a TOML value, and returns the value meant; raises `UsageError` otherwise.
+    help : str
+        For people, without its default.
+    metavar : str
+        Stands for the value in help.
+    stored : bool
+        Whether the settings file may hold it.
+    """
+
+    key: str
+    check: Callable[[object], Any]
+    help: str
+    metavar: str
+    stored: bool = True
+
+    @property
+    def field(self) -> str:
+        """Its name in Python."""
+        return self.key.replace("-", "_")
+
+
+def text(value: object) -> str:
+    """Return a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"expected a text, got {value!r}")
+    return value.strip()
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """Return one text or several as a tuple."""
+    return tuple(text(one) for one in (value if isinstance(value, list | tuple) else [value]))
+
+
+def whole_number(value: object, low: int, high: int) -> int:
+    """Return a whole number in a range, from a number or its digits."""
+    number = value
+    if isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
+        number = int(value)
+    if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+        raise UsageError(f"expected a whole number in {low}..{high}, got {value!r}")
+    return number
+
+
+def sound_file(value: object) -> Path:
+    """Return the path of a WAV file that can be written: its folder is there."""
+    path = Path(text(value)).expanduser()
+    if path.suffix.lower() != ".wav":
+        raise UsageError(f"expected a name that ends in .wav, got {str(path)!r}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: {'it is a folder' if path.is_dir() else 'its folder does not exist'}")
+    return path
+
+
+def _one_of(known: Iterable[str], kind: str) -> Callable[[object], str]:
+    return lambda value: closest(text(value), known, kind)
+
+
+def _number_in(limits: tuple[int, int]) -> Callable[[object], int]:
+    return lambda value: whole_number(value, *limits)
+
+
+def _path(value: object) -> Path:
+    return Path(text(value)).expanduser()
+
+
+OPTIONS: Final = (
+    Option("midi-in", texts, "MIDI input, its number or a part of its name; may be repeated", "PORT"),
+    Option("audio-out", text, "audio output, its number or a part of its name", "DEVICE"),
+    Option("host-api", text, "system that audio goes through, such as JACK, ALSA, WASAPI or ASIO", "NAME"),
+    Option("sample-rate", _number_in(SAMPLE_RATE_RANGE_HZ), "of the audio output", "HZ"),
+    Option("block-size", _number_in(BLOCK_SIZE_RANGE_FRAMES), "frames per block: fewer for less latency", "N"),
+    Option("instrument", text, "instrument to begin with, see `tnca-synth instruments`", "NAME"),
+    Option("representation", _one_of(REPRESENTATIONS, "representation"), "what is grown: " + ", ".join(REPRESENTATIONS), "NAME"),
+    Option("decoder", _one_of(DECODERS, "decoder"), "what makes it sound: " + ", ".join(DECODERS), "NAME"),
+    Option("channel", _number_in(CHANNEL_RANGE), "listen to this MIDI channel alone, 1..16", "N"),
+    Option("max-voices", _number_in(MAX_VOICES_RANGE), "notes at once", "N"),
+    Option("record", sound_file, "record into a WAV file, and what is played into a MIDI file beside it", "FILE.wav", stored=False),
+    Option("seed", _number_in(SEED_RANGE), "of all chance", "N"),
+    Option("provider", _one_of(PROVIDERS, "provider"), "where models run: " + ", ".join(PROVIDERS), "NAME"),
+    Option("bank", _path, "bank to play", "PATH"),
+)  # fmt: skip
+"""All options in the order of help."""
+
+BY_KEY: Final = {option.key: option for option in OPTIONS}

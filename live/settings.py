@@ -1,0 +1,193 @@
+"""The settings file of a player, `tnca-synth.toml`: defaults of the options, and which controller does what.
+
+    instrument = "cello"
+    midi-in = ["Keystation"]
+
+    [cc]
+    74 = "brightness"
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ..engine.choices import closest
+from ..errors import UsageError
+from .options import BY_KEY, CONTROLLER_RANGE, whole_number
+
+FILE_NAME: Final = "tnca-synth.toml"
+CONTROLS: Final = "cc"
+STORED: Final = tuple(key for key, option in BY_KEY.items() if option.stored)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a settings file says; None is what it leaves open.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file; None if there is none.
+    cc : mapping of int to str
+        Controller number to the name of what it moves.
+    """
+
+    path: Path | None = None
+    midi_in: tuple[str, ...] | None = None
+    audio_out: str | None = None
+    host_api: str | None = None
+    sample_rate: int | None = None
+    block_size: int | None = None
+    instrument: str | None = None
+    representation: str | None = None
+    decoder: str | None = None
+    channel: int | None = None
+    max_voices: int | None = None
+    seed: int | None = None
+    provider: str | None = None
+    bank: Path | None = None
+    cc: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key in STORED:
+            value = getattr(self, BY_KEY[key].field)
+            if value is not None and not isinstance(value, Path):
+                BY_KEY[key].check(value)
+        for controller in self.cc:
+            whole_number(controller, *CONTROLLER_RANGE)
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that are set, by field name, controllers and path apart."""
+        values = {BY_KEY[key].field: getattr(self, BY_KEY[key].field) for key in STORED}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def user_folder(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder where this user's settings belong on a platform."""
+    if platform == "win32":
+        base = environment.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+    elif platform == "darwin":
+        base = str(Path.home() / "Library" / "Application Support")
+    else:
+        base = environment.get("XDG_CONFIG_HOME", "")
+        base = base if Path(base).is_absolute() else str(Path.home() / ".config")
+    return Path(base) / "tnca-synth"
+
+
+def find_settings() -> Path | None:
+    """Return the settings file of the current folder, else of this user, else None."""
+    candidates = (Path(FILE_NAME), user_folder() / FILE_NAME)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_settings(path: Path | None, targets: Collection[str]) -> Settings:
+    """Read and check a settings file.
+
+    Parameters
+    ----------
+    path : Path or None
+        None gives empty settings.
+    targets : collection of str
+        What a controller may move.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, is not TOML, or says something unknown or impossible; it names file and key.
+    """
+    if path is None:
+        return Settings()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the settings {path}: {error.strerror}") from error
+    except ValueError as error:  # neither TOML nor UTF-8
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    values = {}
+    for key, value in tables.items():
+        if key != CONTROLS:
+            name, checked = _option(path, key, value)
+            values[name] = checked
+    return Settings(path=path, cc=_controls(path, tables.get(CONTROLS, {}), targets), **values)
+
+
+def store_control(path: Path, controller: int, target: str) -> None:
+    """Write into a settings file what a controller moves; all else in it, comments too, stays as it is.
+
+    The file appears complete or not at all. Missing folders are made.
+
+    Raises
+    ------
+    UsageError
+        If the file is not TOML, or cannot be written.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = path.expanduser().resolve()  # through links, so that a link stays one
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        if CONTROLS not in document:
+            document[CONTROLS] = tomlkit.table()
+        document[CONTROLS][str(controller)] = target  # type: ignore[index]
+        _write_whole(path, tomlkit.dumps(document))
+    except OSError as error:
+        raise UsageError(f"cannot write the settings {path}: {error.strerror}") from error
+    except (TOMLKitError, TypeError, ValueError) as error:
+        raise UsageError(f"cannot add to the settings {path}: {error}") from error
+
+
+def _option(path: Path, key: str, value: object) -> tuple[str, Any]:
+    """Return field name and checked value of a line in the file."""
+    try:
+        option = BY_KEY[closest(key, (*STORED, CONTROLS), "setting")]
+        if option.key != key:
+            raise UsageError(f"unknown setting {key!r}: did you mean {option.key!r}?")
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    try:
+        checked = option.check(value)
+    except UsageError as error:
+        raise UsageError(f"{path}: {key}: {error}") from error
+    if isinstance(checked, Path):
+        checked = path.parent / checked
+    return option.field, checked
+
+
+def _controls(path: Path, table: object, targets: Collection[str]) -> dict[int, str]:
+    if not isinstance(table, dict):
+        raise UsageError(f'{path}: expected a table [{CONTROLS}] of lines such as 74 = "brightness", got {table!r}')
+    controls = {}
+    for number, target in table.items():
+        try:
+            controller = whole_number(number, *CONTROLLER_RANGE)
+            if not isinstance(target, str):
+                raise UsageError(f"expected the name of what it moves, got {target!r}")
+            controls[controller] = closest(target, targets, "target")
+        except UsageError as error:
+            raise UsageError(f"{path}: [{CONTROLS}] {number}: {error}") from error
+    return controls
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Replace a file in one step, keeping its permissions."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
