@@ -19,6 +19,7 @@ from .decoders.harmonic import HarmonicDecoder
 from .decoders.vocoder import VocoderDecoder
 from .growth import GrowthModel
 from .spectral import FloatArray
+from .timbres import TimbreTable
 
 FORMAT = "tnca-synth bank 1"
 MANIFEST = "bank.json"
@@ -85,9 +86,9 @@ class Choice:
 class TimbreBook:
     """Instruments with the timbre vectors of one representation."""
 
-    def __init__(self, instruments: tuple[Instrument, ...], timbres: dict[str, list[float]]) -> None:
+    def __init__(self, instruments: tuple[Instrument, ...], timbres: TimbreTable) -> None:
         self.instruments = instruments
-        self._timbres = {name: np.array(values, np.float32) for name, values in timbres.items()}
+        self._timbres = timbres
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key: the program's own instrument, or the nearest of its family, or the nearest at all.
@@ -99,7 +100,8 @@ class TimbreBook:
         family = [one for one in candidates if one.family == wanted] or candidates
         instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
         substituted = instrument.program != program or instrument.is_drums != is_drums
-        return Choice(instrument, self._timbres[instrument.timbre_name(key)], instrument.pitched, substituted)
+        timbre = self._timbres.vector(instrument.timbre_name(key), key)
+        return Choice(instrument, timbre, instrument.pitched, substituted)
 
 
 class Bank:
@@ -154,7 +156,7 @@ class Bank:
 
     def timbre_book(self, growth: GrowthModel) -> TimbreBook:
         """Return the instruments as a growth model knows them."""
-        return TimbreBook(self.instruments, growth.metadata["timbres"])
+        return TimbreBook(self.instruments, growth.timbres)
 
     def decoder(self, name: str, growth: GrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""

@@ -11,6 +11,7 @@ from .inference import open_session, read_metadata, session_provider
 from .seams import Genome
 from .spec import AudioSpec
 from .spectral import FloatArray
+from .timbres import TimbreTable
 
 FIELD_PREFIX = "field_"
 """Before a field's name in the step model's outputs; bare names collide with those of the graph's own nodes."""
@@ -41,17 +42,18 @@ class GrowthModel:
     def __init__(self, seed_model: bytes, step_model: bytes, provider: str = "cpu", threads: int = 1) -> None:
         self._seed = open_session(seed_model, provider, threads)
         self._step = open_session(step_model, provider, threads)
-        facts = read_metadata(self._step)
-        if read_metadata(self._seed).get("representation") != facts.get("representation"):
+        facts, planting = read_metadata(self._step), read_metadata(self._seed)
+        if any(planting.get(key) != facts.get(key) for key in ("representation", "spec")):
             raise BankError("the seed model does not belong to the step model, or was not exported by tnca-synth")
-        for key in ("spec", "representation", "steps_per_hop", "timbre_size"):
-            if key not in facts:
-                raise BankError(f"the step model lacks {key!r} in its metadata; it was not exported by tnca-synth")
-        self.metadata = facts
-        self.spec = AudioSpec.from_dict(facts["spec"])
-        self.representation: str = facts["representation"]
-        self.steps_per_hop = int(facts["steps_per_hop"])
-        self.timbre_size = int(facts["timbre_size"])
+        for key in ("spec", "representation", "steps_per_hop", "timbre_size", "timbres"):
+            if key not in planting:
+                raise BankError(f"the seed model lacks {key!r} in its metadata; it was not exported by tnca-synth")
+        self.metadata = planting
+        self.timbres = TimbreTable(planting["timbres"], planting.get("key_codes", {}))
+        self.spec = AudioSpec.from_dict(planting["spec"])
+        self.representation: str = planting["representation"]
+        self.steps_per_hop = int(planting["steps_per_hop"])
+        self.timbre_size = int(planting["timbre_size"])
         self.provider = session_provider(self._step)
         self.genome_names = tuple(output.name for output in self._seed.get_outputs())
         self._outputs = [output.name for output in self._step.get_outputs()]

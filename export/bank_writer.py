@@ -10,12 +10,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .. import __version__
 from ..engine.bank import FORMAT, MANIFEST
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint
+from ..training.nca import NUM_KEYS, TNCA
 from ..training.recordings import InstrumentConfig
-from .onnx_model import OPSET, export_seed, export_step, export_vocoder
+from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
 
 
 def metadata(checkpoint: Checkpoint, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -37,17 +40,39 @@ def metadata(checkpoint: Checkpoint, metrics: dict[str, Any]) -> dict[str, Any]:
 
 def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
     """Export a growth checkpoint; return its representation and the contents of its seed and step models."""
-    model = checkpoint.growth_model()
+    model = played_model(checkpoint)
     config = model.config
-    table = model.timbres.weight.detach().numpy()
     facts = metadata(checkpoint, metrics) | {
         "representation": config.representation,
         "spec": config.spec.to_dict(),
         "steps_per_hop": config.steps_per_hop,
-        "timbre_size": config.timbre_size,
-        "timbres": {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)},
+        "timbre_size": config.timbre_size + config.key_size,
     }
-    return config.representation, {"seed": export_seed(model, facts), "step": export_step(model, facts)}
+    table = model.timbres.weight.detach().numpy()
+    timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
+    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
+    return config.representation, {"seed": export_seed(model, planting), "step": export_step(model, facts)}
+
+
+def played_model(checkpoint: Checkpoint) -> TNCA:
+    """Return the growth model as it is played: what is stored in half precision, rounded to it."""
+    model = checkpoint.growth_model()
+    with torch.no_grad():
+        for weights in (*model.seed.parameters(), model.keys.weight):
+            if weights.numel() >= HALF_FROM or weights is model.keys.weight:
+                weights.copy_(weights.half().float())
+    return model
+
+
+def key_codes(model: TNCA, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
+    """Collect the codes of all recorded keys; see `engine.timbres.TimbreTable`."""
+    codes = model.keys.weight.detach().half().numpy().reshape(len(checkpoint.timbre_names), NUM_KEYS, -1)
+    found = {}
+    for row, name in enumerate(checkpoint.timbre_names):
+        keys = list(checkpoint.tuning[name]["keys"])
+        # The shortest text that reads back as the same half-precision number.
+        found[name] = {"keys": keys, "codes": [[float(str(x)) for x in codes[row, key]] for key in keys]}
+    return found
 
 
 def vocoder_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:

@@ -6,16 +6,20 @@ import json
 import warnings
 from typing import Any
 
+import numpy as np
 import onnx
+import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.growth import FIELD_PREFIX
-from ..training.nca import TNCA
+from ..training.nca import LINEAR_LEVEL, LINEAR_TONALITY, TNCA
 from ..training.vocoder import MelVocoder
 
 OPSET = 18
+HALF_FROM = 4096
+"""Seed weights of so many numbers or more are stored in half precision, and widened when the model is opened."""
 
 
 class SeedGraph(nn.Module):
@@ -35,23 +39,26 @@ class SeedGraph(nn.Module):
 class StepGraph(nn.Module):
     """One hop of growth: state in, state and fields out.
 
-    The arithmetic is `TNCA.step`'s, regrouped for speed: the three maps into the hidden layer become one, so that
-    one matrix product serves neighbours, envelopes and clocks, and the clocks' bias moves into the seed.
+    The arithmetic is `TNCA.step`'s, regrouped for speed: the four maps into the hidden layer become one, so that one
+    matrix product serves neighbours, envelopes, swells and clocks, and the clocks' bias moves into the seed.
     `export.parity` holds the two together.
     """
 
     into_hidden: Tensor
     clock_exponents: Tensor
+    bin_mix: Tensor
 
     def __init__(self, model: TNCA) -> None:
         super().__init__()
         self.model, self.config = model, model.config
-        maps = (model.perceive.weight, model.envelopes.weight, model.clocks.weight)
+        maps = (model.perceive.weight, model.envelopes.weight, model.swells.weight, model.clocks.weight)
         self.register_buffer("into_hidden", torch.cat([weight.detach() for weight in maps], 1).T.contiguous())
         exponents = torch.zeros(2, len(model.clock_rates) + len(model.release_rates))
         exponents[0, : len(model.clock_rates)] = -model.clock_rates
         exponents[1, len(model.clock_rates) :] = -model.release_rates
         self.register_buffer("clock_exponents", exponents)
+        if self.config.representation == "dual":
+            self.register_buffer("bin_mix", model.bin_mix.repeat(1, self.config.channels))
 
     def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
         """From the genome, age, release age and fire mask, return the grown state.
@@ -66,18 +73,30 @@ class StepGraph(nn.Module):
         released = (release_age_s >= 0.0).to(grid.dtype)[:, None]
         clocks = torch.cat([torch.exp(times @ self.clock_exponents), released], 1)[:, None] + 0.0 * grid[..., :1]
         decays = torch.exp(-planted["rates"] * torch.stack([age_s, age_s, since_s, since_s], 1)[:, None])
-        driven = torch.cat([decays, clocks], 2)
+        turns = age_s[:, None] * self.model.wave_turns
+        swell = planted["waves"] @ torch.cat([torch.cos(turns), torch.sin(turns)], 1)[:, :, None]
+        driven = torch.cat([decays, swell, clocks], 2)
         for k in range(self.config.steps_per_hop):
             padded = F.pad(grid, (0, 0, 1, 1))
             inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], driven], 2)
-            out = self.model.update(F.silu(inputs @ self.into_hidden + planted["cell"]))
+            hidden = torch.addmm(planted["cell"].flatten(0, 1), inputs.flatten(0, 1), self.into_hidden)
+            out = self.model.update(F.relu(hidden)).view(-1, grid.shape[1], 2 * self.config.channels)
             target, gate = out.split(self.config.channels, 2)
             grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
             grid = grown * (self.model.alive(grid) * self.model.alive(grown))
         fields = [self.model.mel(grid)]
         if "bin" in planted:
-            fields.append(self.model.linear(grid, planted))
+            fields.append(self._linear(grid, planted["bin"]))
         return (grid, self.model.alive(grid)[..., 0].amax(1), *(bounded(field) for field in fields))
+
+    def _linear(self, grid: Tensor, genes: Tensor) -> Tensor:
+        """`TNCA.linear`, each matrix product with its sum in one operator."""
+        model = self.model
+        low = grid.index_select(1, model.bin_low)
+        here = (low + self.bin_mix * (grid.index_select(1, model.bin_low + 1) - low)).flatten(0, 1)
+        hidden = F.relu(torch.addmm(genes.flatten(0, 1), here, model.read_state.weight.T))
+        pair = here[:, LINEAR_LEVEL : LINEAR_TONALITY + 1] + model.read_out(hidden)
+        return pair.view(-1, genes.shape[1], 2).transpose(1, 2)
 
 
 class VocoderGraph(nn.Module):
@@ -94,12 +113,13 @@ class VocoderGraph(nn.Module):
 
 def bounded(pair: Tensor) -> Tensor:
     """Clip a level and tonality pair (..., 2, F) to what they can mean."""
-    return torch.stack([pair[..., 0, :].clamp_min(0.0), pair[..., 1, :].clamp(0.0, 1.0)], -2)
+    return torch.minimum(pair.clamp_min(0.0), pair.new_tensor([[float("inf")], [1.0]]))
 
 
 def genome_names(representation: str) -> tuple[str, ...]:
     """Names of the seed model's outputs, the grid first."""
-    return ("grid", "cell", "rates", "bin") if representation == "dual" else ("grid", "cell", "rates")
+    names = ("grid", "cell", "rates", "waves")
+    return (*names, "bin") if representation == "dual" else names
 
 
 def field_names(representation: str) -> tuple[str, ...]:
@@ -114,12 +134,28 @@ def export_seed(model: TNCA, metadata: dict[str, Any]) -> bytes:
     inputs = [
         torch.full((2,), 60.0),
         torch.full((2,), 0.5),
-        torch.zeros(2, config.timbre_size),
+        torch.zeros(2, config.timbre_size + config.key_size),
         torch.ones(2),
         torch.zeros(2),
     ]
     input_names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
-    return to_onnx(SeedGraph(model), tuple(inputs), input_names, list(names), metadata)
+    return in_half_precision(to_onnx(SeedGraph(model), tuple(inputs), input_names, list(names), metadata))
+
+
+def in_half_precision(content: bytes) -> bytes:
+    """Store large weights that half precision holds exactly in it; what the model computes stays the same."""
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    for weights in [one for one in graph.initializer if one.data_type == onnx.TensorProto.FLOAT]:
+        values = onnx.numpy_helper.to_array(weights)
+        half = values.astype(np.float16)
+        if values.size < HALF_FROM or not np.array_equal(half.astype(np.float32), values):
+            continue
+        name = weights.name
+        weights.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
+        graph.node.insert(0, onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
 
 
 def export_step(model: TNCA, metadata: dict[str, Any]) -> bytes:
@@ -128,7 +164,7 @@ def export_step(model: TNCA, metadata: dict[str, Any]) -> bytes:
     names = genome_names(config.representation)
     with torch.no_grad():
         ones = torch.ones(2)
-        note = (60 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size), ones, 0 * ones)
+        note = (60 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size + config.key_size), ones, 0 * ones)
         planted = dict(zip(names, SeedGraph(model)(*note), strict=True))
     mask = torch.ones(2, config.steps_per_hop, config.spec.num_mels)
     inputs = (*(planted[name] for name in names), torch.zeros(2), -ones, mask)

@@ -6,7 +6,7 @@ Letters: V voices, T spectral frames, K steps per hop, F cells.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from ..engine.inference import open_session
 from ..engine.seams import Genome
 from ..errors import BankError
 from ..training.checkpoint import Checkpoint
+from ..training.dataset import between
 from ..training.nca import TNCA, NCAConfig
 from ..training.rollout import NoteBatch, plant, release_age
 from ..training.vocoder import MelVocoder
-from .bank_writer import replace_files, write_bank
+from .bank_writer import played_model, replace_files, write_bank
 from .onnx_model import bounded
 
 PARITY_LIMIT = 1e-4
@@ -39,6 +40,8 @@ BEND_AT, BEND_SEMITONES = 0.2, 1.5  # share of the rollout after which every not
 SEED = 0
 
 Fields = dict[str, NDArray[np.float32]]
+Recorded = Sequence[tuple[str, Sequence[int]]]
+"""Name and recorded MIDI keys of timbres, in the order of the timbre table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,26 +61,33 @@ class Hop:
     fire_mask: Tensor
 
 
-def rollout_parity(model: TNCA, growth: GrowthModel, seconds: float = ROLLOUT_S, voices: int = 4) -> float:
+def rollout_parity(
+    model: TNCA, growth: GrowthModel, recorded: Recorded, seconds: float = ROLLOUT_S, voices: int = 4
+) -> float:
     """Grow the same notes in torch and in ONNX Runtime, each from its own grids, and compare what they grow.
 
     The notes differ in pitch, velocity, timbre, inharmonicity and fire rate, are bent on the way, and are released
     one after the other in the middle.
 
+    Parameters
+    ----------
+    model : the trained model as it is played (`bank_writer.played_model`)
+    recorded : name and recorded keys of each row of its timbre table
+
     Returns
     -------
     The largest absolute difference of any field at any time.
     """
-    score = list(rollout_score(model.config, model.timbres.num_embeddings, seconds, voices))
-    both = zip(grow_in_torch(model, score), grow_in_onnx_runtime(growth, score), strict=True)
+    score = list(rollout_score(model.config, recorded, seconds, voices))
+    both = zip(grow_in_torch(model, score), grow_in_onnx_runtime(growth, recorded, score), strict=True)
     return max(difference(wanted[name], found[name]) for wanted, found in both for name in growth.fields)
 
 
-def rollout_score(config: NCAConfig, num_timbres: int, seconds: float, voices: int) -> Iterator[Hop]:
+def rollout_score(config: NCAConfig, recorded: Recorded, seconds: float, voices: int) -> Iterator[Hop]:
     """Yield the hops of a rollout."""
     generator = torch.Generator().manual_seed(SEED)
     frames = round(seconds / config.spec.hop_s)
-    notes = varied_notes(voices, num_timbres, seconds)
+    notes = varied_notes(voices, recorded, seconds)
     bent = replace(notes, pitch=notes.pitch + BEND_SEMITONES)
     planted = {0: notes, round(frames * BEND_AT): bent}
     rate = torch.linspace(LOWEST_FIRE_RATE, 1.0, voices)[:, None, None]
@@ -87,8 +97,11 @@ def rollout_score(config: NCAConfig, num_timbres: int, seconds: float, voices: i
         yield Hop(planted.get(t), age_s, release_age(age_s, notes.hold_s), (dice < rate).float())
 
 
-def varied_notes(voices: int, num_timbres: int, seconds: float) -> NoteBatch:
-    """Return notes that differ in everything; the last of three or more is unpitched."""
+def varied_notes(voices: int, recorded: Recorded, seconds: float) -> NoteBatch:
+    """Return notes that differ in everything; the last of three or more is unpitched, all lie between recorded keys."""
+    rows = np.linspace(0, len(recorded) - 1, voices).astype(int)
+    keys = [recorded[row][1] for row in rows]
+    low, high, mix = zip(*(between(np.mean(one[:2]), one) for one in keys), strict=True)
     pitched = torch.ones(voices)
     if voices > 2:
         pitched[-1] = 0.0
@@ -98,7 +111,10 @@ def varied_notes(voices: int, num_timbres: int, seconds: float) -> NoteBatch:
         pitched=pitched,
         stretch=torch.linspace(0.0, 5e-4, voices) * pitched,
         hold_s=torch.linspace(0.4, 0.6, voices) * seconds,
-        timbre=torch.linspace(0, num_timbres - 1, voices).long(),
+        timbre=torch.from_numpy(rows),
+        key_low=torch.tensor(low),
+        key_high=torch.tensor(high),
+        key_mix=torch.tensor(mix, dtype=torch.float32),
     )
 
 
@@ -117,15 +133,16 @@ def grow_in_torch(model: TNCA, score: list[Hop]) -> Iterator[Fields]:
         yield fields
 
 
-def grow_in_onnx_runtime(growth: GrowthModel, score: list[Hop]) -> Iterator[Fields]:
+def grow_in_onnx_runtime(growth: GrowthModel, recorded: Recorded, score: list[Hop]) -> Iterator[Fields]:
     """Yield the fields of each hop as the engine grows them, from the exported timbres."""
-    timbres = np.array(list(growth.metadata["timbres"].values()), np.float32)
     grid: NDArray[np.float32] | None = None
     genome: Genome = {}
     for hop in score:
         if hop.notes is not None:
             notes = {name: column.numpy() for name, column in vars(hop.notes).items()}
-            timbre = timbres[notes["timbre"]]
+            keys = notes["key_low"] + notes["key_mix"] * (notes["key_high"] - notes["key_low"])
+            of_note = zip(notes["timbre"], keys, strict=True)
+            timbre = np.stack([growth.timbres.vector(recorded[row][0], float(key)) for row, key in of_note])
             genome = growth.plant(notes["pitch"], notes["velocity"], timbre, notes["pitched"], notes["stretch"])
         genome["grid"] = genome["grid"] if grid is None else grid
         grown = growth.step(genome, hop.age_s.numpy(), hop.released_s.numpy(), hop.fire_mask.numpy())
@@ -169,7 +186,8 @@ def bank_parity(folder: Path, checkpoints: list[Checkpoint]) -> dict[str, float]
             figures["vocoder"] = vocoder_parity(checkpoint.vocoder(), (folder / "vocoder.onnx").read_bytes())
         else:
             name = config.model.representation
-            figures[name] = rollout_parity(checkpoint.growth_model(), bank.growth_model(name, "cpu"))
+            recorded = [(timbre, tuple(checkpoint.tuning[timbre]["keys"])) for timbre in checkpoint.timbre_names]
+            figures[name] = rollout_parity(played_model(checkpoint), bank.growth_model(name, "cpu"), recorded)
     return figures
 
 

@@ -75,7 +75,7 @@ class NoteSet:
         return np.array([i for i, note in enumerate(self.features) if note.held_out == held_out], np.int64)
 
 
-def between(key: int, recorded: Sequence[int]) -> tuple[int, int, float]:
+def between(key: float, recorded: Sequence[int]) -> tuple[int, int, float]:
     """Return the recorded keys at or below and at or above a key, and how far it is from the one to the other, 0..1.
 
     Beyond the ends both are the last recorded key; with none recorded, the key itself.
@@ -85,7 +85,7 @@ def between(key: int, recorded: Sequence[int]) -> tuple[int, int, float]:
     low = above if below is None else below
     high = below if above is None else above
     if low is None or high is None:
-        return key, key, 0.0
+        return int(key), int(key), 0.0
     return low, high, (key - low) / (high - low) if high > low else 0.0
 
 

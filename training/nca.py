@@ -298,7 +298,7 @@ class TNCA(nn.Module):
 
     def linear(self, grid: Tensor, planted: dict[str, Tensor]) -> Tensor:
         """Read linear level and tonality out of a dual grid, (B, 2, N)."""
-        low = grid[:, self.bin_low]
-        here = low + self.bin_mix * (grid[:, self.bin_low + 1] - low)
+        low = grid.index_select(1, self.bin_low)
+        here = low + self.bin_mix * (grid.index_select(1, self.bin_low + 1) - low)
         correction = self.read_out(F.relu(self.read_state(here) + planted["bin"]))
         return (here[..., LINEAR_LEVEL : LINEAR_TONALITY + 1] + correction).transpose(1, 2)

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 import tiny
+import torch
 
 from tnca_synth.engine.bank import MANIFEST, Bank
 from tnca_synth.engine.growth import GrowthModel
@@ -21,7 +22,7 @@ from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.errors import BankError, UsageError
 from tnca_synth.export import bank_writer
 from tnca_synth.export.bank_writer import replace_files
-from tnca_synth.export.onnx_model import OPSET
+from tnca_synth.export.onnx_model import HALF_FROM, OPSET, in_half_precision, to_onnx
 
 CELLS = tiny.SPEC.num_mels
 GROWTH_FILES = ("dual.seed.onnx", "dual.step.onnx", "mel.seed.onnx", "mel.step.onnx")
@@ -157,6 +158,7 @@ def test_every_model_describes_itself(name: str) -> None:
     assert facts["producer"].startswith("tnca-synth ")
     if name != "vocoder.onnx":
         assert facts["representation"] == name.split(".")[0]
+    if name.endswith(".seed.onnx"):
         table = tiny.growth_network(facts["representation"]).timbres.weight.detach().numpy()
         assert tuple(facts["timbres"]) == tiny.TIMBRES
         np.testing.assert_array_equal(np.array(list(facts["timbres"].values()), np.float32), table)
@@ -250,3 +252,29 @@ def test_replacing_a_bank_removes_what_is_stale_and_keeps_what_is_not_its(bank_f
 def test_a_bank_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert_refused(lambda: replace_files(tmp_path / "file", {MANIFEST: b"{}"}), "cannot write the bank to")
+
+
+def test_a_key_between_recorded_keys_lies_between_their_codes() -> None:
+    model, growth = tiny.growth_network("mel"), tiny.growth_model("mel")
+    row = tiny.TIMBRES.index("reed")
+    codes = model.keys.weight.detach().numpy().reshape(len(tiny.TIMBRES), 128, -1)[row]
+    timbre = model.timbres.weight.detach().numpy()[row]
+    expected = {60: codes[60], 61: 0.75 * codes[60] + 0.25 * codes[64], 64: codes[64], 20: codes[60], 90: codes[64]}
+    for key, code in expected.items():
+        np.testing.assert_allclose(growth.timbres.vector("reed", key), np.concatenate([timbre, code]), atol=1e-6)
+
+
+def test_what_half_precision_holds_exactly_is_stored_in_it() -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(8, HALF_FROM // 8), torch.nn.Linear(HALF_FROM // 8, 4))
+    shapes = ({0: torch.export.Dim("rows", min=1, max=64)},)
+    exact = to_onnx(network, (torch.zeros(2, 8),), ["x"], ["y"], {}, shapes)
+    assert in_half_precision(exact) == exact  # random weights are not exact in half precision
+    with torch.no_grad():
+        network[0].weight.copy_(network[0].weight.half())
+    rounded = to_onnx(network, (torch.zeros(2, 8),), ["x"], ["y"], {}, shapes)
+    stored = in_half_precision(rounded)
+    assert len(stored) < len(rounded) - HALF_FROM
+    x = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
+    one, other = (open_session(content, "cpu").run(None, {"x": x})[0] for content in (rounded, stored))
+    np.testing.assert_array_equal(one, other)

@@ -32,27 +32,36 @@ REPRESENTATIONS = ("mel", "dual")
 @pytest.mark.parametrize("representation", REPRESENTATIONS)
 def test_a_ten_second_rollout_is_the_same_in_torch_and_onnx_runtime(representation: str) -> None:
     model, growth = tiny.growth_network(representation), tiny.growth_model(representation)
-    assert rollout_parity(model, growth, SECONDS, voices=5) <= PARITY_LIMIT
+    assert rollout_parity(model, growth, tiny.RECORDED, SECONDS, voices=5) <= PARITY_LIMIT
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS)
 def test_parity_notices_a_weight_that_differs_a_little(representation: str) -> None:
-    for name in ("update.weight", "envelopes.weight", "clocks.bias", "seed.to_rates.weight", "timbres.weight"):
+    for name in (
+        "update.weight",
+        "envelopes.weight",
+        "clocks.bias",
+        "seed.to_rates.weight",
+        "timbres.weight",
+        "keys.weight",
+        "swells.weight",
+        "seed.wave_head.weight",
+    ):
         model = tiny.growth_network(representation)
         with torch.no_grad():
             model.get_parameter(name).add_(0.003)
-        assert rollout_parity(model, tiny.growth_model(representation), 1.0) > PARITY_LIMIT, name
+        assert rollout_parity(model, tiny.growth_model(representation), tiny.RECORDED, 1.0) > PARITY_LIMIT, name
 
 
 def test_parity_notices_a_readout_that_differs() -> None:
     model = tiny.growth_network("dual")
     with torch.no_grad():
         model.read_out.weight.add_(0.003)
-    assert rollout_parity(model, tiny.growth_model("dual"), 0.2) > PARITY_LIMIT
+    assert rollout_parity(model, tiny.growth_model("dual"), tiny.RECORDED, 0.2) > PARITY_LIMIT
 
 
 def score(seconds: float = 2.0, voices: int = 4) -> list[Hop]:
-    return list(rollout_score(tiny.growth_network("dual").config, len(tiny.TIMBRES), seconds, voices))
+    return list(rollout_score(tiny.growth_network("dual").config, tiny.RECORDED, seconds, voices))
 
 
 def test_the_rollout_holds_releases_bends_and_fires_at_random() -> None:

@@ -37,7 +37,7 @@ VELOCITIES = (60, 90, 120)
 LONG_S, SHORT_S, TAIL_S = 1.8, 0.3, 0.2
 SIZES = {
     "channels": 8, "hidden": 24, "timbre_size": 4, "seed_hidden": 16, "band_genes": 2, "pitch_genes": 2,
-    "partial_genes": 2, "readout_hidden": 8,
+    "partial_genes": 2, "readout_hidden": 8, "key_size": 3, "wave_rank": 2,
 }  # fmt: skip
 
 
@@ -108,6 +108,7 @@ def growth_network(representation: str = "dual", seed: int = 0) -> TNCA:
     torch.manual_seed(seed)
     model = TNCA(NCAConfig(representation, spec=SPEC, **SIZES), len(TIMBRES)).eval()
     with torch.no_grad():
+        model.keys.weight.copy_(torch.randn(model.keys.weight.shape).half())
         model.update.weight.normal_(std=0.3)
         model.update.weight[ALPHA] *= 0.05
         model.update.bias[[MEL_LEVEL, LINEAR_LEVEL, ALPHA]] = torch.tensor([1.2, 1.2, 0.8])
@@ -129,7 +130,13 @@ def checkpoint(train_config: TrainConfig) -> Checkpoint:
     tuning = {
         name: {"keys": (60, 64), "cents": (1.5, -2.0), "inharmonicity": (1e-4, 2e-4)} for name in ("reed", "string")
     }
+    drums = {f"kit:{key}": {"keys": (key,), "cents": (0.0,), "inharmonicity": (0.0,)} for key in (35, 36)}
+    tuning |= drums
     return Checkpoint(train_config.to_dict(), model.state_dict(), TIMBRES, tuning, 123, 45.6, {})
+
+
+RECORDED = (("kit:35", (35,)), ("kit:36", (36,)), ("reed", (60, 64)), ("string", (60, 64)))
+"""The recorded keys of `TIMBRES`, as `checkpoint` tells them."""
 
 
 @cache

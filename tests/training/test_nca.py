@@ -32,6 +32,9 @@ def batch(hold_s: float = 0.08, count: int = 3) -> NoteBatch:
         stretch=3e-4 * spread,
         hold_s=torch.full((count,), hold_s),
         timbre=torch.arange(count) % len(tiny.TIMBRES),
+        key_low=60 + torch.arange(count),
+        key_high=62 + torch.arange(count),
+        key_mix=0.3 + 0.4 * spread,
     )
 
 
@@ -174,7 +177,8 @@ def test_pitch_is_continuous(model: TNCA, pitch: float) -> None:
     for offset in (-0.5e-4, 0.5e-4, 0.3):
         one = torch.ones(1, dtype=torch.float64)
         with torch.no_grad():
-            timbre = model.timbres(torch.tensor([1]))
+            first = torch.tensor([1])
+            timbre = model.timbre(first, 60 * first, 62 * first, 0.5 * one)
             seeds[offset] = model.seed((pitch + offset) * one, 0.5 * one, timbre, one, 1e-4 * one)
     for name, below in seeds[-0.5e-4].items():
         near = float((seeds[0.5e-4][name] - below).abs().max())
@@ -185,6 +189,6 @@ def test_pitch_is_continuous(model: TNCA, pitch: float) -> None:
 def test_velocity_timbre_and_pitch_each_matter(model: TNCA) -> None:
     first = NoteBatch(*(column[:1] for column in vars(batch()).values()))
     usual = grow(model, first, FRAMES)
-    for name, value in (("velocity", 0.3), ("timbre", 2), ("pitch", 61.0), ("pitched", 0.0)):
+    for name, value in (("velocity", 0.3), ("timbre", 2), ("pitch", 61.0), ("pitched", 0.0), ("key_low", 65)):
         changed = NoteBatch(**{**vars(first), name: torch.full_like(getattr(first, name), value)})
         assert not torch.allclose(grow(model, changed, FRAMES)["mel"], usual["mel"], atol=1e-3)
