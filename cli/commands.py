@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,11 @@ EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
+PLAY: Final = "play"
+ALONE: Final = ("-h", "--help", "--version")
+"""Options that need no command; any other one in its place means `play`."""
+USAGE: Final = f"""{PROGRAM} --midi-in [PORT] [OPTION ...]    play, now
+       {PROGRAM} COMMAND [ARGUMENT ...]         all else"""
 TRAIN_PACKAGES: Final = frozenset(
     {"torch", "onnx", "librosa", "scipy", "matplotlib", "tensorboard", "tinysoundfont", "onnxscript"}
 )
@@ -42,6 +48,8 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = (
+    Command("play", "play", "play live, from a MIDI keyboard or the computer's (the word may be left out)"),
+    Command("devices", "devices", "list MIDI inputs and audio outputs, and what is missing"),
     Command("render", "render", "turn a MIDI file into a WAV or FLAC file"),
     Command("instruments", "instruments", "list the instruments of the bank"),
     Command("train", "train", "train a growth model or a decoder"),
@@ -94,26 +102,53 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     commands = {command.name: command for command in COMMANDS if find_spec(f"..{command.module}", __name__)}
-    parser = _Parser(
-        prog=PROGRAM,
-        allow_abbrev=False,
-        description="Turn MIDI into sound with instruments grown by cellular automata.",
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    children = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if argv and argv[0].startswith("-") and argv[0] not in ALONE and PLAY in commands:
+        argv = [PLAY, *argv]
     wanted = next((argument for argument in argv if not argument.startswith("-")), None)
     if wanted is not None and wanted not in commands:
         raise UsageError(_unknown_command(wanted, list(commands)))
+    parser, child = _parsers(commands, wanted)
+    if not argv:
+        parser.print_help()
+        return 0
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        (child or parser).error(_unknown_arguments(unknown, (child or parser).format_help()))
+    return int(arguments.run(arguments))
+
+
+def _parsers(commands: dict[str, Command], wanted: str | None) -> tuple[_Parser, _Parser | None]:
+    """Return the parser of the whole, and that of the wanted command, which alone declares its arguments."""
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=USAGE,
+        allow_abbrev=False,
+        description="Play MIDI, live or from files, on instruments grown by cellular automata.",
+        epilog=f"`{PROGRAM} {PLAY} --help` lists the options for playing, `{PROGRAM} COMMAND --help` any command's.",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    children = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=PROGRAM)
+    chosen = None
     for command in commands.values():
         child = children.add_parser(
-            command.name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+            command.name,
+            help=command.help,
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
+            allow_abbrev=False,
         )
         if command.name == wanted:
             module: Any = import_module(f"..{command.module}", __name__)
             module.add_arguments(child)
             child.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
-    return int(arguments.run(arguments))
+            chosen = child
+    return parser, chosen
+
+
+def _unknown_arguments(unknown: list[str], help_text: str) -> str:
+    known = re.findall(r"--[a-z][a-z-]+", help_text)
+    near = [get_close_matches(one.partition("=")[0], known, n=1) for one in unknown if one.startswith("--")]
+    hint = f" (did you mean {near[0][0]}?)" if near and near[0] else ""
+    return f"unrecognized arguments: {' '.join(unknown)}{hint}"
 
 
 def _unknown_command(name: str, known: list[str]) -> str:

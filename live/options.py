@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from ..engine.choices import DECODERS, PROVIDERS, REPRESENTATIONS, SAMPLE_RATE_RANGE_HZ, closest
 from ..errors import UsageError
+from .state import FIRST_MODE_MESSAGE, MAX_BLOCK_SIZE, MAX_VOICES, NUM_CHANNELS, LiveOptions
 
-BLOCK_SIZE_RANGE_FRAMES: Final = (16, 8192)
-MAX_VOICES_RANGE: Final = (1, 64)
-CHANNEL_RANGE: Final = (1, 16)
-CONTROLLER_RANGE: Final = (0, 119)
+BLOCK_SIZE_RANGE_FRAMES: Final = (16, MAX_BLOCK_SIZE)
+MAX_VOICES_RANGE: Final = (1, MAX_VOICES)
+CHANNEL_RANGE: Final = (1, NUM_CHANNELS)
+CONTROLLER_RANGE: Final = (0, FIRST_MODE_MESSAGE - 1)
+RECORDINGS: Final = (".wav", ".flac")
 SEED_RANGE: Final = (0, 2**63 - 1)
 
 
@@ -31,7 +33,7 @@ class Option:
     check : callable
         Takes what was written, text or a TOML value, and returns the value meant; raises `UsageError` otherwise.
     help : str
-        For people, without its default.
+        For people.
     metavar : str
         Stands for the value in help.
     stored : bool
@@ -73,10 +75,10 @@ def whole_number(value: object, low: int, high: int) -> int:
 
 
 def sound_file(value: object) -> Path:
-    """Return the path of a WAV file that can be written: its folder is there."""
+    """Return the path of a sound file that can be written: its folder is there."""
     path = Path(text(value)).expanduser()
-    if path.suffix.lower() != ".wav":
-        raise UsageError(f"expected a name that ends in .wav, got {str(path)!r}")
+    if path.suffix.lower() not in RECORDINGS:
+        raise UsageError(f"expected a name that ends in {' or '.join(RECORDINGS)}, got {str(path)!r}")
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"cannot write {path}: {'it is a folder' if path.is_dir() else 'its folder does not exist'}")
     return path
@@ -90,26 +92,43 @@ def _number_in(limits: tuple[int, int]) -> Callable[[object], int]:
     return lambda value: whole_number(value, *limits)
 
 
+def _names(what: str, known: Iterable[str]) -> str:
+    return f"{what}: {', '.join(known)}"
+
+
 def _path(value: object) -> Path:
     return Path(text(value)).expanduser()
 
 
 OPTIONS: Final = (
-    Option("midi-in", texts, "MIDI input, its number or a part of its name; may be repeated", "PORT"),
-    Option("audio-out", text, "audio output, its number or a part of its name", "DEVICE"),
-    Option("host-api", text, "system that audio goes through, such as JACK, ALSA, WASAPI or ASIO", "NAME"),
-    Option("sample-rate", _number_in(SAMPLE_RATE_RANGE_HZ), "of the audio output", "HZ"),
-    Option("block-size", _number_in(BLOCK_SIZE_RANGE_FRAMES), "frames per block: fewer for less latency", "N"),
-    Option("instrument", text, "instrument to begin with, see `tnca-synth instruments`", "NAME"),
-    Option("representation", _one_of(REPRESENTATIONS, "representation"), "what is grown: " + ", ".join(REPRESENTATIONS), "NAME"),
-    Option("decoder", _one_of(DECODERS, "decoder"), "what makes it sound: " + ", ".join(DECODERS), "NAME"),
-    Option("channel", _number_in(CHANNEL_RANGE), "listen to this MIDI channel alone, 1..16", "N"),
-    Option("max-voices", _number_in(MAX_VOICES_RANGE), "notes at once", "N"),
-    Option("record", sound_file, "record into a WAV file, and what is played into a MIDI file beside it", "FILE.wav", stored=False),
-    Option("seed", _number_in(SEED_RANGE), "of all chance", "N"),
-    Option("provider", _one_of(PROVIDERS, "provider"), "where models run: " + ", ".join(PROVIDERS), "NAME"),
-    Option("bank", _path, "bank to play", "PATH"),
-)  # fmt: skip
+    Option(
+        "midi-in",
+        texts,
+        "MIDI input: its number or a part of its name; may be repeated (default: the first keyboard plugged in, else "
+        "a port of our own for others to connect to)",
+        "PORT",
+    ),
+    Option("audio-out", text, "audio output: its number or a part of its name (default: the system's)", "DEVICE"),
+    Option("host-api", text, "what audio goes through, such as JACK, ALSA, Core Audio, WASAPI or ASIO", "NAME"),
+    Option("sample-rate", _number_in(SAMPLE_RATE_RANGE_HZ), "of the audio output (default: the output's own)", "HZ"),
+    Option(
+        "block-size",
+        _number_in(BLOCK_SIZE_RANGE_FRAMES),
+        f"frames per block: fewer for less latency, more for a slow machine (default: {LiveOptions.block_size})",
+        "N",
+    ),
+    Option("instrument", text, "what to begin with, a name from `tnca-synth instruments`", "NAME"),
+    Option(
+        "representation", _one_of(REPRESENTATIONS, "representation"), _names("what is grown", REPRESENTATIONS), "NAME"
+    ),
+    Option("decoder", _one_of(DECODERS, "decoder"), _names("what makes it sound", DECODERS), "NAME"),
+    Option("channel", _number_in(CHANNEL_RANGE), "listen to this MIDI channel only, 1..16 (default: all)", "N"),
+    Option("max-voices", _number_in(MAX_VOICES_RANGE), f"notes at once (default: {LiveOptions.max_voices})", "N"),
+    Option("record", sound_file, "record the sound, and the MIDI into a file beside it", "FILE.wav", stored=False),
+    Option("seed", _number_in(SEED_RANGE), "of all chance (default: 0)", "N"),
+    Option("provider", _one_of(PROVIDERS, "provider"), _names("where models run", PROVIDERS), "NAME"),
+    Option("bank", _path, "bank to play (default: the one that is shipped)", "PATH"),
+)
 """All options in the order of help."""
 
 BY_KEY: Final = {option.key: option for option in OPTIONS}

@@ -1,10 +1,10 @@
 """The settings file of a player, `tnca-synth.toml`: defaults of the options, and which controller does what.
 
-    instrument = "cello"
-    midi-in = ["Keystation"]
+instrument = "cello"
+midi-in = ["Keystation"]
 
-    [cc]
-    74 = "brightness"
+[cc]
+74 = "brightness"
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from typing import Any, Final
 from ..engine.choices import closest
 from ..errors import UsageError
 from .options import BY_KEY, CONTROLLER_RANGE, whole_number
+from .state import CONTROL_TARGETS
 
 FILE_NAME: Final = "tnca-synth.toml"
 CONTROLS: Final = "cc"
@@ -60,8 +61,9 @@ class Settings:
             value = getattr(self, BY_KEY[key].field)
             if value is not None and not isinstance(value, Path):
                 BY_KEY[key].check(value)
-        for controller in self.cc:
+        for controller, target in self.cc.items():
             whole_number(controller, *CONTROLLER_RANGE)
+            closest(target, CONTROL_TARGETS, "target")
 
     def given(self) -> dict[str, Any]:
         """Return the options that are set, by field name, controllers and path apart."""
@@ -87,15 +89,13 @@ def find_settings() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def read_settings(path: Path | None, targets: Collection[str]) -> Settings:
+def read_settings(path: Path | None) -> Settings:
     """Read and check a settings file.
 
     Parameters
     ----------
     path : Path or None
         None gives empty settings.
-    targets : collection of str
-        What a controller may move.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def read_settings(path: Path | None, targets: Collection[str]) -> Settings:
         if key != CONTROLS:
             name, checked = _option(path, key, value)
             values[name] = checked
-    return Settings(path=path, cc=_controls(path, tables.get(CONTROLS, {}), targets), **values)
+    return Settings(path=path, cc=_controls(path, tables.get(CONTROLS, {})), **values)
 
 
 def store_control(path: Path, controller: int, target: str) -> None:
@@ -133,7 +133,7 @@ def store_control(path: Path, controller: int, target: str) -> None:
 
     path = path.expanduser().resolve()  # through links, so that a link stays one
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        document = tomlkit.parse(path.read_bytes().decode()) if path.exists() else tomlkit.document()
         if CONTROLS not in document:
             document[CONTROLS] = tomlkit.table()
         document[CONTROLS][str(controller)] = target  # type: ignore[index]
@@ -161,7 +161,7 @@ def _option(path: Path, key: str, value: object) -> tuple[str, Any]:
     return option.field, checked
 
 
-def _controls(path: Path, table: object, targets: Collection[str]) -> dict[int, str]:
+def _controls(path: Path, table: object) -> dict[int, str]:
     if not isinstance(table, dict):
         raise UsageError(f'{path}: expected a table [{CONTROLS}] of lines such as 74 = "brightness", got {table!r}')
     controls = {}
@@ -170,7 +170,7 @@ def _controls(path: Path, table: object, targets: Collection[str]) -> dict[int, 
             controller = whole_number(number, *CONTROLLER_RANGE)
             if not isinstance(target, str):
                 raise UsageError(f"expected the name of what it moves, got {target!r}")
-            controls[controller] = closest(target, targets, "target")
+            controls[controller] = closest(target, CONTROL_TARGETS, "target")
         except UsageError as error:
             raise UsageError(f"{path}: [{CONTROLS}] {number}: {error}") from error
     return controls
