@@ -21,11 +21,11 @@ from ..midi.messages import (
 )
 from ..midi.performance import Performance
 from .chance import note_seed
+from .controls import ChannelControls, NEUTRAL
 from .hops import HopGrower
 from .mixer import Mixer
 from .seams import Choice, InstrumentChooser
 from .spectral import FloatArray
-from .timeline import PitchOffsets
 from .voices import Voice, VoiceAllocator
 
 SEGMENT_SAMPLES = 2048
@@ -58,7 +58,7 @@ class Conductor:
         self._mixer = mixer
         self._performance = Performance()
         self._allocator = VoiceAllocator(max_voices)
-        self._offsets = PitchOffsets(NUM_CHANNELS)
+        self._controls = ChannelControls(NUM_CHANNELS)
         self._queue: list[tuple[int, int, bytes]] = []
         self._order = count()
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
@@ -142,7 +142,7 @@ class Conductor:
             self._refresh_level(index, sample)
 
     def _refresh_pitch(self, index: int, sample: int) -> None:
-        self._offsets.set(index, sample, self._performance.channels[index].pitch_offset)
+        self._controls.set(index, sample, (self._performance.channels[index].pitch_offset, *NEUTRAL[1:]))
 
     def _refresh_level(self, index: int, sample: int) -> None:
         channel = self._performance.channels[index]
@@ -172,6 +172,7 @@ class Conductor:
         voice = Voice(
             note_id=note.note_id,
             channel=note.channel,
+            key=note.key,
             slot=self._allocator.claim(),
             onset=sample,
             pitch=note.key + cents / 100.0,
@@ -201,7 +202,7 @@ class Conductor:
         sounding = [voice for voice in voices if voice.onset < self.position < voice.end]
         fade_end = self.position + len(self._fade)
         # No event beyond this moment has been handled yet, so none can colour the fade.
-        self._grower.grow(sounding, fade_end, self._offsets.at)
+        self._grower.grow(sounding, fade_end, self._controls.at)
         for voice in sounding:
             _, audio = voice.take_audio(self.position, fade_end)
             self._fading.append((self.position, voice.channel, audio * self._fade[: len(audio)]))
@@ -212,7 +213,7 @@ class Conductor:
     def _render_segment(self, stop: int, out: FloatArray) -> None:
         start, mono = self.position, self._mono[:, : stop - self.position]
         voices = list(self._allocator.voices.values())
-        self._grower.grow(voices, stop, self._offsets.at)
+        self._grower.grow(voices, stop, self._controls.at)
         sounding = {voice.channel for voice in voices} | {channel for _, channel, _ in self._fading}
         for channel in sounding:
             mono[channel] = 0.0
@@ -223,7 +224,7 @@ class Conductor:
         self._mixer.mix(mono, sounding, start, out)
         self._count_peak(voices)
         self._allocator.free_ended(stop)
-        self._offsets.forget()
+        self._controls.forget()
         self.position = stop
         if sounding:
             self.sounded_until = stop

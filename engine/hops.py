@@ -6,56 +6,22 @@ most first, so that the voices of a round, and those that are decoded together, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch import Batch, Job, make_batch
 from .chance import FireDice
-from .decoders.base import Decoder, NoteControls
+from .controls import ControlsAt
+from .decoders.base import Decoder, Fields, NoteControls
 from .seams import Genome, GrowthModel
-from .seed import pitch_to_hz
+from .shaping import shape
 from .spectral import FloatArray
 from .voices import Voice, end_by_silence
 
-REPLANT_SEMITONES = 0.005
 MAX_PEAK = 1e4
 """A voice louder than this has run away and counts as broken, like one with NaN."""
-
-PitchOffsetAt = Callable[[NDArray[np.intp], NDArray[np.int64]], NDArray[np.float64]]
-"""From channels (V,) and samples (R, V) to semitones (R, V)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """Hops to come of one voice."""
-
-    voice: Voice
-    num_hops: int
-    is_new: bool
-    num_frames: int  # to grow
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """What one call grows: static facts of the voices, and their controls at every round."""
-
-    jobs: list[Job]
-    slots: NDArray[np.intp]  # (V,)
-    seeds: NDArray[np.uint64]  # (V,)
-    active: list[int]  # voices in each round, R of them
-    frames: NDArray[np.int64]  # (R, V)
-    age_s: FloatArray  # (R, V)
-    release_age_s: FloatArray  # (R, V)
-    pitch: NDArray[np.float64]  # (R, V)
-    f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
-    inharmonicity: NDArray[np.float64]  # (V,)
-
-    @property
-    def voices(self) -> list[Voice]:
-        """The voices, V of them."""
-        return [job.voice for job in self.jobs]
 
 
 class HopGrower:
@@ -79,22 +45,23 @@ class HopGrower:
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
+        self._follows_f0 = getattr(decoder, "follows_f0", True)
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
         self._grown: dict[str, FloatArray] = {}  # fields of the rounds by name, (V, R, 2, F'), reused
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
-    def grow(self, voices: Sequence[Voice], until: int, pitch_at: PitchOffsetAt) -> None:
+    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; their `audio` grows.
 
         Parameters
         ----------
         until : int
-        pitch_at : pitch offsets of the channels
+        controls_at : what channels and gestures ask of the voices
         """
         jobs = self._jobs(voices, until)
         if not jobs:
             return
-        batch = self._batch(jobs, pitch_at)
+        batch = make_batch(jobs, controls_at, self._decoder.lookahead, self._growth.spec, exact=not self._follows_f0)
         self._plant_new(batch)
         alive = self._run_rounds(batch)
         first = 0
@@ -106,7 +73,7 @@ class HopGrower:
             first = last
         for index, job in enumerate(jobs):
             self._end_by_death(job, alive[: job.num_frames, index])
-            job.voice.num_frames += job.num_frames
+            batch.remember(index)
 
     def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
         jobs = []
@@ -123,36 +90,7 @@ class HopGrower:
     def _fits(one: Job, other: Job) -> bool:
         return one.num_frames == other.num_frames and one.is_new == other.is_new
 
-    def _batch(self, jobs: list[Job], pitch_at: PitchOffsetAt) -> Batch:
-        voices = [job.voice for job in jobs]
-        needs = [job.num_frames for job in jobs]
-        num_rounds = needs[0]
-        onset = np.array([voice.onset for voice in voices])
-        frames = np.array([voice.num_frames for voice in voices]) + np.arange(num_rounds)[:, None]
-        hop_start = np.maximum(frames - self._decoder.lookahead, 0) * self._hop
-        # A note sounds for one hop at least: its release is latched until then.
-        released = np.maximum(np.array([voice.release for voice in voices]) - onset, self._hop)
-        since = np.where(hop_start >= released, (hop_start - released) / self._rate, -1.0)
-        channels = np.array([voice.channel for voice in voices])
-        pitch = pitch_at(channels, hop_start + onset)
-        pitch = pitch + np.array([voice.pitch for voice in voices])
-        pitched = np.array([voice.pitched for voice in voices])
-        return Batch(
-            jobs=jobs,
-            slots=np.array([voice.slot for voice in voices]),
-            seeds=np.array([voice.seed for voice in voices], np.uint64),
-            active=(np.array(needs) > np.arange(num_rounds)[:, None]).sum(axis=1).tolist(),
-            frames=frames,
-            age_s=(frames * (self._hop / self._rate)).astype(np.float32),
-            release_age_s=since.astype(np.float32),
-            pitch=pitch,
-            f0_hz=np.where(pitched, pitch_to_hz(pitch), 0.0).T,
-            inharmonicity=np.array([voice.inharmonicity for voice in voices]),
-        )
-
     def _plant(self, voices: list[Voice], pitch: NDArray[np.float64]) -> Genome:
-        for voice, value in zip(voices, pitch.tolist(), strict=True):
-            voice.planted_pitch = value
         return self._growth.plant(
             pitch.astype(np.float32),
             np.array([voice.velocity for voice in voices], np.float32),
@@ -166,7 +104,7 @@ class HopGrower:
         rows = [index for index, job in enumerate(batch.jobs) if job.is_new]
         if not rows:
             return
-        planted = self._plant([batch.jobs[row].voice for row in rows], batch.pitch[0, rows])
+        planted = self._plant([batch.jobs[row].voice for row in rows], batch.plan.planted[0, rows])
         if not self._store:
             self._store = {
                 name: np.zeros((self._max_voices, *values.shape[1:]), np.float32) for name, values in planted.items()
@@ -181,19 +119,16 @@ class HopGrower:
         genome = {name: values[rows_of] for name, values in self._store.items()}
         grid = genome["grid"]
         alive = np.zeros(batch.frames.shape, np.bool_)
-        planted_pitch = np.array([voice.planted_pitch for voice in batch.voices])
         replanted: set[int] = set()
         for index, active in enumerate(batch.active):
-            drift = np.abs(batch.pitch[index, :active] - planted_pitch[:active])
-            if drift.max() > REPLANT_SEMITONES:
-                rows = np.flatnonzero(drift > REPLANT_SEMITONES)
+            rows = np.flatnonzero(batch.plan.replant[index, :active])
+            if rows.size:
                 self._replant(batch, index, rows, genome)
-                planted_pitch[rows] = batch.pitch[index, rows]
                 replanted.update(rows.tolist())
             grown = self._growth.step(
                 genome if active == len(grid) else {name: values[:active] for name, values in genome.items()},
-                batch.age_s[index, :active],
-                batch.release_age_s[index, :active],
+                batch.clocks.age_s[index, :active],
+                batch.clocks.release_age_s[index, :active],
                 self._dice.roll(batch.seeds[:active], batch.frames[index, :active]),
             )
             grid[:active], alive[index, :active] = grown.grid, grown.alive
@@ -207,7 +142,7 @@ class HopGrower:
         return alive
 
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
-        planted = self._plant([batch.jobs[row].voice for row in rows], batch.pitch[index, rows])
+        planted = self._plant([batch.jobs[row].voice for row in rows], batch.plan.planted[index, rows])
         for name, values in genome.items():
             if name != "grid":
                 values[rows] = planted[name]
@@ -228,13 +163,14 @@ class HopGrower:
         ahead = self._decoder.lookahead if job.is_new else 0
         fields = {name: self._grown[name][rows, : job.num_frames] for name in self._decoder.consumes}
         self._silence_broken(batch, rows, fields)
-        f0_hz = batch.f0_hz[rows, : job.num_frames]
+        fields = self._coloured(batch, rows, fields)
+        f0_hz, grown_hz = batch.f0_hz[rows, : job.num_frames], batch.grown_hz[rows, : job.num_frames]
         slots, stretch = batch.slots[rows], batch.inharmonicity[rows]
         if ahead:
             first = {name: values[:, :ahead] for name, values in fields.items()}
-            self._decoder.begin(slots, first, NoteControls(f0_hz[:, :ahead], stretch), batch.seeds[rows])
+            self._decoder.begin(slots, first, NoteControls(f0_hz[:, :ahead], stretch, grown_hz[:, :ahead]), batch.seeds[rows])
         rest = {name: values[:, ahead:] for name, values in fields.items()}
-        audio = self._decoder.decode(slots, rest, NoteControls(f0_hz[:, ahead:], stretch))
+        audio = self._decoder.decode(slots, rest, NoteControls(f0_hz[:, ahead:], stretch, grown_hz[:, ahead:]))
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         whole = peaks.max() < MAX_PEAK  # never so with NaN
         for index, done in enumerate(batch.jobs[rows]):
@@ -244,6 +180,19 @@ class HopGrower:
             voice.audio = np.concatenate((voice.audio, audio[index]))
             voice.decoded_until = start + audio.shape[1]
             end_by_silence(voice, peaks[index], start, self._hop, self._rate)
+
+    def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
+        """Return fields with the colour that controls give them."""
+        if batch.colour is None:
+            return fields
+        num_frames = batch.jobs[rows.start].num_frames
+        colour = batch.colour[:, rows, :num_frames]
+        grown_hz = batch.grown_hz[rows, :num_frames]
+        coloured = {}
+        for name, pair in fields.items():
+            coloured[name] = pair.copy()
+            coloured[name][:, :, 0] = shape(pair[:, :, 0], self._growth.spec, grown_hz, *colour)
+        return coloured
 
     def _silence_broken(self, batch: Batch, rows: slice, fields: dict[str, FloatArray]) -> None:
         """End the voices whose grown fields are not finite, and make these harmless for the decoder."""

@@ -9,14 +9,14 @@ _BEFORE_TIME = -1
 
 
 class StepTimeline:
-    """A value that jumps at known samples, answered for every sample since the past was forgotten."""
+    """A value, or K values, that jump at known samples, answered for every sample since the past was forgotten."""
 
-    def __init__(self, value: float) -> None:
+    def __init__(self, value: float | tuple[float, ...]) -> None:
         self._starts = [_BEFORE_TIME]
         self._values = [value]
 
     @property
-    def latest(self) -> float:
+    def latest(self) -> float | tuple[float, ...]:
         """The value after all known jumps."""
         return self._values[-1]
 
@@ -25,68 +25,25 @@ class StepTimeline:
         """Whether no jump is remembered."""
         return len(self._values) == 1
 
-    def set(self, sample: int, value: float) -> None:
-        """Jump to `value` at `sample`, which must not precede an earlier jump."""
+    def set(self, sample: int, value: float | tuple[float, ...]) -> bool:
+        """Jump to `value` at `sample`, which must not precede an earlier jump; return whether that is a change."""
         if value == self._values[-1]:
-            return
+            return False
         if sample == self._starts[-1]:
             self._values[-1] = value
         else:
             self._starts.append(sample)
             self._values.append(value)
+        return True
 
     def at(self, samples: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the value at each sample, same shape."""
+        """Return the value at each sample, same shape, or (..., K)."""
         index = np.searchsorted(np.asarray(self._starts), samples, side="right") - 1
         return np.asarray(self._values)[np.maximum(index, 0)]
 
     def forget(self) -> None:
         """Drop all jumps but the latest, before which nobody will ask again."""
         del self._starts[:-1], self._values[:-1]
-
-
-class PitchOffsets:
-    """The pitch offset in semitones of every MIDI channel over time."""
-
-    def __init__(self, num_channels: int) -> None:
-        self._timelines = [StepTimeline(0.0) for _ in range(num_channels)]
-        self._latest = np.zeros(num_channels)
-        self._moving: set[int] = set()
-
-    def set(self, channel: int, sample: int, semitones: float) -> None:
-        """Let a channel's offset jump at `sample`."""
-        self._timelines[channel].set(sample, semitones)
-        self._latest[channel] = semitones
-        if not self._timelines[channel].is_constant:
-            self._moving.add(channel)
-
-    def at(self, channels: NDArray[np.intp], samples: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the offsets of V voices at R samples each.
-
-        Parameters
-        ----------
-        channels : (V,)
-        samples : (R, V)
-
-        Returns
-        -------
-        float64 (R, V), semitones
-        """
-        offsets = np.broadcast_to(self._latest[channels], samples.shape)
-        if not self._moving:
-            return offsets
-        offsets = offsets.copy()
-        for channel in self._moving:
-            voices = np.flatnonzero(channels == channel)
-            if voices.size:
-                offsets[:, voices] = self._timelines[channel].at(samples[:, voices])
-        return offsets
-
-    def forget(self) -> None:
-        """Drop all jumps but the latest of each channel, before which nobody will ask again."""
-        for channel in self._moving:
-            self._timelines[channel].forget()
-        self._moving.clear()
 
 
 class Glide:

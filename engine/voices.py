@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
+from .gestures import Gestures
 from .spectral import FloatArray
 
 NEVER = 1 << 62
@@ -27,14 +28,21 @@ class Voice:
     Attributes
     ----------
     slot : row of the grids and of the decoder's state
+    key : the key that sounds it; a legato may carry the voice to another
     onset : sample of its first hop
-    pitch : MIDI pitch with the key's tuning, without the channel's offset
+    pitch : MIDI pitch with the key's tuning at the onset, without the channel's offset
     release : sample of its release, `NEVER` while held
     end : first sample at which it no longer sounds, `NEVER` while unknown
     num_frames : spectral frames grown so far
     decoded_until : first sample not decoded yet
     seed : 64 bits, of all chance in it
     planted_pitch : MIDI pitch of the genome it grows from
+    planted_hops : hops since that genome was planted
+    last_pitch : MIDI pitch, without vibrato, at the last hop
+    age_lead_s, release_lead_s : how far its clocks are ahead of time, in seconds
+    release_speed : of its release clock, from the velocity of its release
+    tilt_db : brightness of its own, in dB per octave
+    gestures : what happens to it alone; None while nothing does
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
     audio : float32, decoded and not yet mixed, from sample `audio_start`
@@ -42,6 +50,7 @@ class Voice:
 
     note_id: int
     channel: int
+    key: int
     slot: int
     onset: int
     pitch: float
@@ -55,6 +64,13 @@ class Voice:
     num_frames: int = 0
     decoded_until: int = 0
     planted_pitch: float = 0.0
+    planted_hops: int = 0
+    last_pitch: float = 0.0
+    age_lead_s: float = 0.0
+    release_lead_s: float = 0.0
+    release_speed: float = 1.0
+    tilt_db: float = 0.0
+    gestures: Gestures | None = None
     silent_hops: int = 0
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)

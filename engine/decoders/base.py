@@ -33,10 +33,18 @@ class NoteControls:
     ----------
     f0_hz : float64 (V, T), fundamental at each spectral frame; 0 for an unpitched voice
     inharmonicity : float64 (V,), stretch B of `engine.seed.partial_hz`
+    grown_hz : float64 (V, T), fundamental that the fields were grown for: vibrato and small bends are not in it; None
+        where it is `f0_hz`
     """
 
     f0_hz: NDArray[np.float64]
     inharmonicity: NDArray[np.float64]
+    grown_hz: NDArray[np.float64] | None = None
+
+    @property
+    def field_hz(self) -> NDArray[np.float64]:
+        """Where the partials lie in the grown fields: the fundamental in Hz, float64 (V, T)."""
+        return self.f0_hz if self.grown_hz is None else self.grown_hz
 
 
 class Decoder(Protocol):

@@ -26,6 +26,7 @@ class GriffinLimDecoder:
     """
 
     name = "griffin-lim"
+    follows_f0 = False  # pitch is in the fields alone
 
     def __init__(self, spec: AudioSpec, num_slots: int, field: str = "linear", iterations: int = ITERATIONS) -> None:
         self.spec, self.iterations = spec, iterations

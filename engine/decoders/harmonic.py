@@ -104,11 +104,14 @@ class HarmonicDecoder:
 
     def _amplitudes(self, tone: FloatArray, controls: NoteControls) -> FloatArray:
         bin_hz = self.spec.sample_rate / self.spec.n_fft
-        sounding = np.where(controls.f0_hz > 0.0, controls.f0_hz, self.spec.sample_rate)
+        sounding = np.where(controls.field_hz > 0.0, controls.field_hz, self.spec.sample_rate)
         place = partial_hz(sounding, controls.inharmonicity[:, None], MAX_PARTIALS) / bin_hz
         count = max(1, int((place < self.spec.num_bins - 2.0).sum(-1).max()))
         place = place[..., :count].astype(np.float32)
         audible = place < self.spec.num_bins - 2.0
+        if controls.grown_hz is not None:  # what sounds higher than it was grown must not fold back
+            bend = np.where(controls.f0_hz > 0.0, controls.f0_hz / sounding, 1.0)
+            audible &= place * bend[..., None] < self.spec.num_bins - 2.0
         low = np.where(audible, place, 0.0).astype(np.intp)
         spacing = (sounding / bin_hz).astype(np.float32)[..., None]
         power = np.take_along_axis(tone, low, 2) + np.take_along_axis(tone, low + 1, 2)

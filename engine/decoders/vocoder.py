@@ -46,7 +46,7 @@ class VocoderDecoder:
         mel = np.concatenate([self._history[slots], fields["mel"]], 1)
         inputs = {
             "mel": mel,
-            "f0_hz": controls.f0_hz.astype(np.float32),
+            "f0_hz": controls.field_hz.astype(np.float32),
             "stretch": controls.inharmonicity.astype(np.float32),
         }
         (linear,) = self._session.run(["field_linear"], inputs)

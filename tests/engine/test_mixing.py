@@ -11,7 +11,7 @@ from tnca_synth.engine.limiter import CEILING, Limiter
 from tnca_synth.engine.mixer import GLIDE_S, MIX_GAIN, pan_gains
 from tnca_synth.engine.resampler import Resampler
 from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.engine.timeline import Glide, PitchOffsets, StepTimeline
+from tnca_synth.engine.timeline import Glide, StepTimeline
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import messages as midi
 
@@ -240,16 +240,6 @@ def test_a_step_timeline_answers_for_what_it_remembers() -> None:
     assert timeline.at(samples[4:]).tolist() == [4, 4]
     assert timeline.is_constant
     assert timeline.latest == 4.0
-
-
-def test_pitch_offsets_belong_to_their_channel() -> None:
-    offsets = PitchOffsets(16)
-    offsets.set(2, 100, 1.0)
-    offsets.set(2, 200, 2.0)
-    offsets.set(5, 150, -1.0)
-    samples = np.array([[99, 149, 99], [100, 150, 100], [250, 250, 250]])
-    expected = [[0, 0, 0], [1, -1, 0], [2, -1, 0]]
-    assert offsets.at(np.array([2, 5, 7]), samples).tolist() == expected
 
 
 def test_a_glide_is_continuous_and_independent_of_blocks() -> None:

@@ -1,0 +1,86 @@
+"""Continuous controls of sounding notes: what each MIDI channel asks of its voices, over time.
+
+Letters: V voices, R rounds, C channels, K controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .timeline import StepTimeline
+from .voices import Voice
+
+
+class Control(IntEnum):
+    """Columns of a control vector; `NEUTRAL` has the values that change nothing."""
+
+    PITCH = 0  # semitones added to every key
+    VIBRATO = 1  # depth in semitones either way
+    TILT = 2  # dB per octave above the fundamental
+    CONTRAST = 3  # share by which the spectral envelope departs further from its surroundings; below 0 less far
+    ATTACK = 4  # speed of the age clock in the first moments
+    FADE_IN = 5  # seconds
+    DECAY = 6  # speed of the age clock afterwards
+    RELEASE = 7  # speed of the release clock
+
+
+NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0)
+PRESSURE_TILT_DB = 2.0
+"""dB per octave that full pressure adds to the brightness."""
+PRESSURE_VIBRATO = 0.5
+"""Depth in semitones of the vibrato of full pressure."""
+
+ControlsAt = Callable[[Sequence[Voice], NDArray[np.int64]], NDArray[np.float64]]
+"""From V voices and samples (R, V) to their controls (R, V, K)."""
+
+
+class ChannelControls:
+    """The control vectors of all MIDI channels over time, with what single voices add to them."""
+
+    def __init__(self, num_channels: int) -> None:
+        self._timelines = [StepTimeline(NEUTRAL) for _ in range(num_channels)]
+        self._latest = np.tile(np.array(NEUTRAL), (num_channels, 1))
+        self._moving: set[int] = set()
+
+    def set(self, channel: int, sample: int, values: tuple[float, ...]) -> None:
+        """Let a channel's controls jump to K values at `sample`."""
+        timeline = self._timelines[channel]
+        if timeline.set(sample, values):
+            self._latest[channel] = values
+            self._moving.add(channel)
+
+    def at(self, voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the controls of V voices at R samples each.
+
+        Parameters
+        ----------
+        voices : V of them
+        samples : (R, V)
+
+        Returns
+        -------
+        float64 (R, V, K)
+        """
+        channels = np.array([voice.channel for voice in voices])
+        values = np.repeat(self._latest[channels][None], len(samples), axis=0)
+        for channel in self._moving:
+            rows = np.flatnonzero(channels == channel)
+            if rows.size:
+                values[:, rows] = self._timelines[channel].at(samples[:, rows])
+        for row, voice in enumerate(voices):
+            if voice.gestures is not None:
+                pressure = voice.gestures.pressure_at(samples[:, row])
+                values[:, row, Control.PITCH] += voice.gestures.pitch_at(samples[:, row])
+                values[:, row, Control.VIBRATO] += PRESSURE_VIBRATO * pressure
+                values[:, row, Control.TILT] += PRESSURE_TILT_DB * pressure
+        return values
+
+    def forget(self) -> None:
+        """Drop all jumps but the latest of each channel, before which nobody will ask again."""
+        for channel in self._moving:
+            self._timelines[channel].forget()
+        self._moving.clear()

@@ -1,0 +1,74 @@
+"""When a sounding note's genome follows its pitch.
+
+Planting costs a run of the seed model, and a decoder with oscillators carries small moves of the pitch itself. So the
+genome follows vibrato never, and slow moves in steps: of `MAX_DRIFT` semitones while the pitch is on its way, and to
+where it settles. A decoder that knows no pitch hears it from the genome alone, which then follows every move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_DRIFT = 0.005
+"""Semitones that count as a move."""
+MAX_DRIFT = 0.25
+"""Semitones that a note may be away from its genome while its pitch moves."""
+MIN_HOPS = 4
+"""Hops from one planting to the next, unless the pitch leaps."""
+LEAP = 2.0
+"""Semitones off the genome that do not wait."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Which genomes are planted anew in which round, and what all of them are grown from.
+
+    Attributes
+    ----------
+    replant : bool (R, V)
+    planted : float64 (R, V), MIDI pitch of the genomes
+    hops : int64 (R, V), rounds since planting
+    """
+
+    replant: NDArray[np.bool_]
+    planted: NDArray[np.float64]
+    hops: NDArray[np.int64]
+
+
+def plan_replanting(
+    pitch: NDArray[np.float64],
+    previous: NDArray[np.float64],
+    planted: NDArray[np.float64],
+    hops: NDArray[np.int64],
+    exact: bool,
+) -> Plan:
+    """Plan R rounds of V voices.
+
+    Parameters
+    ----------
+    pitch : (R, V), MIDI pitch that the genomes should have
+    previous : (V,), the pitch one round before
+    planted : (V,), the pitch that the genomes have
+    hops : (V,), rounds since they were planted
+    exact : whether genomes follow every move
+    """
+    replant = np.zeros(pitch.shape, np.bool_)
+    grown = np.repeat(planted[None], len(pitch), axis=0)
+    since = hops + np.arange(1, len(pitch) + 1)[:, None]
+    if (np.abs(pitch - planted) <= MIN_DRIFT).all():
+        return Plan(replant, grown, since)
+    for index, wanted in enumerate(pitch):
+        hops = hops + 1
+        drift = np.abs(wanted - planted)
+        if exact:
+            replant[index] = drift > MIN_DRIFT
+        else:
+            settled = (wanted == previous) & (drift > MIN_DRIFT)
+            replant[index] = (settled | (drift > MAX_DRIFT)) & (hops >= MIN_HOPS) | (drift > LEAP)
+        planted = np.where(replant[index], wanted, planted)
+        hops = np.where(replant[index], 0, hops)
+        grown[index], since[index], previous = planted, hops, wanted
+    return Plan(replant, grown, since)
