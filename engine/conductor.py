@@ -96,6 +96,17 @@ class Conductor:
         self._refresh_all(self.position)
         self._fade_out(list(self._allocator.voices.values()))
 
+    def limit_voices(self, limit: int) -> None:
+        """Let at most `limit` voices sound from now on; those beyond fade out, as if they were stolen."""
+        self._allocator.limit = limit
+        victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
+        self._fade_out(victims)
+        self.notes_stolen += len(victims)
+
+    def recast(self) -> None:
+        """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
+        self._choices.clear()
+
     def render(self, num_samples: int) -> FloatArray:
         """Return the buses of the next samples, float32 (num_signals, num_samples)."""
         out = np.zeros((self._mixer.num_signals, num_samples), np.float32)

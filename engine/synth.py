@@ -83,6 +83,7 @@ class Synth:
     ) -> None:
         _check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
         self.sample_rate = sample_rate
+        self.max_voices = max_voices
         self.model_errors = 0
         self._internal_rate = growth.spec.sample_rate
         self._raises = on_model_error == "raise"
@@ -164,6 +165,24 @@ class Synth:
     def panic(self) -> None:
         """Silence everything as soon as possible: forget queued events, fade every voice, reset controllers."""
         self._conductor.panic()
+
+    def limit_voices(self, limit: int) -> None:
+        """Let at most `limit` voices sound from the next frame on, 1..max_voices; those beyond fade out.
+
+        Released notes go first, the quietest before all others; then the oldest.
+
+        Raises
+        ------
+        UsageError
+            If the limit is out of range.
+        """
+        if not 1 <= limit <= self.max_voices:
+            raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
+        self._conductor.limit_voices(limit)
+
+    def recast(self) -> None:
+        """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
+        self._conductor.recast()
 
     def render(self, num_frames: int) -> FloatArray:
         """Return the next frames, float32 (num_frames, 2) within -1..1.

@@ -97,17 +97,19 @@ class VoiceAllocator:
     Attributes
     ----------
     voices : dict of note id to Voice, oldest first
+    limit : how many voices may sound at once, at most the number of slots
     """
 
     def __init__(self, max_voices: int) -> None:
         self.voices: dict[int, Voice] = {}
+        self.limit = max_voices
         self._free = list(range(max_voices))
         heapify(self._free)
 
     @property
     def is_full(self) -> bool:
         """Whether a new note must steal."""
-        return not self._free
+        return len(self.voices) >= self.limit
 
     def claim(self) -> int:
         """Return the lowest free slot."""
@@ -125,10 +127,14 @@ class VoiceAllocator:
 
     def choose_victim(self, sample: int) -> Voice:
         """Return the voice to steal: the quietest of those released, the oldest among equals, else the oldest."""
-        released = [voice for voice in self.voices.values() if voice.release <= sample]
-        if released:
-            return min(released, key=lambda voice: (voice.level, voice.note_id))
-        return next(iter(self.voices.values()))
+        return self.choose_victims(sample, 1)[0]
+
+    def choose_victims(self, sample: int, count: int) -> list[Voice]:
+        """Return that many voices to steal, or all there are, in the order in which `choose_victim` takes them."""
+        voices = list(self.voices.values())
+        released = [voice for voice in voices if voice.release <= sample]
+        released.sort(key=lambda voice: (voice.level, voice.note_id))
+        return [*released, *(voice for voice in voices if voice.release > sample)][:count]
 
 
 def end_by_silence(voice: Voice, peaks: FloatArray, start: int, hop_length: int, sample_rate: int) -> None:
