@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..errors import UsageError
 from .bank import Bank
@@ -61,6 +61,10 @@ class Casting:
         self._only = only
         self._chosen: dict[str, None] = {}
 
+    def play_only(self, only: NamedInstrument | None) -> None:
+        """Play whatever is not on a drum channel with one instrument, or with what it asks for; see `Synth.recast`."""
+        self._only = only
+
     @property
     def instruments(self) -> tuple[str, ...]:
         """Names of the instruments that played, in order of appearance."""
@@ -86,11 +90,18 @@ class Ensemble:
         Knows which instruments have played.
     provider : str
         Execution provider that the growth model really runs on: "cpu" or "cuda".
+    representation, decoder : str
+        What was chosen.
+    bank : Bank, optional
+        Where all of it comes from.
     """
 
     synth: Synth
     casting: Casting
     provider: str
+    representation: str = DEFAULT_REPRESENTATION
+    decoder: str = DEFAULT_DECODERS[DEFAULT_REPRESENTATION]
+    bank: Bank | None = None
 
     @property
     def on_cuda(self) -> bool:
@@ -108,6 +119,8 @@ def open_ensemble(
     provider: str = DEFAULT_PROVIDER,
     stems: bool = False,
     bank_path: Path | None = None,
+    max_voices: int = MAX_VOICES,
+    on_model_error: Literal["raise", "mute"] = "raise",
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -127,6 +140,8 @@ def open_ensemble(
         Whether MIDI channels are kept apart.
     bank_path : Path, optional
         Another bank than the shipped one.
+    max_voices, on_model_error
+        As `Synth` has them.
 
     Raises
     ------
@@ -147,14 +162,15 @@ def open_ensemble(
     casting = Casting(bank.timbre_book(growth), only)
     synth = Synth(
         growth,
-        bank.decoder(decoder, growth, MAX_VOICES),
+        bank.decoder(decoder, growth, max_voices),
         casting,
         sample_rate=sample_rate,
-        max_voices=MAX_VOICES,
+        max_voices=max_voices,
         seed=seed,
         stems=stems,
+        on_model_error=on_model_error,
     )
-    return Ensemble(synth, casting, growth.provider)
+    return Ensemble(synth, casting, growth.provider, representation, decoder, bank)
 
 
 def find_instrument(instruments: Iterable[NamedInstrument], name: str) -> NamedInstrument:
