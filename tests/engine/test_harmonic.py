@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.decoders.base import NoteControls
-from tnca_synth.engine.decoders.harmonic import HarmonicDecoder, lobe_power, split_noise
+from tnca_synth.engine.decoders.harmonic import HarmonicDecoder, split_noise
+from tnca_synth.engine.decoders.oscillators import lobe_power
 from tnca_synth.engine.seed import partial_hz
 from tnca_synth.engine.spectral import power_from_level, power_spectrogram
 
