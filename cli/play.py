@@ -54,9 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ..live.session import LiveSession
 
     session = LiveSession(options)
-    if arguments.quiet or not _on_terminal():
-        return _play_with_log(session)
-    return _play_on_screen(session, found or user_folder() / FILE_NAME)
+    with _closing(session):
+        if arguments.quiet or not _on_terminal():
+            status = _play_with_log(session)
+        else:
+            status = _play_on_screen(session, found or user_folder() / FILE_NAME)
+    if options.record is not None and options.record.is_file():
+        _say(f"recorded in {options.record}")
+    return status
 
 
 def live_options(arguments: argparse.Namespace, settings: Settings) -> LiveOptions:
@@ -74,35 +79,44 @@ def live_options(arguments: argparse.Namespace, settings: Settings) -> LiveOptio
 def _play_with_log(session: LiveSession) -> int:
     from ..live.log import PlainLog
 
-    log = PlainLog(lambda line: print(one_line(line), flush=True))
-    with _closing(session):
-        session.start()
-        began_s = time.monotonic()
-        log.start(session.status())
-        try:
-            while not _input_ended():
-                time.sleep(LOG_EVERY_S)
-                log.update(session.status(), time.monotonic() - began_s)
-        except KeyboardInterrupt:  # the way to stop it, not a failure
-            pass
-        finally:
-            status = session.status()
-            with _undisturbed():
-                session.close()
-            log.finish(status, time.monotonic() - began_s)
+    log = PlainLog(_say)
+    session.start()
+    began_s = time.monotonic()
+    log.start(session.status())
+    try:
+        while not _input_ended():
+            time.sleep(LOG_EVERY_S)
+            log.update(session.status(), time.monotonic() - began_s)
+    except KeyboardInterrupt:  # the way to stop it, not a failure
+        pass
+    finally:
+        log.finish(session.status(), time.monotonic() - began_s)
     return 0
 
 
 def _play_on_screen(session: LiveSession, settings_path: Path) -> int:
-    with _closing(session):
-        # Its many modules load while the engine's process starts.
-        loading = threading.Thread(target=import_module, args=(SCREEN, __package__), daemon=True)
-        loading.start()
-        with _errors_aside():
-            session.start()
-        loading.join()
-        status: int = import_module(SCREEN, __package__).show(session, settings_path)
+    # The screen's many modules load while the engine's process starts.
+    loading = threading.Thread(target=import_module, args=(SCREEN, __package__), daemon=True)
+    loading.start()
+    with _errors_aside():
+        session.start()
+    loading.join()
+    began_s = time.monotonic()
+    from ..live.log import duration, lateness
+
+    status: int = import_module(SCREEN, __package__).show(session, settings_path)
+    _say(f"played for {duration(time.monotonic() - began_s)}, {lateness(session.status())}")
     return status
+
+
+def _say(line: str) -> None:
+    """Print a line; a terminal that has gone takes no more lines, and that stops nobody."""
+    try:
+        print(one_line(line), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -37,7 +37,6 @@ class Chooser(ModalScreen[str | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss_empty", "Leave"),
-        Binding("ctrl+c,ctrl+q", "app.leave", "Quit", priority=True),
     ]
 
     def __init__(self, title: str, names: Sequence[str], current: str = "") -> None:

@@ -50,8 +50,7 @@ class PlainLog:
         """Tell what is left to tell, and how it went."""
         for line in new_lines(self._known.notices, status.notices):
             self._write(line)
-        minutes, seconds = divmod(round(played_s), 60)
-        self._write(f"played for {minutes}:{seconds:02d} min, {lateness(status)}")
+        self._write(f"played for {duration(played_s)}, {lateness(status)}")
 
 
 def sound(status: LiveStatus) -> str:
@@ -67,6 +66,12 @@ def output(status: LiveStatus) -> str:
 def lateness(status: LiveStatus) -> str:
     """Return how often the sound broke up, for people."""
     return f"{_count(status.underruns, 'underrun')}, {_count(status.xruns, 'xrun')}"
+
+
+def duration(time_s: float) -> str:
+    """Return a time for people, as in 61:05 min."""
+    minutes, seconds = divmod(round(time_s), 60)
+    return f"{minutes}:{seconds:02d} min"
 
 
 def new_lines(known: Sequence[str], newest: Sequence[str]) -> Sequence[str]:

@@ -16,14 +16,12 @@ LABEL_WIDTH: Final = 12
 METER_WIDTH: Final = 14
 
 
-def head(status: LiveStatus) -> Text:
-    """Return the line over all panels."""
-    late = status.underruns + status.xruns
-    return Text.assemble(
-        ("tnca-synth", "bold"), f"   {status.instrument or '-'}   latency {status.latency_ms:.1f} ms   ",
-        (lateness(status), "bold red" if late else "green"),
-        no_wrap=True, overflow="ellipsis",
-    )  # fmt: skip
+def head(status: LiveStatus, learning: str | None) -> Text:
+    """Return the line over all panels; `learning` is what waits for a controller."""
+    line = Text.assemble(("tnca-synth", "bold"), f"   latency {status.latency_ms:.1f} ms", no_wrap=True)
+    if learning is not None:
+        line.append("   ").append(f" move the controller for {learning} ", "bold black on orange1")
+    return line
 
 
 def sound(status: LiveStatus) -> Text:
@@ -74,8 +72,10 @@ def keys(typed: TypedKeys) -> Text:
 
 
 PANELS: Final[Mapping[str, Callable[[LiveStatus], Text]]] = {
-    "head": head, "sound": sound, "levels": levels, "connections": connections,
-}  # fmt: skip
+    "sound": sound,
+    "levels": levels,
+    "connections": connections,
+}
 """The panels that a status fills, by name."""
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
@@ -20,7 +21,7 @@ from textual.widgets import Footer, RichLog, Static
 from ..errors import TncaError
 from .choosers import Chooser
 from .log import new_lines
-from .panels import PANELS, keys
+from .panels import PANELS, head, keys
 from .settings import store_control
 from .state import CONTROL_TARGETS, LiveStatus
 from .typed_keys import OFFSETS, TypedKeys
@@ -96,9 +97,10 @@ class PlayScreen(App[int]):
         Binding("x,down,up", "octave(1)", show=False),
         Binding("c", "velocity(-1)", "Touch", key_display="c/v"),
         Binding("v", "velocity(1)", show=False),
-        Binding("space", "pedal", "Pedal"),
         Binding("escape", "panic", "Panic"),
-        Binding("q,ctrl+c,ctrl+d,ctrl+q", "leave", "Quit", priority=False),
+        Binding("q", "leave", "Quit"),
+        Binding("ctrl+c,ctrl+d,ctrl+q", "leave", show=False, priority=True),
+        Binding("space", "pedal", show=False),
         Binding("left", "next_instrument(-1)", show=False),
         Binding("right", "next_instrument(1)", show=False),
     ]
@@ -228,6 +230,7 @@ class PlayScreen(App[int]):
             self._keep_learned(status.learned)
         for name, fill in PANELS.items():
             self._show(name, fill(status))
+        self._show("head", head(status, self._learning))
         self._show("keys", keys(self._keys))
 
     def _show(self, name: str, text: Text) -> None:
@@ -275,7 +278,7 @@ async def _run(app: PlayScreen, numbers: Iterable[int]) -> None:
     for number in numbers:
         status = 0 if number == signal.SIGINT else SIGNAL_STATUS + number
         with suppress(NotImplementedError):  # Windows has none of these
-            loop.add_signal_handler(number, lambda status=status: app.exit(status, return_code=status))
+            loop.add_signal_handler(number, partial(app.exit, status, return_code=status))
     await app.run_async()
 
 

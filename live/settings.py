@@ -136,7 +136,7 @@ def store_control(path: Path, controller: int, target: str) -> None:
         document = tomlkit.parse(path.read_bytes().decode()) if path.exists() else tomlkit.document()
         if CONTROLS not in document:
             document[CONTROLS] = tomlkit.table()
-        document[CONTROLS][str(controller)] = target  # type: ignore[index]
+        document[CONTROLS][str(controller)] = target
         _write_whole(path, tomlkit.dumps(document))
     except OSError as error:
         raise UsageError(f"cannot write the settings {path}: {error.strerror}") from error
