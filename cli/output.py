@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 PROGRAM: Final = "tnca-synth"
@@ -36,6 +39,29 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@contextmanager
+def errors_aside() -> Iterator[None]:
+    """Keep what audio libraries and processes that start meanwhile print on stderr away from the terminal.
+
+    A failure under TNCA_DEBUG shows it.
+    """
+    if sys.stderr is None:  # nobody listens anyway
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if sys.exc_info()[0] is not None and os.environ.get("TNCA_DEBUG"):
+                aside.seek(0)
+                sys.stderr.write(aside.read().decode(errors="replace"))
 
 
 def _finite(value: Any) -> Any:

@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import UsageError
 from ..live.options import OPTIONS, Option
-from .output import one_line
+from .output import errors_aside, one_line
 
 if TYPE_CHECKING:
     from ..live.session import LiveSession
@@ -98,7 +97,7 @@ def _play_on_screen(session: LiveSession, settings_path: Path) -> int:
     # The screen's many modules load while the engine's process starts.
     loading = threading.Thread(target=import_module, args=(SCREEN, __package__), daemon=True)
     loading.start()
-    with _errors_aside():
+    with errors_aside():
         session.start()
     loading.join()
     began_s = time.monotonic()
@@ -141,23 +140,6 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _errors_aside() -> Iterator[None]:
-    """Give processes that start meanwhile another stderr: what audio libraries print there would break the screen."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            if sys.exc_info()[0] is not None and os.environ.get("TNCA_DEBUG"):
-                aside.seek(0)
-                sys.stderr.write(aside.read().decode(errors="replace"))
 
 
 def _on_terminal() -> bool:
