@@ -104,7 +104,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: A
 
 def _plan(jobs: list[Job], pitch: NDArray[np.float64], exact: bool) -> Plan:
     voices = [job.voice for job in jobs]
-    is_new = np.array([job.is_new for job in jobs])
+    is_new = np.array([voice.num_frames == 0 for voice in voices])
     return plan_replanting(
         pitch,
         np.where(is_new, pitch[0], [voice.last_pitch for voice in voices]),

@@ -21,7 +21,8 @@ from ..midi.messages import (
 )
 from ..midi.performance import Performance
 from .chance import note_seed
-from .controls import ChannelControls, NEUTRAL
+from .controls import NEUTRAL, ChannelControls
+from .decoders.base import Decoder
 from .hops import HopGrower
 from .mixer import Mixer
 from .seams import Choice, InstrumentChooser
@@ -64,6 +65,7 @@ class Conductor:
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
         self._fading: list[tuple[int, int, FloatArray]] = []  # sample, channel, audio
         self._started: list[Voice] = []  # in this segment
+        self._decoder = 0
         self._choices: dict[tuple[int, int, bool, int], Choice] = {}
         length = round(FADE_S * rate)
         self._fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, length + 1) / (length + 1))).astype(np.float32)
@@ -76,7 +78,7 @@ class Conductor:
     @property
     def num_voices(self) -> int:
         """Voices that sound."""
-        return len(self._allocator.voices)
+        return self._allocator.num_playing
 
     @property
     def is_idle(self) -> bool:
@@ -102,6 +104,18 @@ class Conductor:
         victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
         self._fade_out(victims)
         self.notes_stolen += len(victims)
+
+    def set_decoder(self, decoder: Decoder) -> None:
+        """Let a decoder of the same growth model sound new notes, and take over those that sound in a crossfade."""
+        self._decoder = self._grower.decoder_number(decoder)
+        for voice in list(self._allocator.voices.values()):
+            if voice.is_leaving or voice.decoder == self._decoder:
+                continue
+            if not voice.has_begun:
+                voice.decoder = self._decoder
+            elif self._allocator.has_free_slot:
+                successor = self._grower.hand_over(voice, self._allocator.claim(), self._decoder)
+                self._allocator.take_over(voice, successor)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
@@ -192,6 +206,7 @@ class Conductor:
             pitched=choice.pitched,
             inharmonicity=inharmonicity,
             seed=note_seed(self._seed, note.note_id),
+            decoder=self._decoder,
         )
         self._allocator.voices[note.note_id] = voice
         self._started.append(voice)

@@ -20,8 +20,11 @@ from .choices import (
     SAMPLE_RATE_RANGE_HZ,
     closest,
 )
+from .decoders.base import Decoder
+from .growth import GrowthModel
 from .seams import Choice, InstrumentChooser
 from .synth import Synth
+from .voices import num_slots
 
 MAX_VOICES = 64
 
@@ -79,7 +82,7 @@ class Casting:
         return choice
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Ensemble:
     """A synth with what is known about it.
 
@@ -92,6 +95,8 @@ class Ensemble:
         Execution provider that the growth model really runs on: "cpu" or "cuda".
     representation, decoder : str
         What was chosen.
+    growth : GrowthModel, optional
+        What grows the notes.
     bank : Bank, optional
         Where all of it comes from.
     """
@@ -101,7 +106,45 @@ class Ensemble:
     provider: str
     representation: str = DEFAULT_REPRESENTATION
     decoder: str = DEFAULT_DECODERS[DEFAULT_REPRESENTATION]
+    growth: GrowthModel | None = None
     bank: Bank | None = None
+
+    def __post_init__(self) -> None:
+        """Know no decoder yet but the synth's own."""
+        self._decoders: dict[str, Decoder] = {}
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Names of the decoders that can sound what is grown."""
+        names = DECODERS if self.bank is not None and self.growth is not None else (self.decoder,)
+        return tuple(name for name in names if self._decoder(name) is not None)
+
+    def adopt(self, name: str, decoder: Decoder) -> None:
+        """Know the decoder that the synth was made with."""
+        self._decoders[name] = decoder
+
+    def set_decoder(self, name: str) -> None:
+        """Let another decoder sound all notes from now on; sounding ones cross over (see `Synth.set_decoder`).
+
+        Raises
+        ------
+        UsageError
+            The name is unknown, or the decoder does not fit what is grown.
+        """
+        name = closest(name, self.decoders, "decoder")
+        decoder = self._decoder(name)
+        if decoder is not None and name != self.decoder:
+            self.synth.set_decoder(decoder)
+            self.decoder = name
+
+    def _decoder(self, name: str) -> Decoder | None:
+        """Return a decoder, made when it is first asked for; None if it does not fit."""
+        if name not in self._decoders and self.bank is not None and self.growth is not None:
+            try:
+                self._decoders[name] = self.bank.decoder(name, self.growth, num_slots(self.synth.max_voices))
+            except UsageError:
+                return None
+        return self._decoders.get(name)
 
     @property
     def on_cuda(self) -> bool:
@@ -160,9 +203,10 @@ def open_ensemble(
     only = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), only)
+    first = bank.decoder(decoder, growth, num_slots(max_voices))
     synth = Synth(
         growth,
-        bank.decoder(decoder, growth, max_voices),
+        first,
         casting,
         sample_rate=sample_rate,
         max_voices=max_voices,
@@ -170,7 +214,9 @@ def open_ensemble(
         stems=stems,
         on_model_error=on_model_error,
     )
-    return Ensemble(synth, casting, growth.provider, representation, decoder, bank)
+    ensemble = Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank)
+    ensemble.adopt(decoder, first)
+    return ensemble
 
 
 def find_instrument(instruments: Iterable[NamedInstrument], name: str) -> NamedInstrument:

@@ -18,7 +18,7 @@ from .decoders.base import Decoder, Fields, NoteControls
 from .seams import Genome, GrowthModel
 from .shaping import shape
 from .spectral import FloatArray
-from .voices import Voice, end_by_silence
+from .voices import Voice, end_by_silence, num_slots
 
 MAX_PEAK = 1e4
 """A voice louder than this has run away and counts as broken, like one with NaN."""
@@ -39,13 +39,12 @@ class HopGrower:
 
     def __init__(self, growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float) -> None:
         self._growth = growth
-        self._decoder = decoder
+        self._decoders = [decoder]
         self._max_voices = max_voices
         self._fire_rate = fire_rate
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
-        self._follows_f0 = getattr(decoder, "follows_f0", True)
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
         self._grown: dict[str, FloatArray] = {}  # fields of the rounds by name, (V, R, 2, F'), reused
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -58,31 +57,47 @@ class HopGrower:
         until : int
         controls_at : what channels and gestures ask of the voices
         """
-        jobs = self._jobs(voices, until)
-        if not jobs:
-            return
-        batch = make_batch(jobs, controls_at, self._decoder.lookahead, self._growth.spec, exact=not self._follows_f0)
+        for number, decoder in enumerate(self._decoders):
+            jobs = self._jobs([voice for voice in voices if voice.decoder == number], until, decoder.lookahead)
+            if jobs:
+                self._grow(jobs, decoder, controls_at)
+
+    def decoder_number(self, decoder: Decoder) -> int:
+        """Return the number by which voices name a decoder, from now on or already known."""
+        if decoder not in self._decoders:
+            self._decoders.append(decoder)
+        return self._decoders.index(decoder)
+
+    def hand_over(self, voice: Voice, slot: int, decoder: int) -> Voice:
+        """Return a voice in another slot that grows on from where `voice` stands, sounded by another decoder."""
+        for values in self._store.values():
+            values[slot] = values[voice.slot]
+        return voice.hand_over(slot, decoder, self._hop)
+
+    def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
+        follows_f0 = getattr(decoder, "follows_f0", True)
+        batch = make_batch(jobs, controls_at, decoder.lookahead, self._growth.spec, exact=not follows_f0)
         self._plant_new(batch)
-        alive = self._run_rounds(batch)
+        alive = self._run_rounds(batch, decoder.consumes)
         first = 0
         while first < len(jobs):
             last = first + 1
             while last < len(jobs) and self._fits(jobs[first], jobs[last]):
                 last += 1
-            self._decode(batch, slice(first, last))
+            self._decode(batch, slice(first, last), decoder)
             first = last
         for index, job in enumerate(jobs):
             self._end_by_death(job, alive[: job.num_frames, index])
             batch.remember(index)
 
-    def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
+    def _jobs(self, voices: Sequence[Voice], until: int, lookahead: int) -> list[Job]:
         jobs = []
         for voice in voices:
             missing = min(until, voice.end) - voice.decoded_until
             if missing > 0:
                 num_hops = -(-missing // self._hop)
-                is_new = voice.num_frames == 0
-                jobs.append(Job(voice, num_hops, is_new, num_hops + self._decoder.lookahead * is_new))
+                is_new = not voice.has_begun
+                jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new))
         jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.voice.slot))
         return jobs
 
@@ -101,19 +116,20 @@ class HopGrower:
 
     def _plant_new(self, batch: Batch) -> None:
         """Plant the seeds of the voices that have grown nothing yet."""
-        rows = [index for index, job in enumerate(batch.jobs) if job.is_new]
+        rows = [index for index, job in enumerate(batch.jobs) if job.voice.num_frames == 0]
         if not rows:
             return
         planted = self._plant([batch.jobs[row].voice for row in rows], batch.plan.planted[0, rows])
         if not self._store:
             self._store = {
-                name: np.zeros((self._max_voices, *values.shape[1:]), np.float32) for name, values in planted.items()
+                name: np.zeros((num_slots(self._max_voices), *values.shape[1:]), np.float32)
+                for name, values in planted.items()
             }
             self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, planted["grid"].shape[1])
         for name, values in planted.items():
             self._store[name][batch.slots[rows]] = values
 
-    def _run_rounds(self, batch: Batch) -> NDArray[np.bool_]:
+    def _run_rounds(self, batch: Batch, wanted: Sequence[str]) -> NDArray[np.bool_]:
         """Grow the frames of all rounds into `_grown`; return what lived, (R, V)."""
         rows_of = _as_slice(batch.slots)
         genome = {name: values[rows_of] for name, values in self._store.items()}
@@ -132,7 +148,7 @@ class HopGrower:
                 self._dice.roll(batch.seeds[:active], batch.frames[index, :active]),
             )
             grid[:active], alive[index, :active] = grown.grid, grown.alive
-            for name in self._decoder.consumes:
+            for name in wanted:
                 values = grown.fields[name]
                 self._room(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
         self._store["grid"][rows_of] = grid
@@ -157,26 +173,28 @@ class HopGrower:
             room[: old.shape[0], : old.shape[1]] = old
         return room
 
-    def _decode(self, batch: Batch, rows: slice) -> None:
+    def _decode(self, batch: Batch, rows: slice, decoder: Decoder) -> None:
         """Decode voices that need equally many frames and are equally new."""
         job = batch.jobs[rows.start]
-        ahead = self._decoder.lookahead if job.is_new else 0
-        fields = {name: self._grown[name][rows, : job.num_frames] for name in self._decoder.consumes}
-        self._silence_broken(batch, rows, fields)
+        ahead = decoder.lookahead if job.is_new else 0
+        fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
+        self._silence_broken(batch, rows, fields, decoder.lookahead)
         fields = self._coloured(batch, rows, fields)
         f0_hz, grown_hz = batch.f0_hz[rows, : job.num_frames], batch.grown_hz[rows, : job.num_frames]
         slots, stretch = batch.slots[rows], batch.inharmonicity[rows]
         if ahead:
             first = {name: values[:, :ahead] for name, values in fields.items()}
-            self._decoder.begin(slots, first, NoteControls(f0_hz[:, :ahead], stretch, grown_hz[:, :ahead]), batch.seeds[rows])
+            controls = NoteControls(f0_hz[:, :ahead], stretch, grown_hz[:, :ahead])
+            decoder.begin(slots, first, controls, batch.seeds[rows])
         rest = {name: values[:, ahead:] for name, values in fields.items()}
-        audio = self._decoder.decode(slots, rest, NoteControls(f0_hz[:, ahead:], stretch, grown_hz[:, ahead:]))
+        audio = decoder.decode(slots, rest, NoteControls(f0_hz[:, ahead:], stretch, grown_hz[:, ahead:]))
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         whole = peaks.max() < MAX_PEAK  # never so with NaN
         for index, done in enumerate(batch.jobs[rows]):
             voice, start = done.voice, done.voice.decoded_until
+            voice.has_begun = True
             if not whole:
-                self._cut_broken(voice, peaks[index], start)
+                self._cut_broken(voice, peaks[index], start, decoder.name)
             voice.audio = np.concatenate((voice.audio, audio[index]))
             voice.decoded_until = start + audio.shape[1]
             end_by_silence(voice, peaks[index], start, self._hop, self._rate)
@@ -194,7 +212,7 @@ class HopGrower:
             coloured[name][:, :, 0] = shape(pair[:, :, 0], self._growth.spec, grown_hz, *colour)
         return coloured
 
-    def _silence_broken(self, batch: Batch, rows: slice, fields: dict[str, FloatArray]) -> None:
+    def _silence_broken(self, batch: Batch, rows: slice, fields: Fields, lookahead: int) -> None:
         """End the voices whose grown fields are not finite, and make these harmless for the decoder."""
         for name, values in fields.items():
             if -np.inf < values.min() and values.max() < np.inf:  # never so with NaN
@@ -203,14 +221,14 @@ class HopGrower:
                 broken = np.flatnonzero(~np.isfinite(values[index]).all(axis=(1, 2)))
                 if broken.size:
                     frame = job.voice.num_frames + int(broken[0])
-                    hop = max(frame - self._decoder.lookahead, 0)
+                    hop = max(frame - lookahead, 0)
                     self._fail(job.voice, job.voice.onset + hop * self._hop, f"grew NaN or infinity in {name}")
             np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
 
-    def _cut_broken(self, voice: Voice, peaks: FloatArray, start: int) -> None:
+    def _cut_broken(self, voice: Voice, peaks: FloatArray, start: int, decoder: str) -> None:
         broken = np.flatnonzero(~(peaks < MAX_PEAK))
         if broken.size:
-            self._fail(voice, start + int(broken[0]) * self._hop, f"decoder {self._decoder.name} gave no finite sound")
+            self._fail(voice, start + int(broken[0]) * self._hop, f"decoder {decoder} gave no finite sound")
 
     def _fail(self, voice: Voice, end: int, what: str) -> None:
         at_s = (end - voice.onset) / self._rate

@@ -42,7 +42,7 @@ class Synth:
     growth : GrowthModel
         Grows spectral frames.
     decoder : Decoder
-        Turns them into sound; it must have `max_voices` slots at least and be used by no one else.
+        Turns them into sound; it must have `voices.num_slots` slots and be used by no one else.
     bank : InstrumentChooser
         Says what plays a key.
     sample_rate : int
@@ -84,8 +84,10 @@ class Synth:
         _check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
         self.sample_rate = sample_rate
         self.max_voices = max_voices
+        self.max_voices = max_voices
         self.model_errors = 0
         self._internal_rate = growth.spec.sample_rate
+        self._fields = growth.fields
         self._raises = on_model_error == "raise"
         self._has_stems = stems
         mixer = Mixer(self._internal_rate, stems)
@@ -161,6 +163,23 @@ class Synth:
         frame = self._frame if at_frame is None else at_frame
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
         self._conductor.schedule(sample, bytes(data))
+
+    def set_decoder(self, decoder: Decoder) -> None:
+        """Let another decoder sound new notes and take over those that sound.
+
+        Parameters
+        ----------
+        decoder : Decoder
+            With as many slots as `voices.num_slots` says, of fields that the growth model has. Sounding notes cross
+            over within its look-ahead and two hops.
+
+        Raises
+        ------
+        UsageError
+            The growth model lacks a field that the decoder needs.
+        """
+        _check_fields(decoder, self._fields)
+        self._conductor.set_decoder(decoder)
 
     def panic(self) -> None:
         """Silence everything as soon as possible: forget queued events, fade every voice, reset controllers."""
@@ -254,6 +273,10 @@ def _check_parameters(
         raise UsageError(f"fire_rate must be above 0 and at most 1, got {fire_rate}")
     if on_model_error not in ("raise", "mute"):
         raise UsageError(f'on_model_error must be "raise" or "mute", got {on_model_error!r}')
-    missing = sorted(set(decoder.consumes) - set(growth.fields))
+    _check_fields(decoder, growth.fields)
+
+
+def _check_fields(decoder: Decoder, fields: tuple[str, ...]) -> None:
+    missing = sorted(set(decoder.consumes) - set(fields))
     if missing:
-        raise UsageError(f"decoder {decoder.name} needs fields {missing}, but the model grows {list(growth.fields)}")
+        raise UsageError(f"decoder {decoder.name} needs fields {missing}, but the model grows {list(fields)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
 import numpy as np
@@ -19,6 +19,14 @@ SILENT_HELD_S = 1.0
 """How long a voice may stay below `SILENCE_PEAK` before it ends: a held one may still have a slow attack ahead."""
 
 _NO_AUDIO = np.zeros(0, np.float32)
+
+CROSSFADE_SAMPLES = 256
+_RISE = (0.5 - 0.5 * np.cos(np.pi * (np.arange(CROSSFADE_SAMPLES) + 0.5) / CROSSFADE_SAMPLES)).astype(np.float32)
+
+
+def num_slots(max_voices: int) -> int:
+    """Return how many slots so many voices need: as many again for those that another decoder is taking over."""
+    return 2 * max_voices
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +53,9 @@ class Voice:
     gestures : what happens to it alone; None while nothing does
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
+    decoder : number of the decoder that sounds it
+    has_begun : whether that decoder has begun with it
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`, because a decoder takes over from another
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -75,10 +86,29 @@ class Voice:
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)
     audio_start: int = 0
+    decoder: int = 0
+    has_begun: bool = False
+    rises_at: int = -NEVER
+    falls_at: int = NEVER
 
     def __post_init__(self) -> None:
         """Begin at the onset."""
-        self.decoded_until = self.audio_start = self.onset
+        if not self.num_frames:
+            self.decoded_until = self.audio_start = self.onset
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether another voice takes this note over."""
+        return self.falls_at < NEVER
+
+    def hand_over(self, slot: int, decoder: int, hop_length: int) -> Voice:
+        """Return the voice that goes on with this note where its growth stands now; this one fades out there."""
+        start = self.onset + self.num_frames * hop_length
+        self.falls_at, self.end = start, min(self.end, start + CROSSFADE_SAMPLES)
+        return replace(
+            self, slot=slot, decoder=decoder, has_begun=False, end=NEVER, audio=_NO_AUDIO, audio_start=start,
+            decoded_until=start, rises_at=start, falls_at=NEVER,
+        )  # fmt: skip
 
     def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
         """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
@@ -88,7 +118,16 @@ class Voice:
         # A copy, so that a few samples do not keep a whole batch in memory.
         self.audio = self.audio[stop - self.audio_start :].copy() if stop > self.audio_start else self.audio
         self.audio_start = max(self.audio_start, stop)
+        if first < self.rises_at + CROSSFADE_SAMPLES:
+            chunk = chunk * _ramp(_RISE, first - self.rises_at, len(chunk))
+        if last > self.falls_at:
+            chunk = chunk * _ramp(_RISE[::-1], first - self.falls_at, len(chunk))
         return first, chunk
+
+
+def _ramp(shape: FloatArray, start: int, length: int) -> FloatArray:
+    """Return `length` values of a ramp from its sample `start` on; before and beyond it keeps its ends."""
+    return shape[np.clip(np.arange(start, start + length), 0, CROSSFADE_SAMPLES - 1)]
 
 
 class VoiceAllocator:
@@ -103,13 +142,31 @@ class VoiceAllocator:
     def __init__(self, max_voices: int) -> None:
         self.voices: dict[int, Voice] = {}
         self.limit = max_voices
-        self._free = list(range(max_voices))
+        self._free = list(range(num_slots(max_voices)))
         heapify(self._free)
+        self._left = 0  # voices that were taken over, numbered downwards from -1
 
     @property
     def is_full(self) -> bool:
         """Whether a new note must steal."""
-        return len(self.voices) >= self.limit
+        return self.num_playing >= self.limit
+
+    @property
+    def num_playing(self) -> int:
+        """Voices but those that are being taken over."""
+        return sum(not voice.is_leaving for voice in self.voices.values())
+
+    def take_over(self, voice: Voice, successor: Voice) -> None:
+        """Let `successor` answer to the note of `voice`, which sounds on until its end."""
+        self._left -= 1
+        self.voices[voice.note_id] = successor
+        voice.note_id = self._left
+        self.voices[voice.note_id] = voice
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether `claim` would find one."""
+        return bool(self._free)
 
     def claim(self) -> int:
         """Return the lowest free slot."""
@@ -131,7 +188,7 @@ class VoiceAllocator:
 
     def choose_victims(self, sample: int, count: int) -> list[Voice]:
         """Return that many voices to steal, or all there are, in the order in which `choose_victim` takes them."""
-        voices = list(self.voices.values())
+        voices = [voice for voice in self.voices.values() if not voice.is_leaving]
         released = [voice for voice in voices if voice.release <= sample]
         released.sort(key=lambda voice: (voice.level, voice.note_id))
         return [*released, *(voice for voice in voices if voice.release > sample)][:count]
