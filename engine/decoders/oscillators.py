@@ -94,7 +94,7 @@ class Comb:
 
 def _trimmed(places: Places) -> Places:
     count = max(1, int((places.gain > 0.0).sum(-1).max(initial=0)))
-    return Places(*(part[..., :count] for part in places))
+    return Places(places.bin[..., :count], places.low[..., :count], places.gain[..., :count])
 
 
 class Oscillators:
