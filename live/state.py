@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..engine.choices import DEFAULT_PROVIDER
-from ..errors import UsageError
+from ..errors import TncaError, UsageError
 
 CONTROL_TARGETS: Final = (
     "modulation",
@@ -142,3 +142,16 @@ def as_dict(options: LiveOptions) -> dict[str, Any]:
 def _check_range(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise UsageError(f"{name} must be in {low}..{high}, got {value}")
+
+
+class Command(NamedTuple):
+    """What the control process wants: "instrument", "decoder", "send", "learn", "panic" or "close"."""
+
+    name: str
+    value: Any = None
+
+
+class Closed(NamedTuple):
+    """The last word of the engine's process: why it ended, if not as told."""
+
+    error: TncaError | None = None

@@ -1,0 +1,232 @@
+"""`Engine`: everything of a live session but its control, put together."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from math import log10
+from multiprocessing.connection import Connection
+from time import monotonic, perf_counter
+from typing import Final
+
+from ..engine.bank import Bank
+from ..engine.choices import DECODERS
+from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
+from ..errors import TncaError
+from ..midi.inputs import MidiInputs
+from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, program_change
+from ..midi.ports import Arrival
+from .audio import RingOutput, find_output, list_outputs, open_output
+from .mapping import MessageMap, describe
+from .player import Player
+from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
+from .recorder import Recorder
+from .state import Command, LiveOptions, LiveStatus, Ready
+from .warm_up import warm_up
+
+STATUS_INTERVAL_S: Final = 0.05
+PORT_POLL_S: Final = 1.0
+JOIN_S: Final = 5.0
+MAX_NOTICES: Final = 8
+SILENCE_DB: Final = -120.0
+TYPED: Final = "keyboard"
+"""Stands for a port in what the control process sends."""
+
+
+class Engine:
+    """Opens the bank, the output and the MIDI ports, and obeys commands.
+
+    Parameters
+    ----------
+    options : LiveOptions
+
+    Raises
+    ------
+    TncaError
+        If it cannot play.
+
+    Notes
+    -----
+    Thread: control, which is the main thread of the engine's process.
+    """
+
+    def __init__(self, options: LiveOptions) -> None:
+        promote_thread(CONTROL_PRIORITY)  # threads started from here on inherit it
+        self._options = options
+        self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
+        self._inbox: deque[Arrival] = deque()
+        self._reopened = threading.Event()
+        self._device = find_output(options.audio_out, options.host_api, list_outputs())
+        rate = options.sample_rate or self._device.sample_rate
+        self._ensemble = _open_ensemble(options, rate)
+        self._synth = self._ensemble.synth
+        self._instrument, self._decoder = options.instrument, self._ensemble.decoder
+        warm_up(self._synth, options.block_size)
+        self._mapping = MessageMap(options.channel, options.cc_map)
+        self._recorder = Recorder(options.record, rate) if options.record is not None else None
+        self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
+        try:
+            self._inputs.start()
+            self._player = self._make_player()
+        except BaseException:
+            self._abandon()
+            raise
+        self._record_instrument()
+        self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
+        self._ports_polled_s = 0.0
+
+    def serve(self, pipe: Connection) -> None:
+        """Play and obey until told to close, or until the other side of the pipe is gone."""
+        with undisturbed():
+            self._thread.start()
+            pipe.send(Ready(self.instruments, DECODERS, self.representations, self.status()))
+            try:
+                while self._thread.is_alive() and self._serve_once(pipe):
+                    pass
+            except (EOFError, OSError):  # the control process is gone
+                pass
+            self._player.stop()
+            self._thread.join(JOIN_S)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of the instruments of the bank."""
+        return tuple(one.name for one in self._bank.instruments)
+
+    @property
+    def representations(self) -> tuple[str, ...]:
+        """Names of the representations of the bank."""
+        return self._bank.representations
+
+    def status(self) -> LiveStatus:
+        """Return this moment."""
+        meters, output = self._player.meters, self._player.output
+        left, right = (20.0 * log10(peak) if peak > 1e-6 else SILENCE_DB for peak in meters.peaks)
+        last = self._player.last_message
+        return LiveStatus(
+            instrument=self._instrument or ", ".join(self._ensemble.casting.instruments[-1:]) or "General MIDI",
+            representation=self._ensemble.representation,
+            decoder=self._decoder,
+            voices=meters.voices,
+            max_voices=meters.limit,
+            peak_left_db=left,
+            peak_right_db=right,
+            load=meters.load,
+            underruns=meters.underruns,
+            xruns=meters.xruns,
+            latency_ms=1e3 * meters.latency_s,
+            last_message=describe(last) if last else "",
+            midi_ports=self._inputs.open_names,
+            audio_device=f"{output.device} ({self._device.host_api})",
+            sample_rate=output.sample_rate,
+            block_size=output.block_size,
+            notices=tuple(self._notices),
+            learned=self._mapping.learned,
+        )
+
+    def close(self) -> TncaError | None:
+        """Close ports and files; return what went wrong, if anything did."""
+        self._inputs.close()
+        if self._recorder is not None:
+            try:
+                self._recorder.close()
+            except TncaError as error:
+                return error
+        return None
+
+    @property
+    def _bank(self) -> Bank:
+        assert self._ensemble.bank is not None
+        return self._ensemble.bank
+
+    def _make_player(self) -> Player:
+        return Player(
+            self._synth,
+            self._open_output,
+            self._inbox,
+            self._mapping,
+            self._notices.append,
+            self._recorder,
+            self._reopened.set,
+        )
+
+    def _open_output(self, again: bool) -> RingOutput:
+        """Open the output, after a loss as the same device at the same rate. Thread: producer, but for the first."""
+        if again:
+            self._device = find_output(self._device.name, self._device.host_api, list_outputs(refresh=True))
+        return open_output(self._device, self._synth.sample_rate, self._options.block_size)
+
+    def _abandon(self) -> None:
+        self._inputs.close()
+        if self._recorder is not None:
+            self._recorder.discard()
+
+    def _serve_once(self, pipe: Connection) -> bool:
+        """Obey for one interval, look after the ports and tell the status; False once told to close."""
+        deadline = monotonic() + STATUS_INTERVAL_S
+        while pipe.poll(max(deadline - monotonic(), 0.0)):
+            command = pipe.recv()
+            if command.name == "close":
+                return False
+            self._obey(command)
+            if monotonic() > deadline:
+                break
+        self._look_after_ports()
+        pipe.send(self.status())
+        return True
+
+    def _look_after_ports(self) -> None:
+        self._inputs.check_sensing()
+        if self._reopened.is_set():
+            self._reopened.clear()
+            self._inputs.restart()
+        if monotonic() - self._ports_polled_s > PORT_POLL_S:
+            self._ports_polled_s = monotonic()
+            self._inputs.poll()
+
+    def _obey(self, command: Command) -> None:
+        actions: dict[str, Callable[[], None]] = {
+            "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
+            "panic": lambda: self._player.do(self._synth.panic),
+            "learn": lambda: setattr(self._mapping, "learning", command.value),
+            "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
+            "decoder": lambda: self._player.do(lambda: self._select_decoder(command.value)),
+        }
+        actions[command.name]()
+
+    def _select_instrument(self, name: str) -> None:
+        """Thread: producer."""
+        self._ensemble.casting.play_only(find_instrument(self._bank.instruments, name))
+        self._synth.recast()
+        self._instrument = name
+        self._record_instrument()
+
+    def _select_decoder(self, name: str) -> None:
+        """Thread: producer."""
+        if name != self._decoder:
+            self._ensemble.synth.set_decoder(name)
+            self._decoder = name
+
+    def _record_instrument(self) -> None:
+        """Let the recorded MIDI ask for what plays, so that rendering it gives the same sound."""
+        if self._recorder is None or self._instrument is None:
+            return
+        program = find_instrument(self._bank.instruments, self._instrument).program
+        for channel in range(NUM_CHANNELS):
+            if channel != DRUM_CHANNEL:
+                self._player.record(program_change(channel, program))
+
+
+def _open_ensemble(options: LiveOptions, sample_rate: int) -> Ensemble:
+    return open_ensemble(
+        instrument=options.instrument,
+        representation=options.representation,
+        decoder=options.decoder,
+        sample_rate=sample_rate,
+        seed=options.seed,
+        provider=options.provider,
+        bank_path=options.bank_path,
+        max_voices=options.max_voices,
+        on_model_error="mute",
+    )

@@ -1,0 +1,303 @@
+"""`Player`: the producer thread, from messages with their moments to blocks in the ring."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter, sleep
+from typing import Final, Protocol
+
+import numpy as np
+
+from ..engine.spectral import FloatArray
+from ..errors import DeviceError, TncaError
+from ..midi.ports import Arrival
+from .audio import Output
+from .clock import OutputClock
+from .mapping import MessageMap
+from .overload import Governor
+from .realtime import PRODUCER_PRIORITY, promote_thread
+from .recorder import Recorder
+
+MIN_AHEAD_FRAMES: Final = 256
+"""What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
+AHEAD_BLOCKS: Final = 2
+WAKE_DELAY_S: Final = 0.00015
+"""After the callback is due, so that MIDI of the same moment is there too."""
+POLL_S: Final = 0.0001
+STALL_S: Final = 1.0
+RETRY_S: Final = 1.0
+LOAD_TIME_S: Final = 0.3
+PEAK_FALL_S: Final = 0.3
+FADE_BLOCKS: Final = 4
+
+
+class LiveSynth(Protocol):
+    """What the player asks of `engine.Synth`."""
+
+    sample_rate: int
+    max_voices: int
+
+    @property
+    def frame(self) -> int:
+        """Number of the next frame."""
+        ...
+
+    @property
+    def latency_frames(self) -> int:
+        """How far ahead events must be sent."""
+        ...
+
+    @property
+    def active_voices(self) -> int:
+        """Voices that sound."""
+        ...
+
+    def send(self, data: bytes, at_frame: int | None = None) -> None:
+        """Queue a message."""
+        ...
+
+    def render(self, num_frames: int) -> FloatArray:
+        """Return the next frames."""
+        ...
+
+    def limit_voices(self, limit: int) -> None:
+        """Let fewer or more voices sound."""
+        ...
+
+    def panic(self) -> None:
+        """Silence everything."""
+        ...
+
+
+@dataclass(frozen=True)
+class Meters:
+    """What the producer knows of itself, for other threads to read."""
+
+    voices: int = 0
+    limit: int = 0
+    peaks: tuple[float, float] = (0.0, 0.0)
+    load: float = 0.0
+    underruns: int = 0
+    xruns: int = 0
+    late_messages: int = 0
+    latency_s: float = 0.0
+    device: str = ""
+
+
+class Player:
+    """Plays what arrives, until it is told to stop; survives the loss of its output.
+
+    Parameters
+    ----------
+    synth : LiveSynth
+    open_output : callable
+        Opens the output, the first time and whenever it was lost; raises `DeviceError`.
+    inbox : deque of Arrival
+        Messages; ports append, the producer takes.
+    mapping : MessageMap
+    notice : callable
+        Takes lines for people.
+    recorder : Recorder, optional
+        Is given what is played.
+    on_reopen : callable
+        Called when a lost output is back.
+
+    Notes
+    -----
+    Thread: `run` is the producer; `do` and `stop` belong to any other, `meters` may be read by all.
+    """
+
+    def __init__(
+        self,
+        synth: LiveSynth,
+        open_output: Callable[[bool], Output],
+        inbox: deque[Arrival],
+        mapping: MessageMap,
+        notice: Callable[[str], None],
+        recorder: Recorder | None = None,
+        on_reopen: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.meters = Meters()
+        self.last_message = b""
+        self._synth, self._open, self._inbox, self._mapping = synth, open_output, inbox, mapping
+        self._notice, self._recorder, self._on_reopen = notice, recorder, on_reopen
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._stopping = threading.Event()
+        self._governor = Governor(synth.max_voices)
+        self._recording_starts = synth.frame
+        self._load, self._peaks = 0.0, np.zeros(2)
+        self._underruns = self._xruns = self._late = 0  # of outputs that are gone
+        self._connect(open_output(False))
+
+    @property
+    def output(self) -> Output:
+        """The output that is in use, or was last."""
+        return self._output
+
+    def record(self, data: bytes) -> None:
+        """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
+        if self._recorder is not None:
+            self._recorder.message(self._synth.frame - self._recording_starts, data)
+
+    def do(self, task: Callable[[], None]) -> None:
+        """Let the producer run a task between two blocks."""
+        self._tasks.append(task)
+
+    def stop(self) -> None:
+        """Let `run` fade out and return."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Play. Thread: producer."""
+        promote_thread(PRODUCER_PRIORITY)
+        while not self._stopping.is_set():
+            try:
+                self._prime()
+                while not self._stopping.is_set():
+                    self._wait_for_room()
+                    self._produce()
+                self._fade_out()
+            except DeviceError as error:
+                self._recover(error)
+        self._output.close()
+
+    def _connect(self, output: Output) -> None:
+        """Take a newly opened output into use."""
+        self._output = output
+        self._block = output.block_size
+        blocks = max(AHEAD_BLOCKS, -(-MIN_AHEAD_FRAMES // self._block))
+        self._ahead = blocks * self._block
+        spare = 0 if output.in_step_with_midi else self._block
+        self._delay = self._ahead + spare + self._synth.latency_frames
+        self._clock = OutputClock(output.sample_rate, self._block)
+        self._origin = self._synth.frame  # the frame of the synth that is the output's first
+        self._read_meters()
+
+    def _prime(self) -> None:
+        for _ in range(self._ahead // self._block):
+            self._produce()
+
+    def _wait_for_room(self) -> None:
+        """Return when the callback has taken a block; follow its clock.
+
+        Raises
+        ------
+        DeviceError
+            If the device asks for nothing any more.
+        """
+        output, clock = self._output, self._clock
+        gives_up_s = perf_counter() + STALL_S
+        while True:
+            output.keep_playing(self._ahead)
+            taken, now_s = output.frames_taken, perf_counter()
+            clock.observe(now_s, taken)
+            if output.frames_ahead <= self._ahead - self._block:
+                return
+            if now_s > gives_up_s:
+                raise DeviceError(f"the audio output {output.device!r} has stopped")
+            due_s = clock.time_of(taken) + WAKE_DELAY_S if clock.is_set else 0.0
+            sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
+
+    def _produce(self) -> None:
+        """Make one block and hand it over."""
+        began_s = perf_counter()
+        self._take_messages()
+        while self._tasks:
+            self._run_task(self._tasks.popleft())
+        block = self._synth.render(self._block)
+        self._hand_over(block)
+        self._observe(perf_counter() - began_s)
+
+    def _hand_over(self, block: FloatArray) -> None:
+        self._output.write(block)
+        if self._recorder is not None:
+            self._recorder.block(block)
+        fall = self._block / (self._output.sample_rate * PEAK_FALL_S)
+        self._peaks = np.maximum(np.abs(block).max(axis=0), self._peaks * (1.0 - fall))
+
+    def _take_messages(self) -> None:
+        inbox, synth = self._inbox, self._synth
+        while inbox:
+            arrival = inbox.popleft()
+            self.last_message = arrival.data
+            data = self._mapping.apply(arrival.data)
+            if data is None:
+                continue
+            earliest = synth.frame + synth.latency_frames
+            frame = self._frame_of(arrival.time_s)
+            if frame < earliest:
+                self._late += 1
+                frame = earliest
+            synth.send(data, frame)
+            if self._recorder is not None:
+                self._recorder.message(frame - self._recording_starts, data)
+
+    def _frame_of(self, time_s: float) -> int:
+        """Return the synth's frame at which a message that arrived then shall play."""
+        if not self._clock.is_set:
+            return self._synth.frame + self._synth.latency_frames
+        return self._origin + self._clock.frame_at(time_s) + self._delay
+
+    def _run_task(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except TncaError as error:
+            self._notice(str(error))
+
+    def _observe(self, spent_s: float) -> None:
+        """Measure the load, and let fewer voices sound if it is too high."""
+        block_s = self._block / self._output.sample_rate
+        weight = min(block_s / LOAD_TIME_S, 1.0)
+        self._load += weight * (spent_s / block_s - self._load)
+        limit = self._governor.observe(perf_counter(), self._load, self._output.underruns, self._synth.active_voices)
+        if limit is not None:
+            self._synth.limit_voices(limit)
+            is_whole = limit == self._synth.max_voices
+            self._notice("full polyphony again" if is_whole else f"high load: at most {limit} voices for now")
+        self._read_meters()
+
+    def _read_meters(self) -> None:
+        output = self._output
+        self.meters = Meters(
+            voices=self._synth.active_voices,
+            limit=self._governor.limit,
+            peaks=(float(self._peaks[0]), float(self._peaks[1])),
+            load=self._load,
+            underruns=self._underruns + output.underruns,
+            xruns=self._xruns + output.xruns,
+            late_messages=self._late,
+            latency_s=self._delay / output.sample_rate + output.latency_s,
+            device=output.device,
+        )
+
+    def _fade_out(self) -> None:
+        """Let the last blocks fade, and wait until they have sounded."""
+        fade = np.linspace(1.0, 0.0, FADE_BLOCKS * self._block, dtype=np.float32)
+        for start in range(0, len(fade), self._block):
+            self._wait_for_room()
+            block = self._synth.render(self._block)
+            self._hand_over(block * fade[start : start + self._block, None])
+        gives_up_s = perf_counter() + STALL_S
+        while self._output.frames_ahead and perf_counter() < gives_up_s:
+            sleep(POLL_S)
+
+    def _recover(self, error: DeviceError) -> None:
+        """Wait until the output can be opened again."""
+        self._notice(f"{error}: waiting for it")
+        self._underruns += self._output.underruns
+        self._xruns += self._output.xruns
+        self._output.close()
+        self._synth.panic()
+        while not self._stopping.wait(RETRY_S):
+            self._inbox.clear()
+            try:
+                output = self._open(True)
+            except DeviceError:
+                continue
+            self._connect(output)
+            self._notice(f"the audio output {output.device!r} is back")
+            self._on_reopen()
+            return
