@@ -81,8 +81,8 @@ def _play_with_log(session: LiveSession) -> int:
     log = PlainLog(_say)
     session.start()
     began_s = time.monotonic()
-    log.start(session.status())
     try:
+        log.start(session.status())
         while not _input_ended():
             time.sleep(LOG_EVERY_S)
             log.update(session.status(), time.monotonic() - began_s)

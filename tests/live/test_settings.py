@@ -115,7 +115,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot read the settings .*No such file"):
+    with pytest.raises(UsageError, match=r"cannot read the settings .*No such file"):
         read_settings(tmp_path / "none.toml")
 
 
@@ -201,7 +201,7 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UsageError, match="cannot write the settings .*No space left"):
+    with pytest.raises(UsageError, match=r"cannot write the settings .*No space left"):
         store_control(path, 21, "reverb")
     assert path.read_text() == "seed = 1\n"
     assert os.listdir(tmp_path) == [FILE_NAME]
