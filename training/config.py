@@ -51,6 +51,7 @@ class LossConfig:
 
     `frequency_weight` is the weight of the top band where the lowest has 1. `l1` weighs the level error,
     `perceptual` the loudness error over several scales, `linear` the linear side of the dual representation.
+    `convergence` weighs the spectral convergence of the side that is decoded, from iteration `convergence_from` on.
     """
 
     l1: float = 1.0
@@ -58,6 +59,8 @@ class LossConfig:
     frequency_weight: float = 1.0
     tonality: float = 0.3
     linear: float = 0.5
+    convergence: float = 0.0
+    convergence_from: int = 0
     alpha: float = 0.1
     overflow: float = 0.1
 

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..engine.spec import AudioSpec
 from .config import LossConfig
 
 OVERFLOW_ABOVE = 3.0
 SOUNDING_LEVEL = 0.05
 LOUDNESS_SCALES = (1, 2, 4)
+LOUDEST_LEVEL = 2.6  # 4 dB over full scale
+CONVERGENCE_FLOOR = 1e-3  # of a full-scale sine
 
 
 def band_weights(num_bands: int, frequency_weight: float) -> Tensor:
@@ -39,6 +42,20 @@ def perceptual_loss(level: Tensor, target: Tensor, valid: Tensor, scale_db: floa
         b = F.avg_pool2d(wanted[:, None], scale)
         total = total + (a - b).abs().mean() + (a.diff(dim=2) - b.diff(dim=2)).abs().mean()
     return total / len(LOUDNESS_SCALES)
+
+
+def convergence_loss(level: Tensor, target: Tensor, valid: Tensor, spec: AudioSpec) -> Tensor:
+    """Spectral convergence, |A - B| / |B| in Frobenius norm, averaged over notes (Arik, Jun & Diamos, 2018).
+
+    Levels (B, W, F) are all alike in dB; the ear, and this, hears the loudest partials. Windows quieter than
+    `CONVERGENCE_FLOOR` count less.
+    """
+    grown, wanted = (
+        10.0 ** ((side.clamp(0.0, LOUDEST_LEVEL) * spec.level_scale_db + spec.floor_db) / 20.0) * valid[..., None]
+        for side in (level, target)
+    )
+    error = (grown - wanted).square().sum((1, 2)).add(1e-12).sqrt()
+    return (error / (wanted.square().sum((1, 2)).sqrt() + CONVERGENCE_FLOOR)).mean()
 
 
 def pair_loss(grown: Tensor, target: Tensor, valid: Tensor, config: LossConfig) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .dataset import NoteSet
 from .loop import Losses, TrainingLoop
-from .losses import alpha_loss, overflow_loss, pair_loss, perceptual_loss
+from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss, perceptual_loss
 from .nca import ALPHA, TNCA
 from .pool import Overtime, SamplePool
 from .rollout import NoteBatch, plant, release_age
@@ -88,7 +88,8 @@ class Trainer(TrainingLoop):
         scale_db = self.config.model.spec.level_scale_db
         valid = self.pool.valid(chosen, window).to(self.place)
         mel = self.pool.targets(chosen, "mel", np.arange(window)).to(self.place)
-        level, tonality = pair_loss(grids[..., :2].transpose(2, 3), mel, valid, weights)
+        grown = grids[..., :2].transpose(2, 3)
+        level, tonality = pair_loss(grown, mel, valid, weights)
         alpha = alpha_loss(grids[..., ALPHA], self.pool.alive(chosen, mel.cpu()).to(self.place), valid)
         overflow = overflow_loss(grids)
         total = weights.l1 * level + weights.tonality * tonality + weights.alpha * alpha + weights.overflow * overflow
@@ -101,6 +102,11 @@ class Trainer(TrainingLoop):
             side, side_tonality = pair_loss(torch.stack(linear, 1), target, valid[:, read], weights)
             losses["linear_db"] = side * scale_db
             total = total + weights.linear * (side + weights.tonality * side_tonality)
+        if weights.convergence > 0.0 and self.iteration >= weights.convergence_from:
+            decoded = (torch.stack(linear, 1), target, valid[:, read]) if linear else (grown, mel, valid)
+            levels, wanted, known = decoded
+            losses["convergence"] = convergence_loss(levels[:, :, 0], wanted[:, :, 0], known, self.config.model.spec)
+            total = total + weights.convergence * losses["convergence"]
         return losses | {"total": total}
 
     def averaged_model(self) -> TNCA:

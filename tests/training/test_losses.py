@@ -14,6 +14,7 @@ from tnca_synth.training.losses import (
     OVERFLOW_ABOVE,
     alpha_loss,
     band_weights,
+    convergence_loss,
     loudness,
     overflow_loss,
     pair_loss,
@@ -131,3 +132,29 @@ def test_overflow_costs_only_beyond_the_limit(sign: float) -> None:
 
 def test_4_khz_lies_within_the_bands() -> None:
     assert 10 < int(np.count_nonzero(ABOVE_4_KHZ.numpy())) < 40
+
+
+def test_convergence_is_the_share_of_magnitude_that_is_wrong() -> None:
+    """6 dB too much everywhere doubles every magnitude: an error as large as the sound itself."""
+    target = pair(2.0)[:, :, 0]
+    louder = target + 20.0 * float(np.log10(2.0)) / SPEC.level_scale_db
+    assert float(convergence_loss(louder, target, all_valid(), SPEC)) == pytest.approx(1.0, abs=0.01)
+    assert float(convergence_loss(target, target, all_valid(), SPEC)) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_convergence_listens_to_the_loudest() -> None:
+    target = pair(0.5)[:, :, 0]
+    target[:, :, 10] = 2.0
+    loud, quiet = target.clone(), target.clone()
+    loud[:, :, 10] -= 0.1
+    quiet[:, :, 11] -= 0.1
+    errors = [float(convergence_loss(one, target, all_valid(), SPEC)) for one in (loud, quiet)]
+    assert errors[0] > 100 * errors[1]
+
+
+def test_convergence_leaves_out_frames_without_a_target() -> None:
+    target, valid = pair(2.0)[:, :, 0], all_valid()
+    grown = target.clone()
+    grown[:, FRAMES // 2 :] = 0.0
+    valid[:, FRAMES // 2 :] = 0.0
+    assert float(convergence_loss(grown, target, valid, SPEC)) == pytest.approx(0.0, abs=1e-4)
