@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..live.state import LiveOptions
 
 LOG_EVERY_S: Final = 0.1
-SCREEN: Final = "..live.screen"
+SCREEN: Final = "..live.terminal"
 NO_VALUE: Final = ""
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
@@ -27,7 +23,6 @@ from .state import CONTROL_TARGETS, LiveStatus
 from .typed_keys import OFFSETS, TypedKeys
 
 REFRESH_S: Final = 1 / 15
-SIGNAL_STATUS: Final = 128
 
 
 class Session(Protocol):
@@ -249,37 +244,6 @@ class PlayScreen(App[int]):
             self._tell(str(error))
             return False
         return True
-
-
-def show(session: Session, settings_path: Path) -> int:
-    """Show the screen until the player leaves or a signal comes; return the exit status.
-
-    Raises
-    ------
-    TncaError
-        If the session was lost meanwhile.
-    """
-    app = PlayScreen(session, settings_path)
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    before = {number: signal.getsignal(number) for name in names if (number := getattr(signal, name, None))}
-    try:
-        asyncio.run(_run(app, before))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if app.failure is not None:
-        raise app.failure
-    return app.return_code or 0
-
-
-async def _run(app: PlayScreen, numbers: Iterable[int]) -> None:
-    """Run the screen, and let signals end it as a key would."""
-    loop = asyncio.get_running_loop()
-    for number in numbers:
-        status = 0 if number == signal.SIGINT else SIGNAL_STATUS + number
-        with suppress(NotImplementedError):  # Windows has none of these
-            loop.add_signal_handler(number, partial(app.exit, status, return_code=status))
-    await app.run_async()
 
 
 def _panel(name: str, title: str) -> Static:
