@@ -123,6 +123,7 @@ class Engine:
             block_size=output.block_size,
             notices=tuple(self._notices),
             learned=self._mapping.learned,
+            late_messages=meters.late_messages,
         )
 
     def close(self) -> TncaError | None:

@@ -24,8 +24,8 @@ from .recorder import Recorder
 MIN_AHEAD_FRAMES: Final = 256
 """What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
 AHEAD_BLOCKS: Final = 2
-WAKE_DELAY_S: Final = 0.00015
-"""After the callback is due, so that MIDI of the same moment is there too."""
+WAKE_DELAY: Final = 0.3
+"""Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
 POLL_S: Final = 0.0001
 STALL_S: Final = 1.0
 RETRY_S: Final = 1.0
@@ -170,7 +170,9 @@ class Player:
         self._block = output.block_size
         blocks = max(AHEAD_BLOCKS, -(-MIN_AHEAD_FRAMES // self._block))
         self._ahead = blocks * self._block
-        spare = 0 if output.in_step_with_midi else self._block
+        self._in_step = output.in_step_with_midi
+        self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
+        spare = 0 if self._in_step else self._block
         self._delay = self._ahead + spare + self._synth.latency_frames
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = self._synth.frame  # the frame of the synth that is the output's first
@@ -195,11 +197,13 @@ class Player:
             taken, now_s = output.frames_taken, perf_counter()
             clock.observe(now_s, taken)
             if output.frames_ahead <= self._ahead - self._block:
-                return
+                break
             if now_s > gives_up_s:
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
-            due_s = clock.time_of(taken) + WAKE_DELAY_S if clock.is_set else 0.0
+            due_s = clock.time_of(taken) if clock.is_set else 0.0
             sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
+        if self._in_step and taken:
+            sleep(max(clock.time_of(taken - self._block) + self._wake_delay_s - perf_counter(), 0.0))
 
     def _produce(self) -> None:
         """Make one block and hand it over."""
@@ -239,7 +243,10 @@ class Player:
         """Return the synth's frame at which a message that arrived then shall play."""
         if not self._clock.is_set:
             return self._synth.frame + self._synth.latency_frames
-        return self._origin + self._clock.frame_at(time_s) + self._delay
+        frame = self._clock.frame_at(time_s)
+        if self._in_step:  # it came with the beginning of a period, and only its way here took a while
+            frame = (frame + self._block // 4) // self._block * self._block
+        return self._origin + frame + self._delay
 
     def _run_task(self, task: Callable[[], None]) -> None:
         try:

@@ -102,6 +102,7 @@ class LiveStatus:
     midi_ports : open now
     notices : newest lines for people
     learned : last control bound by MIDI learn: (controller, target)
+    late_messages : that came too late to sound at their own place
     """
 
     instrument: str = ""
@@ -122,6 +123,7 @@ class LiveStatus:
     block_size: int = 0
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
+    late_messages: int = 0
 
 
 @dataclass(frozen=True)

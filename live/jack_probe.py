@@ -1,0 +1,194 @@
+"""An observer outside the instrument: writes MIDI at exact frames of a JACK server and captures what sounds.
+
+Needs JACK-Client (in the extra `dev`), which is imported only here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..engine.spectral import FloatArray
+from ..errors import DeviceError
+from .realtime import CONTROL_PRIORITY, demote_thread, promote_thread, undisturbed
+
+JACK_PRIORITY = 70
+CONNECT_TIMEOUT_S = 10.0
+
+
+class JackProbe:
+    """A JACK client with a MIDI output and two audio inputs.
+
+    Attributes
+    ----------
+    sample_rate, block_size : of the server
+    xruns : int
+        That the server has reported.
+    """
+
+    def __init__(self, name: str = "probe") -> None:
+        jack = _jack()
+        try:
+            self._client = jack.Client(name, no_start_server=True)
+        except jack.JackOpenError as error:
+            raise DeviceError("no JACK server runs: jackd -R -d dummy -r 48000 -p 128") from error
+        self.sample_rate, self.block_size = int(self._client.samplerate), int(self._client.blocksize)
+        self.name = self._client.name
+        self.xruns = 0
+        self._midi = self._client.midi_outports.register("out")
+        self._audio = [self._client.inports.register(side) for side in ("left", "right")]
+        self._due: deque[tuple[int, bytes]] = deque()
+        self._blocks: list[tuple[int, FloatArray]] = []
+        self._is_capturing = False
+        self._frame = 0
+        self._client.set_process_callback(self._process)
+        self._client.set_xrun_callback(self._count_xrun)
+        self._client.activate()
+
+    @property
+    def frame(self) -> int:
+        """First frame of the server's present period."""
+        return self._frame
+
+    def connect_midi(self, part_of_name: str = "tnca-synth") -> None:
+        """Connect the MIDI output to an input of the instrument."""
+        for port in self._await_ports(part_of_name, is_midi=True, is_input=True):
+            if "scan" not in port.name:
+                self._client.connect(self._midi, port)
+
+    def connect_audio(self, part_of_name: str = "PortAudio") -> None:
+        """Capture what an instrument puts out."""
+        for source, target in zip(self._await_ports(part_of_name, is_audio=True, is_output=True), self._audio):
+            self._client.connect(source, target)
+
+    def send(self, data: bytes, frame: int | None = None) -> int:
+        """Write a message at a frame, by default the first of the next period; frames must not go back."""
+        when = self._frame + 2 * self.block_size if frame is None else frame
+        self._due.append((when, data))
+        return when
+
+    @contextmanager
+    def capture(self) -> Iterator[list[tuple[int, FloatArray]]]:
+        """Collect (first frame, float32 (N, 2)) of every period within the block."""
+        self._blocks = []
+        self._is_capturing = True
+        try:
+            yield self._blocks
+        finally:
+            self._is_capturing = False
+
+    def close(self) -> None:
+        """Leave the server."""
+        with suppress(Exception):
+            self._client.deactivate()
+            self._client.close()
+
+    def __enter__(self) -> JackProbe:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _await_ports(self, part_of_name: str, **kind: bool) -> list[Any]:
+        deadline = monotonic() + CONNECT_TIMEOUT_S
+        while monotonic() < deadline:
+            ports: list[Any] = self._client.get_ports(part_of_name, **kind)
+            if ports:
+                return ports
+            sleep(0.05)
+        raise DeviceError(f"no JACK port called {part_of_name!r} appeared")
+
+    def _process(self, frames: int) -> None:
+        """Thread: JACK's own, of this process."""
+        start = self._frame = int(self._client.last_frame_time)
+        self._midi.clear_buffer()
+        while self._due and self._due[0][0] < start + frames:
+            when, data = self._due.popleft()
+            self._midi.write_midi_event(max(when - start, 0), data)
+        if self._is_capturing:
+            block = np.stack([port.get_array() for port in self._audio], axis=1)
+            self._blocks.append((start, block))
+
+    def _count_xrun(self, delay_us: float) -> None:
+        self.xruns += 1
+
+
+@contextmanager
+def jack_server(sample_rate: int = 48000, period: int = 128) -> Iterator[None]:
+    """Find a running JACK server, or run one with the dummy driver, at that rate and period.
+
+    Raises
+    ------
+    DeviceError
+        If there is none and none can be started, or if the running one has another rate.
+    """
+    process = None if _is_running() else _start_server(sample_rate, period)
+    try:
+        with JackProbe("setup") as probe:
+            if probe.sample_rate != sample_rate:
+                raise DeviceError(f"the JACK server runs at {probe.sample_rate} Hz, not at {sample_rate}")
+            if probe.block_size != period:
+                probe._client.blocksize = period
+        yield
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait()
+
+
+def _is_running() -> bool:
+    jack = _jack()
+    try:
+        jack.Client("query", no_start_server=True).close()
+    except jack.JackOpenError:
+        return False
+    return True
+
+
+def _start_server(sample_rate: int, period: int) -> subprocess.Popen[bytes]:
+    if shutil.which("jackd") is None:
+        raise DeviceError("jackd is missing: on Debian, sudo apt-get install jackd2")
+    driver = ["-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
+    for realtime in (["-R", "-P", str(JACK_PRIORITY)], ["-r"]):
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - the server keeps it
+        process = subprocess.Popen(["jackd", *realtime, *driver], stdout=log, stderr=log)
+        deadline = monotonic() + CONNECT_TIMEOUT_S
+        while process.poll() is None and monotonic() < deadline:
+            if _is_running():
+                return process
+            sleep(0.1)
+        process.kill()
+        process.wait()
+    raise DeviceError("jackd does not start: try it by hand, jackd -r -d dummy")
+
+
+def _jack() -> Any:
+    try:
+        import jack
+    except ImportError as error:
+        raise DeviceError("this needs JACK-Client: pip install JACK-Client") from error
+    except OSError as error:
+        raise DeviceError("JACK is missing: on Debian, sudo apt-get install jackd2") from error
+    return jack
+
+
+@contextmanager
+def quiet_observation() -> Iterator[None]:
+    """Keep this process from being late itself while it observes: no collector, and real-time priority if granted."""
+    promote_thread(CONTROL_PRIORITY)
+    try:
+        with undisturbed():
+            yield
+    finally:
+        demote_thread()
