@@ -23,6 +23,8 @@ from .output import PROGRAM, print_error
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
+# Numpy's matrices are small here: a second thread of its BLAS would only spin beside the one that makes the sound.
+ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS")
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
 PLAY: Final = "play"
 ALONE: Final = ("-h", "--help", "--version")
@@ -79,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, 1 for a failure, 2 for a wrong call, 128 + n when stopped by signal n.
     """
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
     try:
         with _signals_as_exit():
             try:
