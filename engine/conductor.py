@@ -8,29 +8,33 @@ from itertools import count
 
 import numpy as np
 
-from ..midi.commands import Command, NoteCut, NoteRelease, NoteStart
-from ..midi.general_midi import program_name
+from ..midi.commands import Command, NoteCut, NoteMove, NoteStart
 from ..midi.messages import (
     ALL_SOUND_OFF,
+    CHANNEL_PRESSURE,
     CONTROL_CHANGE,
+    DATA_ENTRY_MSB,
     NUM_CHANNELS,
     PITCH_BEND,
+    POLY_PRESSURE,
+    PROGRAM_CHANGE,
     SYSTEM_EXCLUSIVE,
     SYSTEM_RESET,
     is_complete,
 )
 from ..midi.performance import Performance
-from .chance import note_seed
-from .controls import NEUTRAL, ChannelControls
+from .controls import ChannelControls, control_vector
 from .decoders.base import Decoder
+from .effects.rack import NUM_SENDS, Rack
 from .hops import HopGrower
-from .mixer import Mixer
-from .seams import Choice, InstrumentChooser
+from .mixer import Mixer, level_vector
 from .spectral import FloatArray
 from .voices import Voice, VoiceAllocator
+from .voicing import Voicing, release_speed
 
 SEGMENT_SAMPLES = 2048
 FADE_S = 0.005
+_EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
 
 
 class Conductor:
@@ -46,33 +50,38 @@ class Conductor:
     sounded_until : int
         First internal sample from which all has been silent.
     notes_started, notes_stolen, peak_voices : int
-    substitutions : dict of str to None
-        Which instruments stand in for others, each once, in order of appearance.
     """
 
     def __init__(
-        self, grower: HopGrower, bank: InstrumentChooser, mixer: Mixer, max_voices: int, seed: int, rate: int
+        self,
+        grower: HopGrower,
+        performance: Performance,
+        voicing: Voicing,
+        mixer: Mixer,
+        rack: Rack | None,
+        max_voices: int,
     ) -> None:
         self._grower = grower
-        self._bank = bank
-        self._seed = seed
+        self._performance = performance
+        self._voicing = voicing
         self._mixer = mixer
-        self._performance = Performance()
+        self._rack = rack
         self._allocator = VoiceAllocator(max_voices)
         self._controls = ChannelControls(NUM_CHANNELS)
         self._queue: list[tuple[int, int, bytes]] = []
         self._order = count()
+        self._tuning_changes = 0
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
         self._fading: list[tuple[int, int, FloatArray]] = []  # sample, channel, audio
         self._started: list[Voice] = []  # in this segment
         self._decoder = 0
-        self._choices: dict[tuple[int, int, bool, int], Choice] = {}
-        length = round(FADE_S * rate)
+        length = round(FADE_S * grower.sample_rate)
         self._fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, length + 1) / (length + 1))).astype(np.float32)
         self._mono = np.zeros((NUM_CHANNELS, SEGMENT_SAMPLES), np.float32)
+        self._sends = np.zeros((mixer.num_buses, NUM_SENDS, SEGMENT_SAMPLES), np.float32)
+        self._dry_until = 0  # up to this sample nothing is sent to effects
         self.position = self.sounded_until = 0
         self.notes_started = self.notes_stolen = self.peak_voices = 0
-        self.substitutions: dict[str, None] = {}
         self._refresh_all(0)
 
     @property
@@ -81,9 +90,18 @@ class Conductor:
         return self._allocator.num_playing
 
     @property
+    def substitutions(self) -> dict[str, None]:
+        """Which instruments stand in for others, each once, in order of appearance."""
+        return self._voicing.substitutions
+
+    @property
     def is_idle(self) -> bool:
-        """Whether nothing sounds and nothing is queued."""
-        return not (self._queue or self._waiting or self._fading or self._allocator.voices)
+        """Whether nothing sounds, rings or is queued."""
+        return not (self._queue or self._waiting or self._fading or self._allocator.voices or self._rings)
+
+    @property
+    def _rings(self) -> bool:
+        return self._rack is not None and self._rack.rings_until > self.position
 
     def schedule(self, sample: int, data: bytes) -> None:
         """Queue a complete MIDI message for a sample; one that is past plays at once, a malformed one never."""
@@ -91,12 +109,15 @@ class Conductor:
             heappush(self._queue, (max(sample, self.position), next(self._order), data))
 
     def panic(self) -> None:
-        """Forget the queue, fade out every voice and reset the controllers."""
+        """Forget the queue, fade out every voice and effect, and reset the controllers."""
         self._queue.clear()
         self._waiting.clear()
         self._performance.panic()
         self._refresh_all(self.position)
         self._fade_out(list(self._allocator.voices.values()))
+        if self._rack is not None:
+            self._rack.close(self.position, self._fade)
+            self._dry_until = self.position + len(self._fade)
 
     def limit_voices(self, limit: int) -> None:
         """Let at most `limit` voices sound from now on; those beyond fade out, as if they were stolen."""
@@ -119,11 +140,11 @@ class Conductor:
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
-        self._choices.clear()
+        self._voicing.recast()
 
     def render(self, num_samples: int) -> FloatArray:
-        """Return the buses of the next samples, float32 (num_signals, num_samples)."""
-        out = np.zeros((self._mixer.num_signals, num_samples), np.float32)
+        """Return the buses of the next samples, float32 (2 * num_buses, num_samples)."""
+        out = np.zeros((2 * self._mixer.num_buses, num_samples), np.float32)
         origin, end = self.position, self.position + num_samples
         while self.position < end:
             start = self.position
@@ -149,31 +170,41 @@ class Conductor:
     def _handle(self, sample: int, data: bytes) -> list[Command]:
         commands = self._performance.handle(data)
         kind, channel = data[0] & 0xF0, data[0] & 0x0F
-        if kind == PITCH_BEND:
-            self._refresh_pitch(channel, sample)
-        elif kind == CONTROL_CHANGE:
-            self._refresh_pitch(channel, sample)
-            self._refresh_level(channel, sample)
-        elif data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET):
+        if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET) or (kind == CONTROL_CHANGE and data[1] == DATA_ENTRY_MSB):
             self._refresh_all(sample)
+        elif kind in _EXPRESSIVE:
+            for index in self._performance.led_by(channel):
+                self._refresh(index, sample)
+        elif kind == POLY_PRESSURE:
+            self._press(sample, channel, data[1])
+        if self._performance.tuning_changes != self._tuning_changes:
+            self._tuning_changes = self._performance.tuning_changes
+            for voice in self._allocator.voices.values():
+                if not voice.is_leaving:
+                    self._voicing.retune(sample, voice)
         if kind == CONTROL_CHANGE and data[1] == ALL_SOUND_OFF:
             # Notes in their release, too, which the performance has forgotten.
-            return [NoteCut(voice.note_id) for voice in self._allocator.voices.values() if voice.channel == channel]
+            silent = self._performance.led_by(channel)
+            return [NoteCut(voice.note_id) for voice in self._allocator.voices.values() if voice.channel in silent]
         return commands
+
+    def _press(self, sample: int, channel: int, key: int) -> None:
+        for voice in self._allocator.voices.values():
+            if voice.channel == channel and voice.key == key:
+                self._voicing.press(sample, voice)
 
     def _refresh_all(self, sample: int) -> None:
         for index in range(NUM_CHANNELS):
-            self._refresh_pitch(index, sample)
-            self._refresh_level(index, sample)
+            self._refresh(index, sample)
 
-    def _refresh_pitch(self, index: int, sample: int) -> None:
-        self._controls.set(index, sample, (self._performance.channels[index].pitch_offset, *NEUTRAL[1:]))
-
-    def _refresh_level(self, index: int, sample: int) -> None:
-        channel = self._performance.channels[index]
-        self._mixer.set_level(index, sample, channel.gain * self._performance.master_gain, channel.pan)
+    def _refresh(self, index: int, sample: int) -> None:
+        expression = self._performance.expression(index)
+        self._controls.set(index, sample, control_vector(expression))
+        self._mixer.set_level(index, sample, level_vector(expression))
 
     def _needs_split(self, command: Command) -> bool:
+        if isinstance(command, NoteMove):
+            return command.is_stroke  # whether the note still sounds is known only then
         return isinstance(command, NoteCut) or (isinstance(command, NoteStart) and self._allocator.is_full)
 
     def _carry_out(self, sample: int, command: Command) -> None:
@@ -181,47 +212,31 @@ class Conductor:
             self._start(sample, command)
             return
         voice = self._allocator.voices.get(command.note_id)
-        if voice is None:  # died or stolen
+        if isinstance(command, NoteMove):
+            self._move(sample, command, voice)
+        elif voice is None:  # died or stolen
             return
-        if isinstance(command, NoteRelease):
-            voice.release = min(voice.release, sample)
-        else:
+        elif isinstance(command, NoteCut):
             self._fade_out([voice])
+        elif sample < voice.release:
+            voice.release, voice.release_speed = sample, release_speed(command.velocity)
+
+    def _move(self, sample: int, move: NoteMove, voice: Voice | None) -> None:
+        if voice is not None:
+            self._voicing.move(sample, voice, move)
+        elif move.is_stroke:
+            self._start(sample, NoteStart(move.note_id, move.channel, move.key, move.velocity, move.soft))
 
     def _start(self, sample: int, note: NoteStart) -> None:
         if self._allocator.is_full:
             self._fade_out([self._allocator.choose_victim(sample)])
             self.notes_stolen += 1
-        choice = self._choose(note)
-        cents, inharmonicity = choice.instrument.tuning(note.key)
-        voice = Voice(
-            note_id=note.note_id,
-            channel=note.channel,
-            key=note.key,
-            slot=self._allocator.claim(),
-            onset=sample,
-            pitch=note.key + cents / 100.0,
-            velocity=note.softened_velocity / 127.0,
-            timbre=choice.timbre,
-            pitched=choice.pitched,
-            inharmonicity=inharmonicity,
-            seed=note_seed(self._seed, note.note_id),
-            decoder=self._decoder,
-        )
+        voice = self._voicing.make(sample, note, self._allocator.claim())
+        voice.decoder = self._decoder
         self._allocator.voices[note.note_id] = voice
         self._started.append(voice)
         self._mixer.note_started(note.channel)
         self.notes_started += 1
-
-    def _choose(self, note: NoteStart) -> Choice:
-        channel = self._performance.channels[note.channel]
-        wanted = (channel.program, channel.bank, channel.is_drums, note.key)
-        if wanted not in self._choices:
-            choice = self._choices[wanted] = self._bank.instrument_for(*wanted)
-            if choice.substituted:
-                name = f"drum key {note.key}" if channel.is_drums else program_name(channel.program)
-                self.substitutions[f"{name}: {choice.instrument.name}"] = None
-        return self._choices[wanted]
 
     def _fade_out(self, voices: list[Voice]) -> None:
         """Free voices at once; what they still had to say fades out beside the others."""
@@ -247,13 +262,33 @@ class Conductor:
         for voice in voices:
             first, audio = voice.take_audio(start, stop)
             mono[voice.channel, first - start : first - start + len(audio)] += audio
-        self._mixer.mix(mono, sounding, start, out)
+        self._mix(mono, sounding, out)
         self._count_peak(voices)
         self._allocator.free_ended(stop)
-        self._controls.forget()
-        self.position = stop
-        if sounding:
+        self._forget(stop)
+        if sounding or self._rings:
             self.sounded_until = stop
+        self.position = stop
+
+    def _mix(self, mono: FloatArray, sounding: set[int], out: FloatArray) -> None:
+        """Add the channels (16, N) and the effects to the buses."""
+        num_samples = out.shape[1]
+        sends = self._sends[..., :num_samples]
+        sends[:] = 0.0
+        self._mixer.mix(mono, sounding, self.position, out, sends)
+        if self._rack is None:
+            return
+        if self.position < self._dry_until:
+            sends[..., : self._dry_until - self.position] = 0.0
+        if sounding or self._rings:
+            self._rack.process(sends, self.position, out)
+
+    def _forget(self, stop: int) -> None:
+        """Drop the past of all controls."""
+        self._controls.forget()
+        for voice in self._allocator.voices.values():
+            if voice.gestures is not None:
+                voice.gestures.forget(stop)
 
     def _add_fading(self, mono: FloatArray, stop: int) -> None:
         still_fading = []

@@ -11,6 +11,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from ..midi.expression import Expression
 from .timeline import StepTimeline
 from .voices import Voice
 
@@ -34,8 +35,30 @@ PRESSURE_TILT_DB = 2.0
 PRESSURE_VIBRATO = 0.5
 """Depth in semitones of the vibrato of full pressure."""
 
+BRIGHTER_DB, DARKER_DB = 4.5, 9.0
+"""dB per octave of the brightest and of the darkest setting."""
+MORE_CONTRAST, LESS_CONTRAST = 0.75, 0.6
+OCTAVES_OF_TIME = 2.0
+"""Attack, decay and release take up to this many doublings longer, or shorter."""
+MAX_FADE_IN_S = 2.0
+
 ControlsAt = Callable[[Sequence[Voice], NDArray[np.int64]], NDArray[np.float64]]
 """From V voices and samples (R, V) to their controls (R, V, K)."""
+
+
+def control_vector(expression: Expression) -> tuple[float, ...]:
+    """Return the K controls that a channel's expression comes to; a neutral one gives exactly `NEUTRAL`."""
+    bright, timbre = expression.brightness, expression.timbre
+    return (
+        expression.pitch,
+        expression.vibrato + PRESSURE_VIBRATO * expression.pressure,
+        bright * (BRIGHTER_DB if bright > 0.0 else DARKER_DB) + PRESSURE_TILT_DB * expression.pressure,
+        timbre * (MORE_CONTRAST if timbre > 0.0 else LESS_CONTRAST),
+        2.0 ** (-OCTAVES_OF_TIME * expression.attack_time),
+        MAX_FADE_IN_S * max(expression.attack_time, 0.0) ** 2,
+        2.0 ** (-OCTAVES_OF_TIME * expression.decay_time),
+        2.0 ** (-OCTAVES_OF_TIME * expression.release_time) * expression.release_speed,
+    )
 
 
 class ChannelControls:

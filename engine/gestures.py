@@ -34,9 +34,9 @@ class Gestures:
         self._pressure = StepTimeline(0.0)
 
     @property
-    def target(self) -> float:
-        """Semitones from the pitch of the voice to where the latest glide leads."""
-        return self._glides[-1].target if self._glides else 0.0
+    def tuning(self) -> float:
+        """Semitones of the latest tuning off the one the voice began with."""
+        return self._tuning.latest
 
     def glide(self, sample: int, target: float, length: int, origin: float | None = None) -> None:
         """Glide to `target` semitones off the pitch of the voice, from `origin`, or from wherever it is then."""

@@ -101,6 +101,11 @@ class HopGrower:
         jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.voice.slot))
         return jobs
 
+    @property
+    def sample_rate(self) -> int:
+        """Samples in a second, at the internal rate."""
+        return self._rate
+
     @staticmethod
     def _fits(one: Job, other: Job) -> bool:
         return one.num_frames == other.num_frames and one.is_new == other.is_new

@@ -1,11 +1,13 @@
-"""From voices to stereo: channel volume, panorama and master volume, each gliding, on one bus or one per channel."""
+"""From voices to stereo: volume, panorama and what goes to the effects, all gliding, on one bus or one per channel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from math import cos, pi, sin
 
+from ..midi.expression import Expression
 from ..midi.messages import NUM_CHANNELS
+from .effects.rack import NUM_SENDS
 from .spectral import FloatArray
 from .timeline import Glide
 
@@ -20,8 +22,20 @@ def pan_gains(pan: float) -> tuple[float, float]:
     return cos(angle), sin(angle)
 
 
+def level_vector(expression: Expression) -> tuple[float, ...]:
+    """Return the gains of the left, the right, the reverb and the chorus; sends follow the volume, not the panorama."""
+    left, right = pan_gains(expression.pan)
+    gain = MIX_GAIN * expression.gain
+    return (
+        gain * left * min(1.0, 1.0 - expression.balance),
+        gain * right * min(1.0, 1.0 + expression.balance),
+        gain * expression.reverb_send,
+        gain * expression.chorus_send,
+    )
+
+
 class Mixer:
-    """Mixes 16 mono channels to stereo buses at the internal rate.
+    """Mixes 16 mono channels to stereo buses, and their sends, at the internal rate.
 
     Parameters
     ----------
@@ -32,16 +46,15 @@ class Mixer:
 
     def __init__(self, sample_rate: int, stems: bool) -> None:
         length = max(1, round(GLIDE_S * sample_rate))
-        self._glides = [Glide((0.0, 0.0), length) for _ in range(NUM_CHANNELS)]
-        self._levels = [(0.0, 0.0)] * NUM_CHANNELS
+        silent = (0.0,) * (2 + NUM_SENDS)
+        self._glides = [Glide(silent, length) for _ in range(NUM_CHANNELS)]
+        self._levels = [silent] * NUM_CHANNELS
         self._has_played = [False] * NUM_CHANNELS
         self._stems = stems
-        self.num_signals = 2 * NUM_CHANNELS if stems else 2
+        self.num_buses = NUM_CHANNELS if stems else 1
 
-    def set_level(self, channel: int, sample: int, gain: float, pan: float) -> None:
-        """Let a channel glide to a linear gain and a position from `sample` on; before its first note it jumps."""
-        left, right = pan_gains(pan)
-        levels = (MIX_GAIN * gain * left, MIX_GAIN * gain * right)
+    def set_level(self, channel: int, sample: int, levels: tuple[float, ...]) -> None:
+        """Let a channel glide to the gains of `level_vector` from `sample` on; before its first note it jumps."""
         if levels == self._levels[channel]:
             return
         self._levels[channel] = levels
@@ -54,20 +67,25 @@ class Mixer:
         """Tell that a channel sounds from now on, so that its level must no longer jump."""
         self._has_played[channel] = True
 
-    def mix(self, mono: FloatArray, sounding: Iterable[int], start: int, out: FloatArray) -> None:
-        """Add the sounding channels to the buses.
+    def mix(self, mono: FloatArray, sounding: Iterable[int], start: int, out: FloatArray, sends: FloatArray) -> None:
+        """Add the sounding channels to the buses and to what these send.
 
         Parameters
         ----------
         mono : float32 (16, N), what each channel's voices sum to
         sounding : the channels that are not silent
         start : absolute sample of the first column
-        out : float32 (num_signals, N): left and right of each bus
+        out : float32 (2 * num_buses, N): left and right of each bus
+        sends : float32 (num_buses, NUM_SENDS, N)
         """
         audible = set(sounding)
         for channel, glide in enumerate(self._glides):
-            if channel in audible:
-                bus = 2 * channel if self._stems else 0
-                out[bus : bus + 2] += mono[channel] * glide.curve(start, start + mono.shape[1])
-            else:
+            if channel not in audible:
                 glide.skip()
+                continue
+            bus = channel if self._stems else 0
+            curve = glide.curve(start, start + mono.shape[1])
+            out[2 * bus : 2 * bus + 2] += mono[channel] * curve[:2]
+            for index in range(NUM_SENDS):
+                if curve[2 + index].any():
+                    sends[bus, index] += mono[channel] * curve[2 + index]

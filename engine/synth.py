@@ -9,14 +9,17 @@ import numpy as np
 
 from ..errors import ModelError, UsageError
 from ..midi.messages import NUM_CHANNELS
+from ..midi.performance import Performance
 from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
+from .effects.rack import Rack
 from .hops import HopGrower
 from .limiter import Limiter
 from .mixer import Mixer
 from .resampler import Resampler
 from .seams import GrowthModel, InstrumentChooser
 from .spectral import FloatArray
+from .voicing import Voicing
 
 MAX_VOICES_LIMIT = 1024
 
@@ -27,7 +30,8 @@ class StemBlock(NamedTuple):
     Attributes
     ----------
     mix : float32 (num_frames, 2), as `Synth.render` gives it
-    stems : float32 (16, num_frames, 2), each MIDI channel before the limiter; they sum to the mix where that is quiet
+    stems : float32 (16, num_frames, 2), each MIDI channel before the limiter, with the reverb and chorus of what it
+        sends; they sum to the mix where that is quiet
     """
 
     mix: FloatArray
@@ -55,6 +59,8 @@ class Synth:
         Probability that a cell updates in a step, above 0 and at most 1; below 1 no two notes grow alike.
     stems : bool
         Whether MIDI channels are kept apart, for `render_stems`.
+    effects : bool
+        Whether there are a reverb and a chorus for channels to send to (CC 91 and 93).
     on_model_error : "raise" or "mute"
         What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
 
@@ -79,6 +85,7 @@ class Synth:
         seed: int = 0,
         fire_rate: float = 1.0,
         stems: bool = False,
+        effects: bool = True,
         on_model_error: Literal["raise", "mute"] = "raise",
     ) -> None:
         _check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
@@ -91,12 +98,21 @@ class Synth:
         self._raises = on_model_error == "raise"
         self._has_stems = stems
         mixer = Mixer(self._internal_rate, stems)
-        self._resampler = Resampler(self._internal_rate, sample_rate, mixer.num_signals)
+        num_signals = 2 * mixer.num_buses
+        self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
         self._grower = HopGrower(growth, decoder, max_voices, fire_rate)
-        self._conductor = Conductor(self._grower, bank, mixer, max_voices, seed, self._internal_rate)
+        performance = Performance()
+        self._conductor = Conductor(
+            self._grower,
+            performance,
+            Voicing(performance, bank, seed, self._internal_rate),
+            mixer,
+            Rack(self._internal_rate) if effects else None,
+            max_voices,
+        )
         self._limiter = Limiter(sample_rate)
         self._lead_in = self._limiter.look_ahead_frames  # what the limiter gives before frame 0
-        self._delayed_stems = np.zeros((mixer.num_signals if stems else 0, self._lead_in), np.float32)
+        self._delayed_stems = np.zeros((num_signals if stems else 0, self._lead_in), np.float32)
         self._frame = 0
 
     @property
@@ -140,7 +156,7 @@ class Synth:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is queued, no voice sounds, and all that sounded has been rendered."""
+        """Whether nothing is queued, no voice sounds, no effect rings, and all that sounded has been rendered."""
         return self._conductor.is_idle and self._frame >= self._silent_from_frame
 
     @property
@@ -182,7 +198,7 @@ class Synth:
         self._conductor.set_decoder(decoder)
 
     def panic(self) -> None:
-        """Silence everything as soon as possible: forget queued events, fade every voice, reset controllers."""
+        """Silence everything as soon as possible: forget queued events, fade voices and effects, reset controllers."""
         self._conductor.panic()
 
     def limit_voices(self, limit: int) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _BEFORE_TIME = -1
+Value = TypeVar("Value", float, tuple[float, ...])
 
 
-class StepTimeline:
+class StepTimeline(Generic[Value]):
     """A value, or K values, that jump at known samples, answered for every sample since the past was forgotten."""
 
-    def __init__(self, value: float | tuple[float, ...]) -> None:
+    def __init__(self, value: Value) -> None:
         self._starts = [_BEFORE_TIME]
-        self._values = [value]
+        self._values: list[Value] = [value]
 
     @property
-    def latest(self) -> float | tuple[float, ...]:
+    def latest(self) -> Value:
         """The value after all known jumps."""
         return self._values[-1]
 
@@ -25,7 +28,7 @@ class StepTimeline:
         """Whether no jump is remembered."""
         return len(self._values) == 1
 
-    def set(self, sample: int, value: float | tuple[float, ...]) -> bool:
+    def set(self, sample: int, value: Value) -> bool:
         """Jump to `value` at `sample`, which must not precede an earlier jump; return whether that is a change."""
         if value == self._values[-1]:
             return False

@@ -50,6 +50,7 @@ class Voice:
     age_lead_s, release_lead_s : how far its clocks are ahead of time, in seconds
     release_speed : of its release clock, from the velocity of its release
     tilt_db : brightness of its own, in dB per octave
+    key_tuning : semitones of the MIDI Tuning Standard that are in its pitch
     gestures : what happens to it alone; None while nothing does
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
@@ -81,6 +82,7 @@ class Voice:
     release_lead_s: float = 0.0
     release_speed: float = 1.0
     tilt_db: float = 0.0
+    key_tuning: float = 0.0
     gestures: Gestures | None = None
     silent_hops: int = 0
     level: float = float("inf")

@@ -5,7 +5,7 @@ synthesizer must do (`Performance`).
 """
 
 from .channel import Channel
-from .commands import Command, NoteCut, NoteRelease, NoteStart
+from .commands import Command, NoteCut, NoteMove, NoteRelease, NoteStart
 from .file import Song, TimedMessage, parse_midi, read_midi_file
 from .performance import Performance
 
@@ -13,6 +13,7 @@ __all__ = [
     "Channel",
     "Command",
     "NoteCut",
+    "NoteMove",
     "NoteRelease",
     "NoteStart",
     "Performance",

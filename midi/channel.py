@@ -3,9 +3,14 @@
 from typing import Final
 
 from .messages import (
+    ATTACK_TIME,
     BANK_LSB,
     BANK_MSB,
     BEND_CENTRE,
+    BREATH,
+    BRIGHTNESS,
+    CHORUS_SEND,
+    DECAY_TIME,
     DRUM_CHANNEL,
     EXPRESSION,
     MODULATION,
@@ -13,19 +18,34 @@ from .messages import (
     NRPN_MSB,
     PAN,
     PORTAMENTO,
+    PORTAMENTO_CONTROL,
+    PORTAMENTO_TIME,
+    RELEASE_TIME,
+    REVERB_SEND,
     RPN_LSB,
     RPN_MSB,
     SOFT_PEDAL,
     SOSTENUTO,
     SUSTAIN,
+    TIMBRE,
     VOLUME,
 )
 from .parameters import RegisteredParameters
 
 PEDAL_DOWN: Final = 64
+HALF_PEDAL: Final = 32
+"""From this value up to `PEDAL_DOWN` the sustain pedal slows releases down instead of holding notes."""
+HALF_PEDAL_SPEED: Final = 1.0 / 6.0
+"""How fast releases go just below `PEDAL_DOWN`."""
+MAX_PORTAMENTO_S: Final = 2.0
 
 _NUM_CONTROLLERS: Final = 128
 _CENTRED: Final = 64
+_GM2_DRUMS, _GM2_MELODIC = 120, 121
+_XG_DRUMS: Final = (126, 127)
+_NONE: Final = -1
+# Controllers whose LSB, 32 above, is understood; a new MSB sets it to 0 (MIDI 1.0, "Control Change").
+_PAIRED: Final = frozenset((MODULATION, BREATH, PORTAMENTO_TIME, VOLUME, PAN, EXPRESSION))
 # Power-up values (General MIDI 2); every other controller starts at 0.
 _POWER_UP: Final = {
     VOLUME: 100,
@@ -33,14 +53,16 @@ _POWER_UP: Final = {
     PAN: _CENTRED,
     EXPRESSION: 127,
     **dict.fromkeys(range(70, 80), _CENTRED),  # sound controllers
-    91: 40,  # reverb send
+    REVERB_SEND: 40,
     **dict.fromkeys((NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB), 127),
 }
 # What "reset all controllers" touches (MIDI RP-015). Volume, pan, bank, program, effect sends, sound
 # controllers and the tuning stay.
 _RESETTABLE: Final = {
     MODULATION: 0,
+    MODULATION + 32: 0,
     EXPRESSION: 127,
+    EXPRESSION + 32: 0,
     SUSTAIN: 0,
     PORTAMENTO: 0,
     SOSTENUTO: 0,
@@ -65,12 +87,16 @@ class Channel:
         Program, 0..127.
     bank : int
         Bank in force, 14 bits (MSB * 128 + LSB): the one selected when the program last changed.
+    is_drums : bool
+        Whether keys name drums instead of pitches: on channel 9, until a bank or a SysEx says otherwise.
+    is_mono : bool
+        Whether one note sounds at a time, and keys struck while another is down carry it along (legato).
     pressure : float
         Channel pressure, 0..1.
     key_pressure : dict of int to float
         Pressure 0..1 of the keys that sent any since they were struck.
     parameters : RegisteredParameters
-        Bend range and tuning.
+        Bend range, tuning and others.
     """
 
     def __init__(self, index: int) -> None:
@@ -83,6 +109,8 @@ class Channel:
         self.parameters = RegisteredParameters()
         self.program = 0
         self.bank = 0
+        self.is_drums = self.index == DRUM_CHANNEL
+        self.is_mono = False
         self._reset_gestures()
 
     def reset_controllers(self) -> None:
@@ -96,19 +124,17 @@ class Channel:
         self.bend = 0
         self.pressure = 0.0
         self.key_pressure: dict[int, float] = {}
-
-    @property
-    def is_drums(self) -> bool:
-        """Whether keys name drums instead of pitches."""
-        return self.index == DRUM_CHANNEL
+        self._has_breath = False
+        self._portamento_source = _NONE
 
     @property
     def gain(self) -> float:
-        """Linear gain 0..1 of volume (CC 7) times expression (CC 11).
+        """Linear gain 0..1 of volume (CC 7) times expression (CC 11), and breath (CC 2) once there is any.
 
         General MIDI level 1 asks for 40 log10(value / 127) dB of each.
         """
-        return (self.controllers[VOLUME] * self.controllers[EXPRESSION] / 127**2) ** 2
+        breath = self._paired(BREATH) / 127 if self._has_breath else 1.0
+        return (self._paired(VOLUME) * self._paired(EXPRESSION) / 127**2 * breath) ** 2
 
     @property
     def pan(self) -> float:
@@ -116,12 +142,55 @@ class Channel:
 
         General MIDI 2 makes both 0 and 1 hard left, so that 64 is the exact middle.
         """
-        return (max(self.controllers[PAN], 1) - _CENTRED) / 63
+        return min((max(self._paired(PAN), 1) - _CENTRED) / 63, 1.0)
 
     @property
     def modulation(self) -> float:
         """Modulation wheel (CC 1), 0..1."""
-        return self.controllers[MODULATION] / 127
+        return self._paired(MODULATION) / 127
+
+    @property
+    def brightness(self) -> float:
+        """Brightness (CC 74), -1..1; this and the following are 0 at 64, the centre."""
+        return self._centred(BRIGHTNESS)
+
+    @property
+    def timbre(self) -> float:
+        """Timbre intensity (CC 71), -1..1."""
+        return self._centred(TIMBRE)
+
+    @property
+    def attack_time(self) -> float:
+        """Attack time (CC 73), -1..1."""
+        return self._centred(ATTACK_TIME)
+
+    @property
+    def decay_time(self) -> float:
+        """Decay time (CC 75), -1..1."""
+        return self._centred(DECAY_TIME)
+
+    @property
+    def release_time(self) -> float:
+        """Release time (CC 72), -1..1."""
+        return self._centred(RELEASE_TIME)
+
+    @property
+    def reverb_send(self) -> float:
+        """Reverb send (CC 91), 0..1."""
+        return self.controllers[REVERB_SEND] / 127
+
+    @property
+    def chorus_send(self) -> float:
+        """Chorus send (CC 93), 0..1."""
+        return self.controllers[CHORUS_SEND] / 127
+
+    @property
+    def release_speed(self) -> float:
+        """How fast releases go under the sustain pedal: 1 but for a pedal half down."""
+        value = self.controllers[SUSTAIN]
+        if not HALF_PEDAL <= value < PEDAL_DOWN:
+            return 1.0
+        return HALF_PEDAL_SPEED ** ((value - HALF_PEDAL + 1) / (PEDAL_DOWN - HALF_PEDAL))
 
     @property
     def is_soft_pedal_down(self) -> bool:
@@ -129,16 +198,50 @@ class Channel:
         return self.controllers[SOFT_PEDAL] >= PEDAL_DOWN
 
     @property
+    def has_portamento(self) -> bool:
+        """Whether notes glide from key to key (CC 65)."""
+        return self.controllers[PORTAMENTO] >= PEDAL_DOWN
+
+    @property
+    def portamento_s(self) -> float:
+        """Seconds that a glide takes (CC 5), whatever the interval."""
+        return MAX_PORTAMENTO_S * (self._paired(PORTAMENTO_TIME) / 127) ** 2
+
+    @property
     def pitch_offset(self) -> float:
         """Semitones to add to every key: bend within its range, plus fine and coarse tuning."""
         return self.bend / BEND_CENTRE * self.parameters.bend_range + self.parameters.tuning
 
-    def control(self, controller: int, value: int) -> None:
-        """Store a controller's value and act on those that address registered parameters."""
+    def control(self, controller: int, value: int) -> int | None:
+        """Store a controller's value; return the registered parameter that it set, if it set one."""
         self.controllers[controller] = value
-        self.parameters.control(controller, value)
+        if controller in _PAIRED:
+            self.controllers[controller + 32] = 0
+        if controller == BREATH:
+            self._has_breath = True
+        elif controller == PORTAMENTO_CONTROL:
+            self._portamento_source = value
+        return self.parameters.control(controller, value)
 
-    def change_program(self, program: int) -> None:
+    def take_portamento_source(self) -> int | None:
+        """Return the key that the next note glides from (CC 84), None if none was named; it is named once."""
+        source, self._portamento_source = self._portamento_source, _NONE
+        return None if source == _NONE else source
+
+    def change_program(self, program: int, is_xg: bool = False) -> None:
         """Change the program and let the bank selected by CC 0 and CC 32 take effect."""
         self.program = program
-        self.bank = self.controllers[BANK_MSB] << 7 | self.controllers[BANK_LSB]
+        msb = self.controllers[BANK_MSB]
+        self.bank = msb << 7 | self.controllers[BANK_LSB]
+        if msb == _GM2_DRUMS or (is_xg and msb in _XG_DRUMS):
+            self.is_drums = True
+        elif msb == _GM2_MELODIC:
+            self.is_drums = False
+
+    def _paired(self, controller: int) -> float:
+        """Return a controller's value 0..127 with the fraction that its LSB gives."""
+        return min(self.controllers[controller] + self.controllers[controller + 32] / 128, 127.0)
+
+    def _centred(self, controller: int) -> float:
+        value = self.controllers[controller] - _CENTRED
+        return value / (63 if value > 0 else 64)

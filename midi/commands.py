@@ -23,6 +23,8 @@ class NoteStart:
     soft : bool
         Whether the soft pedal (CC 67) was down at the stroke. As on a piano it colours the notes struck while
         it is down, so it belongs to the note and not to the channel.
+    glide_from : int or None
+        Key whose pitch the note begins at, to glide to its own within `glide_s` seconds (portamento).
     """
 
     note_id: int
@@ -30,6 +32,8 @@ class NoteStart:
     key: int
     velocity: int
     soft: bool = False
+    glide_from: int | None = None
+    glide_s: float = 0.0
 
     @property
     def softened_velocity(self) -> float:
@@ -52,4 +56,28 @@ class NoteCut:
     note_id: int
 
 
-Command = NoteStart | NoteRelease | NoteCut
+@dataclass(frozen=True, slots=True)
+class NoteMove:
+    """A sounding note goes to another key without a new stroke (legato).
+
+    Attributes
+    ----------
+    note_id : int
+    channel, key, velocity, soft
+        As in `NoteStart`; what to strike should the note have died away.
+    glide_s : float
+        Seconds that the way takes; 0 is a step.
+    is_stroke : bool
+        Whether a key was struck, and not another one lifted: only then need a dead note sound again.
+    """
+
+    note_id: int
+    channel: int
+    key: int
+    velocity: int
+    soft: bool
+    glide_s: float
+    is_stroke: bool
+
+
+Command = NoteStart | NoteMove | NoteRelease | NoteCut

@@ -1,4 +1,4 @@
-"""Registered parameters (RPN) of a MIDI channel: pitch bend range, fine and coarse tuning."""
+"""Registered parameters (RPN) of a MIDI channel: bend and modulation range, tuning and its program, MPE zones."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,16 +15,26 @@ from .messages import (
     RPN_COARSE_TUNING,
     RPN_FINE_TUNING,
     RPN_LSB,
+    RPN_MODULATION_RANGE,
+    RPN_MPE,
     RPN_MSB,
     RPN_NULL,
+    RPN_TUNING_BANK,
+    RPN_TUNING_PROGRAM,
 )
 
 _DEFAULTS: Final = {
     RPN_BEND_RANGE: 2 << 7,
     RPN_FINE_TUNING: BEND_CENTRE,
     RPN_COARSE_TUNING: 64 << 7,
+    RPN_TUNING_PROGRAM: 0,
+    RPN_TUNING_BANK: 0,
+    RPN_MODULATION_RANGE: 64,  # half a semitone
+    RPN_MPE: 0,
 }
+_ENTRIES: Final = frozenset((DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT))
 _MAX_14_BIT: Final = 0x3FFF
+_MSB_ONLY: Final = (RPN_COARSE_TUNING, RPN_TUNING_PROGRAM, RPN_TUNING_BANK, RPN_MPE)
 _MAX_BEND_RANGE_CENTS: Final = 127 * 100 + 99
 
 
@@ -52,11 +62,37 @@ class RegisteredParameters:
         fine = (self._values[RPN_FINE_TUNING] - BEND_CENTRE) / BEND_CENTRE
         return (self._values[RPN_COARSE_TUNING] >> 7) - 64 + fine
 
-    def control(self, controller: int, value: int) -> None:
-        """Act on one of the controllers 6, 38 and 96..101; others are ignored."""
+    @property
+    def modulation_range(self) -> float:
+        """Depth of full modulation in semitones, either way; the LSB counts 1/128."""
+        return self._values[RPN_MODULATION_RANGE] / 128
+
+    @property
+    def tuning_program(self) -> tuple[int, int]:
+        """Bank and program of the MIDI Tuning Standard that tune the keys."""
+        return self._values[RPN_TUNING_BANK] >> 7, self._values[RPN_TUNING_PROGRAM] >> 7
+
+    @property
+    def num_members(self) -> int:
+        """Member channels 0..15 that the latest MPE configuration message asks for."""
+        return min(self._values[RPN_MPE] >> 7, 15)
+
+    def control(self, controller: int, value: int) -> int | None:
+        """Act on one of the controllers 6, 38 and 96..101; return the parameter that was set, if one was."""
         action = _ACTIONS.get(controller)
-        if action is not None:
-            action(self, value)
+        if action is None:
+            return None
+        action(self, value)
+        is_set = controller in _ENTRIES and self._is_registered and self._selected in self._values
+        return self._selected if is_set else None
+
+    def value(self, parameter: int) -> int:
+        """Return the 14 bits of a known RPN."""
+        return self._values[parameter]
+
+    def set(self, parameter: int, value: int) -> None:
+        """Set the 14 bits of a known RPN, whatever is selected."""
+        self._values[parameter] = value
 
     def deselect(self) -> None:
         """Select the null parameter, so that data entry does nothing."""
@@ -98,7 +134,7 @@ def _stepped(parameter: int, value: int, direction: int) -> int:
         cents = (value >> 7) * 100 + min(value & 0x7F, 99) + direction
         semitones, cents = divmod(min(max(cents, 0), _MAX_BEND_RANGE_CENTS), 100)
         return semitones << 7 | cents
-    step = 128 if parameter == RPN_COARSE_TUNING else 1
+    step = 128 if parameter in _MSB_ONLY else 1
     stepped = value + direction * step
     return stepped if 0 <= stepped <= _MAX_14_BIT else value
 

@@ -1,26 +1,33 @@
 """`Performance`: MIDI messages in, what a synthesizer must do out.
 
 A message is looked up in a table by its kind, a control change in a second table by its number; the entries
-are small methods. Wider musical rules (MPE zones, mono mode, portamento) belong in front of `HeldNotes` or
-beside `Channel.pitch_offset`, not in these tables.
+are small methods. What keys, pedals, mono mode and portamento make of notes is in `Part`.
 """
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 from .channel import PEDAL_DOWN, Channel
-from .commands import Command, NoteCut, NoteRelease, NoteStart
-from .held_notes import HeldNotes
+from .commands import Command, NoteCut, NoteRelease
+from .expression import Expression, System, expression_of
 from .messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
     BEND_CENTRE,
+    BRIGHTNESS,
     CHANNEL_PRESSURE,
     CONTROL_CHANGE,
+    DATA_DECREMENT,
+    DATA_ENTRY_LSB,
+    DATA_ENTRY_MSB,
+    DATA_INCREMENT,
     DEFAULT_RELEASE_VELOCITY,
     MONO_ON,
     NOTE_OFF,
     NOTE_ON,
+    NRPN_LSB,
+    NRPN_MSB,
     NUM_CHANNELS,
     OMNI_OFF,
     OMNI_ON,
@@ -29,16 +36,32 @@ from .messages import (
     POLY_PRESSURE,
     PROGRAM_CHANGE,
     RESET_CONTROLLERS,
+    RPN_BEND_RANGE,
+    RPN_LSB,
+    RPN_MPE,
+    RPN_MSB,
     SOSTENUTO,
     SUSTAIN,
     SYSTEM_EXCLUSIVE,
     SYSTEM_RESET,
     is_complete,
 )
-from .system_exclusive import is_reset, master_volume_of
+from .part import Part
+from .system_exclusive import Exclusive, gs_part_channel, recognise
+from .tuning import Tunings
+from .zones import LOWER_MASTER, MASTER_BEND_RANGE, MEMBER_BEND_RANGE, UPPER_MASTER, Zones
 
 _FIRST_MODE_MESSAGE: Final = 120
 _MAX_14_BIT: Final = 0x3FFF
+# On an MPE master these stay its own: what they say is added to what the members say, or is no business of theirs.
+_NOT_FOR_MEMBERS: Final = frozenset(
+    (
+        BRIGHTNESS,
+        *(DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT),
+        *(NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB),
+        *(OMNI_OFF, OMNI_ON, MONO_ON, POLY_ON),
+    )
+)
 
 
 class Performance:
@@ -50,22 +73,45 @@ class Performance:
     Attributes
     ----------
     channels : tuple of Channel
-        Continuous state, one per MIDI channel.
-    master_gain : float
-        Linear gain 0..1 of the universal master volume SysEx, the same curve as CC 7. `Channel.gain` does not
-        contain it.
+        Continuous state, one per MIDI channel. `expression` says what they come to.
+    system : System
+        What holds for all channels.
+    tuning_changes : int
+        How often a tuning message has asked notes that sound to follow.
     """
 
     def __init__(self) -> None:
         self.channels = tuple(Channel(index) for index in range(NUM_CHANNELS))
-        self.master_gain = 1.0
-        self._held = tuple(HeldNotes() for _ in range(NUM_CHANNELS))
-        self._last_note_id = 0
+        self.system = System()
+        self.tuning_changes = 0
+        self._tunings = Tunings()
+        self._zones = Zones()
+        ids = count(1)
+        self._parts = tuple(Part(channel, ids.__next__) for channel in self.channels)
 
     @property
     def num_held_notes(self) -> int:
         """Number of notes started and not yet released or cut."""
-        return sum(map(len, self._held))
+        return sum(len(part.held) for part in self._parts)
+
+    @property
+    def master_gain(self) -> float:
+        """Linear gain 0..1 of the universal master volume SysEx; `Channel.gain` does not contain it."""
+        return self.system.gain
+
+    def expression(self, index: int) -> Expression:
+        """Return how a channel sounds now."""
+        master = self._zones.master_of(index)
+        return expression_of(self.channels[index], None if master is None else self.channels[master], self.system)
+
+    def led_by(self, index: int) -> tuple[int, ...]:
+        """Return the channels whose expression depends on a channel's state: itself, and its MPE members."""
+        return (index, *self._zones.members(index))
+
+    def key_tuning(self, index: int, key: int) -> float:
+        """Return semitones that the MIDI Tuning Standard adds to a key of a channel; drums have none."""
+        channel = self.channels[index]
+        return 0.0 if channel.is_drums else self._tunings.offset(index, channel.parameters.tuning_program, key)
 
     def handle(self, data: bytes) -> list[Command]:
         """Take one complete MIDI message and return what to do, in order.
@@ -80,58 +126,84 @@ class Performance:
         if not is_complete(data):
             return []
         if data[0] == SYSTEM_EXCLUSIVE:
-            return self._system_exclusive(data)
+            return self._system_exclusive(data[1:-1])
         if data[0] == SYSTEM_RESET:
             return [*self.reset()]
-        handler = _HANDLERS.get(data[0] & 0xF0)
-        return handler(self, data[0] & 0x0F, data[1], data[-1]) if handler else []
+        kind, index = data[0] & 0xF0, data[0] & 0x0F
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            return []
+        commands = handler(self, index, data[1], data[-1])
+        if kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and data[1] not in _NOT_FOR_MEMBERS):
+            for member in self._zones.members(index):
+                commands += handler(self, member, data[1], data[-1])
+        return commands
 
     def all_notes_off(self) -> list[NoteRelease]:
         """Release every note on every channel, pedals or not; controllers and pedals stay as they are."""
-        return [release for held in self._held for release in held.release_all()]
+        return [release for part in self._parts for release in part.release_all()]
 
     def reset(self) -> list[NoteRelease]:
         """Release every note and return everything but the note ids to the state at power-up."""
         releases = self.all_notes_off()
-        for channel in self.channels:
-            channel.reset()
-        self._lift_pedals()
-        self.master_gain = 1.0
+        for part in self._parts:
+            part.channel.reset()
+            part.lift_pedals()
+            part.forget()
+        self.system.reset()
+        self._tunings = Tunings()
+        self._zones = Zones()
         return releases
 
     def panic(self) -> list[NoteCut]:
         """Cut every note and reset the controllers, so that nothing sounds, sticks or stays bent."""
-        cuts = [cut for held in self._held for cut in held.cut_all()]
-        for channel in self.channels:
-            channel.reset_controllers()
-        self._lift_pedals()
+        cuts = [cut for part in self._parts for cut in part.cut_all()]
+        for part in self._parts:
+            part.channel.reset_controllers()
+            part.lift_pedals()
         return cuts
 
-    def _lift_pedals(self) -> None:
-        """Lift the pedals of channels that hold no notes, so there is nothing to release."""
-        for held in self._held:
-            held.set_sustain(False)
-            held.set_sostenuto(False)
-
-    def _system_exclusive(self, data: bytes) -> list[Command]:
-        if is_reset(data):
-            return [*self.reset()]
-        volume = master_volume_of(data)
-        if volume is not None:
-            self.master_gain = (volume / _MAX_14_BIT) ** 2
+    def _system_exclusive(self, payload: bytes) -> list[Command]:
+        message = recognise(payload)
+        if message is None:
+            self.tuning_changes += self._tunings.receive(payload)
+            return []
+        if message.is_reset:
+            releases = self.reset()
+            self.system.is_xg = message.kind == "xg"
+            return [*releases]
+        action = _EXCLUSIVE_ACTIONS[message.kind]
+        action(self, message)
         return []
+
+    def _master_volume(self, message: Exclusive) -> None:
+        self.system.gain = (message.value_14_bit / _MAX_14_BIT) ** 2
+
+    def _master_balance(self, message: Exclusive) -> None:
+        self.system.balance = max((message.value_14_bit - BEND_CENTRE) / (BEND_CENTRE - 1), -1.0)
+
+    def _master_fine_tuning(self, message: Exclusive) -> None:
+        self.system.fine_tuning = (message.value_14_bit - BEND_CENTRE) / BEND_CENTRE
+
+    def _master_coarse_tuning(self, message: Exclusive) -> None:
+        self.system.coarse_tuning = float(message.values[1] - 64)
+
+    def _gs_rhythm_part(self, message: Exclusive) -> None:
+        index = gs_part_channel(message.values[0])
+        if index is not None:
+            self.channels[index].is_drums = message.values[1] > 0
+
+    def _xg_part_mode(self, message: Exclusive) -> None:
+        if message.values[0] < NUM_CHANNELS:
+            self.channels[message.values[0]].is_drums = message.values[1] > 0
 
     def _note_on(self, index: int, key: int, velocity: int) -> list[Command]:
         if velocity == 0:
             return self._note_off(index, key, DEFAULT_RELEASE_VELOCITY)
-        channel = self.channels[index]
-        channel.key_pressure.pop(key, None)
-        self._last_note_id += 1
-        self._held[index].press_key(key, self._last_note_id)
-        return [NoteStart(self._last_note_id, index, key, velocity, channel.is_soft_pedal_down)]
+        return self._parts[index].press(key, velocity)
 
     def _note_off(self, index: int, key: int, velocity: int) -> list[Command]:
-        return [*self._held[index].lift_key(key, velocity)]
+        return self._parts[index].lift(key, velocity)
 
     def _poly_pressure(self, index: int, key: int, value: int) -> list[Command]:
         self.channels[index].key_pressure[key] = value / 127
@@ -142,7 +214,7 @@ class Performance:
         return []
 
     def _program_change(self, index: int, program: int, _program: int) -> list[Command]:
-        self.channels[index].change_program(program)
+        self.channels[index].change_program(program, self.system.is_xg)
         return []
 
     def _pitch_bend(self, index: int, lsb: int, msb: int) -> list[Command]:
@@ -151,25 +223,56 @@ class Performance:
 
     def _control_change(self, index: int, controller: int, value: int) -> list[Command]:
         if controller < _FIRST_MODE_MESSAGE:
-            self.channels[index].control(controller, value)
+            parameter = self.channels[index].control(controller, value)
+            if parameter is not None:
+                return self._parameter_set(index, parameter)
         action = _CONTROLLER_ACTIONS.get(controller)
         return action(self, index, value) if action else []
 
+    def _parameter_set(self, index: int, parameter: int) -> list[Command]:
+        if parameter == RPN_MPE and index in (LOWER_MASTER, UPPER_MASTER):
+            return self._configure_zone(index)
+        master = self._zones.master_of(index)
+        if parameter == RPN_BEND_RANGE and master is not None:
+            # One for all: the range sent to a member holds for the zone (MPE 1.0, section 2.5).
+            for member in self._zones.members(master):
+                self.channels[member].parameters.set(parameter, self.channels[index].parameters.value(parameter))
+        return []
+
+    def _configure_zone(self, master: int) -> list[Command]:
+        """Make or remove a zone; the notes of its channels end and their controllers are reset."""
+        before = self._zones.members(master)
+        self._zones.configure(master, self.channels[master].parameters.num_members)
+        members = self._zones.members(master)
+        commands: list[Command] = []
+        for index in sorted({master, *before, *members}):
+            commands += self._parts[index].release_all()
+            commands += self._reset_controllers(index, 0)
+            bend_range = MEMBER_BEND_RANGE if index in members else MASTER_BEND_RANGE
+            self.channels[index].parameters.set(RPN_BEND_RANGE, bend_range)
+        return commands
+
     def _sustain(self, index: int, value: int) -> list[Command]:
-        return [*self._held[index].set_sustain(value >= PEDAL_DOWN)]
+        return [*self._parts[index].held.set_sustain(value >= PEDAL_DOWN)]
 
     def _sostenuto(self, index: int, value: int) -> list[Command]:
-        return [*self._held[index].set_sostenuto(value >= PEDAL_DOWN)]
+        return [*self._parts[index].held.set_sostenuto(value >= PEDAL_DOWN)]
 
     def _all_sound_off(self, index: int, _value: int) -> list[Command]:
-        return [*self._held[index].cut_all()]
+        return [*self._parts[index].cut_all()]
 
     def _reset_controllers(self, index: int, _value: int) -> list[Command]:
         self.channels[index].reset_controllers()
-        return [*self._held[index].set_sustain(False), *self._held[index].set_sostenuto(False)]
+        return self._parts[index].lift_pedals()
 
     def _all_notes_off(self, index: int, _value: int) -> list[Command]:
-        return [*self._held[index].lift_all_keys()]
+        return self._parts[index].lift_all()
+
+    def _mono(self, index: int, _value: int) -> list[Command]:
+        return self._parts[index].set_mono(True)
+
+    def _poly(self, index: int, _value: int) -> list[Command]:
+        return self._parts[index].set_mono(False)
 
 
 _HANDLERS: Final[dict[int, Callable[[Performance, int, int, int], list[Command]]]] = {
@@ -188,5 +291,16 @@ _CONTROLLER_ACTIONS: Final[dict[int, Callable[[Performance, int, int], list[Comm
     SOSTENUTO: Performance._sostenuto,
     ALL_SOUND_OFF: Performance._all_sound_off,
     RESET_CONTROLLERS: Performance._reset_controllers,
-    **dict.fromkeys((ALL_NOTES_OFF, OMNI_OFF, OMNI_ON, MONO_ON, POLY_ON), Performance._all_notes_off),
+    **dict.fromkeys((ALL_NOTES_OFF, OMNI_OFF, OMNI_ON), Performance._all_notes_off),
+    MONO_ON: Performance._mono,
+    POLY_ON: Performance._poly,
+}
+
+_EXCLUSIVE_ACTIONS: Final[dict[str, Callable[[Performance, Exclusive], None]]] = {
+    "volume": Performance._master_volume,
+    "balance": Performance._master_balance,
+    "fine tuning": Performance._master_fine_tuning,
+    "coarse tuning": Performance._master_coarse_tuning,
+    "gs rhythm part": Performance._gs_rhythm_part,
+    "xg part mode": Performance._xg_part_mode,
 }

@@ -168,15 +168,17 @@ def make_synth(
     *,
     sample_rate: int = RATE,
     max_voices: int = 8,
+    effects: bool = False,
     **options: object,
 ) -> Synth:
-    """Return a synth of fakes, at the internal rate unless told."""
+    """Return a synth of fakes, at the internal rate and dry unless told."""
     return Synth(
         growth or FakeGrowth(),
         decoder or FakeDecoder(max_voices),
         bank or FakeBank(),
         sample_rate=sample_rate,
         max_voices=max_voices,
+        effects=effects,
         **options,  # type: ignore[arg-type]
     )
 

@@ -369,7 +369,7 @@ def test_the_soft_pedal_softens() -> None:
         synth.send(midi.control_change(0, midi.SOFT_PEDAL, value), 0)
         synth.send(midi.note_on(0, 60, 100), 0)
         peaks.append(np.abs(synth.render(2000)).max())
-    assert peaks[1] == pytest.approx(0.7 * peaks[0], rel=1e-3)
+    assert 0.5 * peaks[0] < peaks[1] < 0.75 * peaks[0]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Notes start, release and cut as keys and pedals say; nothing sticks and nothing raises."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -79,9 +80,14 @@ def test_pedal_going_up_twice_releases_once(performance: Performance) -> None:
     assert len(play(performance, sustain(0), sustain(0))) == 1
 
 
-def test_a_key_struck_again_under_the_pedal_is_another_note(performance: Performance) -> None:
-    play(performance, sustain(127), on(), off(60, 1), on(), off(60, 2))
-    assert play(performance, sustain(0)) == [NoteRelease(1, 1), NoteRelease(2, 2)]
+@pytest.mark.parametrize("pedal", [sustain, sostenuto])
+def test_a_key_struck_again_releases_the_note_that_only_a_pedal_holds(
+    performance: Performance, pedal: Callable[[int], bytes]
+) -> None:
+    play(performance, on(), pedal(127), off(60, 1), on(64))
+    assert play(performance, on()) == [NoteRelease(1, 1), NoteStart(3, 0, 60, 100)]
+    play(performance, sustain(127), off(60, 2))
+    assert play(performance, sustain(0), sostenuto(0)) == [NoteRelease(3, 2)]
 
 
 def test_sostenuto_holds_only_keys_that_were_down(performance: Performance) -> None:
@@ -229,7 +235,7 @@ def test_every_note_that_starts_ends_exactly_once(stream: list[bytes]) -> None:
     performance = Performance()
     commands = play(performance, *stream)
     num_held = performance.num_held_notes
-    endings = [command.note_id for command in commands if not isinstance(command, NoteStart)]
+    endings = [command.note_id for command in commands if isinstance(command, NoteRelease | NoteCut)]
     starts = [command.note_id for command in commands if isinstance(command, NoteStart)]
     assert num_held == len(starts) - len(endings)
     endings += [release.note_id for release in performance.all_notes_off()]

@@ -1,0 +1,125 @@
+"""Making voices of notes, and carrying them along: legato, retuning, key pressure."""
+
+from __future__ import annotations
+
+from ..midi.commands import NoteMove, NoteStart
+from ..midi.general_midi import program_name
+from ..midi.messages import DEFAULT_RELEASE_VELOCITY
+from ..midi.performance import Performance
+from .chance import note_seed
+from .gestures import Gestures
+from .seams import Choice, InstrumentChooser
+from .voices import Voice
+
+SOFT_TILT_DB = -1.5
+"""dB per octave that the soft pedal takes from the brightness, beside what its lower velocity does."""
+
+
+def release_speed(velocity: int) -> float:
+    """Return how fast the release clock runs for a release velocity: 64 is 1, 127 twice that, 1 half of it.
+
+    Velocity 0 is 1 as well: keyboards that measure no release velocity send it.
+    """
+    return 2.0 ** ((velocity - DEFAULT_RELEASE_VELOCITY) / 63.0) if velocity else 1.0
+
+
+class Voicing:
+    """Casts notes with what the bank has.
+
+    Parameters
+    ----------
+    performance : Performance
+        Says program, bank and tuning of the channels.
+    bank : InstrumentChooser
+    seed : int
+        Root of all chance.
+    rate : int
+        Samples in a second.
+
+    Attributes
+    ----------
+    substitutions : dict of str to None
+        Which instruments stand in for others, each once, in order of appearance.
+    """
+
+    def __init__(self, performance: Performance, bank: InstrumentChooser, seed: int, rate: int) -> None:
+        self._performance = performance
+        self._bank = bank
+        self._seed = seed
+        self._rate = rate
+        self._choices: dict[tuple[int, int, bool, int], Choice] = {}
+        self.substitutions: dict[str, None] = {}
+
+    def recast(self) -> None:
+        """Ask the bank anew what plays each key."""
+        self._choices.clear()
+
+    def make(self, sample: int, note: NoteStart, slot: int) -> Voice:
+        """Return the voice of a note that begins at `sample`."""
+        choice = self._choose(note.channel, note.key)
+        _, inharmonicity = choice.instrument.tuning(note.key)
+        pitch = self._pitch(choice, note.channel, note.key)
+        voice = Voice(
+            note_id=note.note_id,
+            channel=note.channel,
+            key=note.key,
+            slot=slot,
+            onset=sample,
+            pitch=pitch,
+            velocity=note.softened_velocity / 127.0,
+            timbre=choice.timbre,
+            pitched=choice.pitched,
+            inharmonicity=inharmonicity,
+            seed=note_seed(self._seed, note.note_id),
+            tilt_db=SOFT_TILT_DB if note.soft else 0.0,
+            key_tuning=self._performance.key_tuning(note.channel, note.key),
+        )
+        if note.glide_from is not None:
+            origin = self._pitch(choice, note.channel, note.glide_from) - pitch
+            _gestures(voice).glide(sample, 0.0, self._samples(note.glide_s), origin)
+        return voice
+
+    def move(self, sample: int, voice: Voice, move: NoteMove) -> None:
+        """Carry a voice to another key."""
+        gestures = _gestures(voice)
+        pitch = self._pitch(self._choose(move.channel, move.key), move.channel, move.key)
+        gestures.glide(sample, pitch - voice.pitch - gestures.tuning, self._samples(move.glide_s))
+        voice.key = move.key
+        voice.key_tuning = self._performance.key_tuning(move.channel, move.key)
+
+    def retune(self, sample: int, voice: Voice) -> None:
+        """Bring a voice to what its key is tuned to now."""
+        tuning = self._performance.key_tuning(voice.channel, voice.key)
+        if tuning != voice.key_tuning:
+            gestures = _gestures(voice)
+            gestures.retune(sample, gestures.tuning + tuning - voice.key_tuning)
+            voice.key_tuning = tuning
+
+    def press(self, sample: int, voice: Voice) -> None:
+        """Give a voice the pressure of its key."""
+        pressure = self._performance.channels[voice.channel].key_pressure.get(voice.key, 0.0)
+        _gestures(voice).press(sample, pressure)
+
+    def _pitch(self, choice: Choice, channel: int, key: int) -> float:
+        cents, _ = choice.instrument.tuning(key)
+        return key + cents / 100.0 + self._performance.key_tuning(channel, key)
+
+    def _samples(self, time_s: float) -> int:
+        return round(time_s * self._rate)
+
+    def _choose(self, index: int, key: int) -> Choice:
+        channel = self._performance.channels[index]
+        wanted = (channel.program, channel.bank, channel.is_drums, key)
+        if wanted not in self._choices:
+            choice = self._choices[wanted] = self._bank.instrument_for(*wanted)
+            if choice.substituted:
+                name = f"drum key {key}" if channel.is_drums else program_name(channel.program)
+                self.substitutions[f"{name}: {choice.instrument.name}"] = None
+        return self._choices[wanted]
+
+
+def _gestures(voice: Voice) -> Gestures:
+    """Return a voice's gestures, which it has from the first one on."""
+    if voice.gestures is None:
+        voice.gestures = Gestures()
+    return voice.gestures

@@ -1,0 +1,93 @@
+"""How a MIDI channel sounds at a moment, with everything in it that has a say: MPE master, system, half pedal."""
+
+from typing import NamedTuple
+
+from .channel import Channel
+
+
+class Expression(NamedTuple):
+    """What the voices of a channel obey.
+
+    Attributes
+    ----------
+    pitch : semitones added to every key
+    vibrato : depth in semitones either way, of the modulation wheel
+    pressure : channel pressure, 0..1
+    brightness, timbre, attack_time, decay_time, release_time : -1..1, 0 is neutral
+    release_speed : 1, or less under a pedal that is half down
+    gain : linear, 0..1
+    pan : -1..1, left to right
+    balance : -1..1, of the whole synthesizer
+    reverb_send, chorus_send : 0..1
+    """
+
+    pitch: float
+    vibrato: float
+    pressure: float
+    brightness: float
+    timbre: float
+    attack_time: float
+    decay_time: float
+    release_time: float
+    release_speed: float
+    gain: float
+    pan: float
+    balance: float
+    reverb_send: float
+    chorus_send: float
+
+
+class System:
+    """What holds for all channels.
+
+    Attributes
+    ----------
+    gain : float
+        Linear gain 0..1 of the universal master volume SysEx, the same curve as CC 7.
+    balance : float
+        -1..1, left to right.
+    fine_tuning, coarse_tuning : float
+        Semitones.
+    is_xg : bool
+        Whether banks mean what Yamaha XG means by them.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the state at power-up."""
+        self.gain = 1.0
+        self.balance = self.fine_tuning = self.coarse_tuning = 0.0
+        self.is_xg = False
+
+    @property
+    def tuning(self) -> float:
+        """Semitones to add to every key that has a pitch."""
+        return self.fine_tuning + self.coarse_tuning
+
+
+def expression_of(channel: Channel, master: Channel | None, system: System) -> Expression:
+    """Return how a channel sounds; `master` leads its MPE zone, if it is a member of one."""
+    pitch = channel.pitch_offset + (0.0 if channel.is_drums else system.tuning)
+    pressure, brightness = channel.pressure, channel.brightness
+    if master is not None:
+        pitch += master.pitch_offset
+        pressure = max(pressure, master.pressure)
+        brightness = min(max(brightness + master.brightness, -1.0), 1.0)
+    return Expression(
+        pitch=pitch,
+        vibrato=channel.modulation * channel.parameters.modulation_range,
+        pressure=pressure,
+        brightness=brightness,
+        timbre=channel.timbre,
+        attack_time=channel.attack_time,
+        decay_time=channel.decay_time,
+        release_time=channel.release_time,
+        release_speed=channel.release_speed,
+        gain=channel.gain * system.gain,
+        pan=channel.pan,
+        balance=system.balance,
+        reverb_send=channel.reverb_send,
+        chorus_send=channel.chorus_send,
+    )
