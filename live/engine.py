@@ -17,12 +17,12 @@ from ..errors import TncaError
 from ..midi.inputs import MidiInputs
 from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, program_change
 from ..midi.ports import Arrival
-from .audio import RingOutput, find_output, list_outputs, open_output
+from .audio import find_output, list_outputs, open_output
 from .mapping import MessageMap, describe
 from .player import Player
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
-from .state import Command, LiveOptions, LiveStatus, Ready
+from .state import Closed, Command, LiveOptions, LiveStatus, Ready
 from .warm_up import warm_up
 
 STATUS_INTERVAL_S: Final = 0.05
@@ -56,7 +56,6 @@ class Engine:
         self._options = options
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self._inbox: deque[Arrival] = deque()
-        self._reopened = threading.Event()
         self._device = find_output(options.audio_out, options.host_api, list_outputs())
         rate = options.sample_rate or self._device.sample_rate
         self._ensemble = _open_ensemble(options, rate)
@@ -68,10 +67,13 @@ class Engine:
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
         try:
             self._inputs.start()
-            self._player = self._make_player()
+            self._output = open_output(self._device, rate, options.block_size)
         except BaseException:
             self._abandon()
             raise
+        self._player = Player(
+            self._synth, self._output, self._inbox, self._mapping, self._notices.append, self._recorder
+        )
         self._record_instrument()
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
         self._ports_polled_s = 0.0
@@ -101,7 +103,7 @@ class Engine:
 
     def status(self) -> LiveStatus:
         """Return this moment."""
-        meters, output = self._player.meters, self._player.output
+        meters, output = self._player.meters, self._output
         left, right = (20.0 * log10(peak) if peak > 1e-6 else SILENCE_DB for peak in meters.peaks)
         last = self._player.last_message
         return LiveStatus(
@@ -126,37 +128,23 @@ class Engine:
             late_messages=meters.late_messages,
         )
 
-    def close(self) -> TncaError | None:
-        """Close ports and files; return what went wrong, if anything did."""
+    def close(self) -> Closed:
+        """Close output, ports and files; return how it ended."""
         self._inputs.close()
-        if self._recorder is not None:
-            try:
+        lost = self._player.lost
+        if lost is None:
+            self._output.close()  # of a device that is gone, PortAudio may wait for ever
+        try:
+            if self._recorder is not None:
                 self._recorder.close()
-            except TncaError as error:
-                return error
-        return None
+        except TncaError as error:
+            return Closed(error)
+        return Closed(None, str(lost), (self._device.name, self._device.host_api)) if lost else Closed()
 
     @property
     def _bank(self) -> Bank:
         assert self._ensemble.bank is not None
         return self._ensemble.bank
-
-    def _make_player(self) -> Player:
-        return Player(
-            self._synth,
-            self._open_output,
-            self._inbox,
-            self._mapping,
-            self._notices.append,
-            self._recorder,
-            self._reopened.set,
-        )
-
-    def _open_output(self, again: bool) -> RingOutput:
-        """Open the output, after a loss as the same device at the same rate. Thread: producer, but for the first."""
-        if again:
-            self._device = find_output(self._device.name, self._device.host_api, list_outputs(refresh=True))
-        return open_output(self._device, self._synth.sample_rate, self._options.block_size)
 
     def _abandon(self) -> None:
         self._inputs.close()
@@ -179,9 +167,6 @@ class Engine:
 
     def _look_after_ports(self) -> None:
         self._inputs.check_sensing()
-        if self._reopened.is_set():
-            self._reopened.clear()
-            self._inputs.restart()
         if monotonic() - self._ports_polled_s > PORT_POLL_S:
             self._ports_polled_s = monotonic()
             self._inputs.poll()

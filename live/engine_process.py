@@ -10,28 +10,58 @@ import signal
 from multiprocessing.connection import Connection
 from typing import Final
 
-from ..errors import TncaError
+from ..errors import DeviceError, TncaError
 from .state import Closed, LiveOptions
 
+RETRY_S: Final = 1.0
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
 
 
-def main(pipe: Connection, options: LiveOptions) -> None:
-    """Play until told to stop, or until the other side of the pipe is gone. Runs in the child process."""
+def main(pipe: Connection, options: LiveOptions, waits: bool = False) -> None:
+    """Play until told to stop, or until the other side of the pipe is gone. Runs in the child process.
+
+    Parameters
+    ----------
+    pipe : Connection
+    options : LiveOptions
+    waits : bool
+        Wait for the output to appear, instead of failing.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the control process decides what Ctrl-C means
     if not os.environ.get(DEBUG_VARIABLE):
         _silence_libraries()
     try:
         from .engine import Engine  # after the output is silenced: it loads the libraries
 
+        if waits and not _await_output(pipe, options):
+            _tell(pipe, Closed())
+            return
         engine = Engine(options)
     except TncaError as error:
         _tell(pipe, error)
         return
-    try:
-        engine.serve(pipe)
-    finally:
-        _tell(pipe, Closed(engine.close()))
+    engine.serve(pipe)
+    end = engine.close()
+    _tell(pipe, end)
+    if end.lost:
+        os._exit(0)  # PortAudio's own farewell may never end
+
+
+def _await_output(pipe: Connection, options: LiveOptions) -> bool:
+    """Return True when the output is there; False when told to close or left alone."""
+    from .audio import find_output, list_outputs
+
+    while True:
+        try:
+            find_output(options.audio_out, options.host_api, list_outputs(refresh=True))
+            return True
+        except DeviceError:
+            pass
+        try:
+            if pipe.poll(RETRY_S) and pipe.recv().name == "close":
+                return False
+        except (EOFError, OSError):
+            return False
 
 
 def _silence_libraries() -> None:

@@ -67,7 +67,8 @@ class JackProbe:
 
     def connect_audio(self, part_of_name: str = "PortAudio") -> None:
         """Capture what an instrument puts out."""
-        for source, target in zip(self._await_ports(part_of_name, is_audio=True, is_output=True), self._audio):
+        sources = self._await_ports(part_of_name, is_audio=True, is_output=True)
+        for source, target in zip(sources, self._audio, strict=False):
             self._client.connect(source, target)
 
     def send(self, data: bytes, frame: int | None = None) -> int:

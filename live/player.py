@@ -28,7 +28,6 @@ WAKE_DELAY: Final = 0.3
 """Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
 POLL_S: Final = 0.0001
 STALL_S: Final = 1.0
-RETRY_S: Final = 1.0
 LOAD_TIME_S: Final = 0.3
 PEAK_FALL_S: Final = 0.3
 FADE_BLOCKS: Final = 4
@@ -88,13 +87,12 @@ class Meters:
 
 
 class Player:
-    """Plays what arrives, until it is told to stop; survives the loss of its output.
+    """Plays what arrives, until it is told to stop or the output is lost.
 
     Parameters
     ----------
     synth : LiveSynth
-    open_output : callable
-        Opens the output, the first time and whenever it was lost; raises `DeviceError`.
+    output : Output
     inbox : deque of Arrival
         Messages; ports append, the producer takes.
     mapping : MessageMap
@@ -102,8 +100,11 @@ class Player:
         Takes lines for people.
     recorder : Recorder, optional
         Is given what is played.
-    on_reopen : callable
-        Called when a lost output is back.
+
+    Attributes
+    ----------
+    lost : DeviceError or None
+        Why `run` returned by itself.
 
     Notes
     -----
@@ -113,34 +114,33 @@ class Player:
     def __init__(
         self,
         synth: LiveSynth,
-        open_output: Callable[[bool], Output],
+        output: Output,
         inbox: deque[Arrival],
         mapping: MessageMap,
         notice: Callable[[str], None],
         recorder: Recorder | None = None,
-        on_reopen: Callable[[], None] = lambda: None,
     ) -> None:
-        self.meters = Meters()
+        self.lost: DeviceError | None = None
         self.last_message = b""
-        self._synth, self._open, self._inbox, self._mapping = synth, open_output, inbox, mapping
-        self._notice, self._recorder, self._on_reopen = notice, recorder, on_reopen
+        self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
+        self._notice, self._recorder = notice, recorder
         self._tasks: deque[Callable[[], None]] = deque()
         self._stopping = threading.Event()
         self._governor = Governor(synth.max_voices)
-        self._recording_starts = synth.frame
-        self._load, self._peaks = 0.0, np.zeros(2)
-        self._underruns = self._xruns = self._late = 0  # of outputs that are gone
-        self._connect(open_output(False))
-
-    @property
-    def output(self) -> Output:
-        """The output that is in use, or was last."""
-        return self._output
+        self._load, self._peaks, self._late = 0.0, np.zeros(2), 0
+        self._block, self._in_step = output.block_size, output.in_step_with_midi
+        blocks = max(AHEAD_BLOCKS, -(-MIN_AHEAD_FRAMES // self._block))
+        self._ahead = blocks * self._block
+        self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
+        self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
+        self._clock = OutputClock(output.sample_rate, self._block)
+        self._origin = synth.frame  # the frame of the synth that is the output's first
+        self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
         if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self._recording_starts, data)
+            self._recorder.message(self._synth.frame - self._origin, data)
 
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
@@ -153,30 +153,14 @@ class Player:
     def run(self) -> None:
         """Play. Thread: producer."""
         promote_thread(PRODUCER_PRIORITY)
-        while not self._stopping.is_set():
-            try:
-                self._prime()
-                while not self._stopping.is_set():
-                    self._wait_for_room()
-                    self._produce()
-                self._fade_out()
-            except DeviceError as error:
-                self._recover(error)
-        self._output.close()
-
-    def _connect(self, output: Output) -> None:
-        """Take a newly opened output into use."""
-        self._output = output
-        self._block = output.block_size
-        blocks = max(AHEAD_BLOCKS, -(-MIN_AHEAD_FRAMES // self._block))
-        self._ahead = blocks * self._block
-        self._in_step = output.in_step_with_midi
-        self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
-        spare = 0 if self._in_step else self._block
-        self._delay = self._ahead + spare + self._synth.latency_frames
-        self._clock = OutputClock(output.sample_rate, self._block)
-        self._origin = self._synth.frame  # the frame of the synth that is the output's first
-        self._read_meters()
+        try:
+            self._prime()
+            while not self._stopping.is_set():
+                self._wait_for_room()
+                self._produce()
+            self._fade_out()
+        except DeviceError as error:
+            self.lost = error
 
     def _prime(self) -> None:
         for _ in range(self._ahead // self._block):
@@ -237,7 +221,7 @@ class Player:
                 frame = earliest
             synth.send(data, frame)
             if self._recorder is not None:
-                self._recorder.message(frame - self._recording_starts, data)
+                self._recorder.message(frame - self._origin, data)
 
     def _frame_of(self, time_s: float) -> int:
         """Return the synth's frame at which a message that arrived then shall play."""
@@ -264,17 +248,17 @@ class Player:
             self._synth.limit_voices(limit)
             is_whole = limit == self._synth.max_voices
             self._notice("full polyphony again" if is_whole else f"high load: at most {limit} voices for now")
-        self._read_meters()
+        self.meters = self._read_meters()
 
-    def _read_meters(self) -> None:
+    def _read_meters(self) -> Meters:
         output = self._output
-        self.meters = Meters(
+        return Meters(
             voices=self._synth.active_voices,
             limit=self._governor.limit,
             peaks=(float(self._peaks[0]), float(self._peaks[1])),
             load=self._load,
-            underruns=self._underruns + output.underruns,
-            xruns=self._xruns + output.xruns,
+            underruns=output.underruns,
+            xruns=output.xruns,
             late_messages=self._late,
             latency_s=self._delay / output.sample_rate + output.latency_s,
             device=output.device,
@@ -290,21 +274,3 @@ class Player:
         gives_up_s = perf_counter() + STALL_S
         while self._output.frames_ahead and perf_counter() < gives_up_s:
             sleep(POLL_S)
-
-    def _recover(self, error: DeviceError) -> None:
-        """Wait until the output can be opened again."""
-        self._notice(f"{error}: waiting for it")
-        self._underruns += self._output.underruns
-        self._xruns += self._output.xruns
-        self._output.close()
-        self._synth.panic()
-        while not self._stopping.wait(RETRY_S):
-            self._inbox.clear()
-            try:
-                output = self._open(True)
-            except DeviceError:
-                continue
-            self._connect(output)
-            self._notice(f"the audio output {output.device!r} is back")
-            self._on_reopen()
-            return

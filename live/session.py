@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from time import monotonic
@@ -20,6 +21,7 @@ from .state import CONTROL_TARGETS, Closed, Command, LiveOptions, LiveStatus, Re
 __all__ = ["CONTROL_TARGETS", "LiveOptions", "LiveSession", "LiveStatus"]
 
 CLOSE_S: Final = 10.0
+MAX_NOTICES: Final = 8
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -51,6 +53,8 @@ class LiveSession:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._end: Closed | None = None
+        self._has_died = self._is_closing = False
+        self._notices: tuple[str, ...] = ()  # of processes before this one
 
     def start(self, timeout_s: float = 20.0) -> None:
         """Start the engine, and return when it can be played.
@@ -62,12 +66,7 @@ class LiveSession:
         """
         if self._process is not None:
             return
-        context = multiprocessing.get_context("spawn")
-        self._pipe, far_end = context.Pipe()
-        self._process = context.Process(target=main, args=(far_end, self._options), name="tnca-synth", daemon=True)
-        with _one_numeric_thread():
-            self._process.start()
-        far_end.close()  # so that the pipe ends when the process does
+        self._spawn(waits=False)
         try:
             self._await_ready(timeout_s)
         except BaseException:
@@ -85,7 +84,7 @@ class LiveSession:
         self._listen()
         if self._end is not None:
             raise self._end.error or DeviceError("the engine has stopped")
-        return self._status
+        return replace(self._status, notices=(*self._notices, *self._status.notices)[-MAX_NOTICES:])
 
     def select_instrument(self, name: str) -> None:
         """Play all new notes that are not drums with this instrument; sounding ones stay.
@@ -95,11 +94,15 @@ class LiveSession:
         UsageError
             If the bank has no such instrument.
         """
-        self._tell("instrument", closest(name, self.instruments, "instrument"))
+        name = closest(name, self.instruments, "instrument")
+        self._options = replace(self._options, instrument=name)
+        self._tell("instrument", name)
 
     def select_decoder(self, name: str) -> None:
         """Hear all notes through this decoder from now on; `UsageError` if there is none of that name."""
-        self._tell("decoder", closest(name, self.decoders, "decoder"))
+        name = closest(name, self.decoders, "decoder")
+        self._options = replace(self._options, decoder=name)
+        self._tell("decoder", name)
 
     def send(self, data: bytes) -> None:
         """Play a complete MIDI message as if a port had sent it, now."""
@@ -123,10 +126,11 @@ class LiveSession:
         TncaError
             If a recording could not be completed.
         """
-        process, self._process = self._process, None
-        if process is None:
+        if self._process is None:
             return
+        self._is_closing = True
         self._tell("close")
+        process = self._process
         deadline = monotonic() + CLOSE_S
         while self._end is None and process.is_alive() and monotonic() < deadline:
             self._listen(0.05)
@@ -137,8 +141,8 @@ class LiveSession:
         self._listen()
         assert self._pipe is not None
         self._pipe.close()
-        self._pipe = None
-        if self._end is not None and self._end.error is not None:
+        self._pipe = self._process = None
+        if self._end is not None and self._end.error is not None and not self._has_died:
             raise self._end.error
 
     def __enter__(self) -> LiveSession:
@@ -149,6 +153,29 @@ class LiveSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _spawn(self, waits: bool) -> None:
+        """Start the engine's process, one that waits for its output or one that insists."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, far_end = context.Pipe()
+        arguments = (far_end, self._options, waits)
+        self._process = context.Process(target=main, args=arguments, name="tnca-synth", daemon=True)
+        with _one_numeric_thread():
+            self._process.start()
+        far_end.close()  # so that the pipe ends when the process does
+
+    def _revive(self, end: Closed) -> None:
+        """Start a new engine that waits until the lost output is back."""
+        recorded = f"; the recording ends here: {self._options.record}" if self._options.record else ""
+        lost = f"{end.lost}: waiting for it{recorded}"
+        self._notices = (*self._notices, *self._status.notices, lost)[-MAX_NOTICES:]
+        self._status = replace(self._status, voices=0, peak_left_db=-120.0, peak_right_db=-120.0, notices=())
+        name, host_api = end.device
+        self._options = replace(self._options, audio_out=name, host_api=host_api, record=None)
+        assert self._process is not None and self._pipe is not None
+        self._process.join(1.0)
+        self._pipe.close()
+        self._spawn(waits=True)
 
     def _await_ready(self, timeout_s: float) -> None:
         assert self._pipe is not None
@@ -161,8 +188,7 @@ class LiveSession:
         if isinstance(answer, TncaError):
             raise answer
         assert isinstance(answer, Ready)
-        self.instruments, self.decoders = answer.instruments, answer.decoders
-        self.representations, self._status = answer.representations, answer.status
+        self._hear(answer)
 
     def _listen(self, timeout_s: float = 0.0) -> None:
         """Read what the engine has said."""
@@ -173,11 +199,21 @@ class LiveSession:
                 self._hear(self._pipe.recv())
                 timeout_s = 0.0
         except (EOFError, OSError):
+            self._has_died = True
             self._end = Closed(DeviceError("the engine's process ended unexpectedly (TNCA_DEBUG=1 shows why)"))
 
     def _hear(self, said: Any) -> None:
         if isinstance(said, LiveStatus):
             self._status = said
+        elif isinstance(said, Ready):
+            self.instruments, self.decoders = said.instruments, said.decoders
+            self.representations, self._status = said.representations, said.status
+            if self._notices:
+                self._notices = (*self._notices, f"the audio output {said.status.audio_device} is back")
+        elif isinstance(said, TncaError):
+            self._end = Closed(said)
+        elif isinstance(said, Closed) and said.lost and not self._is_closing:
+            self._revive(said)
         elif isinstance(said, Closed):
             self._end = said
 

@@ -154,6 +154,15 @@ class Command(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """The last word of the engine's process: why it ended, if not as told."""
+    """The last word of the engine's process.
+
+    Attributes
+    ----------
+    error : why a recording could not be completed
+    lost : why the output is gone, "" if it was told to close
+    device : name and host API of the lost output
+    """
 
     error: TncaError | None = None
+    lost: str = ""
+    device: tuple[str, str] = ("", "")
