@@ -24,7 +24,7 @@ demo: $(VENV)/.base
 	@echo "Play it with any player, for example: $$(scripts/player.sh) $(DEMO)"
 
 test: $(VENV)/.dev
-	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2
+	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2
 	TNCA_NO_SKIP=1 $(BIN)/pytest
 
 check: format-check lint types contracts test

@@ -24,5 +24,7 @@ else
 fi
 echo "Installing system packages:$missing"
 export DEBIAN_FRONTEND=noninteractive
+# jackd2 asks whether it may lift the limits of real-time scheduling for a group: not here.
+echo "jackd2 jackd/tweak_rt_limits boolean false" | $sudo debconf-set-selections
 # shellcheck disable=SC2086 # the names are to be split
 $sudo apt-get update -qq && $sudo apt-get install -qq -y --no-install-recommends $missing >/dev/null
