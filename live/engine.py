@@ -11,7 +11,6 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from ..engine.bank import Bank
-from ..engine.choices import DECODERS
 from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
 from ..errors import TncaError
 from ..midi.inputs import MidiInputs
@@ -23,7 +22,7 @@ from .player import Player
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
 from .state import Closed, Command, LiveOptions, LiveStatus, Ready
-from .warm_up import warm_up
+from .warm_up import FEW_CHORDS, warm_up
 
 STATUS_INTERVAL_S: Final = 0.05
 PORT_POLL_S: Final = 1.0
@@ -60,8 +59,8 @@ class Engine:
         rate = options.sample_rate or self._device.sample_rate
         self._ensemble = _open_ensemble(options, rate)
         self._synth = self._ensemble.synth
-        self._instrument, self._decoder = options.instrument, self._ensemble.decoder
-        warm_up(self._synth, options.block_size)
+        self._instrument = options.instrument
+        self._warm_up()
         self._mapping = MessageMap(options.channel, options.cc_map)
         self._recorder = Recorder(options.record, rate) if options.record is not None else None
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
@@ -82,7 +81,7 @@ class Engine:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
         with undisturbed():
             self._thread.start()
-            pipe.send(Ready(self.instruments, DECODERS, self.representations, self.status()))
+            pipe.send(Ready(self.instruments, self._ensemble.decoders, self.representations, self.status()))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -109,7 +108,7 @@ class Engine:
         return LiveStatus(
             instrument=self._instrument or ", ".join(self._ensemble.casting.instruments[-1:]) or "General MIDI",
             representation=self._ensemble.representation,
-            decoder=self._decoder,
+            decoder=self._ensemble.decoder,
             voices=meters.voices,
             max_voices=meters.limit,
             peak_left_db=left,
@@ -145,6 +144,16 @@ class Engine:
     def _bank(self) -> Bank:
         assert self._ensemble.bank is not None
         return self._ensemble.bank
+
+    def _warm_up(self) -> None:
+        """Play through every decoder, the chosen one last and most."""
+        chosen = self._ensemble.decoder
+        for name in self._ensemble.decoders:
+            if name != chosen:
+                self._ensemble.set_decoder(name)
+                warm_up(self._synth, self._options.block_size, FEW_CHORDS)
+        self._ensemble.set_decoder(chosen)
+        warm_up(self._synth, self._options.block_size)
 
     def _abandon(self) -> None:
         self._inputs.close()
@@ -190,9 +199,7 @@ class Engine:
 
     def _select_decoder(self, name: str) -> None:
         """Thread: producer."""
-        if name != self._decoder:
-            self._ensemble.synth.set_decoder(name)
-            self._decoder = name
+        self._ensemble.set_decoder(name)
 
     def _record_instrument(self) -> None:
         """Let the recorded MIDI ask for what plays, so that rendering it gives the same sound."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from ..midi.messages import note_on
 from .player import LiveSynth
 
 CHORDS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+FEW_CHORDS: Final = (1, 8)
 CHORD_S: Final = 0.03
 SILENCE_S: Final = 0.02
 LOWEST_KEY: Final = 36
 
 
-def warm_up(synth: LiveSynth, block_size: int) -> None:
-    """Play chords of growing size through all models, in blocks as they will be asked for, and fall silent."""
-    for size in CHORDS:
+def warm_up(synth: LiveSynth, block_size: int, chords: Sequence[int] = CHORDS) -> None:
+    """Play chords of these sizes through all models, in blocks as they will be asked for, and fall silent."""
+    for size in chords:
         if size > synth.max_voices:
             break
         for index in range(size):

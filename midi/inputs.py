@@ -140,20 +140,6 @@ class MidiInputs:
                 port.release_notes()
                 self._notice(f"MIDI port {port.name!r} fell silent: its notes are released")
 
-    def restart(self) -> None:
-        """Open everything anew, after the MIDI system itself went away and came back."""
-        for port in [*self._open.values(), *filter(None, (self._virtual,))]:
-            port.release_notes()
-            with suppress(Exception):
-                port.close()
-        self._open.clear()
-        self._virtual = self._backend = None
-        with suppress(DeviceError):
-            self._backend = self._find()
-            if not self._names:
-                self._open_virtual()
-            self.poll()
-
     def close(self) -> None:
         """Close all ports."""
         for port in [*self._open.values(), *filter(None, (self._virtual,))]:
