@@ -53,14 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ..live.session import LiveSession
 
     session = LiveSession(options)
-    with _closing(session):
+    with _told_recording(options.record), _closing(session):
         if arguments.quiet or not _on_terminal():
-            status = _play_with_log(session)
-        else:
-            status = _play_on_screen(session, found or user_folder() / FILE_NAME)
-    if options.record is not None and options.record.is_file():
-        _say(f"recorded in {options.record}")
-    return status
+            return _play_with_log(session)
+        return _play_on_screen(session, found or user_folder() / FILE_NAME, options.channel or 1)
 
 
 def live_options(arguments: argparse.Namespace, settings: Settings) -> LiveOptions:
@@ -93,7 +89,7 @@ def _play_with_log(session: LiveSession) -> int:
     return 0
 
 
-def _play_on_screen(session: LiveSession, settings_path: Path) -> int:
+def _play_on_screen(session: LiveSession, settings_path: Path, channel: int) -> int:
     # The screen's many modules load while the engine's process starts.
     loading = threading.Thread(target=import_module, args=(SCREEN, __package__), daemon=True)
     loading.start()
@@ -103,7 +99,7 @@ def _play_on_screen(session: LiveSession, settings_path: Path) -> int:
     began_s = time.monotonic()
     from ..live.log import duration, lateness
 
-    status: int = import_module(SCREEN, __package__).show(session, settings_path)
+    status: int = import_module(SCREEN, __package__).show(session, settings_path, channel)
     _say(f"played for {duration(time.monotonic() - began_s)}, {lateness(session.status())}")
     return status
 
@@ -116,6 +112,21 @@ def _say(line: str) -> None:
         raise
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _told_recording(path: Path | None) -> Iterator[None]:
+    """Tell, however playing ends, if there is a new recording."""
+
+    def written() -> int | None:
+        return path.stat().st_mtime_ns if path is not None and path.is_file() else None
+
+    before = written()
+    try:
+        yield
+    finally:
+        if path is not None and written() != before:
+            _say(f"recorded in {path} and {path.with_suffix('.mid')}")
 
 
 @contextmanager

@@ -72,6 +72,8 @@ class PlayScreen(App[int]):
         A session that has started.
     settings_path : Path
         Where learned controllers are kept.
+    channel : int
+        MIDI channel 1..16 that typed keys play on.
     """
 
     TITLE = "tnca-synth"
@@ -82,7 +84,7 @@ class PlayScreen(App[int]):
     .panel { border: round $primary; padding: 0 1; border-title-color: $accent; height: auto; }
     #sound, #levels { width: 1fr; }
     Horizontal { height: auto; }
-    #messages { height: 1fr; min-height: 3; scrollbar-size: 1 1; background: $background; }
+    #messages { height: 1fr; min-height: 3; overflow-y: auto; scrollbar-size: 1 1; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "choose_instrument", "Instrument"),
@@ -100,12 +102,12 @@ class PlayScreen(App[int]):
         Binding("right", "next_instrument(1)", show=False),
     ]
 
-    def __init__(self, session: Session, settings_path: Path) -> None:
+    def __init__(self, session: Session, settings_path: Path, channel: int = 1) -> None:
         super().__init__()
         self.failure: TncaError | None = None
         self._session = session
         self._settings_path = settings_path
-        self._keys = TypedKeys(session.send)
+        self._keys = TypedKeys(session.send, channel - 1)
         self._status = session.status()
         self._notices: Sequence[str] = ()
         self._learning: str | None = None
@@ -174,8 +176,9 @@ class PlayScreen(App[int]):
         self._keys.shift_velocity(steps)
 
     def action_pedal(self) -> None:
-        """Press the pedal or let it go."""
-        self._tried(self._keys.toggle_pedal)
+        """Press the pedal or let it go; it is a controller too, so not while one is awaited."""
+        if self._learning is None:
+            self._tried(self._keys.toggle_pedal)
 
     def action_panic(self) -> None:
         """Silence everything."""

@@ -18,7 +18,7 @@ SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 SIGNAL_STATUS: Final = 128
 
 
-def show(session: Session, settings_path: Path) -> int:
+def show(session: Session, settings_path: Path, channel: int = 1) -> int:
     """Show the screen until the player leaves or a signal comes; return the exit status.
 
     Raises
@@ -26,7 +26,7 @@ def show(session: Session, settings_path: Path) -> int:
     TncaError
         If the session was lost meanwhile.
     """
-    app = PlayScreen(session, settings_path)
+    app = PlayScreen(session, settings_path, channel)
     before = {number: signal.getsignal(number) for name in SIGNALS if (number := getattr(signal, name, None))}
     try:
         with _terminal_that_may_go():

@@ -167,10 +167,14 @@ def test_plain_lines_tell_what_plays_and_how_it_went(
     assert [what for what, _ in sessions[0].told] == ["start", "close"]
 
 
-def test_a_recording_is_told(sessions: list[FakeSession], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "take.wav").touch()
+def test_a_recording_is_told(
+    sessions: list[FakeSession], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--record", "take.wav"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "recorded in take.wav"
+    assert "recorded" not in capsys.readouterr().out
+    monkeypatch.setattr(FakeSession, "close", lambda session: (tmp_path / "take.wav").touch())
+    assert main(["--record", "take.wav"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "recorded in take.wav and take.mid"
 
 
 def test_what_cannot_start_is_one_line_and_closed(
