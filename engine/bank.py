@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import BankError, UsageError
 from ..midi.general_midi import family_of
 from .decoders.base import Decoder
+from .decoders.ensemble import EnsembleDecoder
 from .decoders.griffin_lim import GriffinLimDecoder
 from .decoders.harmonic import HarmonicDecoder
 from .decoders.vocoder import VocoderDecoder
@@ -160,8 +161,12 @@ class Bank:
 
     def decoder(self, name: str, growth: GrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
+        magnitudes = "linear" if "linear" in growth.fields else "mel"
         if name == "griffin-lim":
-            return GriffinLimDecoder(growth.spec, num_slots, "linear" if "linear" in growth.fields else "mel")
+            return GriffinLimDecoder(growth.spec, num_slots, magnitudes)
+        if name == "ensemble":
+            leader = self.decoder("harmonic" if magnitudes == "linear" else "vocoder", growth, num_slots)
+            return EnsembleDecoder(leader, growth.spec, num_slots, magnitudes)
         decoder: Decoder
         if name == "vocoder":
             if "vocoder" not in self._manifest["decoders"]:

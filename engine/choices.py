@@ -11,7 +11,7 @@ from ..errors import UsageError
 REPRESENTATIONS: Final = ("mel", "dual")
 DEFAULT_REPRESENTATION: Final = "dual"
 
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic")
+DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "ensemble")
 DEFAULT_DECODERS: Final = {"mel": "vocoder", "dual": "harmonic"}
 """The best decoder of each representation."""
 

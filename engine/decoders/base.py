@@ -15,8 +15,8 @@ Fields = dict[str, FloatArray]
 """Grown fields by name, each float32 (V, T, 2, F): level and tonality of T spectral frames of V voices."""
 
 
-QUIET_LEVEL = 0.05
-"""Below this (2 dB above the floor) grown levels are silence: a model is never exactly at its floor, and what it
+QUIET_LEVEL = 0.02
+"""Below this (0.8 dB above the floor) grown levels are silence: a model is never exactly at its floor, and what it
 leaves there would be heard as hiss beneath every tail."""
 
 

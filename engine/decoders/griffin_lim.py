@@ -44,11 +44,15 @@ class GriffinLimDecoder:
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first `lookahead` frames; see `Decoder.begin`."""
+        self.clear(slots)
+        for magnitude in self._magnitudes(fields).swapaxes(0, 1):
+            self._push(slots, magnitude)
+
+    def clear(self, slots: NDArray[np.intp]) -> None:
+        """Forget what sounded in `slots` before."""
         self._magnitude[slots] = 0.0
         self._spectrum[slots] = 0.0
         self._fixed[slots] = 0.0
-        for magnitude in self._magnitudes(fields).swapaxes(0, 1):
-            self._push(slots, magnitude)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
@@ -64,18 +68,24 @@ class GriffinLimDecoder:
 
     def _push(self, slots: NDArray[np.intp], magnitude: FloatArray) -> FloatArray:
         """Take one more frame (V, N), refine the buffer, and let its oldest hop go (V, hop_length)."""
-        hop = self.spec.hop_length
         wanted = np.concatenate([self._magnitude[slots][:, 1:], magnitude[:, None]], 1)
         spectrum = np.concatenate([self._spectrum[slots][:, 1:], np.zeros_like(magnitude[:, None])], 1)
         fixed = self._fixed[slots]
         signal = self._overlap_add(spectrum, fixed)
         newest = self._analyse(signal)[:, -1]
-        spectrum[:, -1] = magnitude * _unit(newest)
+        spectrum[:, -1] = magnitude * unit(newest)
         previous = spectrum
         for _ in range(self.iterations):
             found = self._analyse(self._overlap_add(spectrum, fixed))
-            spectrum = wanted * _unit(found + np.float32(MOMENTUM) * (found - previous))
+            spectrum = wanted * unit(found + np.float32(MOMENTUM) * (found - previous))
             previous = found
+        return self._let_go(slots, wanted, spectrum, fixed)
+
+    def _let_go(
+        self, slots: NDArray[np.intp], wanted: FloatArray, spectrum: NDArray[np.complex64], fixed: FloatArray
+    ) -> FloatArray:
+        """Keep the buffered frames (V, M, N) without the oldest, and return the hop that is final."""
+        hop = self.spec.hop_length
         signal = self._overlap_add(spectrum, fixed)
         done = np.zeros_like(fixed)
         frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32) * self._window * self._norm
@@ -100,7 +110,7 @@ class GriffinLimDecoder:
         return np.fft.rfft(frames * self._window, axis=-1).astype(np.complex64)
 
 
-def _unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
+def unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """Return the phases, as complex numbers of magnitude 1; phase 0 where there is nothing to have one."""
     magnitude = np.abs(spectrum)
     silent = magnitude < 1e-12

@@ -10,7 +10,7 @@ from tnca_synth.engine.voices import CROSSFADE_SAMPLES
 from tnca_synth.errors import UsageError
 
 RATE = 22050
-DECODERS = ("harmonic", "vocoder", "griffin-lim")
+DECODERS = ("harmonic", "vocoder", "griffin-lim", "ensemble")
 
 
 def play(switches: dict[int, str], seconds: float = 1.2, block: int = 441, keys: tuple[int, ...] = (60, 67)):

@@ -1,0 +1,102 @@
+"""Two decoders as one: a vocoder, and Griffin-Lim that takes its phases from the vocoder, so that their sum agrees.
+
+Letters: V voices, T hops, N bins, M magnitude frames in the buffer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spec import AudioSpec
+from ..spectral import FloatArray
+from .base import Decoder, Fields, NoteControls
+from .griffin_lim import GriffinLimDecoder, unit
+
+SECOND_SHARE = 0.3
+
+
+class EnsembleDecoder:
+    """Sum of a leading decoder (0.7) and of Griffin-Lim (0.3); see `Decoder`.
+
+    Two signals with the same magnitudes and different phases cancel in places. Here every frame of Griffin-Lim starts
+    from the phases that the leader's signal has under its window; what it adds is the grown magnitude where the
+    leader misses it.
+
+    Parameters
+    ----------
+    leader : Decoder
+        With a look-ahead of one frame.
+    field : "linear" or "mel", from which Griffin-Lim takes its magnitudes
+
+    Attributes
+    ----------
+    second_share : float
+        Share of Griffin-Lim, 0..1; may be changed between calls.
+    """
+
+    name = "ensemble"
+
+    def __init__(self, leader: Decoder, spec: AudioSpec, num_slots: int, field: str) -> None:
+        self._leader = leader
+        self._follower = GuidedGriffinLim(spec, num_slots, field)
+        self._hop = spec.hop_length
+        self.consumes = tuple(dict.fromkeys((*leader.consumes, field)))
+        self.lookahead = self._follower.lookahead
+        self.second_share = SECOND_SHARE
+        self._ahead = np.zeros((num_slots, self.lookahead - leader.lookahead, self._hop), np.float32)
+
+    def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
+        """Start notes with their first `lookahead` frames; see `Decoder.begin`."""
+        first, rest = slice(None, self._leader.lookahead), slice(self._leader.lookahead, None)
+        self._leader.begin(slots, *self._part(fields, controls, first), seeds)
+        led = self._leader.decode(slots, *self._part(fields, controls, rest)).reshape(len(slots), -1, self._hop)
+        self._ahead[slots] = led
+        silence = np.zeros_like(led[:, :1])
+        self._follower.begin_guided(slots, fields, np.concatenate([silence, led], 1))
+
+    def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
+        """Continue notes by T spectral frames; see `Decoder.decode`."""
+        led = self._leader.decode(slots, self._of(fields, slice(None)), controls).reshape(len(slots), -1, self._hop)
+        followed = self._follower.decode_guided(slots, fields, led)
+        line = np.concatenate([self._ahead[slots], led], 1)
+        self._ahead[slots] = line[:, led.shape[1] :]
+        share = np.float32(self.second_share)
+        leading: FloatArray = line[:, : led.shape[1]].reshape(len(slots), -1)
+        return leading + share * (followed - leading)
+
+    def _of(self, fields: Fields, span: slice) -> Fields:
+        return {name: fields[name][:, span] for name in self._leader.consumes}
+
+    def _part(self, fields: Fields, controls: NoteControls, span: slice) -> tuple[Fields, NoteControls]:
+        grown_hz = None if controls.grown_hz is None else controls.grown_hz[:, span]
+        return self._of(fields, span), NoteControls(controls.f0_hz[:, span], controls.inharmonicity, grown_hz)
+
+
+class GuidedGriffinLim(GriffinLimDecoder):
+    """Griffin-Lim that does not search for phases but takes those of another signal."""
+
+    def __init__(self, spec: AudioSpec, num_slots: int, field: str) -> None:
+        super().__init__(spec, num_slots, field)
+        self._known_hops = self._overlap // 2 + self.lookahead - 1  # of the guide, under the buffer's windows
+        self._guide = np.zeros((num_slots, spec.n_fft + self.lookahead * spec.hop_length), np.float32)
+
+    def begin_guided(self, slots: NDArray[np.intp], fields: Fields, guide: FloatArray) -> None:
+        """Start notes with their first frames; `guide` (V, T, hop_length) is the hop before each frame."""
+        self.clear(slots)
+        self._guide[slots] = 0.0
+        self.decode_guided(slots, fields, guide)
+
+    def decode_guided(self, slots: NDArray[np.intp], fields: Fields, guide: FloatArray) -> FloatArray:
+        """Continue notes by T frames, each with the hop of the guide before it; return the hops that are final."""
+        magnitudes = self._magnitudes(fields)
+        hops = [self._push_guided(slots, magnitudes[:, t], guide[:, t]) for t in range(magnitudes.shape[1])]
+        return np.concatenate(hops, 1)
+
+    def _push_guided(self, slots: NDArray[np.intp], magnitude: FloatArray, newest: FloatArray) -> FloatArray:
+        hop = self.spec.hop_length
+        guide = np.concatenate([self._guide[slots][:, hop:], np.zeros_like(newest)], 1)
+        guide[:, self._known_hops * hop : (self._known_hops + 1) * hop] = newest
+        self._guide[slots] = guide
+        wanted = np.concatenate([self._magnitude[slots][:, 1:], magnitude[:, None]], 1)
+        return self._let_go(slots, wanted, wanted * unit(self._analyse(guide)), self._fixed[slots])
