@@ -27,6 +27,7 @@ AHEAD_BLOCKS: Final = 2
 WAKE_DELAY: Final = 0.3
 """Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
 POLL_S: Final = 0.0001
+EARLY_S: Final = 0.0002
 STALL_S: Final = 1.0
 LOAD_TIME_S: Final = 0.3
 PEAK_FALL_S: Final = 0.3
@@ -184,7 +185,8 @@ class Player:
                 break
             if now_s > gives_up_s:
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
-            due_s = clock.time_of(taken) if clock.is_set else 0.0
+            # A little early: who only looks when the callback is expected would never learn that it comes sooner.
+            due_s = clock.time_of(taken) - EARLY_S if clock.is_set else 0.0
             sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
         if self._in_step and taken:
             sleep(max(clock.time_of(taken - self._block) + self._wake_delay_s - perf_counter(), 0.0))

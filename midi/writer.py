@@ -24,12 +24,12 @@ def encode_midi_file(messages: Iterable[tuple[int, bytes]], sample_rate: int) ->
         Frame and complete message, in any order; those of one frame stay in theirs. Channel messages and SysEx are
         kept: files have no place for others.
     sample_rate : int
-        Frames per second.
+        Frames per second; a multiple of 8 above 32,767.
     """
     beats_per_s = -(-sample_rate // _MAX_DIVISION)
-    while sample_rate % beats_per_s:
+    while sample_rate % beats_per_s or 1_000_000 % beats_per_s:
         beats_per_s += 1
-    tempo_us = round(1e6 / beats_per_s)
+    tempo_us = 1_000_000 // beats_per_s
     track = bytearray(b"\x00\xff\x51\x03" + tempo_us.to_bytes(3, "big"))
     last = 0
     for frame, data in sorted(messages, key=lambda message: message[0]):

@@ -1,0 +1,61 @@
+"""Channel filter, control mapping, MIDI learn, and what is said about a message."""
+
+import pytest
+
+from tnca_synth.live.mapping import TARGET_CONTROLLERS, MessageMap, describe
+from tnca_synth.live.state import CONTROL_TARGETS
+from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, program_change, system_exclusive
+
+
+def test_every_target_has_a_controller():
+    assert set(TARGET_CONTROLLERS) == set(CONTROL_TARGETS)
+
+
+def test_only_the_wanted_channel_passes_and_system_messages_do():
+    mapping = MessageMap(channel=3)
+    assert mapping.apply(note_on(2, 60, 100)) == note_on(2, 60, 100)
+    assert mapping.apply(note_on(1, 60, 100)) is None
+    reset = system_exclusive(b"\x7e\x7f\x09\x01")
+    assert mapping.apply(reset) == reset
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x90", b"\x90\x3c", b"\x3c\x40", b"\xf8", b"\xfe", b"\xf0\x01", b"\x90\x80\x01"]
+)
+def test_what_is_malformed_or_plays_nothing_is_dropped(data):
+    assert MessageMap().apply(data) is None
+
+
+def test_a_mapped_control_becomes_its_target_on_any_channel():
+    mapping = MessageMap(controllers={20: "brightness"})
+    assert mapping.apply(control_change(4, 20, 77)) == control_change(4, 74, 77)
+    assert mapping.apply(control_change(4, 21, 77)) == control_change(4, 21, 77)
+
+
+def test_learning_binds_the_next_knob_once():
+    mapping = MessageMap()
+    mapping.learning = "reverb"
+    assert mapping.apply(note_on(0, 60, 1)) == note_on(0, 60, 1)
+    assert mapping.apply(control_change(0, 6, 1)) == control_change(0, 6, 1)  # data entry is no knob
+    assert mapping.apply(control_change(0, 22, 9)) == control_change(0, 91, 9)
+    assert mapping.apply(control_change(0, 23, 9)) == control_change(0, 23, 9)
+    assert mapping.learned == (22, "reverb") and mapping.learning is None
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (note_on(0, 60, 100), "ch 1 note on C4 velocity 100"),
+        (note_on(0, 60, 0), "ch 1 note off C4"),
+        (note_off(9, 35), "ch 10 note off B1"),
+        (control_change(1, 64, 127), "ch 2 control 64 (sustain) 127"),
+        (control_change(1, 20, 3), "ch 2 control 20 3"),
+        (program_change(0, 40), "ch 1 program 41 (Violin)"),
+        (pitch_bend(0, -8192), "ch 1 bend -8192"),
+        (system_exclusive(b"\x01"), "SysEx, 3 bytes"),
+        (b"\x90", "malformed (90)"),
+        (b"", "malformed ()"),
+    ],
+)
+def test_messages_are_described_for_people(data, text):
+    assert describe(data) == text
