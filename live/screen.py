@@ -81,9 +81,10 @@ class PlayScreen(App[int]):
     CSS = """
     Screen { layers: base; }
     #head { height: 1; padding: 0 2; background: $primary 40%; text-style: bold; }
-    .panel { border: round $primary; padding: 0 1; border-title-color: $accent; height: auto; }
-    #sound, #levels { width: 1fr; }
-    Horizontal { height: auto; }
+    .panel { border: round $primary; padding: 0 1; border-title-color: $accent; }
+    #sound, #levels { width: 1fr; height: 6; }
+    #connections, #keys { height: 5; }
+    Horizontal { height: 6; }
     #messages { height: 1fr; min-height: 3; overflow-y: auto; scrollbar-size: 1 1; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -234,7 +235,7 @@ class PlayScreen(App[int]):
     def _show(self, name: str, text: Text) -> None:
         if self._shown.get(name) != text:
             self._shown[name] = text
-            self.screen_stack[0].query_one(f"#{name}", Static).update(text)
+            self.screen_stack[0].query_one(f"#{name}", Static).update(text, layout=False)
 
     def _tell(self, line: str) -> None:
         self.screen_stack[0].query_one("#messages", RichLog).write(Text(line))
