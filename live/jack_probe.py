@@ -5,15 +5,16 @@ Needs JACK-Client (in the extra `dev`), which is imported only here.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import tempfile
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,8 +22,9 @@ from ..engine.spectral import FloatArray
 from ..errors import DeviceError
 from .realtime import CONTROL_PRIORITY, demote_thread, promote_thread, undisturbed
 
-JACK_PRIORITY = 70
-CONNECT_TIMEOUT_S = 10.0
+JACK_PRIORITY: Final = 70
+CONNECT_TIMEOUT_S: Final = 10.0
+SERVER_VARIABLE: Final = "JACK_DEFAULT_SERVER"
 
 
 class JackProbe:
@@ -39,7 +41,7 @@ class JackProbe:
         jack = _jack()
         try:
             self._client = jack.Client(name, no_start_server=True)
-        except jack.JackOpenError as error:
+        except jack.JackError as error:
             raise DeviceError("no JACK server runs: jackd -R -d dummy -r 48000 -p 128") from error
         self.sample_rate, self.block_size = int(self._client.samplerate), int(self._client.blocksize)
         self.name = self._client.name
@@ -87,6 +89,11 @@ class JackProbe:
         finally:
             self._is_capturing = False
 
+    def set_period(self, period: int) -> None:
+        """Let the server work in periods of so many frames."""
+        if period != self.block_size:
+            self._client.blocksize = self.block_size = period
+
     def close(self) -> None:
         """Leave the server."""
         with suppress(Exception):
@@ -125,36 +132,65 @@ class JackProbe:
         self.xruns += 1
 
 
-@contextmanager
-def jack_server(sample_rate: int = 48000, period: int = 128) -> Iterator[None]:
-    """Find a running JACK server, or run one with the dummy driver, at that rate and period.
+class JackServer:
+    """A JACK server with the dummy driver, real-time if that is granted; or one that is running already.
+
+    A context manager.
+
+    Parameters
+    ----------
+    sample_rate, period : int
+    name : str, optional
+        Of a server of one's own; clients of this process and its children use it while it runs. By default the
+        server everybody uses, which is only started if it does not run.
 
     Raises
     ------
     DeviceError
-        If there is none and none can be started, or if the running one has another rate.
+        If it cannot be started, or a running one has another rate.
     """
-    process = None if _is_running() else _start_server(sample_rate, period)
-    try:
+
+    def __init__(self, sample_rate: int = 48000, period: int = 128, name: str | None = None) -> None:
+        self._rate, self._period, self._name = sample_rate, period, name
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, or find it running."""
+        if self._name is not None:
+            os.environ[SERVER_VARIABLE] = self._name
+        if not _is_running():
+            self._process = _start_server(self._rate, self._period)
         with JackProbe("setup") as probe:
-            if probe.sample_rate != sample_rate:
-                raise DeviceError(f"the JACK server runs at {probe.sample_rate} Hz, not at {sample_rate}")
-            if probe.block_size != period:
-                probe._client.blocksize = period
-        yield
-    finally:
+            if probe.sample_rate != self._rate:
+                raise DeviceError(f"the JACK server runs at {probe.sample_rate} Hz, not at {self._rate}")
+            probe.set_period(self._period)
+
+    def stop(self) -> None:
+        """Stop it, if it was started here."""
+        process, self._process = self._process, None
         if process is not None:
             process.terminate()
             process.wait()
+        if self._name is not None:
+            os.environ.pop(SERVER_VARIABLE, None)
+
+    def __enter__(self) -> JackServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 def _is_running() -> bool:
     jack = _jack()
-    try:
+    with warnings.catch_warnings(), suppress(jack.JackError):
+        warnings.simplefilter("ignore")
         jack.Client("query", no_start_server=True).close()
-    except jack.JackOpenError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _start_server(sample_rate: int, period: int) -> subprocess.Popen[bytes]:
@@ -162,8 +198,8 @@ def _start_server(sample_rate: int, period: int) -> subprocess.Popen[bytes]:
         raise DeviceError("jackd is missing: on Debian, sudo apt-get install jackd2")
     driver = ["-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
     for realtime in (["-R", "-P", str(JACK_PRIORITY)], ["-r"]):
-        log = tempfile.TemporaryFile()  # noqa: SIM115 - the server keeps it
-        process = subprocess.Popen(["jackd", *realtime, *driver], stdout=log, stderr=log)
+        null = subprocess.DEVNULL
+        process = subprocess.Popen(["jackd", *realtime, *driver], stdin=null, stdout=null, stderr=null)
         deadline = monotonic() + CONNECT_TIMEOUT_S
         while process.poll() is None and monotonic() < deadline:
             if _is_running():

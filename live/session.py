@@ -56,6 +56,11 @@ class LiveSession:
         self._has_died = self._is_closing = False
         self._notices: tuple[str, ...] = ()  # of processes before this one
 
+    @property
+    def process_id(self) -> int | None:
+        """Number of the engine's process, None while there is none."""
+        return None if self._process is None else self._process.pid
+
     def start(self, timeout_s: float = 20.0) -> None:
         """Start the engine, and return when it can be played.
 
