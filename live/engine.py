@@ -184,7 +184,7 @@ class Engine:
         actions: dict[str, Callable[[], None]] = {
             "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
             "panic": lambda: self._player.do(self._synth.panic),
-            "learn": lambda: setattr(self._mapping, "learning", command.value),
+            "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
             "decoder": lambda: self._player.do(lambda: self._select_decoder(command.value)),
         }

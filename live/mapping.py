@@ -48,9 +48,9 @@ class MessageMap:
     Attributes
     ----------
     learning : str or None
-        The target that the next moved control is bound to; set by the control thread.
+        The target that the next moved control is bound to.
     learned : tuple of int and str, or None
-        The last control bound so.
+        The control bound since `learn` was called.
     """
 
     def __init__(self, channel: int | None = None, controllers: Mapping[int, str] | None = None) -> None:
@@ -58,6 +58,10 @@ class MessageMap:
         self.learned: tuple[int, str] | None = None
         self._channel = None if channel is None else channel - 1
         self._controllers = {number: TARGET_CONTROLLERS[name] for number, name in (controllers or {}).items()}
+
+    def learn(self, target: str | None) -> None:
+        """Bind the next moved control to a target; None binds none. Thread: control."""
+        self.learned, self.learning = None, target
 
     def apply(self, data: bytes) -> bytes | None:
         """Return the message for the synth, or None if there is nothing to play.

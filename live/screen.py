@@ -201,15 +201,12 @@ class PlayScreen(App[int]):
     def _learn(self, target: str | None) -> None:
         self._session.learn(target)
         self._learning = target
-        self._learned = self._session.status().learned
         if target is not None:
             self._tell(f"Move the controller for {target}; m stops waiting.")
 
-    def _keep_learned(self, learned: tuple[int, str]) -> None:
+    def _keep_learned(self, controller: int, target: str) -> None:
         """Write a new mapping into the settings."""
-        self._learned = learned
         self._learning = None
-        controller, target = learned
         if self._tried(lambda: store_control(self._settings_path, controller, target)):
             self._tell(f"Controller {controller} moves {target}: kept in {self._settings_path}")
 
@@ -225,8 +222,9 @@ class PlayScreen(App[int]):
         for line in new_lines(self._notices, status.notices):
             self._tell(line)
         self._notices, self._status = status.notices, status
-        if self._learning is not None and status.learned is not None and status.learned != self._learned:
-            self._keep_learned(status.learned)
+        learned, before, self._learned = status.learned, self._learned, status.learned
+        if self._learning is not None and learned is not None and learned != before:
+            self._keep_learned(*learned)
         for name, fill in PANELS.items():
             self._show(name, fill(status))
         self._show("head", head(status, self._learning))

@@ -231,6 +231,42 @@ def test_a_learned_controller_is_kept(session: FakeSession, settings: Path) -> N
     on_screen(session, settings, body)
 
 
+def test_the_same_controller_can_be_learned_again(session: FakeSession, settings: Path) -> None:
+    session.show(learned=(74, "brightness"))
+
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("m", "b", "enter")
+        await settled(pilot)
+        assert not settings.exists()
+        session.show(learned=None)  # the engine has heard of it
+        await settled(pilot)
+        session.show(learned=(74, "brightness"))
+        await settled(pilot)
+        assert read_settings(settings).cc == {74: "brightness"}
+
+    on_screen(session, settings, body)
+
+
+def test_the_pedal_is_not_taken_for_a_controller_to_learn(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("m", "enter")
+        await settled(pilot)
+        await pilot.press("space")
+
+    on_screen(session, settings, body)
+    assert session.sent() == []
+
+
+def test_typed_keys_play_on_the_channel_that_is_listened_to(session: FakeSession, settings: Path) -> None:
+    async def run() -> None:
+        app = PlayScreen(session, settings, channel=3)
+        async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
+            await pilot.press("a", "q")
+
+    asyncio.run(run())
+    assert session.sent() == [bytes([0x92, C4, 96]), bytes([0x82, C4, 0])]
+
+
 def test_learning_can_be_stopped(session: FakeSession, settings: Path) -> None:
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
         await pilot.press("m", "enter")
