@@ -118,6 +118,7 @@ def test_the_layers_are_in_order(tmp_path: Path) -> None:
         ("engine/planted.py", "from ..training import config", "never upward"),
         ("errors.py", "from .midi import file", "never upward"),
         ("engine/planted.py", "import torch", "torch and onnx only in training and export"),
+        ("cli/planted.py", "import textual", "textual only in live"),
         ("cli/planted.py", "def run():\n    import torch", "torch and onnx only in training and export"),
         ("engine/planted.py", "import onnxruntime", "onnxruntime only in engine.inference"),
         ("engine/planted.py", "import mido", "mido and python-rtmidi only in midi"),
