@@ -1,8 +1,9 @@
-"""`tnca-synth bench`: how fast this machine plays."""
+"""`tnca-synth bench`: how fast this machine plays; `tnca-synth bench live`: how it plays live."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..engine.choices import DECODERS, DEFAULT_PROVIDER, DEFAULT_REPRESENTATION, PROVIDERS, REPRESENTATIONS
@@ -11,6 +12,13 @@ from .output import print_json, print_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `bench`."""
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("offline", "live"),
+        default="offline",
+        help="blocks rendered in a row (default), or a session played through a JACK server, observed from outside",
+    )
     parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
     parser.add_argument("--representation", choices=REPRESENTATIONS, default=DEFAULT_REPRESENTATION)
     parser.add_argument("--decoder", choices=DECODERS, help="default: the best for the representation")
@@ -21,10 +29,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--block-size", type=int, default=4096, metavar="N", help="frames per block (default: 4096)")
     parser.add_argument("--blocks", type=int, default=100, metavar="N", help="blocks to time (default: 100)")
     parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
+    _add_live_arguments(parser.add_argument_group("of a live session"))
+
+
+def _add_live_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--figures", nargs="+", metavar="NAME", help="some of: latency start held fits random flood clicks (all)"
+    )
+    group.add_argument("--period", type=int, default=128, metavar="N", help="frames, for the latency (default: 128)")
+    group.add_argument("--held-period", type=int, default=256, metavar="N", help="frames, for the rest (default: 256)")
+    group.add_argument("--notes", type=int, default=200, metavar="N", help="notes to time (default: 200)")
+    group.add_argument("--held-voices", type=int, default=32, metavar="N", help="notes held (default: 32)")
+    group.add_argument("--held-minutes", type=float, default=10.0, metavar="N", help="how long (default: 10)")
+    group.add_argument("--minutes", type=float, default=30.0, metavar="N", help="of random playing (default: 30)")
+    group.add_argument("--messages", type=int, default=1_000_000, metavar="N", help="of the flood (default: 1000000)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Time blocks of held notes and print the figures."""
+    """Measure and print the figures."""
+    return _run_live(arguments) if arguments.what == "live" else _run_offline(arguments)
+
+
+def _run_live(arguments: argparse.Namespace) -> int:
+    from ..engine.benchmark import machine
+    from ..live.benchmark import FIGURES, LiveWorkload, measure_live
+
+    workload = LiveWorkload(
+        figures=tuple(arguments.figures or FIGURES),
+        latency_period=arguments.period,
+        held_period=arguments.held_period,
+        notes=arguments.notes,
+        held_voices=arguments.held_voices,
+        held_minutes=arguments.held_minutes,
+        random_minutes=arguments.minutes,
+        messages=arguments.messages,
+        representation=arguments.representation,
+        decoder=arguments.decoder,
+        bank_path=arguments.bank,
+    )
+    results = measure_live(workload, lambda name: print(f"measuring {name} ...", file=sys.stderr))
+    if arguments.json:
+        print_json({"machine": machine(), "live": results})
+        return 0
+    print(", ".join(f"{key} {value}" for key, value in machine().items()))
+    for name, figures in results.items():
+        rows = [[key, f"{value:.3f}" if isinstance(value, float) else str(value)] for key, value in figures.items()]
+        print()
+        print_table([name, ""], rows)
+    return 0
+
+
+def _run_offline(arguments: argparse.Namespace) -> int:
     from ..engine.benchmark import Workload, machine, measure
 
     results = []
