@@ -289,8 +289,8 @@ class TNCA(nn.Module):
     @staticmethod
     def alive(grid: Tensor) -> Tensor:
         """Return 1 where a cell or a neighbour of it has alpha above the threshold, (B, F, 1)."""
-        peak = F.max_pool1d(grid[..., ALPHA].detach()[:, None], 3, 1, 1)[:, 0]
-        return (peak > ALIVE_ABOVE).to(grid.dtype)[..., None]
+        alpha = grid[..., ALPHA : ALPHA + 1].detach().transpose(1, 2)
+        return (F.max_pool1d(alpha, 3, 1, 1) > ALIVE_ABOVE).to(grid.dtype).transpose(1, 2)
 
     def mel(self, grid: Tensor) -> Tensor:
         """Return mel level and tonality, (B, 2, F)."""
