@@ -48,7 +48,7 @@ class Batch:
     f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
     grown_hz: NDArray[np.float64]  # (V, R), what the genomes are planted for; 0 where unpitched
     inharmonicity: NDArray[np.float64]  # (V,)
-    colour: NDArray[np.float64] | None  # (3, V, R), tilt, contrast and gain; None where all is neutral
+    colour: NDArray[np.float64] | None  # (3, V, R), tilt, resonance and gain; None where all is neutral
 
     @property
     def voices(self) -> list[Voice]:
@@ -126,8 +126,8 @@ def _with_vibrato(
 def _colour(
     voices: Sequence[Voice], controls: NDArray[np.float64], time_s: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Return tilt, contrast and gain in dB (3, V, R), or None where they change nothing."""
+    """Return tilt, resonance and gain in dB (3, V, R), or None where they change nothing."""
     tilt = controls[..., Control.TILT] + np.array([voice.tilt_db for voice in voices])
     fade_db = fade_in_db(time_s, controls[..., Control.FADE_IN])
-    colour = np.stack([tilt.T, controls[..., Control.CONTRAST].T, fade_db.T])
+    colour = np.stack([tilt.T, controls[..., Control.RESONANCE].T, fade_db.T])
     return colour if colour.any() else None

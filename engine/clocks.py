@@ -15,7 +15,7 @@ from .controls import Control
 from .spectral import FloatArray
 from .voices import Voice
 
-ATTACK_S = 0.25
+ATTACK_S = 0.1
 """For how long after the onset attack time sets the speed of the age clock; decay time does so afterwards."""
 FADE_FLOOR_DB = -48.0
 

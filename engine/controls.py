@@ -22,7 +22,7 @@ class Control(IntEnum):
     PITCH = 0  # semitones added to every key
     VIBRATO = 1  # depth in semitones either way
     TILT = 2  # dB per octave above the fundamental
-    CONTRAST = 3  # share by which the spectral envelope departs further from its surroundings; below 0 less far
+    RESONANCE = 3  # dB at the top of a bell over the lower partials
     ATTACK = 4  # speed of the age clock in the first moments
     FADE_IN = 5  # seconds
     DECAY = 6  # speed of the age clock afterwards
@@ -35,9 +35,9 @@ PRESSURE_TILT_DB = 2.0
 PRESSURE_VIBRATO = 0.5
 """Depth in semitones of the vibrato of full pressure."""
 
-BRIGHTER_DB, DARKER_DB = 4.5, 9.0
+BRIGHTER_DB, DARKER_DB = 3.0, 9.0
 """dB per octave of the brightest and of the darkest setting."""
-MORE_CONTRAST, LESS_CONTRAST = 0.75, 0.6
+RESONANCE_DB = 12.0
 OCTAVES_OF_TIME = 2.0
 """Attack, decay and release take up to this many doublings longer, or shorter."""
 MAX_FADE_IN_S = 2.0
@@ -48,12 +48,12 @@ ControlsAt = Callable[[Sequence[Voice], NDArray[np.int64]], NDArray[np.float64]]
 
 def control_vector(expression: Expression) -> tuple[float, ...]:
     """Return the K controls that a channel's expression comes to; a neutral one gives exactly `NEUTRAL`."""
-    bright, timbre = expression.brightness, expression.timbre
+    bright = expression.brightness
     return (
         expression.pitch,
         expression.vibrato + PRESSURE_VIBRATO * expression.pressure,
         bright * (BRIGHTER_DB if bright > 0.0 else DARKER_DB) + PRESSURE_TILT_DB * expression.pressure,
-        timbre * (MORE_CONTRAST if timbre > 0.0 else LESS_CONTRAST),
+        RESONANCE_DB * expression.timbre,
         2.0 ** (-OCTAVES_OF_TIME * expression.attack_time),
         MAX_FADE_IN_S * max(expression.attack_time, 0.0) ** 2,
         2.0 ** (-OCTAVES_OF_TIME * expression.decay_time),

@@ -1,4 +1,4 @@
-"""Colouring grown spectra: brightness, contrast and fading in, as additions to level.
+"""Colouring grown spectra: brightness, resonance and fading in, as additions to level.
 
 Level is logarithmic, so that a tilt or a gain is a sum. What is silent stays silent, and where nothing is asked for,
 nothing is touched. Letters: V voices, T frames, F bands or bins.
@@ -17,11 +17,13 @@ from .spectral import FloatArray, mel_edges_hz
 
 PIVOT_HZ = 200.0
 """Below this, and below the fundamental, a tilt leaves the level alone."""
-MAX_BOOST_DB = 18.0
+MAX_BOOST_DB = 12.0
 MAX_CUT_DB = 60.0
-CONTRAST_REACH_HZ = 500.0
-"""Half the width of the surroundings that contrast is measured against."""
-MAX_CONTRAST_DB = 15.0
+RESONANT_PARTIAL = 4.0
+RESONANCE_HZ = (600.0, 4000.0)
+"""Resonance lies at this partial of the note, but within this range; for an unpitched voice in its middle."""
+RESONANCE_OCTAVES = 0.5
+"""Standard deviation of the resonance's bell."""
 
 
 def shape(
@@ -29,37 +31,34 @@ def shape(
     spec: AudioSpec,
     f0_hz: NDArray[np.float64],
     tilt_db: NDArray[np.float64],
-    contrast: NDArray[np.float64],
+    resonance_db: NDArray[np.float64],
     gain_db: NDArray[np.float64],
 ) -> FloatArray:
-    """Return levels with a tilt, a contrast and a gain.
+    """Return levels with a tilt, a resonance and a gain.
 
     Parameters
     ----------
     level : float32 (V, T, F), bands or bins
     f0_hz : (V, T), where tilting begins; 0 for an unpitched voice
     tilt_db : (V, T), dB per octave above there
-    contrast : (V, T), above -1; 0 changes nothing
+    resonance_db : (V, T), gain at the top of a bell
     gain_db : (V, T)
     """
-    change = np.repeat(gain_db[..., None] / spec.level_scale_db, level.shape[-1], axis=-1)
+    change_db = np.repeat(gain_db[..., None], level.shape[-1], axis=-1)
+    octaves = _octaves(spec, level.shape[-1])
     if tilt_db.any():
-        octaves = np.maximum(_octaves(spec, level.shape[-1]) - np.log2(np.maximum(f0_hz, PIVOT_HZ))[..., None], 0.0)
-        change += np.clip(tilt_db[..., None] * octaves, -MAX_CUT_DB, MAX_BOOST_DB) / spec.level_scale_db
-    if contrast.any():
-        change += _contrasted(level, spec, contrast)
-    shaped = np.maximum(level + change, 0.0).astype(np.float32)
+        above = np.maximum(octaves - np.log2(np.maximum(f0_hz, PIVOT_HZ))[..., None], 0.0)
+        change_db += np.clip(tilt_db[..., None] * above, -MAX_CUT_DB, MAX_BOOST_DB)
+    if resonance_db.any():
+        distance = (octaves - np.log2(_resonance_hz(f0_hz))[..., None]) / RESONANCE_OCTAVES
+        change_db += resonance_db[..., None] * np.exp(-0.5 * distance * distance)
+    shaped = np.maximum(level + change_db / spec.level_scale_db, 0.0).astype(np.float32)
     return np.where(level > QUIET_LEVEL, shaped, level)
 
 
-def _contrasted(level: FloatArray, spec: AudioSpec, contrast: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what to add so that levels depart further from their surroundings, with the largest as large as before."""
-    low, high = _surroundings(spec, level.shape[-1])
-    sums = np.concatenate([np.zeros((*level.shape[:-1], 1)), np.cumsum(level, axis=-1, dtype=np.float64)], axis=-1)
-    mean = (sums[..., high] - sums[..., low]) / (high - low)
-    limit = MAX_CONTRAST_DB / spec.level_scale_db
-    change: NDArray[np.float64] = np.clip(contrast[..., None] * (level - mean), -limit, limit)
-    return change - ((level + change).max(axis=-1) - level.max(axis=-1))[..., None]
+def _resonance_hz(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = RESONANCE_HZ
+    return np.where(f0_hz > 0.0, np.clip(RESONANT_PARTIAL * f0_hz, low, high), np.sqrt(low * high))
 
 
 @lru_cache
@@ -73,12 +72,3 @@ def frequencies_hz(spec: AudioSpec, size: int) -> NDArray[np.float64]:
 @lru_cache
 def _octaves(spec: AudioSpec, size: int) -> NDArray[np.float64]:
     return np.log2(np.maximum(frequencies_hz(spec, size), 1.0))
-
-
-@lru_cache
-def _surroundings(spec: AudioSpec, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the first and one past the last neighbour of each band or bin, two on either side at least."""
-    hz, index = frequencies_hz(spec, size), np.arange(size)
-    low = np.minimum(np.searchsorted(hz, hz - CONTRAST_REACH_HZ), index - 2)
-    high = np.maximum(np.searchsorted(hz, hz + CONTRAST_REACH_HZ, side="right"), index + 3)
-    return np.clip(low, 0, size), np.clip(high, 0, size)
