@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-WINDOW_S: Final = 2.0
-BUCKETS: Final = 8
+WINDOW_S: Final = 0.25
+BUCKETS: Final = 5
 
 
 class OutputClock:
@@ -14,8 +14,8 @@ class OutputClock:
 
     Whoever sees at `now_s` that frames up to `taken` were taken knows that the callback which took the last block began
     before. The earliest of these moments over the last `WINDOW_S` therefore lies on the device's own time line, however
-    unpunctual the observer is; the window lets the line follow a device whose clock differs from the system's.
-    Where the device lost time (it stood still, or the ring ran dry), the line starts anew.
+    unpunctual the observer is; the window lets the line follow a device whose clock differs from the system's, or that
+    lost time. Where it lost much (it stood still, or the ring ran dry), the line starts anew at once.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class OutputClock:
         if not taken:
             return
         line = taken - self._block - now_s * self._rate
-        if self._lines and self.frame_at(now_s) > taken + self._block:
+        if self._lines and self.frame_at(now_s) > taken + self._block // 2:
             self._lines.clear()  # the device lost time
         if taken == self._seen and self._lines:
             return

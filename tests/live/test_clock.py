@@ -46,3 +46,14 @@ def test_it_is_not_set_before_anything_was_taken():
     clock = OutputClock(RATE, BLOCK)
     clock.observe(1.0, 0)
     assert not clock.is_set
+
+
+def test_a_little_time_that_the_device_lost_is_forgotten_soon():
+    clock = OutputClock(RATE, BLOCK)
+    rng = np.random.default_rng(0)
+    starts, frames = observe(clock, rng, 3.0)
+    late_s = 0.001
+    for index in range(1, 200):
+        clock.observe(starts[-1] + late_s + index * BLOCK / RATE + 0.0001, int(frames[-1]) + (index + 1) * BLOCK)
+    now_s = starts[-1] + late_s + 199 * BLOCK / RATE
+    assert abs(clock.frame_at(now_s) - (frames[-1] + 199 * BLOCK)) < 10
