@@ -26,6 +26,7 @@ from ..midi.performance import Performance
 from .controls import ChannelControls, control_vector
 from .decoders.base import Decoder
 from .effects.rack import NUM_SENDS, Rack
+from .fades import Fades
 from .hops import HopGrower
 from .mixer import Mixer, level_vector
 from .spectral import FloatArray
@@ -72,7 +73,7 @@ class Conductor:
         self._order = count()
         self._tuning_changes = 0
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
-        self._fading: list[tuple[int, int, FloatArray]] = []  # sample, channel, audio
+        self._fading = Fades()  # of voices, by channel
         self._started: list[Voice] = []  # in this segment
         self._decoder = 0
         length = round(FADE_S * grower.sample_rate)
@@ -246,7 +247,7 @@ class Conductor:
         self._grower.grow(sounding, fade_end, self._controls.at)
         for voice in sounding:
             _, audio = voice.take_audio(self.position, fade_end)
-            self._fading.append((self.position, voice.channel, audio * self._fade[: len(audio)]))
+            self._fading.add(self.position, voice.channel, audio * self._fade[: len(audio)])
         for voice in voices:
             voice.end = min(voice.end, self.position)
             self._allocator.free(voice)
@@ -255,10 +256,10 @@ class Conductor:
         start, mono = self.position, self._mono[:, : stop - self.position]
         voices = list(self._allocator.voices.values())
         self._grower.grow(voices, stop, self._controls.at)
-        sounding = {voice.channel for voice in voices} | {channel for _, channel, _ in self._fading}
+        sounding = {voice.channel for voice in voices} | self._fading.targets
         for channel in sounding:
             mono[channel] = 0.0
-        self._add_fading(mono, stop)
+        self._fading.mix(start, stop, mono.__getitem__)
         for voice in voices:
             first, audio = voice.take_audio(start, stop)
             mono[voice.channel, first - start : first - start + len(audio)] += audio
@@ -289,16 +290,6 @@ class Conductor:
         for voice in self._allocator.voices.values():
             if voice.gestures is not None:
                 voice.gestures.forget(stop)
-
-    def _add_fading(self, mono: FloatArray, stop: int) -> None:
-        still_fading = []
-        for sample, channel, audio in self._fading:
-            now, later = np.split(audio, [stop - sample])
-            start = sample - self.position
-            mono[channel, start : start + len(now)] += now
-            if later.size:
-                still_fading.append((stop, channel, later))
-        self._fading = still_fading
 
     def _count_peak(self, voices: list[Voice]) -> None:
         for new in self._started:

@@ -164,6 +164,7 @@ def open_ensemble(
     bank_path: Path | None = None,
     max_voices: int = MAX_VOICES,
     on_model_error: Literal["raise", "mute"] = "raise",
+    effects: bool = True,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -183,7 +184,7 @@ def open_ensemble(
         Whether MIDI channels are kept apart.
     bank_path : Path, optional
         Another bank than the shipped one.
-    max_voices, on_model_error
+    max_voices, on_model_error, effects
         As `Synth` has them.
 
     Raises
@@ -213,6 +214,7 @@ def open_ensemble(
         seed=seed,
         stems=stems,
         on_model_error=on_model_error,
+        effects=effects,
     )
     ensemble = Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank)
     ensemble.adopt(decoder, first)

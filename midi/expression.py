@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from .channel import Channel
+from .system import System
 
 
 class Expression(NamedTuple):
@@ -35,36 +36,6 @@ class Expression(NamedTuple):
     balance: float
     reverb_send: float
     chorus_send: float
-
-
-class System:
-    """What holds for all channels.
-
-    Attributes
-    ----------
-    gain : float
-        Linear gain 0..1 of the universal master volume SysEx, the same curve as CC 7.
-    balance : float
-        -1..1, left to right.
-    fine_tuning, coarse_tuning : float
-        Semitones.
-    is_xg : bool
-        Whether banks mean what Yamaha XG means by them.
-    """
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Return to the state at power-up."""
-        self.gain = 1.0
-        self.balance = self.fine_tuning = self.coarse_tuning = 0.0
-        self.is_xg = False
-
-    @property
-    def tuning(self) -> float:
-        """Semitones to add to every key that has a pitch."""
-        return self.fine_tuning + self.coarse_tuning
 
 
 def expression_of(channel: Channel, master: Channel | None, system: System) -> Expression:

@@ -10,7 +10,7 @@ from typing import Final
 
 from .channel import PEDAL_DOWN, Channel
 from .commands import Command, NoteCut, NoteRelease
-from .expression import Expression, System, expression_of
+from .expression import Expression, expression_of
 from .messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -47,12 +47,12 @@ from .messages import (
     is_complete,
 )
 from .part import Part
+from .system import System
 from .system_exclusive import Exclusive, gs_part_channel, recognise
 from .tuning import Tunings
 from .zones import LOWER_MASTER, MASTER_BEND_RANGE, MEMBER_BEND_RANGE, UPPER_MASTER, Zones
 
 _FIRST_MODE_MESSAGE: Final = 120
-_MAX_14_BIT: Final = 0x3FFF
 # On an MPE master these stay its own: what they say is added to what the members say, or is no business of theirs.
 _NOT_FOR_MEMBERS: Final = frozenset(
     (
@@ -172,30 +172,16 @@ class Performance:
             releases = self.reset()
             self.system.is_xg = message.kind == "xg"
             return [*releases]
-        action = _EXCLUSIVE_ACTIONS[message.kind]
-        action(self, message)
+        if not self.system.receive(message):
+            self._set_rhythm(message)
         return []
 
-    def _master_volume(self, message: Exclusive) -> None:
-        self.system.gain = (message.value_14_bit / _MAX_14_BIT) ** 2
-
-    def _master_balance(self, message: Exclusive) -> None:
-        self.system.balance = max((message.value_14_bit - BEND_CENTRE) / (BEND_CENTRE - 1), -1.0)
-
-    def _master_fine_tuning(self, message: Exclusive) -> None:
-        self.system.fine_tuning = (message.value_14_bit - BEND_CENTRE) / BEND_CENTRE
-
-    def _master_coarse_tuning(self, message: Exclusive) -> None:
-        self.system.coarse_tuning = float(message.values[1] - 64)
-
-    def _gs_rhythm_part(self, message: Exclusive) -> None:
-        index = gs_part_channel(message.values[0])
-        if index is not None:
-            self.channels[index].is_drums = message.values[1] > 0
-
-    def _xg_part_mode(self, message: Exclusive) -> None:
-        if message.values[0] < NUM_CHANNELS:
-            self.channels[message.values[0]].is_drums = message.values[1] > 0
+    def _set_rhythm(self, message: Exclusive) -> None:
+        """Make a channel a drum channel or a melodic one, as Roland GS and Yamaha XG have it."""
+        part, mode = message.values
+        index = gs_part_channel(part) if message.kind == "gs rhythm part" else part
+        if index is not None and index < NUM_CHANNELS:
+            self.channels[index].is_drums = mode > 0
 
     def _note_on(self, index: int, key: int, velocity: int) -> list[Command]:
         if velocity == 0:
@@ -294,13 +280,4 @@ _CONTROLLER_ACTIONS: Final[dict[int, Callable[[Performance, int, int], list[Comm
     **dict.fromkeys((ALL_NOTES_OFF, OMNI_OFF, OMNI_ON), Performance._all_notes_off),
     MONO_ON: Performance._mono,
     POLY_ON: Performance._poly,
-}
-
-_EXCLUSIVE_ACTIONS: Final[dict[str, Callable[[Performance, Exclusive], None]]] = {
-    "volume": Performance._master_volume,
-    "balance": Performance._master_balance,
-    "fine tuning": Performance._master_fine_tuning,
-    "coarse tuning": Performance._master_coarse_tuning,
-    "gs rhythm part": Performance._gs_rhythm_part,
-    "xg part mode": Performance._xg_part_mode,
 }

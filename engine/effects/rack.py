@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fades import Fades
 from ..spectral import FloatArray
 from .chorus import Chorus
 from .reverb import Reverb
@@ -94,13 +95,13 @@ class Rack:
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._effects: dict[tuple[int, int], SendReturn] = {}
-        self._fading: list[tuple[int, int, FloatArray]] = []  # sample, bus, audio (2, N)
+        self._fading = Fades()
 
     @property
     def rings_until(self) -> int:
         """First absolute sample from which all is silent unless something more is sent."""
         ends = [effect.rings_until for effect in self._effects.values()]
-        return max(ends + [sample + audio.shape[1] for sample, _, audio in self._fading], default=0)
+        return max(*ends, self._fading.until, 0)
 
     def process(self, sends: FloatArray, start: int, out: FloatArray) -> None:
         """Add what comes back to the buses.
@@ -117,19 +118,10 @@ class Rack:
                 self._effects[int(bus), int(index)] = SendReturn(kind(self._rate))
         for (bus, index), effect in self._effects.items():
             effect.process(sends[bus, index], start, out[2 * bus : 2 * bus + 2])
-        self._add_fading(start, out)
+        self._fading.mix(start, start + out.shape[1], lambda bus: out[2 * bus : 2 * bus + 2])
 
     def close(self, start: int, fade: FloatArray) -> None:
         """Let everything fade out from absolute sample `start` on."""
         for (bus, _), effect in self._effects.items():
             if effect.rings_until > start:
-                self._fading.append((start, bus, effect.close(start, fade)))
-
-    def _add_fading(self, start: int, out: FloatArray) -> None:
-        stop, still_fading = start + out.shape[1], []
-        for sample, bus, audio in self._fading:
-            now, later = np.split(audio, [stop - sample], axis=1)
-            out[2 * bus : 2 * bus + 2, sample - start : sample - start + now.shape[1]] += now
-            if later.shape[1]:
-                still_fading.append((stop, bus, later))
-        self._fading = still_fading
+                self._fading.add(start, bus, effect.close(start, fade))

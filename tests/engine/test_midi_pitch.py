@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
 
-from .fakes import FakeGrowth
+from .fakes import RATE, FakeGrowth, make_synth, render_in_blocks
 from .listening import Event, at, level_db, note, part, perform, pitch_of, pitch_track, play, play_bank, roughness
 
 
@@ -153,8 +154,6 @@ def test_portamento_control_names_the_key_to_glide_from_once() -> None:
 
 
 def test_portamento_control_carries_a_note_that_is_held() -> None:
-    from .fakes import make_synth
-
     synth = make_synth()
     audio = perform(synth, at(0, cc(0, 5, 32)) + note(60) + at(0.5, cc(0, 84, 60), midi.note_on(0, 67, 100)), 1.2)
     assert synth.notes_started == 1
@@ -167,6 +166,9 @@ LATER_NOTE = exclusive("7e 7f 08 07 00 00 01", 69, 70, 64, 0)
 BULK = exclusive("7e 00 08 01 00", *b"sixteen letters.", *(x for key in range(128) for x in (key, 32, 0)), 0)
 SCALE = exclusive("7f 7f 08 08 03 7f 7f", *(64 + 25 if pitch == 9 else 64 for pitch in range(12)))
 FINE_SCALE = exclusive("7f 7f 08 09 03 7f 7f", *(x for pitch in range(12) for x in ((80 if pitch == 9 else 64), 0)))
+DUMP = exclusive("7e 00 08 05 03 05", *b"sixteen letters.", *([64 + 25] * 12), 0)
+FINE_DUMP = exclusive("7e 00 08 06 03 05", *b"sixteen letters.", *([80, 0] * 12), 0)
+BANKED_BULK = exclusive("7e 00 08 04 03 05", *b"sixteen letters.", *(x for key in range(128) for x in (key, 32, 0)), 0)
 OTHER_CHANNEL = exclusive("7f 7f 08 08 00 00 02", *([64 + 25] * 12))
 SELECT = [*rpn(4, 3), *rpn(3, 5)]
 
@@ -181,6 +183,10 @@ SELECT = [*rpn(4, 3), *rpn(3, 5)]
         ([], BULK, 0.25),
         ([], SCALE, 0.25),
         ([], FINE_SCALE, 0.25),
+        (SELECT, DUMP, 0.25),
+        (SELECT, FINE_DUMP, 0.25),
+        (SELECT, BANKED_BULK, 0.25),
+        ([], DUMP, 0.0),
         ([], OTHER_CHANNEL, 0.0),
         ([], exclusive("7f 7f 04 03 00 60"), 0.5),
         ([], exclusive("7f 7f 04 04 00 42"), 2.0),
@@ -214,9 +220,7 @@ def busy() -> list[Event]:
 
 @pytest.mark.parametrize("block_size", [1, 100, 127, 4096])
 def test_block_sizes_change_nothing(block_size: int) -> None:
-    from .fakes import RATE, make_synth, render_in_blocks
-
-    def fresh() -> object:
+    def fresh() -> Synth:
         synth = make_synth(FakeGrowth(release_factor=0.8), effects=True)
         for time_s, message in sorted(busy(), key=lambda event: event[0]):
             synth.send(message, round(time_s * RATE))
