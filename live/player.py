@@ -179,9 +179,10 @@ class Player:
         gives_up_s = perf_counter() + STALL_S
         while True:
             output.keep_playing(self._ahead)
-            taken, now_s = output.frames_taken, perf_counter()
+            has_room = output.frames_ahead <= self._ahead - self._block
+            taken, now_s = output.frames_taken, perf_counter()  # after looking for room: they are never older
             clock.observe(now_s, taken)
-            if output.frames_ahead <= self._ahead - self._block:
+            if has_room:
                 break
             if now_s > gives_up_s:
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
