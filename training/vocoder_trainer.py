@@ -10,7 +10,7 @@ from ..engine.seed import pitch_to_hz
 from .config import TrainConfig
 from .dataset import NoteSet
 from .loop import Losses, TrainingLoop
-from .losses import pair_loss
+from .losses import convergence_loss, pair_loss
 from .vocoder import MelVocoder
 
 
@@ -36,10 +36,13 @@ class VocoderTrainer(TrainingLoop):
         target = self.notes.linear[self.notes.offset[note] + frame][:, None].float().to(self.place)
         f0_hz, stretch = self._f0_hz[note][:, None].to(self.place), self.notes.stretch[note].to(self.place)
         valid = torch.ones(len(note), 1, device=self.place)
-        level, tonality = pair_loss(self.model(mel, f0_hz, stretch), target, valid, self.config.loss)
-        total = self.config.loss.l1 * level + self.config.loss.tonality * tonality
-        scale_db = self.config.vocoder.spec.level_scale_db
-        return self.descend({"level_db": level * scale_db, "tonality": tonality, "total": total})
+        weights, spec = self.config.loss, self.config.vocoder.spec
+        read = self.model(mel, f0_hz, stretch)
+        level, tonality = pair_loss(read, target, valid, weights)
+        convergence = convergence_loss(read[:, :, 0], target[:, :, 0], valid, spec)
+        total = weights.l1 * level + weights.tonality * tonality + weights.convergence * convergence
+        losses = {"level_db": level * spec.level_scale_db, "tonality": tonality, "convergence": convergence}
+        return self.descend(losses | {"total": total})
 
     def _with_history(self, note: np.ndarray, frame: np.ndarray) -> Tensor:
         """Gather mel frames (B, K + 1, 2, F), zeros before the onset."""
