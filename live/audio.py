@@ -111,7 +111,7 @@ class RingOutput:
         self.device, self.sample_rate, self.block_size = device.name, sample_rate, block_size
         self.in_step_with_midi = "jack" in device.host_api.lower()
         self.underruns = 0
-        size = 1 << (max(16 * block_size, 4096) - 1).bit_length()
+        size = 1 << (max(4 * block_size, 32768) - 1).bit_length()
         self._ring = rtmixer.RingBuffer(BYTES_PER_FRAME, size)
         self._stream = rtmixer.Mixer(
             device=device.index, samplerate=sample_rate, blocksize=block_size, channels=NUM_CHANNELS, latency="low"

@@ -24,6 +24,7 @@ from .recorder import Recorder
 MIN_AHEAD_FRAMES: Final = 256
 """What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
 AHEAD_BLOCKS: Final = 2
+MAX_AHEAD_FRAMES: Final = 8192
 WAKE_DELAY: Final = 0.3
 """Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
 POLL_S: Final = 0.0001
@@ -133,6 +134,7 @@ class Player:
         blocks = max(AHEAD_BLOCKS, -(-MIN_AHEAD_FRAMES // self._block))
         self._ahead = blocks * self._block
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
+        self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
@@ -178,7 +180,7 @@ class Player:
         output, clock = self._output, self._clock
         gives_up_s = perf_counter() + STALL_S
         while True:
-            output.keep_playing(self._ahead)
+            self._keep_playing()
             has_room = output.frames_ahead <= self._ahead - self._block
             taken, now_s = output.frames_taken, perf_counter()  # after looking for room: they are never older
             clock.observe(now_s, taken)
@@ -191,6 +193,23 @@ class Player:
             sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
         if self._in_step and taken:
             sleep(max(clock.time_of(taken - self._block) + self._wake_delay_s - perf_counter(), 0.0))
+
+    def _keep_playing(self) -> None:
+        """Let the callback read; keep more ready if it takes more at once than its period says.
+
+        PortAudio calls several times in a row where the device's own period is longer than the block asked for. A ring
+        that was full a moment ago and is dry now tells.
+        """
+        output, now_s = self._output, perf_counter()
+        output.keep_playing(self._ahead)
+        has_broken, self._underruns = output.underruns > self._underruns, output.underruns
+        is_burst = has_broken and now_s - self._full_s < 0.5 * self._block / output.sample_rate
+        if is_burst and self._ahead < MAX_AHEAD_FRAMES:
+            self._ahead += self._ahead
+            self._delay += self._ahead // 2
+            self._notice(f"the device takes more than {self._block} frames at once: more are kept ready")
+        if output.frames_ahead >= self._ahead:
+            self._full_s = now_s
 
     def _produce(self) -> None:
         """Make one block and hand it over."""

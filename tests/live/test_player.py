@@ -78,6 +78,7 @@ class FakeOutput:
         self.is_running = True
         self.heard: list[np.ndarray] = []
         self.taken_at_s: list[float] = []
+        self.burst = 1  # callbacks in a row
         self.next_s = clock.now_s + BLOCK / RATE
         self._ring: list[np.ndarray] = []
         self._is_reading = False
@@ -95,7 +96,11 @@ class FakeOutput:
         self._is_reading = self._is_reading or self.frames_ahead >= frames_needed
 
     def take(self) -> None:
-        self.next_s += BLOCK / RATE
+        self.next_s += self.burst * BLOCK / RATE
+        for _ in range(self.burst):
+            self._take_one()
+
+    def _take_one(self) -> None:
         if not self.is_running:
             self.next_s = np.inf
         elif self._is_reading and self._ring:
@@ -251,3 +256,13 @@ def test_a_task_that_fails_is_told_and_play_goes_on(stage: Stage) -> None:
     stage.run(0.2)
     assert stage.notices == ["no such thing"]
     assert len(stage.output.heard) > 50
+
+
+def test_a_device_that_takes_several_blocks_at_once_is_given_more(stage: Stage) -> None:
+    stage.output.burst = 8
+    stage.run(2.0)
+    underruns = stage.output.underruns
+    assert 0 < underruns < 10
+    assert "more are kept ready" in stage.notices[0]
+    heard = np.concatenate(stage.output.heard)[:, 0]
+    np.testing.assert_array_equal(heard[: -8 * BLOCK], np.arange(len(heard) - 8 * BLOCK))
