@@ -1,0 +1,76 @@
+"""A limit of voices that moves while notes sound, and casting anew."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.ensemble import Casting
+from tnca_synth.errors import UsageError
+from tnca_synth.midi import messages as midi
+
+from .fakes import FakeBank, FakeGrowth, make_synth
+
+
+def play(synth, keys):
+    for index, key in enumerate(keys):
+        synth.send(midi.note_on(0, key, 100), synth.frame + 10 * index)
+    synth.render(1000)
+
+
+def test_a_lower_limit_fades_the_released_first_then_the_oldest():
+    synth = make_synth(FakeGrowth(release_factor=0.999))
+    play(synth, (60, 62, 64, 65))
+    synth.send(midi.note_off(0, 64))
+    synth.render(1000)
+    synth.limit_voices(2)
+    synth.render(1)
+    assert synth.active_voices == 2
+    assert synth.notes_stolen == 2
+    for key, remaining in ((65, 1), (62, 0)):
+        synth.send(midi.note_off(0, key))
+        synth.send(midi.control_change(0, 64, 0))
+        synth.render(1)
+        assert remaining <= synth.active_voices <= 2
+
+
+def test_a_limit_steals_like_a_full_synth_and_can_be_lifted():
+    synth = make_synth()
+    synth.limit_voices(2)
+    play(synth, (60, 62, 64))
+    assert synth.active_voices == 2 and synth.notes_stolen == 1
+    synth.limit_voices(synth.max_voices)
+    play(synth, (65, 67))
+    assert synth.active_voices == 4
+
+
+@pytest.mark.parametrize("limit", [0, -1, 10_000])
+def test_a_limit_out_of_range_is_refused(limit):
+    with pytest.raises(UsageError, match="limit of voices"):
+        make_synth().limit_voices(limit)
+
+
+def test_lowering_the_limit_does_not_click():
+    synth = make_synth()
+    play(synth, (60, 62, 64, 65))
+    before = synth.render(200)
+    synth.limit_voices(1)
+    after = synth.render(2000)
+    steps = np.abs(np.diff(np.concatenate((before, after))[:, 0]))
+    assert steps.max() < 0.05
+
+
+def test_recasting_changes_notes_to_come_only():
+    bank = FakeBank()
+    casting = Casting(bank)
+    synth = make_synth(bank=casting)
+    play(synth, (60,))
+    casting.play_only(SimpleNamespace(name="other", program=40, is_drums=False))
+    play(synth, (60,))
+    assert [program for program, *_ in bank.asked] == [0]
+    synth.recast()
+    play(synth, (60,))
+    assert [program for program, *_ in bank.asked] == [0, 40]
+    assert synth.active_voices == 3
