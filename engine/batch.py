@@ -5,14 +5,15 @@ Letters: V voices, R growth rounds, K controls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .clocks import Clocks, fade_in_db, read_clocks
-from .controls import Control, ControlsAt
+from .controls import REST, Control, ControlsAt
 from .replanting import Plan, plan_replanting
 from .seed import pitch_to_hz
 from .spec import AudioSpec
@@ -55,15 +56,37 @@ class Batch:
         """The voices, V of them."""
         return [job.voice for job in self.jobs]
 
-    def remember(self, index: int) -> None:
-        """Note in the voice at `index` how far it has come."""
-        voice, last = self.jobs[index].voice, self.jobs[index].num_frames - 1
-        voice.num_frames += last + 1
-        voice.planted_pitch = float(self.plan.planted[last, index])
-        voice.planted_hops = int(self.plan.hops[last, index])
-        voice.last_pitch = float(self.pitch[last, index])
-        voice.age_lead_s = float(self.clocks.age_lead_s[last, index])
-        voice.release_lead_s = float(self.clocks.release_lead_s[last, index])
+    def remember(self) -> None:
+        """Note in the voices how far they have come."""
+        last = np.array([job.num_frames - 1 for job in self.jobs])
+        reached = (self.plan.planted, self.plan.hops, self.pitch, self.clocks.age_lead_s, self.clocks.release_lead_s)
+        at_last = [values[last, np.arange(len(last))].tolist() for values in reached]
+        for job, planted, hops, pitch, age_lead_s, release_lead_s in zip(self.jobs, *at_last, strict=True):
+            voice = job.voice
+            voice.num_frames += job.num_frames
+            voice.planted_pitch, voice.planted_hops, voice.last_pitch = planted, hops, pitch
+            voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
+
+
+class _Facts(NamedTuple):
+    """What is known of V voices, each float64 (V,); see `Voice`."""
+
+    onset: NDArray[np.float64]
+    release: NDArray[np.float64]
+    num_frames: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    pitched: NDArray[np.float64]
+    inharmonicity: NDArray[np.float64]
+    last_pitch: NDArray[np.float64]
+    planted_pitch: NDArray[np.float64]
+    planted_hops: NDArray[np.float64]
+    age_lead_s: NDArray[np.float64]
+    release_lead_s: NDArray[np.float64]
+    release_speed: NDArray[np.float64]
+    tilt_db: NDArray[np.float64]
+
+
+_facts_of = attrgetter(*_Facts._fields)
 
 
 def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: AudioSpec, exact: bool) -> Batch:
@@ -76,40 +99,44 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: A
     """
     hop, rate = spec.hop_length, spec.sample_rate
     voices = [job.voice for job in jobs]
+    # One array for all: arrays are dear to make, and this is done for every hop.
+    facts = _Facts(*np.array([_facts_of(voice) for voice in voices], np.float64).T)
     needs = [job.num_frames for job in jobs]
-    num_rounds = needs[0]
-    onset = np.array([voice.onset for voice in voices])
-    frames = np.array([voice.num_frames for voice in voices]) + np.arange(num_rounds)[:, None]
+    rounds = np.arange(needs[0])[:, None]
+    frames = facts.num_frames.astype(np.int64) + rounds
     hop_start = np.maximum(frames - lookahead, 0) * hop
-    controls = controls_at(voices, hop_start + onset)
-    pitch = np.clip(np.array([voice.pitch for voice in voices]) + controls[..., Control.PITCH], *PITCH_RANGE)
-    sounding = _with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
-    plan = _plan(jobs, sounding if exact else pitch, exact)
-    pitched = np.array([voice.pitched for voice in voices])
+    controls = controls_at(voices, hop_start + facts.onset.astype(np.int64))
+    is_plain = bool((controls[..., 1:] == REST).all())
+    pitch = np.minimum(np.maximum(facts.pitch + controls[..., Control.PITCH], PITCH_RANGE[0]), PITCH_RANGE[1])
+    sounding = pitch if is_plain else _with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
+    plan = _plan(facts, sounding if exact else pitch, exact)
+    f0_hz = np.where(facts.pitched, pitch_to_hz(sounding), 0.0).T
+    is_as_grown = np.array_equal(plan.planted, sounding)
+    pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
+    is_timely = is_plain and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
     return Batch(
         jobs=jobs,
         slots=np.array([voice.slot for voice in voices]),
         seeds=np.array([voice.seed for voice in voices], np.uint64),
-        active=(np.array(needs) > np.arange(num_rounds)[:, None]).sum(axis=1).tolist(),
+        active=(np.array(needs) > rounds).sum(axis=1).tolist(),
         frames=frames,
-        clocks=read_clocks(voices, frames, hop_start, controls, hop, rate),
+        clocks=read_clocks(frames, hop_start, facts.release - facts.onset, None if is_timely else pace, hop, rate),
         pitch=pitch,
         plan=plan,
-        f0_hz=np.where(pitched, pitch_to_hz(sounding), 0.0).T,
-        grown_hz=np.where(pitched, pitch_to_hz(plan.planted), 0.0).T,
-        inharmonicity=np.array([voice.inharmonicity for voice in voices]),
-        colour=_colour(voices, controls, hop_start / rate),
+        f0_hz=f0_hz,
+        grown_hz=f0_hz if is_as_grown else np.where(facts.pitched, pitch_to_hz(plan.planted), 0.0).T,
+        inharmonicity=facts.inharmonicity,
+        colour=None if is_plain and not facts.tilt_db.any() else _colour(facts, controls, hop_start / rate),
     )
 
 
-def _plan(jobs: list[Job], pitch: NDArray[np.float64], exact: bool) -> Plan:
-    voices = [job.voice for job in jobs]
-    is_new = np.array([voice.num_frames == 0 for voice in voices])
+def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool) -> Plan:
+    is_new = facts.num_frames == 0
     return plan_replanting(
         pitch,
-        np.where(is_new, pitch[0], [voice.last_pitch for voice in voices]),
-        np.where(is_new, pitch[0], [voice.planted_pitch for voice in voices]),
-        np.array([voice.planted_hops for voice in voices]),
+        np.where(is_new, pitch[0], facts.last_pitch),
+        np.where(is_new, pitch[0], facts.planted_pitch),
+        facts.planted_hops.astype(np.int64),
         exact,
     )
 
@@ -123,11 +150,9 @@ def _with_vibrato(
     return np.clip(pitch + depth * np.sin(2.0 * np.pi * VIBRATO_HZ * time_s), *PITCH_RANGE)
 
 
-def _colour(
-    voices: Sequence[Voice], controls: NDArray[np.float64], time_s: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
+def _colour(facts: _Facts, controls: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return tilt, resonance and gain in dB (3, V, R), or None where they change nothing."""
-    tilt = controls[..., Control.TILT] + np.array([voice.tilt_db for voice in voices])
+    tilt = controls[..., Control.TILT] + facts.tilt_db
     fade_db = fade_in_db(time_s, controls[..., Control.FADE_IN])
     colour = np.stack([tilt.T, controls[..., Control.RESONANCE].T, fade_db.T])
     return colour if colour.any() else None

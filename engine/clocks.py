@@ -5,7 +5,6 @@ Controls make them run faster or slower. Letters: V voices, R rounds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from .controls import Control
 from .spectral import FloatArray
-from .voices import Voice
 
 ATTACK_S = 0.1
 """For how long after the onset attack time sets the speed of the age clock; decay time does so afterwards."""
@@ -37,11 +35,15 @@ class Clocks:
     release_lead_s: NDArray[np.float64]
 
 
+Pace = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Controls (R, V, K), how far the clocks of age and of release are ahead (V,), and the speed of the latter (V,)."""
+
+
 def read_clocks(
-    voices: Sequence[Voice],
     frames: NDArray[np.int64],
     hop_start: NDArray[np.int64],
-    controls: NDArray[np.float64],
+    held: NDArray[np.float64],
+    pace: Pace | None,
     hop: int,
     rate: int,
 ) -> Clocks:
@@ -50,28 +52,28 @@ def read_clocks(
     Parameters
     ----------
     frames, hop_start : (R, V), frames to grow, and samples since the onset at which the hops begin that they are for
-    controls : (R, V, K)
+    held : (V,), samples from onset to release
+    pace : what makes the clocks run fast or slow, None if they all go by time and always did
     hop, rate : samples in a hop and in a second
     """
-    onset = np.array([voice.onset for voice in voices])
     # A note sounds for one hop at least: its release is latched until then.
-    released = np.maximum(np.array([voice.release for voice in voices]) - onset, hop)
+    released = np.maximum(held, hop)
     since = np.where(hop_start >= released, (hop_start - released) / rate, -1.0)
-    in_attack = hop_start < ATTACK_S * rate
-    speed = np.where(in_attack, controls[..., Control.ATTACK], controls[..., Control.DECAY])
+    age = frames * (hop / rate)
+    if pace is None:
+        none = np.zeros(frames.shape)
+        return Clocks(age.astype(np.float32), since.astype(np.float32), none, none)
+    controls, age_lead, release_lead, release_speed = pace
+    is_attack = hop_start < ATTACK_S * rate
     # Leads, not sums of steps: at normal speed they are exactly zero.
-    age_gain = np.cumsum((speed - 1.0) * (hop / rate), axis=0)
-    lead = np.array([voice.age_lead_s for voice in voices]) + age_gain
-    before = lead - (speed - 1.0) * (hop / rate)
-    release_speed = controls[..., Control.RELEASE] * np.array([voice.release_speed for voice in voices])
-    passed = np.clip(since, 0.0, hop / rate)
-    release_lead = np.array([voice.release_lead_s for voice in voices]) + np.cumsum(
-        (release_speed - 1.0) * passed, axis=0
-    )
+    gain = (np.where(is_attack, controls[..., Control.ATTACK], controls[..., Control.DECAY]) - 1.0) * (hop / rate)
+    age_lead = age_lead + np.cumsum(gain, axis=0)
+    speed = controls[..., Control.RELEASE] * release_speed
+    release_lead = release_lead + np.cumsum((speed - 1.0) * np.clip(since, 0.0, hop / rate), axis=0)
     return Clocks(
-        age_s=(frames * (hop / rate) + before).astype(np.float32),
+        age_s=(age + (age_lead - gain)).astype(np.float32),
         release_age_s=np.where(since >= 0.0, since + release_lead, -1.0).astype(np.float32),
-        age_lead_s=lead,
+        age_lead_s=age_lead,
         release_lead_s=release_lead,
     )
 

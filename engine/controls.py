@@ -30,6 +30,8 @@ class Control(IntEnum):
 
 
 NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0)
+REST = np.array(NEUTRAL[1:])
+"""All but the pitch."""
 PRESSURE_TILT_DB = 2.0
 """dB per octave that full pressure adds to the brightness."""
 PRESSURE_VIBRATO = 0.5
@@ -89,7 +91,8 @@ class ChannelControls:
         float64 (R, V, K)
         """
         channels = np.array([voice.channel for voice in voices])
-        values = np.repeat(self._latest[channels][None], len(samples), axis=0)
+        values = self._latest[channels][None]
+        values = values if len(samples) == 1 else np.repeat(values, len(samples), axis=0)
         for channel in self._moving:
             rows = np.flatnonzero(channels == channel)
             if rows.size:

@@ -88,7 +88,7 @@ class HopGrower:
             first = last
         for index, job in enumerate(jobs):
             self._end_by_death(job, alive[: job.num_frames, index])
-            batch.remember(index)
+        batch.remember()
 
     def _jobs(self, voices: Sequence[Voice], until: int, lookahead: int) -> list[Job]:
         jobs = []

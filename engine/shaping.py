@@ -44,16 +44,21 @@ def shape(
     resonance_db : (V, T), gain at the top of a bell
     gain_db : (V, T)
     """
-    change_db = np.repeat(gain_db[..., None], level.shape[-1], axis=-1)
     octaves = _octaves(spec, level.shape[-1])
+    change_db = np.repeat(_column(gain_db), level.shape[-1], axis=-1)
     if tilt_db.any():
-        above = np.maximum(octaves - np.log2(np.maximum(f0_hz, PIVOT_HZ))[..., None], 0.0)
-        change_db += np.clip(tilt_db[..., None] * above, -MAX_CUT_DB, MAX_BOOST_DB)
+        above = np.maximum(octaves - _column(np.log2(np.maximum(f0_hz, PIVOT_HZ))), 0.0)
+        change_db += np.minimum(np.maximum(_column(tilt_db) * above, -MAX_CUT_DB), MAX_BOOST_DB)
     if resonance_db.any():
-        distance = (octaves - np.log2(_resonance_hz(f0_hz))[..., None]) / RESONANCE_OCTAVES
-        change_db += resonance_db[..., None] * np.exp(-0.5 * distance * distance)
-    shaped = np.maximum(level + change_db / spec.level_scale_db, 0.0).astype(np.float32)
+        distance = (octaves - _column(np.log2(_resonance_hz(f0_hz)))) * np.float32(1.0 / RESONANCE_OCTAVES)
+        change_db += _column(resonance_db) * np.exp(np.float32(-0.5) * distance * distance)
+    shaped = np.maximum(level + change_db * np.float32(1.0 / spec.level_scale_db), np.float32(0.0))
     return np.where(level > QUIET_LEVEL, shaped, level)
+
+
+def _column(values: NDArray[np.float64]) -> FloatArray:
+    """Return values (V, T) as float32 (V, T, 1)."""
+    return values[..., None].astype(np.float32)
 
 
 def _resonance_hz(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,5 +75,5 @@ def frequencies_hz(spec: AudioSpec, size: int) -> NDArray[np.float64]:
 
 
 @lru_cache
-def _octaves(spec: AudioSpec, size: int) -> NDArray[np.float64]:
-    return np.log2(np.maximum(frequencies_hz(spec, size), 1.0))
+def _octaves(spec: AudioSpec, size: int) -> FloatArray:
+    return np.log2(np.maximum(frequencies_hz(spec, size), 1.0)).astype(np.float32)
