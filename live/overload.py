@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 HIGH_LOAD: Final = 0.85
+BUSY_LOAD: Final = 0.75
 LOW_LOAD: Final = 0.65
 STEP_DOWN: Final = 0.8
 STEP_UP: Final = 1.25
@@ -45,7 +46,7 @@ class Governor:
         underruns : counted so far
         voices : that sound now
         """
-        has_broken = underruns > self._underruns and load > LOW_LOAD
+        has_broken = underruns > self._underruns and load > BUSY_LOAD
         self._underruns = underruns
         if load > LOW_LOAD:
             self._calm_since_s = now_s

@@ -27,8 +27,8 @@ AHEAD_BLOCKS: Final = 2
 MAX_AHEAD_FRAMES: Final = 8192
 WAKE_DELAY: Final = 0.3
 """Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
-POLL_S: Final = 0.0001
-EARLY_S: Final = 0.0002
+POLL_S: Final = 0.0002
+EARLY_S: Final = 0.0001
 STALL_S: Final = 1.0
 LOAD_TIME_S: Final = 0.3
 PEAK_FALL_S: Final = 0.3
@@ -203,7 +203,7 @@ class Player:
         output, now_s = self._output, perf_counter()
         output.keep_playing(self._ahead)
         has_broken, self._underruns = output.underruns > self._underruns, output.underruns
-        is_burst = has_broken and now_s - self._full_s < 0.5 * self._block / output.sample_rate
+        is_burst = has_broken and now_s - self._full_s < 1.5 * self._block / output.sample_rate
         if is_burst and self._ahead < MAX_AHEAD_FRAMES:
             self._ahead += self._ahead
             self._delay += self._ahead // 2

@@ -24,9 +24,9 @@ def test_it_steps_down_until_the_load_is_bearable_but_never_to_nothing():
 
 def test_an_underrun_under_some_load_counts_as_overload_and_one_from_outside_does_not():
     busy, idle = Governor(64), Governor(64)
-    run(busy, 0.7, 1.0, 1.0, 40)
+    run(busy, 0.8, 1.0, 1.0, 40)
     run(idle, 0.1, 1.0, 1.0, 40)
-    assert busy.observe(2.0, 0.7, 1, 40) == 32
+    assert busy.observe(2.0, 0.8, 1, 40) == 32
     assert idle.observe(2.0, 0.1, 1, 40) is None
 
 
