@@ -31,8 +31,8 @@ from .spectral import FloatArray
 
 BLOCK_FRAMES: Final = 4096
 TAIL_LIMIT_S: Final = 30.0
-# A tail cut off by its limit fades out within this time.
-_FADE_LIMIT_S: Final = 1.0
+# A tail cut off by its limit fades out within this time, and its reverb rings out.
+_FADE_LIMIT_S: Final = 2.5
 
 Progress = Callable[[float, float], None]
 """Called with (seconds rendered, seconds expected) after every block."""

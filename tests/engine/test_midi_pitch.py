@@ -108,7 +108,7 @@ def test_the_genome_follows_a_bend_in_steps_and_settles_where_it_ends() -> None:
 
 
 @pytest.mark.parametrize("decoder", ["harmonic", "griffin-lim"])
-def test_every_decoder_hears_a_bend_and_vibrato(decoder: str) -> None:
+def test_every_decoder_hears_a_bend(decoder: str) -> None:
     audio = play_bank("violin", note(81) + at(0.5, midi.pitch_bend(0, 8191)), 1.2, decoder)
     assert pitch_of(part(audio, 0.2, 0.5)) % 12 == pytest.approx(81 % 12, abs=0.3)
     assert pitch_of(part(audio, 0.6, 1.2)) % 12 == pytest.approx(83 % 12, abs=0.3)
