@@ -87,9 +87,7 @@ class Blocking:
 
     def __init__(self, period: int) -> None:
         self.late = 0
-        self.stream = sd.OutputStream(
-            RATE, period, channels=2, dtype="float32", latency=LEAD_BLOCKS * period / RATE
-        )
+        self.stream = sd.OutputStream(RATE, period, channels=2, dtype="float32", latency=LEAD_BLOCKS * period / RATE)
 
     def wait_for_room(self) -> None:
         pass
@@ -98,9 +96,7 @@ class Blocking:
         self.late += bool(self.stream.write(block))
 
 
-def produce(
-    kind: type, period: int, share: float, seconds: float, on_settled: Callable[[], None]
-) -> tuple[int, float]:
+def produce(kind: type, period: int, share: float, seconds: float, on_settled: Callable[[], None]) -> tuple[int, float]:
     output = kind(period)
     state, block = np.zeros((24, 24)), np.zeros((period, 2), np.float32)
     result: list[tuple[int, float]] = []
