@@ -22,7 +22,7 @@ from .player import Player
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
 from .state import Closed, Command, LiveOptions, LiveStatus, Ready
-from .warm_up import FEW_CHORDS, warm_up
+from .warm_up import FEW_CHORDS, note_cost_s, warm_up
 
 STATUS_INTERVAL_S: Final = 0.05
 PORT_POLL_S: Final = 1.0
@@ -60,7 +60,7 @@ class Engine:
         self._ensemble = _open_ensemble(options, rate)
         self._synth = self._ensemble.synth
         self._instrument = options.instrument
-        self._warm_up()
+        cost_s = self._warm_up()
         self._mapping = MessageMap(options.channel, options.cc_map)
         self._recorder = Recorder(options.record, rate) if options.record is not None else None
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
@@ -71,7 +71,7 @@ class Engine:
             self._abandon()
             raise
         self._player = Player(
-            self._synth, self._output, self._inbox, self._mapping, self._notices.append, self._recorder
+            self._synth, self._output, self._inbox, self._mapping, self._notices.append, self._recorder, cost_s
         )
         self._record_instrument()
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
@@ -145,8 +145,8 @@ class Engine:
         assert self._ensemble.bank is not None
         return self._ensemble.bank
 
-    def _warm_up(self) -> None:
-        """Play through every decoder, the chosen one last and most."""
+    def _warm_up(self) -> float:
+        """Play through every decoder, the chosen one last and most; return what the start of a note costs then."""
         chosen = self._ensemble.decoder
         for name in self._ensemble.decoders:
             if name != chosen:
@@ -154,6 +154,7 @@ class Engine:
                 warm_up(self._synth, self._options.block_size, FEW_CHORDS)
         self._ensemble.set_decoder(chosen)
         warm_up(self._synth, self._options.block_size)
+        return note_cost_s(self._synth, self._options.block_size)
 
     def _abandon(self) -> None:
         self._inputs.close()

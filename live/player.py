@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from time import perf_counter, sleep
 from typing import Final, Protocol
 
@@ -25,6 +26,9 @@ MIN_AHEAD_FRAMES: Final = 256
 """What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
 AHEAD_BLOCKS: Final = 2
 MAX_AHEAD_FRAMES: Final = 8192
+MAX_AHEAD_FRAMES: Final = 1024
+RESERVE: Final = 1.2
+"""How much longer than a usual one the start of a note may take before the ring runs dry."""
 WAKE_DELAY: Final = 0.3
 """Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
 POLL_S: Final = 0.0002
@@ -102,6 +106,9 @@ class Player:
         Takes lines for people.
     recorder : Recorder, optional
         Is given what is played.
+    note_cost_s : float
+        How long the block takes in which a note starts: a slower machine keeps more blocks ready, and so gets a longer
+        latency instead of gaps.
 
     Attributes
     ----------
@@ -121,6 +128,7 @@ class Player:
         mapping: MessageMap,
         notice: Callable[[str], None],
         recorder: Recorder | None = None,
+        note_cost_s: float = 0.0,
     ) -> None:
         self.lost: DeviceError | None = None
         self.last_message = b""
@@ -131,8 +139,7 @@ class Player:
         self._governor = Governor(synth.max_voices)
         self._load, self._peaks, self._late = 0.0, np.zeros(2), 0
         self._block, self._in_step = output.block_size, output.in_step_with_midi
-        blocks = max(AHEAD_BLOCKS, -(-MIN_AHEAD_FRAMES // self._block))
-        self._ahead = blocks * self._block
+        self._ahead = _frames_ahead(self._block, note_cost_s * output.sample_rate)
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
@@ -296,3 +303,9 @@ class Player:
         gives_up_s = perf_counter() + STALL_S
         while self._output.frames_ahead and perf_counter() < gives_up_s:
             sleep(POLL_S)
+
+
+def _frames_ahead(block: int, note_cost_frames: float) -> int:
+    """Return how many frames to keep ready: whole blocks, enough to start a note while the callback goes on."""
+    wanted = min(RESERVE * note_cost_frames + WAKE_DELAY * block, MAX_AHEAD_FRAMES)
+    return max(AHEAD_BLOCKS, ceil(max(wanted, MIN_AHEAD_FRAMES) / block)) * block

@@ -266,3 +266,21 @@ def test_a_device_that_takes_several_blocks_at_once_is_given_more(stage: Stage) 
     assert "more are kept ready" in stage.notices[0]
     heard = np.concatenate(stage.output.heard)[:, 0]
     np.testing.assert_array_equal(heard[: -8 * BLOCK], np.arange(len(heard) - 8 * BLOCK))
+
+
+@pytest.mark.parametrize(
+    ("block", "note_cost_s", "frames"),
+    [
+        (128, 0.0, 256),
+        (128, 0.003, 256),
+        (128, 0.004, 384),
+        (128, 0.006, 384),
+        (128, 0.1, 1024),
+        (256, 0.006, 512),
+        (64, 0.0, 256),
+    ],
+)
+def test_a_slow_machine_keeps_more_ready(block: int, note_cost_s: float, frames: int) -> None:
+    ahead = player_module._frames_ahead(block, note_cost_s * RATE)
+    assert ahead == frames
+    assert ahead % block == 0
