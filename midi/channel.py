@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from .growth import CONTROLLERS as GROWTH_CONTROLLERS
+from .growth import GrowthSettings
 from .messages import (
     ATTACK_TIME,
     BANK_LSB,
@@ -97,10 +99,13 @@ class Channel:
         Pressure 0..1 of the keys that sent any since they were struck.
     parameters : RegisteredParameters
         Bend range, tuning and others.
+    growth : GrowthSettings
+        What it asks of the growth of its notes.
     """
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.growth = GrowthSettings()
         self.reset()
 
     def reset(self) -> None:
@@ -111,6 +116,7 @@ class Channel:
         self.bank = 0
         self.is_drums = self.index == DRUM_CHANNEL
         self.is_mono = False
+        self.growth.reset()
         self._reset_gestures()
 
     def reset_controllers(self) -> None:
@@ -118,6 +124,7 @@ class Channel:
         for number, value in _RESETTABLE.items():
             self.controllers[number] = value
         self.parameters.deselect()
+        self.growth.reset_gestures()
         self._reset_gestures()
 
     def _reset_gestures(self) -> None:
@@ -151,8 +158,8 @@ class Channel:
 
     @property
     def brightness(self) -> float:
-        """Brightness (CC 74), -1..1; this and the following are 0 at 64, the centre."""
-        return self._centred(BRIGHTNESS)
+        """Brightness (CC 74), -1..1; this and the following are 0 at 64, the centre. 0 where CC 74 moves growth."""
+        return self._centred(BRIGHTNESS) if self.growth.slide_target is None else 0.0
 
     @property
     def timbre(self) -> float:
@@ -219,9 +226,19 @@ class Channel:
             self.controllers[controller + 32] = 0
         if controller == BREATH:
             self._has_breath = True
+        elif controller in GROWTH_CONTROLLERS:
+            self.growth.control(controller, value)
+        elif controller == BRIGHTNESS and self.growth.slide_target is not None:
+            self.growth.control(self.growth.slide_target, value)
         elif controller == PORTAMENTO_CONTROL:
             self._portamento_source = value
         return self.parameters.control(controller, value)
+
+    def press(self, value: int) -> None:
+        """Take channel pressure 0..127, which moves growth where it was told to."""
+        is_routed = self.growth.pressure_target is not None
+        self.pressure = 0.0 if is_routed else value / 127
+        self.growth.press(value)
 
     def take_portamento_source(self) -> int | None:
         """Return the key that the next note glides from (CC 84), None if none was named; it is named once."""

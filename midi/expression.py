@@ -20,6 +20,11 @@ class Expression(NamedTuple):
     pan : -1..1, left to right
     balance : -1..1, of the whole synthesizer
     reverb_send, chorus_send : 0..1
+    growth_rate : 0 stands still, 1 is neutral, up to 4
+    fire_rate : probability that a cell updates, 1 is neutral
+    life_threshold : 0.1 is neutral
+    damage : shares of the grid erased so far
+    morph_x, morph_y : place on the pad of timbres, 0..1
     """
 
     pitch: float
@@ -36,6 +41,12 @@ class Expression(NamedTuple):
     balance: float
     reverb_send: float
     chorus_send: float
+    growth_rate: float
+    fire_rate: float
+    life_threshold: float
+    damage: float
+    morph_x: float
+    morph_y: float
 
 
 def expression_of(channel: Channel, master: Channel | None, system: System) -> Expression:
@@ -61,4 +72,10 @@ def expression_of(channel: Channel, master: Channel | None, system: System) -> E
         balance=system.balance,
         reverb_send=channel.reverb_send,
         chorus_send=channel.chorus_send,
+        growth_rate=channel.growth.rate,
+        fire_rate=channel.growth.fire_rate,
+        life_threshold=channel.growth.life_threshold,
+        damage=channel.growth.damage,
+        morph_x=channel.growth.morph[0],
+        morph_y=channel.growth.morph[1],
     )

@@ -5,12 +5,14 @@ are small methods. What keys, pedals, mono mode and portamento make of notes is 
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Final
 
 from .channel import PEDAL_DOWN, Channel
 from .commands import Command, NoteCut, NoteRelease
 from .expression import Expression, expression_of
+from .growth import DAMAGE
 from .messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -172,9 +174,18 @@ class Performance:
             releases = self.reset()
             self.system.is_xg = message.kind == "xg"
             return [*releases]
-        if not self.system.receive(message):
+        if message.kind == "growth":
+            self._set_growth(*message.values)
+        elif not self.system.receive(message):
             self._set_rhythm(message)
         return []
+
+    def _set_growth(self, index: int, controller: int, lsb: int, msb: int) -> None:
+        """Set a growth controller with 14 bits; damage is done anew by each message."""
+        for one in self.led_by(index) if index < NUM_CHANNELS else ():
+            growth = self.channels[one].growth
+            take = growth.strike if controller == DAMAGE else partial(growth.control, controller)
+            take(msb + lsb / 128)
 
     def _set_rhythm(self, message: Exclusive) -> None:
         """Make a channel a drum channel or a melodic one, as Roland GS and Yamaha XG have it."""
@@ -196,7 +207,7 @@ class Performance:
         return []
 
     def _channel_pressure(self, index: int, value: int, _value: int) -> list[Command]:
-        self.channels[index].pressure = value / 127
+        self.channels[index].press(value)
         return []
 
     def _program_change(self, index: int, program: int, _program: int) -> list[Command]:

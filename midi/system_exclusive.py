@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+from .growth import SYSEX_ID
+
 _ANY: Final = -1
 _VALUE: Final = -2  # part of what the message says
 
@@ -17,6 +19,7 @@ _PATTERNS: Final = (
     ("fine tuning", (0x7F, _ANY, 0x04, 0x03, _VALUE, _VALUE)),
     ("coarse tuning", (0x7F, _ANY, 0x04, 0x04, _VALUE, _VALUE)),
     ("gs rhythm part", (0x41, _ANY, 0x42, 0x12, 0x40, _VALUE, 0x15, _VALUE, _ANY)),
+    ("growth", (*SYSEX_ID, _VALUE, _VALUE, _VALUE, _VALUE)),  # channel, controller, LSB, MSB
     ("xg part mode", (0x43, _ANY, 0x4C, 0x08, _VALUE, 0x07, _VALUE)),
 )
 _RESETS: Final = ("gm", "gs", "xg")
