@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clocks import Clocks, fade_in_db, read_clocks
-from .controls import REST, Control, ControlsAt
+from .controls import COLOUR_AND_PACE, REST, Control, ControlsAt
+from .morphing import Journey, remember, travel
 from .replanting import Plan, plan_replanting
 from .seed import pitch_to_hz
 from .spec import AudioSpec
+from .spectral import FloatArray
+from .tending import Tending, tend
 from .voices import Voice
 
 VIBRATO_HZ = 5.5
@@ -50,11 +53,25 @@ class Batch:
     grown_hz: NDArray[np.float64]  # (V, R), what the genomes are planted for; 0 where unpitched
     inharmonicity: NDArray[np.float64]  # (V,)
     colour: NDArray[np.float64] | None  # (3, V, R), tilt, resonance and gain; None where all is neutral
+    tending: Tending | None  # of the growth; None where all is neutral
+    journey: Journey | None  # over pads of timbres; None where no voice has one
 
     @property
     def voices(self) -> list[Voice]:
         """The voices, V of them."""
         return [job.voice for job in self.jobs]
+
+    def timbre(self, index: int, row: int) -> FloatArray:
+        """Return the timbre that a voice is planted with in round `index`."""
+        voice = self.jobs[row].voice
+        places = self.plan.places
+        return voice.timbre if voice.morph is None or places is None else voice.morph.timbre_at(places[index, row])
+
+    def pitched(self, index: int, row: int) -> float:
+        """Return how pitched a voice is planted in round `index`, 0..1."""
+        voice = self.jobs[row].voice
+        places = self.plan.places
+        return voice.pitched if voice.morph is None or places is None else voice.morph.pitched_at(places[index, row])
 
     def remember(self) -> None:
         """Note in the voices how far they have come."""
@@ -66,6 +83,11 @@ class Batch:
             voice.num_frames += job.num_frames
             voice.planted_pitch, voice.planted_hops, voice.last_pitch = planted, hops, pitch
             voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
+        if self.tending is not None:
+            for row, voice in enumerate(self.voices):
+                voice.damage = float(self.tending.damage[last[row], row])
+        if self.journey is not None and self.plan.places is not None:
+            remember(self.voices, last, self.journey, self.plan.places)
 
 
 class _Facts(NamedTuple):
@@ -106,31 +128,38 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: A
     frames = facts.num_frames.astype(np.int64) + rounds
     hop_start = np.maximum(frames - lookahead, 0) * hop
     controls = controls_at(voices, hop_start + facts.onset.astype(np.int64))
-    is_plain = bool((controls[..., 1:] == REST).all())
-    pitch = np.minimum(np.maximum(facts.pitch + controls[..., Control.PITCH], PITCH_RANGE[0]), PITCH_RANGE[1])
+    is_plain = bool((controls[..., COLOUR_AND_PACE] == REST).all())
+    journey = travel(voices, controls, hop / rate)
+    pitch = facts.pitch + controls[..., Control.PITCH] + (0.0 if journey is None else journey.semitones)
+    pitch = np.minimum(np.maximum(pitch, PITCH_RANGE[0]), PITCH_RANGE[1])
     sounding = pitch if is_plain else _with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
-    plan = _plan(facts, sounding if exact else pitch, exact)
-    f0_hz = np.where(facts.pitched, pitch_to_hz(sounding), 0.0).T
+    plan = _plan(facts, sounding if exact else pitch, exact, journey)
+    pitched = facts.pitched if journey is None else journey.pitched
+    f0_hz = np.where(pitched, pitch_to_hz(sounding), 0.0).T
     is_as_grown = np.array_equal(plan.planted, sounding)
     pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
-    is_timely = is_plain and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
+    held = facts.release - facts.onset
+    tending = tend(voices, controls, hop_start >= np.maximum(held, hop))
+    is_timely = is_plain and tending is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
     return Batch(
         jobs=jobs,
         slots=np.array([voice.slot for voice in voices]),
         seeds=np.array([voice.seed for voice in voices], np.uint64),
         active=(np.array(needs) > rounds).sum(axis=1).tolist(),
         frames=frames,
-        clocks=read_clocks(frames, hop_start, facts.release - facts.onset, None if is_timely else pace, hop, rate),
+        clocks=read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate),
         pitch=pitch,
         plan=plan,
         f0_hz=f0_hz,
-        grown_hz=f0_hz if is_as_grown else np.where(facts.pitched, pitch_to_hz(plan.planted), 0.0).T,
+        grown_hz=f0_hz if is_as_grown else np.where(pitched, pitch_to_hz(plan.planted), 0.0).T,
         inharmonicity=facts.inharmonicity,
         colour=None if is_plain and not facts.tilt_db.any() else _colour(facts, controls, hop_start / rate),
+        tending=tending,
+        journey=journey,
     )
 
 
-def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool) -> Plan:
+def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journey | None) -> Plan:
     is_new = facts.num_frames == 0
     return plan_replanting(
         pitch,
@@ -138,6 +167,7 @@ def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool) -> Plan:
         np.where(is_new, pitch[0], facts.planted_pitch),
         facts.planted_hops.astype(np.int64),
         exact,
+        journey,
     )
 
 

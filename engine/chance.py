@@ -41,15 +41,26 @@ class FireDice:
         self._always = fire_rate >= 1.0
         self._ones = np.ones((0, *self._shape), np.float32)
         # 53 bits are what a float64 threshold can tell apart.
-        self._threshold = np.uint64(round(max(fire_rate, 0.0) * 2**53))
+        self._scale = min(max(fire_rate, 0.0), 1.0) * 2**53
+        self._threshold = np.uint64(round(self._scale))
         self._cells = mix(np.arange(1, steps_per_hop * num_cells + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
 
-    def roll(self, seeds: NDArray[np.uint64], frames: NDArray[np.int64]) -> FloatArray:
-        """Return the masks of V notes (seeds (V,)) at their frames (V,): float32 (V, K, F) of 0 and 1."""
-        if self._always:
+    def roll(
+        self, seeds: NDArray[np.uint64], frames: NDArray[np.int64], share: NDArray[np.float64] | None = None
+    ) -> FloatArray:
+        """Return the masks of V notes, float32 (V, K, F) of 0 and 1.
+
+        Parameters
+        ----------
+        seeds, frames : (V,)
+        share : (V,), optional
+            0..1, what the fire rate of each note is multiplied by.
+        """
+        if self._always and share is None:
             if len(self._ones) < len(seeds):
                 self._ones = np.ones((len(seeds), *self._shape), np.float32)
             return self._ones[: len(seeds)]
         at_frame = mix(seeds ^ ((frames.astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)))
-        fires = mix(at_frame[:, None] ^ self._cells) >> np.uint64(11) < self._threshold
+        threshold = self._threshold if share is None else np.rint(self._scale * share).astype(np.uint64)[:, None]
+        fires = mix(at_frame[:, None] ^ self._cells) >> np.uint64(11) < threshold
         return fires.astype(np.float32).reshape(-1, *self._shape)

@@ -66,7 +66,8 @@ def read_clocks(
     controls, age_lead, release_lead, release_speed = pace
     is_attack = hop_start < ATTACK_S * rate
     # Leads, not sums of steps: at normal speed they are exactly zero.
-    gain = (np.where(is_attack, controls[..., Control.ATTACK], controls[..., Control.DECAY]) - 1.0) * (hop / rate)
+    age_speed = np.where(is_attack, controls[..., Control.ATTACK], controls[..., Control.DECAY])
+    gain = (age_speed * controls[..., Control.GROWTH] - 1.0) * (hop / rate)
     age_lead = age_lead + np.cumsum(gain, axis=0)
     speed = controls[..., Control.RELEASE] * release_speed
     release_lead = release_lead + np.cumsum((speed - 1.0) * np.clip(since, 0.0, hop / rate), axis=0)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..midi.expression import Expression
+from ..midi.growth import ALIVE_ABOVE
 from .timeline import StepTimeline
 from .voices import Voice
 
@@ -27,11 +28,20 @@ class Control(IntEnum):
     FADE_IN = 5  # seconds
     DECAY = 6  # speed of the age clock afterwards
     RELEASE = 7  # speed of the release clock
+    GROWTH = 8  # speed of the growth and of the age clock
+    FIRE = 9  # share of the fire rate
+    LIFE = 10  # neighbourhood alpha above which cells live
+    DAMAGE = 11  # shares of the grid erased so far
+    MORPH_X = 12  # place on the pad of timbres, 0..1
+    MORPH_Y = 13
 
 
-NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0)
-REST = np.array(NEUTRAL[1:])
-"""All but the pitch."""
+NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, ALIVE_ABOVE, 0.0, 0.0, 0.0)
+COLOUR_AND_PACE = slice(Control.VIBRATO, Control.GROWTH)
+GROWTH = slice(Control.GROWTH, Control.MORPH_X)
+MORPH = slice(Control.MORPH_X, Control.MORPH_Y + 1)
+REST, WILD = np.array(NEUTRAL[COLOUR_AND_PACE]), np.array(NEUTRAL[GROWTH])
+"""Neutral controls of colour and pace, and of growth that nobody tends."""
 PRESSURE_TILT_DB = 2.0
 """dB per octave that full pressure adds to the brightness."""
 PRESSURE_VIBRATO = 0.5
@@ -60,6 +70,12 @@ def control_vector(expression: Expression) -> tuple[float, ...]:
         MAX_FADE_IN_S * max(expression.attack_time, 0.0) ** 2,
         2.0 ** (-OCTAVES_OF_TIME * expression.decay_time),
         2.0 ** (-OCTAVES_OF_TIME * expression.release_time) * expression.release_speed,
+        expression.growth_rate,
+        expression.fire_rate,
+        expression.life_threshold,
+        expression.damage,
+        expression.morph_x,
+        expression.morph_y,
     )
 
 

@@ -77,6 +77,10 @@ class Casting:
         """Return what plays a key (see `engine.seams.InstrumentChooser`)."""
         if self._only is not None and not is_drums:
             program, bank, is_drums = self._only.program, 0, self._only.is_drums
+        return self.guest_for(program, bank, is_drums, key)
+
+    def guest_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+        """Return what plays a key, whatever `play_only` says: in a pad of timbres."""
         choice = self._bank.instrument_for(program, bank, is_drums, key)
         self._chosen[choice.instrument.name] = None
         return choice
@@ -145,6 +149,18 @@ class Ensemble:
             except UsageError:
                 return None
         return self._decoders.get(name)
+
+    def set_morph(self, channel: int, right: str, upper: str | None = None, far: str | None = None) -> None:
+        """Let notes to come on a MIDI channel morph into instruments of the bank; see `Synth.set_morph`.
+
+        Raises
+        ------
+        UsageError
+            A name is unknown, or there is no bank.
+        """
+        known = () if self.bank is None else tuple(one for one in self.bank.instruments if not one.is_drums)
+        programs = [None if name is None else find_instrument(known, name).program for name in (right, upper, far)]
+        self.synth.set_morph(channel, *programs)
 
     @property
     def on_cuda(self) -> bool:

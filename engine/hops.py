@@ -15,9 +15,10 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls
-from .seams import Genome, GrowthModel
+from .seams import Genome, Grown, GrowthModel
 from .shaping import shape
 from .spectral import FloatArray
+from .tending import cull, wound
 from .voices import Voice, end_by_silence, num_slots
 
 MAX_PEAK = 1e4
@@ -110,12 +111,14 @@ class HopGrower:
     def _fits(one: Job, other: Job) -> bool:
         return one.num_frames == other.num_frames and one.is_new == other.is_new
 
-    def _plant(self, voices: list[Voice], pitch: NDArray[np.float64]) -> Genome:
+    def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
+        """Plant what some voices are grown from in round `index`."""
+        voices = [batch.jobs[row].voice for row in rows]
         return self._growth.plant(
-            pitch.astype(np.float32),
+            batch.plan.planted[index, rows].astype(np.float32),
             np.array([voice.velocity for voice in voices], np.float32),
-            np.array([voice.timbre for voice in voices], np.float32),
-            np.array([voice.pitched for voice in voices], np.float32),
+            np.array([batch.timbre(index, row) for row in rows], np.float32),
+            np.array([batch.pitched(index, row) for row in rows], np.float32),
             np.array([voice.inharmonicity for voice in voices], np.float32),
         )
 
@@ -124,7 +127,7 @@ class HopGrower:
         rows = [index for index, job in enumerate(batch.jobs) if job.voice.num_frames == 0]
         if not rows:
             return
-        planted = self._plant([batch.jobs[row].voice for row in rows], batch.plan.planted[0, rows])
+        planted = self._plant(batch, 0, rows)
         if not self._store:
             self._store = {
                 name: np.zeros((num_slots(self._max_voices), *values.shape[1:]), np.float32)
@@ -146,12 +149,8 @@ class HopGrower:
             if rows.size:
                 self._replant(batch, index, rows, genome)
                 replanted.update(rows.tolist())
-            grown = self._growth.step(
-                genome if active == len(grid) else {name: values[:active] for name, values in genome.items()},
-                batch.clocks.age_s[index, :active],
-                batch.clocks.release_age_s[index, :active],
-                self._dice.roll(batch.seeds[:active], batch.frames[index, :active]),
-            )
+            now = genome if active == len(grid) else {name: values[:active] for name, values in genome.items()}
+            grown = self._step(batch, index, active, now)
             grid[:active], alive[index, :active] = grown.grid, grown.alive
             for name in wanted:
                 values = grown.fields[name]
@@ -162,8 +161,21 @@ class HopGrower:
                 self._store[name][batch.slots[row]] = values[row]
         return alive
 
+    def _step(self, batch: Batch, index: int, active: int, genome: Genome) -> Grown:
+        """Grow the first `active` voices by a hop, as they are tended."""
+        tending, seeds, frames = batch.tending, batch.seeds[:active], batch.frames[index, :active]
+        if tending is None:
+            mask = self._dice.roll(seeds, frames)
+        else:
+            mask = self._dice.roll(seeds, frames, tending.fire_share(index, active))
+            mask = tending.tempered(mask, index)
+            wound(genome["grid"], tending.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
+        ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
+        grown = self._growth.step(genome, *ages, mask)
+        return grown if tending is None else cull(grown, tending.life[index, :active], self._growth.spec)
+
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
-        planted = self._plant([batch.jobs[row].voice for row in rows], batch.plan.planted[index, rows])
+        planted = self._plant(batch, index, rows.tolist())
         for name, values in genome.items():
             if name != "grid":
                 values[rows] = planted[name]

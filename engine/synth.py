@@ -10,9 +10,11 @@ import numpy as np
 from ..errors import ModelError, UsageError
 from ..midi.messages import NUM_CHANNELS
 from ..midi.performance import Performance
+from .checks import check_fields, check_parameters
 from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
 from .effects.rack import Rack
+from .growth_controls import GrowthControls
 from .hops import HopGrower
 from .limiter import Limiter
 from .mixer import Mixer
@@ -20,8 +22,6 @@ from .resampler import Resampler
 from .seams import GrowthModel, InstrumentChooser
 from .spectral import FloatArray
 from .voicing import Voicing
-
-MAX_VOICES_LIMIT = 1024
 
 
 class StemBlock(NamedTuple):
@@ -38,7 +38,7 @@ class StemBlock(NamedTuple):
     stems: FloatArray
 
 
-class Synth:
+class Synth(GrowthControls):
     """A polyphonic synthesizer whose notes grow.
 
     Parameters
@@ -88,9 +88,8 @@ class Synth:
         effects: bool = True,
         on_model_error: Literal["raise", "mute"] = "raise",
     ) -> None:
-        _check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
+        check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
         self.sample_rate = sample_rate
-        self.max_voices = max_voices
         self.max_voices = max_voices
         self.model_errors = 0
         self._internal_rate = growth.spec.sample_rate
@@ -194,7 +193,7 @@ class Synth:
         UsageError
             The growth model lacks a field that the decoder needs.
         """
-        _check_fields(decoder, self._fields)
+        check_fields(decoder, self._fields)
         self._conductor.set_decoder(decoder)
 
     def panic(self) -> None:
@@ -278,21 +277,3 @@ class Synth:
         if failures and self._raises:
             more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
             raise ModelError(f"a model {failures[0]}{more}")
-
-
-def _check_parameters(
-    growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float, on_model_error: str
-) -> None:
-    if not 1 <= max_voices <= MAX_VOICES_LIMIT:
-        raise UsageError(f"max_voices must be in 1..{MAX_VOICES_LIMIT}, got {max_voices}")
-    if not 0.0 < fire_rate <= 1.0:
-        raise UsageError(f"fire_rate must be above 0 and at most 1, got {fire_rate}")
-    if on_model_error not in ("raise", "mute"):
-        raise UsageError(f'on_model_error must be "raise" or "mute", got {on_model_error!r}')
-    _check_fields(decoder, growth.fields)
-
-
-def _check_fields(decoder: Decoder, fields: tuple[str, ...]) -> None:
-    missing = sorted(set(decoder.consumes) - set(fields))
-    if missing:
-        raise UsageError(f"decoder {decoder.name} needs fields {missing}, but the model grows {list(fields)}")

@@ -8,6 +8,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from .gestures import Gestures
+from .pads import Morph
 from .spectral import FloatArray
 
 NEVER = 1 << 62
@@ -52,6 +53,8 @@ class Voice:
     tilt_db : brightness of its own, in dB per octave
     key_tuning : semitones of the MIDI Tuning Standard that are in its pitch
     gestures : what happens to it alone; None while nothing does
+    damage : shares of its grid that its channel had erased at the last hop, since before its onset
+    morph : where it is between timbres; None where there is only its own
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
     decoder : number of the decoder that sounds it
@@ -84,6 +87,8 @@ class Voice:
     tilt_db: float = 0.0
     key_tuning: float = 0.0
     gestures: Gestures | None = None
+    damage: float = 0.0
+    morph: Morph | None = None
     silent_hops: int = 0
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)

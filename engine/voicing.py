@@ -8,6 +8,7 @@ from ..midi.messages import DEFAULT_RELEASE_VELOCITY
 from ..midi.performance import Performance
 from .chance import note_seed
 from .gestures import Gestures
+from .pads import Morph, Pad
 from .seams import Choice, InstrumentChooser
 from .voices import Voice
 
@@ -57,7 +58,8 @@ class Voicing:
     def make(self, sample: int, note: NoteStart, slot: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
         choice = self._choose(note.channel, note.key)
-        _, inharmonicity = choice.instrument.tuning(note.key)
+        morph = self._morph(choice, note.channel, note.key)
+        inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
         voice = Voice(
             note_id=note.note_id,
@@ -73,6 +75,7 @@ class Voicing:
             seed=note_seed(self._seed, note.note_id),
             tilt_db=SOFT_TILT_DB if note.soft else 0.0,
             key_tuning=self._performance.key_tuning(note.channel, note.key),
+            morph=morph,
         )
         if note.glide_from is not None:
             origin = self._pitch(choice, note.channel, note.glide_from) - pitch
@@ -99,6 +102,26 @@ class Voicing:
         """Give a voice the pressure of its key."""
         pressure = self._performance.channels[voice.channel].key_pressure.get(voice.key, 0.0)
         _gestures(voice).press(sample, pressure)
+
+    def _morph(self, own: Choice, index: int, key: int) -> Morph | None:
+        """Return where a new note is on its channel's pad, None if the channel has no pad.
+
+        Where no program was chosen for a corner, what its neighbour below or to the left has is there, too.
+        """
+        channel = self._performance.channels[index]
+        right, upper, far = channel.growth.programs
+        if channel.is_drums or (right is None and upper is None and far is None):
+            return None
+        at_right = own if right is None else self._choose_program(right, key)
+        at_upper = own if upper is None else self._choose_program(upper, key)
+        at_far = (at_right if upper is None else at_upper) if far is None else self._choose_program(far, key)
+        return Morph(Pad.of((own, at_right, at_upper, at_far), key), channel.growth.morph)
+
+    def _choose_program(self, program: int, key: int) -> Choice:
+        """Return what plays a key in a corner of a pad: the program, even where one instrument plays all channels."""
+        choose = getattr(self._bank, "guest_for", self._bank.instrument_for)
+        choice: Choice = choose(program, 0, False, key)
+        return choice
 
     def _pitch(self, choice: Choice, channel: int, key: int) -> float:
         cents, _ = choice.instrument.tuning(key)

@@ -1,7 +1,9 @@
-"""What a MIDI channel asks of the growth of its notes: controllers 20 to 25 and 102 to 106, which MIDI leaves undefined."""
+"""What a MIDI channel asks of the growth of its notes, by controllers that MIDI leaves undefined."""
 
+from math import log
 from typing import Final
 
+from ..errors import UsageError
 from .messages import NUM_CHANNELS, check_range, system_exclusive
 
 GROWTH_RATE: Final = 20
@@ -41,6 +43,36 @@ def growth_message(channel: int, controller: int, value: float) -> bytes:
         raise ValueError(f"controller must be one of {sorted(CONTROLLERS)}, got {controller}")
     number = check_range("value", round(value * 128), 0, 0x3FFF)
     return system_exclusive(bytes((*SYSEX_ID, channel, controller, number & 0x7F, number >> 7)))
+
+
+def growth_values(
+    rate: float | None, fire_rate: float | None, life_threshold: float | None, morph: tuple[float, float] | None
+) -> list[tuple[int, float]]:
+    """Return controllers and the values 0..127 that stand for quantities; None is left out.
+
+    Raises
+    ------
+    UsageError
+        If a quantity is out of range.
+    """
+    wanted: list[tuple[int, float]] = []
+    if rate is not None:
+        _check("growth rate", rate, 0.0, MAX_GROWTH_RATE)
+        wanted.append((GROWTH_RATE, 64.0 * rate**0.5 if rate <= 1.0 else 64.0 + 63.0 * log(rate, MAX_GROWTH_RATE)))
+    if fire_rate is not None:
+        wanted.append((FIRE_RATE, 127.0 * _check("fire rate", fire_rate, MIN_FIRE_RATE, 1.0)))
+    if life_threshold is not None:
+        above = _check("life threshold", life_threshold, ALIVE_ABOVE, ALIVE_ABOVE + 1.0) - ALIVE_ABOVE
+        wanted.append((LIFE_THRESHOLD, 127.0 * (1.0 - (1.0 - min(above, 1.0)) ** 0.5)))
+    for controller, place in zip((MORPH_X, MORPH_Y), morph or (), strict=False):
+        wanted.append((controller, 127.0 * _check("place on the pad", place, 0.0, 1.0)))
+    return wanted
+
+
+def _check(name: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
+        raise UsageError(f"the {name} must be in {low:g}..{high:g}, got {value}")
+    return value
 
 
 class GrowthSettings:
@@ -106,8 +138,9 @@ class GrowthSettings:
 
     @property
     def life_threshold(self) -> float:
-        """Neighbourhood alpha above which cells live, 0.1..1.1."""
-        return ALIVE_ABOVE + self._values[LIFE_THRESHOLD] / 127.0
+        """Neighbourhood alpha above which cells live, 0.1..1.1; finer towards the top, where living cells are."""
+        spared = 1.0 - self._values[LIFE_THRESHOLD] / 127.0
+        return ALIVE_ABOVE + (1.0 - spared * spared)
 
     @property
     def morph(self) -> tuple[float, float]:

@@ -1,0 +1,79 @@
+"""Pads of timbres: a note's own instrument in the near corner, up to three others in the right, upper and far ones.
+
+Letters: D numbers of a timbre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .seams import Choice
+from .spectral import FloatArray
+
+
+def pad_weights(place: ArrayLike) -> NDArray[np.float64]:
+    """Return the weights (..., 4) of own instrument, right, upper and far corner at places (..., 2), each 0..1."""
+    x, y = np.moveaxis(np.asarray(place, np.float64), -1, 0)
+    return np.stack([(1.0 - x) * (1.0 - y), x * (1.0 - y), (1.0 - x) * y, x * y], -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pad:
+    """What a note can morph into: its own key on each of the four instruments.
+
+    Attributes
+    ----------
+    timbres : float32 (4, D)
+    pitched : float64 (4,), 1 or 0
+    semitones : float64 (4,), tuning off that of its own instrument
+    inharmonicity : float64 (4,)
+    """
+
+    timbres: FloatArray
+    pitched: NDArray[np.float64]
+    semitones: NDArray[np.float64]
+    inharmonicity: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, choices: Sequence[Choice], key: int) -> Pad:
+        """Make the pad of a key from what plays it in the four corners."""
+        cents, inharmonicity = np.array([choice.instrument.tuning(key) for choice in choices]).T
+        return cls(
+            timbres=np.stack([choice.timbre for choice in choices]),
+            pitched=np.array([float(choice.pitched) for choice in choices]),
+            semitones=(cents - cents[0]) / 100.0,
+            inharmonicity=inharmonicity,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Morph:
+    """A note on its way over a pad.
+
+    Attributes
+    ----------
+    pad : Pad
+    place : where it is, x and y
+    planted : where its genome is from
+    """
+
+    pad: Pad
+    place: tuple[float, float]
+    planted: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def inharmonicity(self) -> float:
+        """Inharmonicity where it is."""
+        return float(pad_weights(self.place) @ self.pad.inharmonicity)
+
+    def timbre_at(self, place: NDArray[np.float64]) -> FloatArray:
+        """Return the timbre (D,) at a place; in the near corner it is exactly the instrument's own."""
+        return pad_weights(place).astype(np.float32) @ self.pad.timbres
+
+    def pitched_at(self, place: NDArray[np.float64]) -> float:
+        """Return how pitched it is at a place, 0..1."""
+        return float(pad_weights(place) @ self.pad.pitched)

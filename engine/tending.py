@@ -1,0 +1,149 @@
+"""Tending the growth itself: its speed, which cells live, and what is erased. Where nobody does, nothing is computed.
+
+Letters: V voices, R growth rounds, K steps in a hop, F cells, C channels, N bins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..midi.growth import ALIVE_ABOVE
+from .chance import mix
+from .controls import GROWTH, WILD, Control
+from .seams import Grown
+from .shaping import frequencies_hz
+from .spec import AudioSpec
+from .spectral import FloatArray
+from .voices import Voice
+
+ALPHA = 4
+"""Channel of the grid that holds life."""
+RELEASED_VIGOUR = 0.25
+"""The slowest that a released note grows, so that one whose growth stands still can be let go."""
+LIVELIEST = 0.95
+"""Cells with this share of a note's highest alpha live under any threshold: a note thins out, but does not go."""
+SPARED_SHARE = 1.0 / 8.0
+"""Of the living cells, what no damage takes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tending:
+    """What is asked of the growth of V voices in R rounds.
+
+    Attributes
+    ----------
+    vigour : float32 (R, V), 0..1, what the updates of all cells are multiplied by
+    fire : float64 (R, V), share of the fire rate
+    life : float32 (R, V), alpha above which cells live
+    damage : float64 (R, V), shares of the grid erased since the notes' onsets, and before
+    before : float64 (V,), the same one round earlier
+    """
+
+    vigour: FloatArray
+    fire: NDArray[np.float64]
+    life: FloatArray
+    damage: NDArray[np.float64]
+    before: NDArray[np.float64]
+
+    def fire_share(self, index: int, active: int) -> NDArray[np.float64] | None:
+        """Return the shares of the fire rate of the first `active` voices in a round, None where all are whole."""
+        share = self.fire[index, :active]
+        return None if (share == 1.0).all() else share
+
+    def tempered(self, mask: FloatArray, index: int) -> FloatArray:
+        """Return a fire mask (V, K, F) with the vigour of round `index`."""
+        vigour = self.vigour[index, : len(mask)]
+        return mask if (vigour == 1.0).all() else mask * vigour[:, None, None]
+
+    def erased(self, index: int, num_cells: int) -> NDArray[np.int64]:
+        """Return how many cells each voice loses before round `index`, (V,); slow damage adds up to whole cells."""
+        earlier = self.damage[index - 1] if index else self.before
+        # The smallest fraction makes up for sums that fall short of a whole cell by a rounding error.
+        whole = [np.floor(share * num_cells + 1e-6).astype(np.int64) for share in (self.damage[index], earlier)]
+        return np.asarray(whole[0] - whole[1])
+
+
+def tend(voices: Sequence[Voice], controls: NDArray[np.float64], is_released: NDArray[np.bool_]) -> Tending | None:
+    """Return what controls (R, V, K) ask of the growth, None if that is nothing.
+
+    Parameters
+    ----------
+    is_released : (R, V)
+    """
+    if (controls[..., GROWTH] == WILD).all():
+        return None
+    vigour = np.minimum(controls[..., Control.GROWTH], 1.0)
+    damage = controls[..., Control.DAMAGE]
+    is_new = np.array([voice.num_frames == 0 for voice in voices])
+    return Tending(
+        vigour=np.where(is_released, np.maximum(vigour, RELEASED_VIGOUR), vigour).astype(np.float32),
+        fire=controls[..., Control.FIRE],
+        life=controls[..., Control.LIFE].astype(np.float32),
+        damage=damage,
+        before=np.where(is_new, damage[0], [voice.damage for voice in voices]),
+    )
+
+
+def wound(grid: FloatArray, erased: NDArray[np.int64], seeds: NDArray[np.uint64], frames: NDArray[np.int64]) -> None:
+    """Erase neighbouring living cells of grids (V, F, C), in place; where is up to each note's seed and frame.
+
+    Parameters
+    ----------
+    erased : (V,), how many cells
+    seeds, frames : (V,)
+    """
+    for row in np.flatnonzero(erased > 0):
+        living = np.flatnonzero(_vitality(grid[row : row + 1])[0] > ALIVE_ABOVE)
+        spared = max(1, round(SPARED_SHARE * len(living)))
+        count = min(int(erased[row]), len(living) - spared)
+        if count > 0:
+            chance = int(mix(int(seeds[row]) ^ (int(frames[row]) + 1) << 20)[0])
+            first = chance % (len(living) - count + 1)
+            grid[row, living[first : first + count]] = 0.0
+
+
+def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:
+    """Return what grew without the cells whose neighbourhood's alpha is not above `life` (V,): silent in all fields.
+
+    Bins lie between cells and fall with those around them, as they are read.
+    """
+    rows = np.flatnonzero(life > np.float32(ALIVE_ABOVE))
+    if not rows.size:
+        return grown
+    alpha = _vitality(grown.grid[rows])
+    threshold = np.minimum(life[rows], LIVELIEST * alpha.max(axis=1))
+    alive = (alpha > threshold[:, None]).astype(np.float32)
+    grown.grid[rows] *= alive[..., None]
+    for values in grown.fields.values():
+        size = values.shape[-1]
+        if size == alive.shape[1]:
+            values[rows, 0] *= alive
+        else:
+            low, share = _between(spec, size)
+            values[rows, 0] *= alive[:, low] + share * (alive[:, low + 1] - alive[:, low])
+    return grown
+
+
+def _vitality(grid: FloatArray) -> FloatArray:
+    """Return the highest alpha (V, F) of each cell of grids (V, F, C) and its two neighbours; 1 where there is none."""
+    if grid.shape[2] <= ALPHA:
+        return np.ones(grid.shape[:2], np.float32)
+    alpha = grid[..., ALPHA]
+    highest = alpha.copy()
+    np.maximum(highest[:, 1:], alpha[:, :-1], out=highest[:, 1:])
+    np.maximum(highest[:, :-1], alpha[:, 1:], out=highest[:, :-1])
+    return highest
+
+
+@lru_cache
+def _between(spec: AudioSpec, size: int) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return the cell below each of `size` bins, and how far it lies towards the next one."""
+    cells_hz = frequencies_hz(spec, spec.num_mels)
+    at = np.interp(frequencies_hz(spec, size), cells_hz, np.arange(len(cells_hz)))
+    low = np.minimum(at.astype(np.intp), len(cells_hz) - 2)
+    return low, (at - low).astype(np.float32)
