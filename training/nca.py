@@ -145,16 +145,17 @@ class NoteSeed(nn.Module):
         spec, config = self.config.spec, self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
         z = self.trunk(torch.cat([self._note_features(*shown, pitched), timbre], 1))
-        f0 = 440.0 * torch.exp2((pitch - 69.0) / 12.0)
-        comb = comb_features(self.bins_hz, f0, stretch) * pitched[:, None, None]
+        # In double precision: genes are steep over partials, and torch and ONNX Runtime must read them at the same place.
+        f0 = 440.0 * torch.exp2((pitch.double() - 69.0) / 12.0)
+        comb = comb_features(self.bins_hz.double(), f0, stretch.double()).to(pitch.dtype) * pitched[:, None, None]
         band = self.band_head(z).view(-1, spec.num_mels, config.band_genes)
-        octave = torch.log2((self.mels_hz / f0[:, None]).clamp_min(0.25))
+        octave = torch.log2((self.mels_hz / f0[:, None]).clamp_min(0.25)).to(pitch.dtype)
         relative = self.pitch_head(z).view(-1, self.pitch_points, config.pitch_genes)
         relative = interpolate(relative, (octave - PITCH_AXIS[0]) * PITCH_AXIS[2]) * pitched[:, None, None]
         lobes = (
             torch.log10(10.0 ** (4.0 * (comb[..., :1] - 1.0)).transpose(1, 2) @ self.filterbank.T + 1e-4) / 4.0 + 1.0
         )
-        spacing = torch.log2((f0[:, None] / self.bandwidth_hz).clamp(0.06, 16.0)) / 4.0
+        spacing = torch.log2((f0[:, None] / self.bandwidth_hz).clamp(0.06, 16.0)).to(pitch.dtype) / 4.0
         shape = torch.stack([lobes[:, 0], octave / 8.0, spacing], 2) * pitched[:, None, None]
         cell = torch.cat([band, relative, shape, self.band_place + 0.0 * band[..., :1]], 2)
         grid = self.to_grid(cell)
@@ -166,7 +167,7 @@ class NoteSeed(nn.Module):
             "waves": self._waves(z),
         }
         if config.representation == "dual":
-            number = partial_number(self.bins_hz, f0, stretch)
+            number = partial_number(self.bins_hz.double(), f0, stretch.double()).to(pitch.dtype)
             genes = self.partial_head(z).view(-1, self.partial_points, config.partial_genes)
             genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
             planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))
