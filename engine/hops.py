@@ -19,7 +19,7 @@ from .seams import Genome, Grown, GrowthModel
 from .shaping import shape
 from .spectral import FloatArray
 from .tending import cull, wound
-from .voices import Voice, end_by_silence, num_slots
+from .voices import SILENCE_PEAK, Voice, end_by_silence, num_slots
 
 MAX_PEAK = 1e4
 """A voice louder than this has run away and counts as broken, like one with NaN."""
@@ -214,7 +214,11 @@ class HopGrower:
                 self._cut_broken(voice, peaks[index], start, decoder.name)
             voice.audio = np.concatenate((voice.audio, audio[index]))
             voice.decoded_until = start + audio.shape[1]
-            end_by_silence(voice, peaks[index], start, self._hop, self._rate)
+            silent = peaks[index] < SILENCE_PEAK
+            if batch.tending is not None:
+                silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows.start + index]
+            voice.level = float(peaks[index, -1])
+            end_by_silence(voice, silent, start, self._hop, self._rate)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""

@@ -21,14 +21,14 @@ from .spec import AudioSpec
 from .spectral import FloatArray
 from .voices import Voice
 
-ALPHA = 4
-"""Channel of the grid that holds life."""
+LEVEL, ALPHA = 0, 4
+"""Channels of the grid that hold mel level and life."""
 RELEASED_VIGOUR = 0.25
 """The slowest that a released note grows, so that one whose growth stands still can be let go."""
 LIVELIEST = 0.95
 """Cells with this share of a note's highest alpha live under any threshold: a note thins out, but does not go."""
-SPARED_SHARE = 1.0 / 8.0
-"""Of the living cells, what no damage takes."""
+SPARED_SHARE = 0.25
+"""Where damage would leave fewer living cells than this share of all, the loudest and its neighbours are spared."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,7 @@ class Tending:
     life : float32 (R, V), alpha above which cells live
     damage : float64 (R, V), shares of the grid erased since the notes' onsets, and before
     before : float64 (V,), the same one round earlier
+    released : bool (R, V)
     """
 
     vigour: FloatArray
@@ -49,6 +50,13 @@ class Tending:
     life: FloatArray
     damage: NDArray[np.float64]
     before: NDArray[np.float64]
+    released: NDArray[np.bool_]
+
+    @property
+    def holds(self) -> NDArray[np.bool_]:
+        """Whether the growth of a held note is so slow or sparse that silence need not be the end, (R, V)."""
+        slow = (self.vigour < 1.0) | (self.fire < 1.0) | (self.life > np.float32(ALIVE_ABOVE))
+        return slow & ~self.released
 
     def fire_share(self, index: int, active: int) -> NDArray[np.float64] | None:
         """Return the shares of the fire rate of the first `active` voices in a round, None where all are whole."""
@@ -86,6 +94,7 @@ def tend(voices: Sequence[Voice], controls: NDArray[np.float64], is_released: ND
         life=controls[..., Control.LIFE].astype(np.float32),
         damage=damage,
         before=np.where(is_new, damage[0], [voice.damage for voice in voices]),
+        released=is_released,
     )
 
 
@@ -99,12 +108,13 @@ def wound(grid: FloatArray, erased: NDArray[np.int64], seeds: NDArray[np.uint64]
     """
     for row in np.flatnonzero(erased > 0):
         living = np.flatnonzero(_vitality(grid[row : row + 1])[0] > ALIVE_ABOVE)
-        spared = max(1, round(SPARED_SHARE * len(living)))
-        count = min(int(erased[row]), len(living) - spared)
-        if count > 0:
-            chance = int(mix(int(seeds[row]) ^ (int(frames[row]) + 1) << 20)[0])
-            first = chance % (len(living) - count + 1)
-            grid[row, living[first : first + count]] = 0.0
+        count = min(int(erased[row]), len(living))
+        chance = int(mix(int(seeds[row]) ^ (int(frames[row]) + 1) << 20)[0])
+        first = chance % (len(living) - count + 1)
+        taken = living[first : first + count]
+        if len(living) - count < SPARED_SHARE * grid.shape[1]:
+            taken = taken[np.abs(taken - grid[row, :, LEVEL].argmax()) > 1]
+        grid[row, taken] = 0.0
 
 
 def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .gestures import Gestures
 from .pads import Morph
@@ -201,16 +202,15 @@ class VoiceAllocator:
         return [*released, *(voice for voice in voices if voice.release > sample)][:count]
 
 
-def end_by_silence(voice: Voice, peaks: FloatArray, start: int, hop_length: int, sample_rate: int) -> None:
+def end_by_silence(voice: Voice, silent: NDArray[np.bool_], start: int, hop_length: int, sample_rate: int) -> None:
     """Let a voice end after the hop that completes its time of silence.
 
     Parameters
     ----------
-    peaks : float32 (T,), of the hops just decoded
+    silent : bool (T,), which of the hops just decoded count as such
     start : sample at which the first of them begins
     """
-    voice.level = float(peaks[-1])
-    for index, is_silent in enumerate((peaks < SILENCE_PEAK).tolist()):
+    for index, is_silent in enumerate(silent.tolist()):
         voice.silent_hops = voice.silent_hops + 1 if is_silent else 0
         hop_start = start + index * hop_length
         patience_s = SILENT_RELEASED_S if voice.release <= hop_start else SILENT_HELD_S
