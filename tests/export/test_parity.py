@@ -49,7 +49,7 @@ def test_parity_notices_a_weight_that_differs_a_little(representation: str) -> N
     ):
         model = tiny.growth_network(representation)
         with torch.no_grad():
-            model.get_parameter(name).add_(0.003)
+            model.get_parameter(name).add_(0.01)
         assert rollout_parity(model, tiny.growth_model(representation), tiny.RECORDED, 1.0) > PARITY_LIMIT, name
 
 
