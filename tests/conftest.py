@@ -1,8 +1,15 @@
 """What holds for all tests: where a skipped test is a failure."""
 
 import os
+import signal
 
 import pytest
+
+# Whoever starts the tests in the background may have these ignored, which every process started here would inherit.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (getattr(signal, "SIGHUP", None), signal.SIG_DFL)):
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
+
 
 MAY_SKIP = "hardware"
 
