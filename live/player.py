@@ -26,7 +26,8 @@ MIN_AHEAD_FRAMES: Final = 256
 """What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
 AHEAD_BLOCKS: Final = 2
 MAX_AHEAD_FRAMES: Final = 8192
-MAX_AHEAD_FRAMES: Final = 1024
+MAX_NOTE_FRAMES: Final = 1024
+"""What the cost of a note's start may add at most."""
 RESERVE: Final = 1.2
 """How much longer than a usual one the start of a note may take before the ring runs dry."""
 WAKE_DELAY: Final = 0.3
@@ -307,5 +308,5 @@ class Player:
 
 def _frames_ahead(block: int, note_cost_frames: float) -> int:
     """Return how many frames to keep ready: whole blocks, enough to start a note while the callback goes on."""
-    wanted = min(RESERVE * note_cost_frames + WAKE_DELAY * block, MAX_AHEAD_FRAMES)
+    wanted = min(RESERVE * note_cost_frames + WAKE_DELAY * block, MAX_NOTE_FRAMES)
     return max(AHEAD_BLOCKS, ceil(max(wanted, MIN_AHEAD_FRAMES) / block)) * block

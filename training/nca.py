@@ -145,7 +145,7 @@ class NoteSeed(nn.Module):
         spec, config = self.config.spec, self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
         z = self.trunk(torch.cat([self._note_features(*shown, pitched), timbre], 1))
-        # In double precision: genes are steep over partials, and torch and ONNX Runtime must read them at the same place.
+        # In double precision: genes are steep over partials, and torch and ONNX Runtime must read the same ones.
         f0 = 440.0 * torch.exp2((pitch.double() - 69.0) / 12.0)
         comb = comb_features(self.bins_hz.double(), f0, stretch.double()).to(pitch.dtype) * pitched[:, None, None]
         band = self.band_head(z).view(-1, spec.num_mels, config.band_genes)
