@@ -166,13 +166,11 @@ class JackServer:
             probe.set_period(self._period)
 
     def stop(self) -> None:
-        """Stop it, if it was started here."""
+        """Stop it, if it was started here. Clients go on looking for it by its name, until the context ends."""
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
             process.wait()
-        if self._name is not None:
-            os.environ.pop(SERVER_VARIABLE, None)
 
     def __enter__(self) -> JackServer:
         self.start()
@@ -182,6 +180,8 @@ class JackServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self._name is not None:
+            os.environ.pop(SERVER_VARIABLE, None)
 
 
 def _is_running() -> bool:

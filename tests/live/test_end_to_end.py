@@ -244,7 +244,7 @@ def test_a_lost_server_is_waited_for(server, probe):
         wait_until(lambda: "waiting for it" in " ".join(session.status().notices))
         assert session.status().voices == 0
         server.start()
-        wait_until(lambda: "is back" in " ".join(session.status().notices), 20.0)
+        wait_until(lambda: "is back" in " ".join(session.status().notices), 60.0)
         session.send(note_on(0, 60, 100))
         wait_until(lambda: session.status().voices == 1)
 
