@@ -181,6 +181,7 @@ def open_ensemble(
     max_voices: int = MAX_VOICES,
     on_model_error: Literal["raise", "mute"] = "raise",
     effects: bool = True,
+    grows_together: bool = False,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -200,7 +201,7 @@ def open_ensemble(
         Whether MIDI channels are kept apart.
     bank_path : Path, optional
         Another bank than the shipped one.
-    max_voices, on_model_error, effects
+    max_voices, on_model_error, effects, grows_together
         As `Synth` has them.
 
     Raises
@@ -231,6 +232,7 @@ def open_ensemble(
         stems=stems,
         on_model_error=on_model_error,
         effects=effects,
+        grows_together=grows_together,
     )
     ensemble = Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank)
     ensemble.adopt(decoder, first)

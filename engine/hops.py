@@ -36,13 +36,23 @@ class HopGrower:
         Slots S.
     fire_rate : float
         Probability 0..1 that a cell updates.
+    grows_together : bool
+        Whether voices that need a hop soon are grown with those that need one now.
     """
 
-    def __init__(self, growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float) -> None:
+    def __init__(
+        self,
+        growth: GrowthModel,
+        decoder: Decoder,
+        max_voices: int,
+        fire_rate: float,
+        grows_together: bool = False,
+    ) -> None:
         self._growth = growth
         self._decoders = [decoder]
         self._max_voices = max_voices
         self._fire_rate = fire_rate
+        self._grows_together = grows_together
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
@@ -93,10 +103,12 @@ class HopGrower:
 
     def _jobs(self, voices: Sequence[Voice], until: int, lookahead: int) -> list[Job]:
         jobs = []
+        late = any(min(until, voice.end) > voice.decoded_until for voice in voices)
+        together = self._hop // 2 if self._grows_together and late else 0
         for voice in voices:
             missing = min(until, voice.end) - voice.decoded_until
-            if missing > 0:
-                num_hops = -(-missing // self._hop)
+            if min(until + together, voice.end) > voice.decoded_until:
+                num_hops = max(-(-missing // self._hop), 1)
                 is_new = not voice.has_begun
                 jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new))
         jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.voice.slot))

@@ -61,6 +61,10 @@ class Synth(GrowthControls):
         Whether MIDI channels are kept apart, for `render_stems`.
     effects : bool
         Whether there are a reverb and a chorus for channels to send to (CC 91 and 93).
+    grows_together : bool
+        Whether voices that need a hop within the next half hop are grown with those that need one now. In small blocks
+        that serves several times as many voices. A release, a bend or a controller may then be heard up to half a
+        hop (6 ms) later than its frame, and which it is depends on block sizes; the onset of a note stays exact.
     on_model_error : "raise" or "mute"
         What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
 
@@ -86,6 +90,7 @@ class Synth(GrowthControls):
         fire_rate: float = 1.0,
         stems: bool = False,
         effects: bool = True,
+        grows_together: bool = False,
         on_model_error: Literal["raise", "mute"] = "raise",
     ) -> None:
         check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
@@ -99,7 +104,7 @@ class Synth(GrowthControls):
         mixer = Mixer(self._internal_rate, stems)
         num_signals = 2 * mixer.num_buses
         self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
-        self._grower = HopGrower(growth, decoder, max_voices, fire_rate)
+        self._grower = HopGrower(growth, decoder, max_voices, fire_rate, grows_together)
         performance = Performance()
         self._conductor = Conductor(
             self._grower,

@@ -223,4 +223,5 @@ def _open_ensemble(options: LiveOptions, sample_rate: int) -> Ensemble:
         bank_path=options.bank_path,
         max_voices=options.max_voices,
         on_model_error="mute",
+        grows_together=True,
     )
