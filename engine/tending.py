@@ -25,7 +25,7 @@ LEVEL, ALPHA = 0, 4
 """Channels of the grid that hold mel level and life."""
 RELEASED_VIGOUR = 0.25
 """The slowest that a released note grows, so that one whose growth stands still can be let go."""
-LIVELIEST = 0.95
+LIVELIEST = 0.98
 """Cells with this share of a note's highest alpha live under any threshold: a note thins out, but does not go."""
 SPARED_SHARE = 0.25
 """Where damage would leave fewer living cells than this share of all, the loudest and its neighbours are spared."""
