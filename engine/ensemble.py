@@ -115,7 +115,7 @@ class Ensemble:
 
     def __post_init__(self) -> None:
         """Know no decoder yet but the synth's own."""
-        self._decoders: dict[str, Decoder] = {}
+        self._decoders: dict[str, Decoder | None] = {}  # None for one that does not fit what is grown
 
     @property
     def decoders(self) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ class Ensemble:
             try:
                 self._decoders[name] = self.bank.decoder(name, self.growth, num_slots(self.synth.max_voices))
             except UsageError:
-                return None
+                self._decoders[name] = None
         return self._decoders.get(name)
 
     def set_morph(self, channel: int, right: str, upper: str | None = None, far: str | None = None) -> None:

@@ -31,9 +31,9 @@ class HopGrower:
     Parameters
     ----------
     growth, decoder
-        The models; the decoder must have at least as many slots as there are voices.
+        The models; the decoder must have as many slots S as `voices.num_slots` says.
     max_voices : int
-        Slots S.
+        Voices that sound at once.
     fire_rate : float
         Probability 0..1 that a cell updates.
     grows_together : bool
@@ -103,8 +103,9 @@ class HopGrower:
 
     def _jobs(self, voices: Sequence[Voice], until: int, lookahead: int) -> list[Job]:
         jobs = []
-        late = any(min(until, voice.end) > voice.decoded_until for voice in voices)
-        together = self._hop // 2 if self._grows_together and late else 0
+        together = 0
+        if self._grows_together and any(min(until, voice.end) > voice.decoded_until for voice in voices):
+            together = self._hop // 2
         for voice in voices:
             missing = min(until, voice.end) - voice.decoded_until
             if min(until + together, voice.end) > voice.decoded_until:
@@ -209,14 +210,13 @@ class HopGrower:
         fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
         self._silence_broken(batch, rows, fields, decoder.lookahead)
         fields = self._coloured(batch, rows, fields)
-        f0_hz, grown_hz = batch.f0_hz[rows, : job.num_frames], batch.grown_hz[rows, : job.num_frames]
-        slots, stretch = batch.slots[rows], batch.inharmonicity[rows]
+        slots, frames = batch.slots[rows], slice(0, job.num_frames)
+        controls = NoteControls(batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames])
         if ahead:
             first = {name: values[:, :ahead] for name, values in fields.items()}
-            controls = NoteControls(f0_hz[:, :ahead], stretch, grown_hz[:, :ahead])
-            decoder.begin(slots, first, controls, batch.seeds[rows])
+            decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
         rest = {name: values[:, ahead:] for name, values in fields.items()}
-        audio = decoder.decode(slots, rest, NoteControls(f0_hz[:, ahead:], stretch, grown_hz[:, ahead:]))
+        audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         whole = peaks.max() < MAX_PEAK  # never so with NaN
         for index, done in enumerate(batch.jobs[rows]):

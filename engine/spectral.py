@@ -54,6 +54,18 @@ def mel_filterbank(spec: AudioSpec) -> FloatArray:
     return np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)
 
 
+@lru_cache(maxsize=16)
+def bins_among_bands(spec: AudioSpec) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return the mel band below each linear bin, and how far the bin lies towards the next one, each (num_bins,).
+
+    Bins beyond the outermost bands lie at them.
+    """
+    bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
+    at = np.interp(bins_hz, mel_edges_hz(spec)[1:-1], np.arange(spec.num_mels))
+    low = np.minimum(at.astype(np.intp), spec.num_mels - 2)
+    return low, (at - low).astype(np.float32)
+
+
 def stft(audio: FloatArray, n_fft: int, hop_length: int, window: FloatArray | None = None) -> NDArray[np.complex64]:
     """Short-time Fourier transform with centred windows, zeros beyond the ends, no scaling.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,8 @@ from ..midi.growth import ALIVE_ABOVE
 from .chance import mix
 from .controls import GROWTH, WILD, Control
 from .seams import Grown
-from .shaping import frequencies_hz
 from .spec import AudioSpec
-from .spectral import FloatArray
+from .spectral import FloatArray, bins_among_bands
 from .voices import Voice
 
 LEVEL, ALPHA = 0, 4
@@ -130,11 +128,10 @@ def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:
     alive = (alpha > threshold[:, None]).astype(np.float32)
     grown.grid[rows] *= alive[..., None]
     for values in grown.fields.values():
-        size = values.shape[-1]
-        if size == alive.shape[1]:
+        if values.shape[-1] == alive.shape[1]:
             values[rows, 0] *= alive
         else:
-            low, share = _between(spec, size)
+            low, share = bins_among_bands(spec)
             values[rows, 0] *= alive[:, low] + share * (alive[:, low + 1] - alive[:, low])
     return grown
 
@@ -148,12 +145,3 @@ def _vitality(grid: FloatArray) -> FloatArray:
     np.maximum(highest[:, 1:], alpha[:, :-1], out=highest[:, 1:])
     np.maximum(highest[:, :-1], alpha[:, 1:], out=highest[:, :-1])
     return highest
-
-
-@lru_cache
-def _between(spec: AudioSpec, size: int) -> tuple[NDArray[np.intp], FloatArray]:
-    """Return the cell below each of `size` bins, and how far it lies towards the next one."""
-    cells_hz = frequencies_hz(spec, spec.num_mels)
-    at = np.interp(frequencies_hz(spec, size), cells_hz, np.arange(len(cells_hz)))
-    low = np.minimum(at.astype(np.intp), len(cells_hz) - 2)
-    return low, (at - low).astype(np.float32)

@@ -149,9 +149,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         "models": models,
         "decoders": decoders,
         "instruments": [instrument_entry(one, lead) for one in _instruments(lead)],
-        "files": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
-        },
+        "files": {name: _file_facts(content) for name, content in files.items()},
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}

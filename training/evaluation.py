@@ -132,7 +132,7 @@ def decode_note(decoder: Decoder, fields: dict[str, FloatArray], steady: NoteCon
     first, rest = slice(None, ahead), slice(ahead, None)
 
     def part(span: slice) -> tuple[dict[str, FloatArray], NoteControls]:
-        return {n: f[:, span] for n, f in fields.items()}, NoteControls(steady.f0_hz[:, span], steady.inharmonicity)
+        return {n: f[:, span] for n, f in fields.items()}, steady.during(span)
 
     decoder.begin(NOTE_SLOT, *part(first), np.array([seed], np.uint64))
     return decoder.decode(NOTE_SLOT, *part(rest))[0]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.spec import AudioSpec
-from ..engine.spectral import mel_edges_hz, mel_filterbank
+from ..engine.spectral import bins_among_bands, mel_edges_hz, mel_filterbank
 from ..errors import UsageError
 from .partials import comb_features, interpolate, partial_number
 
@@ -220,11 +220,9 @@ class TNCA(nn.Module):
             self.read_out = nn.Linear(config.readout_hidden, 2)
             nn.init.zeros_(self.read_out.weight)
             nn.init.zeros_(self.read_out.bias)
-            bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
-            at = np.interp(bins_hz, mel_edges_hz(spec)[1:-1], np.arange(spec.num_mels))
-            low = np.minimum(at.astype(np.int64), spec.num_mels - 2)
+            low, share = bins_among_bands(spec)
             self.register_buffer("bin_low", torch.tensor(low), persistent=False)
-            self.register_buffer("bin_mix", torch.tensor(at - low, dtype=torch.float32)[:, None], persistent=False)
+            self.register_buffer("bin_mix", torch.tensor(share)[:, None], persistent=False)
 
     def timbre(self, timbre: Tensor, low: Tensor, high: Tensor, mix: Tensor) -> Tensor:
         """Return timbre vectors (B, timbre_size + key_size): the instrument's, and its colour on a key.

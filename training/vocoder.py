@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.spec import AudioSpec
-from ..engine.spectral import mel_edges_hz
+from ..engine.spectral import bins_among_bands
 from .partials import comb_features
 
 SILENT_F0_HZ = 1e5  # a comb beyond Nyquist, for unpitched voices
@@ -57,12 +57,11 @@ class MelVocoder(nn.Module):
             nn.Linear(2 + config.band_features + 3 + 2, config.bin_hidden), nn.SiLU(), nn.Linear(config.bin_hidden, 2)
         )
         bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
-        at = np.interp(bins_hz, mel_edges_hz(spec)[1:-1], np.arange(spec.num_mels))
-        low = np.minimum(at.astype(np.int64), spec.num_mels - 2)
+        low, share = bins_among_bands(spec)
         place = np.linspace(0.0, 1.0, spec.num_bins)
         self.register_buffer("bins_hz", torch.tensor(bins_hz, dtype=torch.float32), persistent=False)
         self.register_buffer("bin_low", torch.tensor(low), persistent=False)
-        self.register_buffer("bin_mix", torch.tensor(at - low, dtype=torch.float32)[:, None], persistent=False)
+        self.register_buffer("bin_mix", torch.tensor(share)[:, None], persistent=False)
         place_features = np.stack([place, np.sqrt(place)], 1)
         self.register_buffer("bin_place", torch.tensor(place_features, dtype=torch.float32), persistent=False)
 

@@ -46,6 +46,11 @@ class NoteControls:
         """Where the partials lie in the grown fields: the fundamental in Hz, float64 (V, T)."""
         return self.f0_hz if self.grown_hz is None else self.grown_hz
 
+    def during(self, span: slice) -> NoteControls:
+        """Return the controls of some of the frames."""
+        grown_hz = None if self.grown_hz is None else self.grown_hz[:, span]
+        return NoteControls(self.f0_hz[:, span], self.inharmonicity, grown_hz)
+
 
 class Decoder(Protocol):
     """Turns grown frames into audio, hop by hop or many hops at once: the samples are the same.

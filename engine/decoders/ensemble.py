@@ -69,8 +69,7 @@ class EnsembleDecoder:
         return {name: fields[name][:, span] for name in self._leader.consumes}
 
     def _part(self, fields: Fields, controls: NoteControls, span: slice) -> tuple[Fields, NoteControls]:
-        grown_hz = None if controls.grown_hz is None else controls.grown_hz[:, span]
-        return self._of(fields, span), NoteControls(controls.f0_hz[:, span], controls.inharmonicity, grown_hz)
+        return self._of(fields, span), controls.during(span)
 
 
 class GuidedGriffinLim(GriffinLimDecoder):

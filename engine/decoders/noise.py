@@ -5,19 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..chance import mix
 from ..spec import AudioSpec
 from ..spectral import FloatArray, hann
 
 TABLE_FRAMES = 1024
 TABLE_SEED = 20611
-
-
-def mix_bits(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit integers (the finaliser of SplitMix64; Steele, Lea & Flood, 2014)."""
-    with np.errstate(over="ignore"):
-        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 class NoiseBank:
@@ -46,7 +39,7 @@ class NoiseBank:
         seeds, frame : (V,) and (V, T)
         """
         steps = frame.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        row = (mix_bits(seeds[:, None] + steps) % np.uint64(TABLE_FRAMES)).astype(np.intp)
+        row = (mix(seeds[:, None] + steps) % np.uint64(TABLE_FRAMES)).astype(np.intp)
         shaped = self._table[row] * self._resample(magnitude)
         scale = noise_scale(spec) * np.sqrt(self.length / 2.0)
         noise: FloatArray = np.fft.irfft(shaped, axis=-1).astype(np.float32)
