@@ -14,10 +14,7 @@ import numpy as np
 from ..errors import BankError, UsageError
 from ..midi.general_midi import family_of
 from .decoders.base import Decoder
-from .decoders.ensemble import EnsembleDecoder
-from .decoders.griffin_lim import GriffinLimDecoder
-from .decoders.harmonic import HarmonicDecoder
-from .decoders.vocoder import VocoderDecoder
+from .decoders.catalogue import Parts, make_decoder
 from .growth import GrowthModel
 from .spectral import FloatArray
 from .timbres import TimbreTable
@@ -161,26 +158,8 @@ class Bank:
 
     def decoder(self, name: str, growth: GrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
-        magnitudes = "linear" if "linear" in growth.fields else "mel"
-        if name == "griffin-lim":
-            return GriffinLimDecoder(growth.spec, num_slots, magnitudes)
-        if name == "ensemble":
-            leader = self.decoder("harmonic" if magnitudes == "linear" else "vocoder", growth, num_slots)
-            return EnsembleDecoder(leader, growth.spec, num_slots, magnitudes)
-        decoder: Decoder
-        if name == "vocoder":
-            if "vocoder" not in self._manifest["decoders"]:
-                raise UsageError("this bank has no vocoder: choose another decoder")
-            decoder = VocoderDecoder(self._contents[self._manifest["decoders"]["vocoder"]], num_slots, growth.provider)
-        else:
-            decoder = HarmonicDecoder(growth.spec, num_slots)
-        missing = [one for one in decoder.consumes if one not in growth.fields]
-        if missing:
-            raise UsageError(
-                f"the {name} decoder needs the field {missing[0]!r}, which the {growth.representation} representation "
-                "does not grow: choose another decoder or representation"
-            )
-        return decoder
+        models = {kind: self._contents[file] for kind, file in self._manifest["decoders"].items()}
+        return make_decoder(name, Parts(models, growth, num_slots))
 
 
 def _check_manifest(manifest: dict[str, Any]) -> None:

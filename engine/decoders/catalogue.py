@@ -1,0 +1,68 @@
+"""Every decoder by name, and how it is made for what a model grows: a further decoder is a further line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ...errors import UsageError
+from ..growth import GrowthModel
+from .base import Decoder
+from .ensemble import EnsembleDecoder
+from .griffin_lim import GriffinLimDecoder
+from .harmonic import HarmonicDecoder
+from .vocoder import VocoderDecoder
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What decoders are made from.
+
+    Attributes
+    ----------
+    models : the bank's decoder models by name, the contents of their files
+    growth : what grows the fields to decode
+    num_slots : voices that it must have room for
+    """
+
+    models: Mapping[str, bytes]
+    growth: GrowthModel
+    num_slots: int
+
+    @property
+    def magnitudes(self) -> str:
+        """Name of the field with the finest magnitudes."""
+        return "linear" if "linear" in self.growth.fields else "mel"
+
+    def model(self, name: str) -> bytes:
+        """Return a decoder model of the bank; `UsageError` if it has none."""
+        if name not in self.models:
+            raise UsageError(f"this bank has no {name}: choose another decoder")
+        return self.models[name]
+
+
+def _ensemble(parts: Parts) -> Decoder:
+    leader = make_decoder("harmonic" if parts.magnitudes == "linear" else "vocoder", parts)
+    return EnsembleDecoder(leader, parts.growth.spec, parts.num_slots, parts.magnitudes)
+
+
+MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
+    "vocoder": lambda parts: VocoderDecoder(parts.model("vocoder"), parts.num_slots, parts.growth.provider),
+    "griffin-lim": lambda parts: GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes),
+    "harmonic": lambda parts: HarmonicDecoder(parts.growth.spec, parts.num_slots),
+    "ensemble": _ensemble,
+}
+
+
+def make_decoder(name: str, parts: Parts) -> Decoder:
+    """Make a decoder by its name in `engine.choices`; `UsageError` if it cannot decode what is grown."""
+    decoder = MAKERS[name](parts)
+    missing = [one for one in decoder.consumes if one not in parts.growth.fields]
+    if missing:
+        grown = parts.growth.representation
+        raise UsageError(
+            f"the {name} decoder needs the field {missing[0]!r}, which the {grown} representation does not grow: "
+            "choose another decoder or representation"
+        )
+    return decoder
