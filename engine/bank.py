@@ -144,6 +144,15 @@ class Bank:
         """Names of the representations it has models for."""
         return tuple(self._manifest["models"])
 
+    @property
+    def decoder_models(self) -> dict[str, bytes]:
+        """The decoders' models by name, the contents of their files."""
+        return {name: self._contents[file] for name, file in self._manifest["decoders"].items()}
+
+    def models_of(self, representation: str) -> dict[str, bytes]:
+        """Return the models that grow a representation by their parts, such as "seed" and "step"."""
+        return {part: self._contents[file] for part, file in self._manifest["models"][representation].items()}
+
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> GrowthModel:
         """Open the models of a representation; `UsageError` if the bank has none."""
         models = self._manifest["models"]
@@ -158,8 +167,7 @@ class Bank:
 
     def decoder(self, name: str, growth: GrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
-        models = {kind: self._contents[file] for kind, file in self._manifest["decoders"].items()}
-        return make_decoder(name, Parts(models, growth, num_slots))
+        return make_decoder(name, Parts(self.decoder_models, growth, num_slots))
 
 
 def _check_manifest(manifest: dict[str, Any]) -> None:
