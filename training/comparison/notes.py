@@ -1,0 +1,69 @@
+"""The held-out notes to compare on: keys that training never heard, and a velocity that it never heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...engine.spectral import FloatArray
+from ..config import DataConfig
+from ..evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
+from ..recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont
+from .measures import RATE
+
+KEY, LAYER = "key", "layer"
+KINDS = (KEY, LAYER)
+"""Why a note is held out: its key was never recorded, or its key was but its velocity was not."""
+RECORDED_VELOCITY = 64
+AUDIBLE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutNote:
+    """A note to play.
+
+    Attributes
+    ----------
+    recording : at `measures.RATE`
+    lower : the recording a few semitones lower, from which the sampler makes the note, float32 (N,)
+    kind : one of `KINDS`
+    instrument : of the preset
+    """
+
+    recording: Recording
+    lower: FloatArray
+    kind: str
+    instrument: InstrumentConfig
+
+
+def held_out_notes(instrument: InstrumentConfig, data: DataConfig, num_keys: int) -> Iterator[HeldOutNote]:
+    """Yield held-out notes of an instrument: `num_keys` keys never recorded, and as many at the held-out velocity."""
+    font = SoundFont(data.soundfont, RATE)
+    for kind, key, velocity in _choose(instrument, num_keys):
+        audio, lower = (
+            font.render(instrument.program, at, velocity, HOLD_S, TAIL_S, instrument.drum_keys)
+            for at in (key, key - SAMPLER_SEMITONES)
+        )
+        if np.abs(audio).max() >= AUDIBLE:
+            name = f"{instrument.name}:{key}" if instrument.drum_keys else instrument.name
+            recording = Recording(audio, name, key, velocity, HOLD_S, instrument.pitched)
+            yield HeldOutNote(recording, lower, kind, instrument)
+
+
+def _choose(instrument: InstrumentConfig, num_keys: int) -> Iterator[tuple[str, int, int]]:
+    """Yield kind, key and velocity; keys of unpitched sounds are all recorded, so only their velocity is held out."""
+    if not instrument.pitched:
+        yield from ((LAYER, key, HELD_OUT_VELOCITY) for key in spread(held_out_keys(instrument), num_keys))
+        return
+    yield from ((KEY, key, RECORDED_VELOCITY) for key in spread(held_out_keys(instrument), num_keys))
+    recorded = [key for key in range(instrument.low, instrument.high + 1) if key % 4 != 3]
+    yield from ((LAYER, key, HELD_OUT_VELOCITY) for key in spread(recorded, num_keys))
+
+
+def spread(keys: list[int], count: int) -> list[int]:
+    """Return up to `count` keys, from the lowest to the highest; one is the middle one."""
+    if count == 1:
+        return [keys[len(keys) // 2]]
+    return [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, count).astype(int))]

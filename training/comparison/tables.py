@@ -1,0 +1,148 @@
+"""The comparison as tables of words, for the terminal, for HTML and for Markdown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .expectations import UNKNOWN, Verdict
+from .notes import KEY, LAYER
+from .run import Comparison
+from .summary import ALL, BUDGET_VOICES, PathResult
+
+ABSENT = "-"
+KIND_TITLES = {
+    ALL: "all held-out notes",
+    KEY: "keys never recorded",
+    LAYER: "recorded keys at the held-out velocity",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a header, and rows of as many cells."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the quality table: header, measure in the means, decimals, and a factor before printing."""
+
+    header: str
+    measure: str
+    digits: int
+    factor: float = 1.0
+
+
+QUALITY = (
+    Column("distance", "distance", 3),
+    Column("auraloss", "auraloss", 3),
+    Column("spectrum dB", "spectrum_db", 2),
+    Column(">4 kHz dB", "high_db", 2),
+    Column("phase", "phase", 3),
+    Column("envelope dB", "envelope_db", 2),
+    Column("onset ms", "onset_ms", 1),
+    Column("loudness LU", "loudness_db", 2),
+    Column("cents", "cents", 1),
+    Column("in tune %", "in_tune", 0, 100.0),
+    Column("notes", "notes", 0),
+)
+
+
+def quality_table(paths: list[PathResult], kind: str) -> Table | None:
+    """Return the means of every path over one kind of notes; None where there are no such notes."""
+    rows = [
+        [path.name, *(_number(path.means[kind][ALL][one.measure] * one.factor, one.digits) for one in QUALITY)]
+        for path in paths
+        if kind in path.means
+    ]
+    return Table(KIND_TITLES[kind], ["path", *(one.header for one in QUALITY)], rows) if rows else None
+
+
+def cost_table(paths: list[PathResult]) -> Table:
+    """Return what every path costs."""
+    header = [
+        "path",
+        "parameters",
+        "bytes",
+        "GMAC/s",
+        "MMAC/note",
+        "RTF",
+        "voices",
+        "memory MB",
+        "training h",
+        "iterations",
+    ]
+    return Table("what a path costs", header, [[path.name, *_costs(path)] for path in paths if path.costs])
+
+
+def _costs(path: PathResult) -> list[str]:
+    costs, speed = path.costs, path.speed
+    assert costs is not None
+    played = [ABSENT] * 3
+    if speed is not None:
+        played = [_number(speed.rtf, 4), _number(speed.voices, 0), _number(speed.memory_mb, 0)]
+    return [
+        f"{costs.parameters:,}",
+        f"{costs.bytes:,}",
+        _number(costs.gmac_per_second, 3),
+        _number(costs.seed_mmac, 2),
+        *played,
+        _number(costs.training_s / 3600.0, 2),
+        f"{costs.iterations:,}",
+    ]
+
+
+def instrument_table(paths: list[PathResult]) -> Table:
+    """Return the mean distance of every instrument on every path."""
+    instruments = [name for name in paths[0].means[ALL] if name != ALL] if paths else []
+    rows = [[name, *(_number(path.means[ALL][name]["distance"], 2) for path in paths)] for name in instruments]
+    return Table("STFT distance by instrument", ["instrument", *(path.name for path in paths)], rows)
+
+
+def verdict_table(verdicts: list[Verdict]) -> Table:
+    """Return what the design expected beside what was measured."""
+    rows = [[one.claim, _measured(one), one.verdict, one.why] for one in verdicts]
+    return Table("what the design expected", ["expected", "measured", "verdict", "why"], rows)
+
+
+def _measured(one: Verdict) -> str:
+    if one.verdict == UNKNOWN or one.measured is None:
+        return ABSENT
+    return f"{one.measured:.2g} times" if "times as long" in one.claim else f"{100 * one.measured:+.0f} %"
+
+
+def all_tables(comparison: Comparison) -> list[Table]:
+    """Return every table of a comparison, in reading order."""
+    paths = comparison.paths
+    quality = [quality_table(paths, kind) for kind in KIND_TITLES]
+    return [
+        *(one for one in quality if one is not None),
+        cost_table(paths),
+        instrument_table(paths),
+        verdict_table(comparison.verdicts),
+    ]
+
+
+def winner_sentence(comparison: Comparison) -> str:
+    """Say which path is the best within the real-time budget."""
+    winner = comparison.winner
+    if winner is None or winner.speed is None:
+        return "No path was compared."
+    voices = winner.speed.voices
+    playing = f"{BUDGET_VOICES} voices in real time on one core"
+    among = f"of those that play {playing}" if voices >= BUDGET_VOICES else f"of all (none plays {playing})"
+    return f"Best {among}: {winner.name}, {voices:.0f} voices."
+
+
+def as_markdown(table: Table) -> str:
+    """Return a table as Markdown."""
+    lines = [table.header, ["---"] * len(table.header), *table.rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else ABSENT
