@@ -32,7 +32,18 @@ ALONE: Final = ("-h", "--help", "--version")
 USAGE: Final = f"""{PROGRAM} --midi-in [PORT] [OPTION ...]    play, now
        {PROGRAM} COMMAND [ARGUMENT ...]         all else"""
 TRAIN_PACKAGES: Final = frozenset(
-    {"torch", "onnx", "librosa", "scipy", "matplotlib", "tensorboard", "tinysoundfont", "onnxscript"}
+    {
+        "torch",
+        "onnx",
+        "librosa",
+        "scipy",
+        "matplotlib",
+        "tensorboard",
+        "tinysoundfont",
+        "onnxscript",
+        "auraloss",
+        "pyloudnorm",
+    }
 )
 
 
@@ -57,6 +68,7 @@ COMMANDS: Final = (
     Command("train", "train", "train a growth model or a decoder"),
     Command("export", "export", "write a trained model as ONNX, or a bank"),
     Command("evaluate", "evaluate", "measure models against recordings they never saw"),
+    Command("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
     Command("bench", "bench", "measure speed on this machine"),
 )
 

@@ -96,7 +96,7 @@ class Player:
         book = self.books[representation]
         choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
         fields = grow_note(growth, choice, recording, frames)
-        steady = controls(choice, recording.pitch, frames)[0]
+        steady = controls(growth, choice, recording.pitch, frames)[0]
         played = {}
         for path, decoder in decoders.items():
             audio = decode_note(decoder, fields, steady, recording.pitch)

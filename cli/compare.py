@@ -1,0 +1,86 @@
+"""`tnca-synth compare`: every representation and decoder of a bank, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..training.comparison.player import Route
+    from ..training.recordings import InstrumentConfig
+
+DEFAULT_KEYS = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `compare`."""
+    parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to compare (default: the one that is shipped)")
+    parser.add_argument("--preset", default="dual", help="whose recordings to compare with (default: dual)")
+    parser.add_argument(
+        "--path",
+        action="append",
+        metavar="REPRESENTATION+DECODER",
+        help="a path to compare, may be repeated (default: each that the bank can play)",
+    )
+    parser.add_argument("--instruments", nargs="+", metavar="NAME", help="compare these alone (default: all)")
+    parser.add_argument(
+        "--keys",
+        type=int,
+        default=DEFAULT_KEYS,
+        metavar="N",
+        help=f"held-out notes of each kind per instrument (default: {DEFAULT_KEYS})",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write JSON, PNG and HTML")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON instead of tables")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play held-out notes on every path, and print and write how near each comes and what it costs."""
+    if arguments.keys < 1:
+        raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
+    from ..training.comparison.report import write_report
+    from ..training.comparison.run import compare
+    from ..training.comparison.tables import all_tables, winner_sentence
+    from ..training.config import load_preset
+
+    data = load_preset(arguments.preset).data
+    instruments = _instruments(arguments.instruments, data.instruments)
+    comparison = compare(
+        arguments.bank, _routes(arguments), instruments, data, arguments.keys, lambda text: print(text, file=sys.stderr)
+    )
+    written = write_report(comparison, arguments.output) if arguments.output else []
+    if arguments.json:
+        print_json(comparison.to_dict())
+    else:
+        for table in all_tables(comparison):
+            print(f"\n{table.title}")
+            print_table(table.header, table.rows)
+        print(f"\n{winner_sentence(comparison)}")
+    if written:
+        print(f"The page is {written[0]}", file=sys.stderr)
+    return 0
+
+
+def _routes(arguments: argparse.Namespace) -> list[Route]:
+    """Return the routes that `--path` names, none if it is not given; `UsageError` for one the bank cannot play."""
+    from ..engine.bank import Bank
+    from ..engine.choices import closest
+    from ..training.comparison.player import fitting_routes
+
+    if not arguments.path:
+        return []
+    known = {str(route): route for route in fitting_routes(Bank.load(arguments.bank))}
+    return [known[name] for name in dict.fromkeys(closest(text, known, "path") for text in arguments.path)]
+
+
+def _instruments(wanted: list[str] | None, known: tuple[InstrumentConfig, ...]) -> list[InstrumentConfig]:
+    from ..engine.choices import closest
+
+    by_name = {one.name: one for one in known}
+    names = [closest(name, by_name, "instrument") for name in wanted or by_name]
+    return [by_name[name] for name in dict.fromkeys(names)]
