@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.spectral import power_from_level
 
 SILENCE_DB = -80.0
@@ -36,6 +37,7 @@ def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list
         np.array([float(choice.pitched) for choice in choices], np.float32),
         np.ascontiguousarray(tuning[:, 1]),
     )
+    motions = np.array([choice.motion for choice in choices])
     mask = np.ones((len(keys), growth.steps_per_hop, growth.spec.num_mels), np.float32)
     held = np.full(len(keys), -1.0, np.float32)
     hops_per_s = int(1.0 / growth.spec.hop_s)
@@ -44,7 +46,8 @@ def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list
         power = np.zeros(len(keys))
         for step in range(hops_per_s):
             age_s = np.full(len(keys), (len(seconds) * hops_per_s + step) * growth.spec.hop_s, np.float32)
-            hop = growth.step(genome, age_s, held, mask)
+            swell = growth.motions.swell(motions, age_s[None].astype(np.float64))[0]
+            hop = growth.step(genome, HopInputs(age_s, held, mask, swell))
             genome["grid"] = hop.grid
             power += power_from_level(hop.fields["mel"][:, 0], growth.spec).sum(1)
         seconds.append(10 * np.log10(power / hops_per_s + 1e-12))

@@ -44,7 +44,7 @@ def main() -> None:
         recording = Recording(recorded, name, key, velocity, HOLD_S)
         choice = book.instrument_for(programs[name], 0, False, key)
         frames = len(recorded) // growth.spec.hop_length + 4
-        steady, _, _ = controls(choice, key, frames)
+        steady, _, _ = controls(growth, choice, key, frames)
         fields = grow_note(growth, choice, recording, frames)
         grown = decode_note(evaluator.decoders[(representation, decoder_name)], fields, steady, key)[: len(recorded)]
         axes[0][column].set_title(f"{name}, key {key}: {stft_distance(grown, recorded):.2f}", fontsize=9)

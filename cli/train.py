@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where measured recordings are kept (default: {RUNS}/cache)",
     )
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="where torch runs (default: cpu)")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="CHECKPOINT", help="begin with the weights of another run where they fit"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.add_argument(
         "--threads",
@@ -56,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.run import train
 
     changes: dict[str, Any] = {name: getattr(arguments, name) for name in ("seed", "iterations")}
+    changes["started_from"] = None if arguments.start_from is None else str(arguments.start_from)
     config = replace(load_preset(preset), **{name: value for name, value in changes.items() if value is not None})
     folder = arguments.output or RUNS / config.name
     console = Console(stderr=True)

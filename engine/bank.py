@@ -16,11 +16,13 @@ from ..midi.general_midi import family_of
 from .decoders.base import Decoder
 from .decoders.catalogue import Parts, make_decoder
 from .growth import GrowthModel
+from .motions import Motion, MotionArrays, MotionTable
 from .spectral import FloatArray
 from .timbres import TimbreTable
 
 FORMAT = "tnca-synth bank 1"
 MANIFEST = "bank.json"
+MOTIONS = "motions.npz"
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,15 @@ class Choice:
     timbre: FloatArray
     pitched: bool
     substituted: bool
+    motion: Motion
 
 
 class TimbreBook:
-    """Instruments with the timbre vectors of one representation."""
+    """Instruments with the timbre vectors of one representation, and what moves them."""
 
-    def __init__(self, instruments: tuple[Instrument, ...], timbres: TimbreTable) -> None:
+    def __init__(self, instruments: tuple[Instrument, ...], timbres: TimbreTable, motions: MotionTable) -> None:
         self.instruments = instruments
-        self._timbres = timbres
+        self._timbres, self._motions = timbres, motions
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key: the program's own instrument, or the nearest of its family, or the nearest at all.
@@ -98,8 +101,9 @@ class TimbreBook:
         family = [one for one in candidates if one.family == wanted] or candidates
         instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
         substituted = instrument.program != program or instrument.is_drums != is_drums
-        timbre = self._timbres.vector(instrument.timbre_name(key), key)
-        return Choice(instrument, timbre, instrument.pitched, substituted)
+        name = instrument.timbre_name(key)
+        timbre, motion = self._timbres.vector(name, key), self._motions.find(name, key)
+        return Choice(instrument, timbre, instrument.pitched, substituted, motion)
 
 
 class Bank:
@@ -159,11 +163,12 @@ class Bank:
         if representation not in models:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(models)}")
         named = models[representation]
-        return GrowthModel(self._contents[named["seed"]], self._contents[named["step"]], provider, threads)
+        motions = MotionArrays.from_bytes(self._contents[MOTIONS]) if MOTIONS in self._contents else None
+        return GrowthModel(self._contents[named["seed"]], self._contents[named["step"]], provider, threads, motions)
 
     def timbre_book(self, growth: GrowthModel) -> TimbreBook:
         """Return the instruments as a growth model knows them."""
-        return TimbreBook(self.instruments, growth.timbres)
+        return TimbreBook(self.instruments, growth.timbres, growth.motions)
 
     def decoder(self, name: str, growth: GrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""

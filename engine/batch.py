@@ -5,6 +5,7 @@ Letters: V voices, R growth rounds, K controls.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from .clocks import Clocks, fade_in_db, read_clocks
 from .controls import COLOUR_AND_PACE, REST, Control, ControlsAt
 from .morphing import Journey, remember, travel
+from .motions import MotionTable
+from .pads import pad_weights
 from .replanting import Plan, plan_replanting
 from .seed import pitch_to_hz
 from .spec import AudioSpec
@@ -55,6 +58,7 @@ class Batch:
     colour: NDArray[np.float64] | None  # (3, V, R), tilt, resonance and gain; None where all is neutral
     tending: Tending | None  # of the growth; None where all is neutral
     journey: Journey | None  # over pads of timbres; None where no voice has one
+    swell: FloatArray  # (R, V, F), what moves the levels
 
     @property
     def voices(self) -> list[Voice]:
@@ -111,12 +115,15 @@ class _Facts(NamedTuple):
 _facts_of = attrgetter(*_Facts._fields)
 
 
-def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: AudioSpec, exact: bool) -> Batch:
+def make_batch(
+    jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: AudioSpec, motions: MotionTable, exact: bool
+) -> Batch:
     """Look up all that growing needs to know of the jobs, which are sorted by the frames they need, most first.
 
     Parameters
     ----------
     lookahead : frames beyond the current one that the decoder needs
+    motions : what the rows of the voices' motions are rows of
     exact : whether genomes must follow every move of the pitch
     """
     hop, rate = spec.hop_length, spec.sample_rate
@@ -132,22 +139,25 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: A
     journey = travel(voices, controls, hop / rate)
     pitch = facts.pitch + controls[..., Control.PITCH] + (0.0 if journey is None else journey.semitones)
     pitch = np.minimum(np.maximum(pitch, PITCH_RANGE[0]), PITCH_RANGE[1])
+    held = facts.release - facts.onset
+    tending = tend(voices, controls, hop_start >= np.maximum(held, hop))
+    is_timely = is_plain and tending is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
+    pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
+    clocks = read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate)
+    sway, swell = move(voices, motions, clocks.age_s.astype(np.float64), journey)
     sounding = pitch if is_plain else _with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
+    sounding = sounding if exact or not sway.any() else np.clip(sounding + sway, *PITCH_RANGE)
     plan = _plan(facts, sounding if exact else pitch, exact, journey)
     pitched = facts.pitched if journey is None else journey.pitched
     f0_hz = np.where(pitched, pitch_to_hz(sounding), 0.0).T
     is_as_grown = np.array_equal(plan.planted, sounding)
-    pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
-    held = facts.release - facts.onset
-    tending = tend(voices, controls, hop_start >= np.maximum(held, hop))
-    is_timely = is_plain and tending is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
     return Batch(
         jobs=jobs,
         slots=np.array([voice.slot for voice in voices]),
         seeds=np.array([voice.seed for voice in voices], np.uint64),
         active=(np.array(needs) > rounds).sum(axis=1).tolist(),
         frames=frames,
-        clocks=read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate),
+        clocks=clocks,
         pitch=pitch,
         plan=plan,
         f0_hz=f0_hz,
@@ -156,7 +166,24 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: A
         colour=None if is_plain and not facts.tilt_db.any() else _colour(facts, controls, hop_start / rate),
         tending=tending,
         journey=journey,
+        swell=swell,
     )
+
+
+def move(
+    voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey | None
+) -> tuple[NDArray[np.float64], FloatArray]:
+    """Return what moves V voices at ages (R, V): semitones (R, V) off their pitch, and swells (R, V, F)."""
+    moved = np.array([voice.motion for voice in voices], np.float64)
+    sway, swell = motions.sway(moved, age_s), motions.swell(moved, age_s)
+    for row, voice in enumerate(voices):
+        if journey is None or voice.morph is None:
+            continue
+        weights, ages = pad_weights(journey.places[:, row]), np.repeat(age_s[:, row : row + 1], 4, axis=1)
+        sway[:, row] = (weights * motions.sway(voice.morph.pad.motions, ages)).sum(1)
+        corners = motions.swell(voice.morph.pad.motions, ages)
+        swell[:, row] = (weights.astype(np.float32)[..., None] * corners).sum(1)
+    return sway, swell
 
 
 def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journey | None) -> Plan:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import BankError
 from .inference import open_session, read_metadata, session_provider
-from .seams import Genome
+from .motions import MotionArrays, MotionTable
+from .seams import Genome, HopInputs
 from .spec import AudioSpec
 from .spectral import FloatArray
 from .timbres import TimbreTable
@@ -39,7 +40,14 @@ class GrowthModel:
     Thread: producer.
     """
 
-    def __init__(self, seed_model: bytes, step_model: bytes, provider: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        seed_model: bytes,
+        step_model: bytes,
+        provider: str = "cpu",
+        threads: int = 1,
+        motions: MotionArrays | None = None,
+    ) -> None:
         self._seed = open_session(seed_model, provider, threads)
         self._step = open_session(step_model, provider, threads)
         facts, planting = read_metadata(self._step), read_metadata(self._seed)
@@ -51,11 +59,14 @@ class GrowthModel:
         self.metadata = planting
         self.timbres = TimbreTable(planting["timbres"], planting.get("key_codes", {}))
         self.spec = AudioSpec.from_dict(planting["spec"])
+        self.motions = MotionTable(self.spec, motions)
         self.representation: str = planting["representation"]
         self.steps_per_hop = int(planting["steps_per_hop"])
         self.timbre_size = int(planting["timbre_size"])
         self.provider = session_provider(self._step)
         self.genome_names = tuple(output.name for output in self._seed.get_outputs())
+        taken = {one.name for one in self._step.get_inputs()}
+        self._driven_by = tuple(name for name in HopInputs._fields if name in taken)
         self._outputs = [output.name for output in self._step.get_outputs()]
         self.fields = tuple(name.removeprefix(FIELD_PREFIX) for name in self._outputs[2:])
 
@@ -73,15 +84,14 @@ class GrowthModel:
         inputs = {"pitch": pitch, "velocity": velocity, "timbre": timbre, "pitched": pitched, "stretch": stretch}
         return dict(zip(self.genome_names, self._seed.run(None, inputs), strict=True))
 
-    def step(self, genome: Genome, age_s: FloatArray, release_age_s: FloatArray, fire_mask: FloatArray) -> Growth:
+    def step(self, genome: Genome, hop: HopInputs) -> Growth:
         """Grow V notes by one hop.
 
         Parameters
         ----------
         genome : as `plant` gave it, with ``grid`` the present grid (V, F, C)
-        age_s, release_age_s : float32 (V,), seconds since onset and since release, the latter -1 while held
-        fire_mask : float32 (V, steps_per_hop, F), 1 where a cell updates
+        hop : what drives them; the model takes what it has inputs for
         """
-        inputs = {**genome, "age_s": age_s, "release_age_s": release_age_s, "fire_mask": fire_mask}
+        inputs = {**genome, **{name: getattr(hop, name) for name in self._driven_by}}
         grid, alive, *fields = self._step.run(self._outputs, inputs)
         return Growth(grid, dict(zip(self.fields, fields, strict=True)), alive > 0.5)

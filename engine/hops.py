@@ -15,7 +15,7 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls
-from .seams import Genome, Grown, GrowthModel
+from .seams import Genome, Grown, GrowthModel, HopInputs
 from .shaping import shape
 from .spectral import FloatArray
 from .tending import cull, wound
@@ -87,7 +87,9 @@ class HopGrower:
 
     def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
         follows_f0 = getattr(decoder, "follows_f0", True)
-        batch = make_batch(jobs, controls_at, decoder.lookahead, self._growth.spec, exact=not follows_f0)
+        batch = make_batch(
+            jobs, controls_at, decoder.lookahead, self._growth.spec, self._growth.motions, exact=not follows_f0
+        )
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
         first = 0
@@ -184,7 +186,7 @@ class HopGrower:
             mask = tending.tempered(mask, index)
             wound(genome["grid"], tending.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
         ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
-        grown = self._growth.step(genome, *ages, mask)
+        grown = self._growth.step(genome, HopInputs(*ages, mask, batch.swell[index, :active]))
         return grown if tending is None else cull(grown, tending.life[index, :active], self._growth.spec)
 
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:

@@ -31,12 +31,14 @@ class Pad:
     pitched : float64 (4,), 1 or 0
     semitones : float64 (4,), tuning off that of its own instrument
     inharmonicity : float64 (4,)
+    motions : float64 (4, 3), rows of `engine.motions.Motion`
     """
 
     timbres: FloatArray
     pitched: NDArray[np.float64]
     semitones: NDArray[np.float64]
     inharmonicity: NDArray[np.float64]
+    motions: NDArray[np.float64]
 
     @classmethod
     def of(cls, choices: Sequence[Choice], key: int) -> Pad:
@@ -47,6 +49,7 @@ class Pad:
             pitched=np.array([float(choice.pitched) for choice in choices]),
             semitones=(cents - cents[0]) / 100.0,
             inharmonicity=inharmonicity,
+            motions=np.array([choice.motion for choice in choices], np.float64),
         )
 
 

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .motions import Motion, MotionTable
 from .spec import AudioSpec
 from .spectral import FloatArray
 
 Genome = dict[str, FloatArray]
 """What V notes are, by name, each float32 (V, ...): ``grid`` (V, F, C), and genes that stay as they were planted."""
+
+
+class HopInputs(NamedTuple):
+    """What drives the growth of V voices in one hop.
+
+    Attributes
+    ----------
+    age_s : float32 (V,), of the frame being grown, in seconds since the onset
+    release_age_s : float32 (V,), seconds since the release, -1 while held
+    fire_mask : float32 (V, steps_per_hop, F), 1 where a cell updates
+    swell : float32 (V, F), how far levels are off their smooth course; see `engine.motions`
+    """
+
+    age_s: FloatArray
+    release_age_s: FloatArray
+    fire_mask: FloatArray
+    swell: FloatArray
 
 
 class Grown(Protocol):
@@ -41,11 +59,13 @@ class GrowthModel(Protocol):
     spec : how its frames measure sound
     fields : names of the fields it grows
     steps_per_hop : updates in one step
+    motions : what moves the notes of recorded keys
     """
 
     spec: AudioSpec
     fields: tuple[str, ...]
     steps_per_hop: int
+    motions: MotionTable
 
     def plant(
         self, pitch: FloatArray, velocity: FloatArray, timbre: FloatArray, pitched: FloatArray, stretch: FloatArray
@@ -56,12 +76,8 @@ class GrowthModel(Protocol):
         """
         ...
 
-    def step(self, genome: Genome, age_s: FloatArray, release_age_s: FloatArray, fire_mask: FloatArray) -> Grown:
-        """Grow V notes by one hop.
-
-        The genome's ``grid`` is the present one. `age_s` (V,) is that of the frame being grown, `release_age_s` (V,)
-        is -1 while the note is held. `fire_mask` is (V, steps_per_hop, F), 1 where a cell updates.
-        """
+    def step(self, genome: Genome, hop: HopInputs) -> Grown:
+        """Grow V notes by one hop; the genome's ``grid`` is the present one."""
         ...
 
 
@@ -94,6 +110,11 @@ class Choice(Protocol):
     @property
     def pitched(self) -> bool:
         """Whether the sound has a pitch."""
+        ...
+
+    @property
+    def motion(self) -> Motion:
+        """What moves it."""
         ...
 
     @property

@@ -66,6 +66,19 @@ def bins_among_bands(spec: AudioSpec) -> tuple[NDArray[np.intp], FloatArray]:
     return low, (at - low).astype(np.float32)
 
 
+@lru_cache(maxsize=512)
+def transposed_bands(spec: AudioSpec, ratio: float) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return where each mel band's sound comes from when a sound is transposed by a frequency ratio.
+
+    That is the band below that place, and how far it lies towards the next one, each (num_mels,). Bands beyond the
+    ends take the outermost one.
+    """
+    hz = mel_edges_hz(spec)[1:-1]
+    at = np.interp(hz / ratio, hz, np.arange(spec.num_mels))
+    low = np.minimum(at.astype(np.intp), spec.num_mels - 2)
+    return low, (at - low).astype(np.float32)
+
+
 def stft(audio: FloatArray, n_fft: int, hop_length: int, window: FloatArray | None = None) -> NDArray[np.complex64]:
     """Short-time Fourier transform with centred windows, zeros beyond the ends, no scaling.
 

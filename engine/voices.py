@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .gestures import Gestures
+from .motions import STILL, Motion
 from .pads import Morph
 from .spectral import FloatArray
 
@@ -56,6 +57,7 @@ class Voice:
     gestures : what happens to it alone; None while nothing does
     damage : shares of its grid that its channel had erased at the last hop, since before its onset
     morph : where it is between timbres; None where there is only its own
+    motion : what moves it
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
     decoder : number of the decoder that sounds it
@@ -90,6 +92,7 @@ class Voice:
     gestures: Gestures | None = None
     damage: float = 0.0
     morph: Morph | None = None
+    motion: Motion = STILL
     silent_hops: int = 0
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)

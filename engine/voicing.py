@@ -76,6 +76,7 @@ class Voicing:
             tilt_db=SOFT_TILT_DB if note.soft else 0.0,
             key_tuning=self._performance.key_tuning(note.channel, note.key),
             morph=morph,
+            motion=choice.motion,
         )
         if note.glide_from is not None:
             origin = self._pitch(choice, note.channel, note.glide_from) - pitch

@@ -13,12 +13,14 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..engine.bank import FORMAT, MANIFEST
+from ..engine.bank import FORMAT, MANIFEST, MOTIONS
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint
 from ..training.nca import NUM_KEYS, TNCA
 from ..training.recordings import InstrumentConfig
 from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
+
+BANK_SUFFIXES = (".onnx", ".npz")
 
 
 def metadata(checkpoint: Checkpoint, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +145,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         files |= {f"{representation}.{part}.onnx": content for part, content in exported.items()}
     if lead is None:
         raise UsageError("a bank needs at least one growth model")
+    files[MOTIONS] = lead.motion_bytes
     manifest = {
         "format": FORMAT,
         "licence": lead.train_config.data.licence,
@@ -173,8 +176,8 @@ def replace_files(folder: Path, files: dict[str, bytes]) -> None:
         try:
             for name, content in files.items():
                 (staging / name).write_bytes(content)
-            for stale in folder.glob("*.onnx"):
-                if stale.name not in files:
+            for stale in folder.iterdir():
+                if stale.suffix in BANK_SUFFIXES and stale.name not in files:
                     stale.unlink()
             for name in files:
                 os.replace(staging / name, folder / name)

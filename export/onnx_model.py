@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.growth import FIELD_PREFIX
-from ..training.nca import LINEAR_LEVEL, LINEAR_TONALITY, TNCA
+from ..training.nca import LINEAR_LEVEL, LINEAR_TONALITY, SWELL_UNIT, TNCA
 from ..training.vocoder import MelVocoder
 
 OPSET = 18
+HOP_INPUTS = ("age_s", "release_age_s", "fire_mask", "swell")
 HALF_FROM = 4096
 """Seed weights of so many numbers or more are stored in half precision, and widened when the model is opened."""
 
@@ -46,12 +47,15 @@ class StepGraph(nn.Module):
 
     into_hidden: Tensor
     clock_exponents: Tensor
+    swelling: Tensor
     bin_mix: Tensor
 
     def __init__(self, model: TNCA) -> None:
         super().__init__()
         self.model, self.config = model, model.config
-        maps = (model.perceive.weight, model.envelopes.weight, model.swells.weight, model.clocks.weight)
+        swells = model.swells.weight / SWELL_UNIT
+        maps = (model.perceive.weight, model.envelopes.weight, swells, model.clocks.weight)
+        self.register_buffer("swelling", model.swelling)
         self.register_buffer("into_hidden", torch.cat([weight.detach() for weight in maps], 1).T.contiguous())
         exponents = torch.zeros(2, len(model.clock_rates) + len(model.release_rates))
         exponents[0, : len(model.clock_rates)] = -model.clock_rates
@@ -61,11 +65,11 @@ class StepGraph(nn.Module):
             self.register_buffer("bin_mix", model.bin_mix.repeat(1, self.config.channels))
 
     def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
-        """From the genome, age, release age and fire mask, return the grown state.
+        """From the genome, age, release age, fire mask and swell, return the grown state.
 
         That is the grid, whether anything lives (V,), and the fields (V, 2, F) with level >= 0 and tonality in 0..1.
         """
-        *genome, age_s, release_age_s, fire_mask = state
+        *genome, age_s, release_age_s, fire_mask, swell = state
         planted = dict(zip(genome_names(self.config.representation), genome, strict=True))
         grid = planted["grid"]
         since_s = release_age_s.clamp_min(0.0)
@@ -73,15 +77,15 @@ class StepGraph(nn.Module):
         released = (release_age_s >= 0.0).to(grid.dtype)[:, None]
         clocks = torch.cat([torch.exp(times @ self.clock_exponents), released], 1)[:, None] + 0.0 * grid[..., :1]
         decays = torch.exp(-planted["rates"] * torch.stack([age_s, age_s, since_s, since_s], 1)[:, None])
-        turns = age_s[:, None] * self.model.wave_turns
-        swell = planted["waves"] @ torch.cat([torch.cos(turns), torch.sin(turns)], 1)[:, :, None]
-        driven = torch.cat([decays, swell, clocks], 2)
+        swelling = swell[..., None] * self.swelling
+        driven = torch.cat([decays, swell[..., None], clocks], 2)
         for k in range(self.config.steps_per_hop):
             padded = F.pad(grid, (0, 0, 1, 1))
             inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], driven], 2)
             hidden = torch.addmm(planted["cell"].flatten(0, 1), inputs.flatten(0, 1), self.into_hidden)
             out = self.model.update(F.relu(hidden)).view(-1, grid.shape[1], 2 * self.config.channels)
             target, gate = out.split(self.config.channels, 2)
+            target = target + swelling
             grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
             grid = grown * (self.model.alive(grid) * self.model.alive(grown))
         fields = [self.model.mel(grid)]
@@ -118,7 +122,7 @@ def bounded(pair: Tensor) -> Tensor:
 
 def genome_names(representation: str) -> tuple[str, ...]:
     """Names of the seed model's outputs, the grid first."""
-    names = ("grid", "cell", "rates", "waves")
+    names = ("grid", "cell", "rates")
     return (*names, "bin") if representation == "dual" else names
 
 
@@ -167,9 +171,9 @@ def export_step(model: TNCA, metadata: dict[str, Any]) -> bytes:
         note = (60 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size + config.key_size), ones, 0 * ones)
         planted = dict(zip(names, SeedGraph(model)(*note), strict=True))
     mask = torch.ones(2, config.steps_per_hop, config.spec.num_mels)
-    inputs = (*(planted[name] for name in names), torch.zeros(2), -ones, mask)
+    inputs = (*(planted[name] for name in names), torch.zeros(2), -ones, mask, torch.zeros(2, config.spec.num_mels))
     outputs = ["next_grid", "alive", *(FIELD_PREFIX + name for name in field_names(config.representation))]
-    return to_onnx(StepGraph(model), inputs, [*names, "age_s", "release_age_s", "fire_mask"], outputs, metadata)
+    return to_onnx(StepGraph(model), inputs, [*names, *HOP_INPUTS], outputs, metadata)
 
 
 def to_onnx(

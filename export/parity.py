@@ -19,7 +19,8 @@ from torch import Tensor
 from ..engine.bank import MANIFEST, Bank
 from ..engine.growth import FIELD_PREFIX, GrowthModel
 from ..engine.inference import open_session
-from ..engine.seams import Genome
+from ..engine.motions import STILL
+from ..engine.seams import Genome, HopInputs
 from ..errors import BankError
 from ..training.checkpoint import Checkpoint
 from ..training.dataset import between
@@ -37,6 +38,7 @@ ROLLOUT_S = 10.0
 VOCODER_S = 1.0  # it keeps no state that could drift
 LOWEST_FIRE_RATE = 0.5
 BEND_AT, BEND_SEMITONES = 0.2, 1.5  # share of the rollout after which every note is bent
+SWELL_SPREAD = 0.05  # 2 dB
 SEED = 0
 
 Fields = dict[str, NDArray[np.float32]]
@@ -53,12 +55,14 @@ class Hop:
     notes : NoteBatch or None
     age_s, released_s : (V,)
     fire_mask : (V, K, F)
+    swell : (V, F)
     """
 
     notes: NoteBatch | None
     age_s: Tensor
     released_s: Tensor
     fire_mask: Tensor
+    swell: Tensor
 
 
 def rollout_parity(
@@ -94,7 +98,8 @@ def rollout_score(config: NCAConfig, recorded: Recorded, seconds: float, voices:
     for t in range(frames):
         age_s = torch.full((voices,), t * config.spec.hop_s)
         dice = torch.rand(voices, config.steps_per_hop, config.spec.num_mels, generator=generator)
-        yield Hop(planted.get(t), age_s, release_age(age_s, notes.hold_s), (dice < rate).float())
+        swell = SWELL_SPREAD * torch.randn(voices, config.spec.num_mels, generator=generator)
+        yield Hop(planted.get(t), age_s, release_age(age_s, notes.hold_s), (dice < rate).float(), swell)
 
 
 def varied_notes(voices: int, recorded: Recorded, seconds: float) -> NoteBatch:
@@ -115,6 +120,7 @@ def varied_notes(voices: int, recorded: Recorded, seconds: float) -> NoteBatch:
         key_low=torch.tensor(low),
         key_high=torch.tensor(high),
         key_mix=torch.tensor(mix, dtype=torch.float32),
+        motion=torch.tensor(STILL, dtype=torch.float64).expand(voices, -1),
     )
 
 
@@ -126,7 +132,7 @@ def grow_in_torch(model: TNCA, score: list[Hop]) -> Iterator[Fields]:
     for hop in score:
         planted = planted if hop.notes is None else plant(model, hop.notes)
         grid = planted["grid"] if grid is None else grid
-        grid = model.step(grid, planted, hop.age_s, hop.released_s, hop.fire_mask)
+        grid = model.step(grid, planted, hop.age_s, hop.released_s, hop.fire_mask, hop.swell)
         fields = {"mel": bounded(model.mel(grid)).numpy()}
         if "bin" in planted:
             fields["linear"] = bounded(model.linear(grid, planted)).numpy()
@@ -145,7 +151,8 @@ def grow_in_onnx_runtime(growth: GrowthModel, recorded: Recorded, score: list[Ho
             timbre = np.stack([growth.timbres.vector(recorded[row][0], float(key)) for row, key in of_note])
             genome = growth.plant(notes["pitch"], notes["velocity"], timbre, notes["pitched"], notes["stretch"])
         genome["grid"] = genome["grid"] if grid is None else grid
-        grown = growth.step(genome, hop.age_s.numpy(), hop.released_s.numpy(), hop.fire_mask.numpy())
+        inputs = (hop.age_s, hop.released_s, hop.fire_mask, hop.swell)
+        grown = growth.step(genome, HopInputs(*(value.numpy() for value in inputs)))
         grid = grown.grid
         yield grown.fields
 

@@ -12,6 +12,7 @@ import pytest
 from tnca_synth.cli import main
 from tnca_synth.engine.bank import Bank
 from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.spectral import FloatArray, power_from_level
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi.general_midi import FAMILY_NAMES
@@ -109,6 +110,7 @@ def test_notes_held_for_half_a_minute_stay_finite_and_struck_ones_fade(bank: Ban
     voices = [one for one in bank.instruments if not one.is_drums]
     keys = np.array([(one.low + one.high) // 2 for one in voices], np.float32)
     choices = [book.instrument_for(one.program, 0, False, int(key)) for one, key in zip(voices, keys, strict=True)]
+    motions = np.array([choice.motion for choice in choices])
     count = len(voices)
     pitched = np.array([float(choice.pitched) for choice in choices], np.float32)
     timbres = np.stack([choice.timbre for choice in choices])
@@ -117,7 +119,8 @@ def test_notes_held_for_half_a_minute_stay_finite_and_struck_ones_fade(bank: Ban
     levels = []
     for hop in range(int(30 / growth.spec.hop_s)):
         age_s = np.full(count, hop * growth.spec.hop_s, np.float32)
-        grown = growth.step(genome, age_s, np.full(count, -1.0, np.float32), mask)
+        swell = growth.motions.swell(motions, age_s[None].astype(np.float64))[0]
+        grown = growth.step(genome, HopInputs(age_s, np.full(count, -1.0, np.float32), mask, swell))
         genome["grid"] = grown.grid
         levels.append(10 * np.log10(power_from_level(grown.fields["mel"][:, 0], growth.spec).sum(1) + 1e-12))
     level_db = np.array(levels)

@@ -30,6 +30,7 @@ class Checkpoint:
     weights : averaged weights, those to play
     timbre_names : one per row of the timbre table
     tuning : timbre name -> keys, cents, inharmonicity
+    motions : uint8 (N,), what moves the recorded keys, as `MotionArrays.to_bytes` gives it
     iteration, seconds : how far it is, and the training time it took
     resume : what going on needs
     """
@@ -38,6 +39,7 @@ class Checkpoint:
     weights: dict[str, Tensor]
     timbre_names: tuple[str, ...]
     tuning: dict[str, dict[str, Any]]
+    motions: Tensor
     iteration: int
     seconds: float
     resume: dict[str, Any]
@@ -46,6 +48,11 @@ class Checkpoint:
     def train_config(self) -> TrainConfig:
         """The run's configuration."""
         return train_config(self.config)
+
+    @property
+    def motion_bytes(self) -> bytes:
+        """What moves the recorded keys, as it is stored in banks."""
+        return self.motions.numpy().tobytes()
 
     def growth_model(self) -> TNCA:
         """Build the averaged TNCA."""
@@ -72,13 +79,26 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; anything else raises `BankError`."""
-    try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise BankError(f"no checkpoint at {path}") from error
-    except Exception as error:  # torch and pickle raise many kinds on foreign or torn files
-        raise BankError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error
+    values = _read(path)
     names = {field.name for field in fields(Checkpoint)}
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT or values.keys() != names:
         raise BankError(f"{path} is not a checkpoint of this version (expected {FORMAT!r})")
     return Checkpoint(**values)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the averaged weights of a checkpoint of any version; anything else raises `BankError`."""
+    values = _read(path)
+    weights = values.get("weights") if isinstance(values, dict) else None
+    if not isinstance(weights, dict):
+        raise BankError(f"{path} holds no weights of tnca-synth")
+    return weights
+
+
+def _read(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise BankError(f"no checkpoint at {path}") from error
+    except Exception as error:  # torch and pickle raise many kinds on foreign or torn files
+        raise BankError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error

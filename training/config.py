@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
+from .codec import CodecConfig
 from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
 
+KINDS = ("growth", "vocoder", "codec")
 SOURCES = ("soundfont", "folder", "nsynth")
 PRESETS = Path(__file__).parent / "presets"
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
@@ -69,13 +71,15 @@ class LossConfig:
 class TrainConfig:
     """One training run; saved whole in its checkpoints.
 
-    `kind` is what is trained: "growth" (the TNCA of `model`) or "vocoder". `pitch_jitter` (semitones) and
+    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder" or "codec". `started_from` is the checkpoint
+    whose weights it begins with, if any. `pitch_jitter` (semitones) and
     `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. `borrowed_key_share` of the notes take
     the colour of their key from its neighbours, as keys never recorded must.
     """
 
     name: str = "dual"
     kind: str = "growth"
+    started_from: str = ""
     seed: int = 0
     iterations: int = 10000
     batch_size: int = 64
@@ -96,10 +100,11 @@ class TrainConfig:
     model: NCAConfig = field(default_factory=NCAConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
+    codec: CodecConfig = field(default_factory=CodecConfig)
 
     def __post_init__(self) -> None:
-        if self.kind not in ("growth", "vocoder"):
-            raise UsageError(f"kind must be growth or vocoder, got {self.kind!r}")
+        if self.kind not in KINDS:
+            raise UsageError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if not 1 <= self.batch_size <= self.pool_size:
             raise UsageError(f"batch_size must be in 1..pool_size={self.pool_size}, got {self.batch_size}")
         if self.iterations < 1 or self.window_frames < 2:
@@ -140,7 +145,10 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     data["instruments"] = tuple(table(InstrumentConfig, v, "data.instruments") for v in data.get("instruments", ()))
     data["velocities"] = tuple(data.get("velocities", DataConfig.velocities))
     data["holds_s"] = tuple(tuple(group) for group in data.get("holds_s", DataConfig.holds_s))
-    model, vocoder = section(values, "model"), section(values, "vocoder")
+    model, vocoder, codec = (section(values, name) for name in ("model", "vocoder", "codec"))
+    codec["ratios"] = tuple(codec.get("ratios", CodecConfig.ratios))
+    codec["spec"] = table(AudioSpec, section(codec, "spec"), "codec.spec")
+    values["codec"] = table(CodecConfig, codec, "codec")
     model["spec"] = table(AudioSpec, section(model, "spec"), "model.spec")
     vocoder["spec"] = table(AudioSpec, section(vocoder, "spec"), "vocoder.spec")
     values["data"] = table(DataConfig, data, "data")

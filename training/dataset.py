@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine.bank import Tuning
+from ..engine.motions import MotionArrays, MotionTable
 from ..engine.spec import AudioSpec
 from ..errors import DatasetError
 from .config import DataConfig
 from .features import NoteFeatures, extract
+from .motions import measure_motions
 from .recordings import InstrumentConfig, SoundFont
 from .sources import FolderSource, NSynthSource, RecordingSource
 
-FEATURES_VERSION = 4
+FEATURES_VERSION = 5
 EMPTY = np.zeros((0, 2, 0), np.float16)
+NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
 
 
@@ -46,6 +49,8 @@ class NoteSet:
     own_key : low, high and mix (notes,), where a note's key lies among its timbre's recorded keys (`between`)
     lent_key : the same among the other recorded keys, as if this one had not been recorded
     decaying : names of instruments that fade out while held
+    motion_arrays, motions : what moves each timbre and recorded key, as it is stored and as it is read
+    own_motion, lent_motion : float64 (notes, 3), rows of `engine.motions.Motion`, as for the keys
     """
 
     features: list[NoteFeatures]
@@ -65,6 +70,10 @@ class NoteSet:
     own_key: tuple[Tensor, Tensor, Tensor]
     lent_key: tuple[Tensor, Tensor, Tensor]
     decaying: frozenset[str]
+    motion_arrays: MotionArrays
+    motions: MotionTable
+    own_motion: NDArray[np.float64]
+    lent_motion: NDArray[np.float64]
 
     def frames(self, name: str, note: int) -> Tensor:
         """Return one note's frames of field `name`, float16 (T, 2, bands or bins)."""
@@ -120,13 +129,17 @@ def measure_tuning(notes: Iterable[NoteFeatures]) -> dict[str, Tuning]:
 
 
 def assemble(
-    groups: Iterable[list[NoteFeatures]], with_linear: bool = True, decaying: frozenset[str] = frozenset()
+    groups: Iterable[list[NoteFeatures]],
+    spec: AudioSpec,
+    with_linear: bool = True,
+    decaying: frozenset[str] = frozenset(),
 ) -> NoteSet:
     """Lay the features of all notes into tensors.
 
     Parameters
     ----------
     groups : features by instrument, taken one by one so that no more than one is held twice
+    spec : what they were measured with
     with_linear : keep the linear side, six times the size of the mel side
     decaying : names of instruments that fade out while held
     """
@@ -145,7 +158,9 @@ def assemble(
     tuned = [tuning[note.instrument].at(note.pitch) if note.instrument in tuning else (0.0, 0.0) for note in features]
     lengths = np.array([len(note.mel) for note in features], np.int64)
     last_audible = torch.from_numpy(np.stack([_last_audible(note) for note in features]))
-    features = [replace(note, mel=EMPTY, linear=EMPTY) for note in features]
+    arrays = measure_motions(features, spec, decaying)
+    motions = MotionTable(spec, arrays)
+    features = [replace(note, mel=EMPTY, linear=EMPTY, sway=NO_SWAY) for note in features]
 
     def column(values: Iterable[float]) -> Tensor:
         return torch.tensor(list(values), dtype=torch.float32)
@@ -168,7 +183,15 @@ def assemble(
         own_key=_key_columns(features, tuning, without_own=False),
         lent_key=_key_columns(features, tuning, without_own=True),
         decaying=decaying,
+        motion_arrays=arrays,
+        motions=motions,
+        own_motion=_motions(features, motions, without_own=False),
+        lent_motion=_motions(features, motions, without_own=True),
     )
+
+
+def _motions(features: list[NoteFeatures], motions: MotionTable, without_own: bool) -> NDArray[np.float64]:
+    return np.array([motions.find(note.instrument, note.pitch, without_own) for note in features], np.float64)
 
 
 def _join(group: list[NoteFeatures], name: str) -> NDArray[np.float16]:
@@ -251,7 +274,7 @@ def load_notes(
         No SoundFont, no instruments, or no note to train on.
     """
     if data.source != "soundfont":
-        return assemble(read_folder_features(data, spec, report), with_linear)
+        return assemble(read_folder_features(data, spec, report), spec, with_linear)
     if not data.instruments:
         raise DatasetError("the preset lists no instruments")
     cache.mkdir(parents=True, exist_ok=True)
@@ -262,4 +285,4 @@ def load_notes(
             for path in pool.map(_render_to_cache, missing):
                 report(f"rendered {path.stem}")
     decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-    return assemble((pickle.loads(path.read_bytes()) for path in paths), with_linear, decaying)
+    return assemble((pickle.loads(path.read_bytes()) for path in paths), spec, with_linear, decaying)

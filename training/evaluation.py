@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..engine.bank import Bank, Choice
 from ..engine.decoders.base import Decoder, NoteControls
 from ..engine.growth import GrowthModel
+from ..engine.seams import HopInputs
 from ..engine.seed import pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, mel_filterbank, power_spectrogram
@@ -97,17 +98,24 @@ def griffin_lim(mel_power: FloatArray, spec: AudioSpec, length: int) -> FloatArr
     return audio.astype(np.float32)
 
 
-def controls(choice: Choice, pitch: int, frames: int) -> tuple[NoteControls, float, float]:
-    """Return decoder controls of a steady note, its tuned pitch, and its inharmonicity."""
+def controls(growth: GrowthModel, choice: Choice, pitch: int, frames: int) -> tuple[NoteControls, float, float]:
+    """Return decoder controls of a note, its tuned pitch, and its inharmonicity."""
     cents, stretch = choice.instrument.tuning(pitch) if choice.pitched else (0.0, 0.0)
     tuned = pitch + cents / 100.0
-    f0_hz = float(pitch_to_hz(tuned)) if choice.pitched else 0.0
-    return NoteControls(np.full((1, frames), f0_hz), np.array([stretch])), tuned, stretch
+    grown_hz = np.full((1, frames), float(pitch_to_hz(tuned)) if choice.pitched else 0.0)
+    sway = growth.motions.sway(np.array([choice.motion]), frame_times(growth, frames)).T
+    return NoteControls(grown_hz * 2.0 ** (sway / 12.0), np.array([stretch]), grown_hz), tuned, stretch
+
+
+def frame_times(growth: GrowthModel, frames: int) -> NDArray[np.float64]:
+    """Return the ages in seconds of the frames of one note, (frames, 1)."""
+    return np.arange(frames)[:, None] * growth.spec.hop_s
 
 
 def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames: int) -> dict[str, FloatArray]:
     """Grow one note with the played model; fields (1, T, 2, F)."""
-    _, tuned, stretch = controls(choice, recording.pitch, 1)
+    _, tuned, stretch = controls(growth, choice, recording.pitch, 1)
+    swell = growth.motions.swell(np.array([choice.motion]), frame_times(growth, frames))
 
     def one(value: float) -> FloatArray:
         return np.array([value], np.float32)
@@ -119,7 +127,7 @@ def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames:
     for t in range(frames):
         age_s = t * growth.spec.hop_s
         released = age_s - recording.hold_s if age_s >= recording.hold_s else -1.0
-        hop = growth.step(genome, one(age_s), one(released), mask)
+        hop = growth.step(genome, HopInputs(one(age_s), one(released), mask, swell[t]))
         genome["grid"] = hop.grid
         for name, field in hop.fields.items():
             grown[name].append(field)
@@ -198,7 +206,7 @@ class Evaluator:
             )
             fields = grow_note(growth, choice, recording, frames + 4)
             mel_db = float(np.abs(fields["mel"][0, :frames, 0] - wanted).mean() * spec.level_scale_db)
-            steady, _, _ = controls(choice, recording.pitch, frames + 4)
+            steady, _, _ = controls(growth, choice, recording.pitch, frames + 4)
             for (of, name), decoder in self.decoders.items():
                 if of == representation:
                     audio = decode_note(decoder, fields, steady, recording.pitch)[: len(reference)]
@@ -211,9 +219,9 @@ class Evaluator:
         """Vocoder and Griffin-Lim on the recording's own mel."""
         if self.vocoder is None:
             return []
-        book = next(iter(self.books.values()))
+        name, book = next(iter(self.books.items()))
         choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
-        steady, _, _ = controls(choice, recording.pitch, len(mel))
+        steady, _, _ = controls(self.growth[name], choice, recording.pitch, len(mel))
         audio = decode_note(self.vocoder, {"mel": mel[None].astype(np.float32)}, steady, recording.pitch)
         power = power_spectrogram(recording.audio, spec) @ mel_filterbank(spec).T
         rival = griffin_lim(power, spec, len(recording.audio))

@@ -11,6 +11,7 @@ from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, level_from_power, mel_filterbank, power_spectrogram
 from .analysis import estimate_tuning, give_lobes_to_partials, residual_power
 from .recordings import Recording
+from .sway import measure_sway
 
 TONALITY_RANGE_DB = 40.0
 
@@ -26,6 +27,7 @@ class NoteFeatures:
     linear : float16 (T, 2, num_bins)
         Level and tonality of each bin.
     tuning_cents, inharmonicity : measured by `estimate_tuning`, 0 when unpitched.
+    sway : float16 (T,), semitones that the pitch is off at each spectral frame; see `measure_sway`
     """
 
     instrument: str
@@ -38,6 +40,7 @@ class NoteFeatures:
     linear: np.ndarray
     tuning_cents: float
     inharmonicity: float
+    sway: np.ndarray
 
 
 def tonality(total: FloatArray, residual: FloatArray, spec: AudioSpec) -> FloatArray:
@@ -53,6 +56,7 @@ def extract(recording: Recording, spec: AudioSpec, inharmonic: bool) -> NoteFeat
     bank = mel_filterbank(spec)
     cents, stretch = 0.0, 0.0
     residual = power
+    sway = np.zeros(len(power), np.float32)
     if recording.pitched:
         nominal = float(pitch_to_hz(recording.pitch))
         held = recording.audio[: max(int(recording.hold_s * spec.sample_rate), spec.n_fft * 4)]
@@ -60,11 +64,12 @@ def extract(recording: Recording, spec: AudioSpec, inharmonic: bool) -> NoteFeat
         f0_hz = nominal * 2 ** (cents / 1200)
         residual = np.minimum(residual_power(recording.audio, f0_hz, stretch, spec), power)
         residual = give_lobes_to_partials(residual, power, f0_hz, stretch, spec)
+        sway = measure_sway(recording.audio, f0_hz, stretch, spec)
     fields = []
     for total, noise in ((power @ bank.T, residual @ bank.T), (power, residual)):
         pair = np.stack([level_from_power(total, spec), tonality(total, noise, spec)], 1)
         fields.append(pair.astype(np.float16))
     return NoteFeatures(
         recording.instrument, recording.pitch, recording.velocity, recording.pitched, recording.held_out,
-        recording.hold_s, fields[0], fields[1], cents, stretch,
+        recording.hold_s, fields[0], fields[1], cents, stretch, sway.astype(np.float16),
     )  # fmt: skip

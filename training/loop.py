@@ -7,15 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..engine.bank import Tuning
 from .checkpoint import Checkpoint, save_checkpoint
 from .config import TrainConfig
-from .dataset import NoteSet
 
 WARM_UP_ITERATIONS = 50
 FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
@@ -32,6 +32,20 @@ class Progress:
     seconds: float
 
 
+class Notes(Protocol):
+    """What a checkpoint tells of the notes that a model learned from."""
+
+    @property
+    def timbre_names(self) -> tuple[str, ...]:
+        """One per row of the timbre table."""
+        ...
+
+    @property
+    def tuning(self) -> dict[str, Tuning]:
+        """Measured tuning by timbre."""
+        ...
+
+
 class TrainingLoop(ABC):
     """Optimiser, schedule, weight average, random states and checkpoints around `iterate`.
 
@@ -42,7 +56,7 @@ class TrainingLoop(ABC):
     place : torch device
     """
 
-    def __init__(self, config: TrainConfig, notes: NoteSet, model: nn.Module, place: str = "cpu") -> None:
+    def __init__(self, config: TrainConfig, notes: Notes, model: nn.Module, place: str = "cpu") -> None:
         self.config, self.notes, self.place = config, notes, torch.device(place)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
@@ -102,6 +116,14 @@ class TrainingLoop(ABC):
         for name, value in self.model.state_dict().items():
             self.average[name].lerp_(value, 1.0 - decay)
 
+    def start_from(self, weights: dict[str, Tensor]) -> tuple[str, ...]:
+        """Begin with the weights of another run where name and shape agree; return the names of those that do not."""
+        own = self.model.state_dict()
+        known = {name for name, value in own.items() if name in weights and weights[name].shape == value.shape}
+        self.model.load_state_dict({name: weights[name] if name in known else value for name, value in own.items()})
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        return tuple(name for name in own if name not in known)
+
     def resume_state(self) -> dict[str, Any]:
         """Return what `resume` needs beside the weights."""
         return {
@@ -118,6 +140,7 @@ class TrainingLoop(ABC):
             weights=self.average,
             timbre_names=self.notes.timbre_names,
             tuning={name: vars(tuning) for name, tuning in self.notes.tuning.items()},
+            motions=torch.frombuffer(bytearray(self.notes.motion_arrays.to_bytes()), dtype=torch.uint8),
             iteration=self.iteration,
             seconds=self.seconds,
             resume=self.resume_state(),

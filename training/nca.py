@@ -25,7 +25,7 @@ CLOCK_TIMES_S = (0.015, 0.06, 0.25, 1.0, 4.0)
 RELEASE_CLOCK_TIMES_S = (0.03, 0.15, 0.6)
 PITCH_PERIODS = (64.0, 32.0, 16.0)
 NUM_KEYS = 128
-WAVES_HZ = tuple(0.5 * n for n in range(1, 17))  # of swells, beats and vibrato
+SWELL_UNIT = 0.1  # level of a swell that the hidden units see as 1: 4 dB
 PITCH_AXIS = (-1.0, 8.0, 8)  # octaves relative to f0: from, to, points per octave
 PARTIAL_AXIS = (48, 2)  # partials, points per partial
 
@@ -44,7 +44,6 @@ class NCAConfig:
     band_genes: int = 8
     pitch_genes: int = 8
     partial_genes: int = 4
-    wave_rank: int = 8
     readout_hidden: int = 32
     spec: AudioSpec = field(default_factory=AudioSpec)
 
@@ -89,12 +88,6 @@ class NoteSeed(nn.Module):
         self.partial_points = PARTIAL_AXIS[0] * PARTIAL_AXIS[1] + 1
         self.band_head = nn.Linear(config.seed_hidden, config.band_genes * spec.num_mels)
         self.pitch_head = nn.Linear(config.seed_hidden, config.pitch_genes * self.pitch_points)
-        self.wave_head = nn.Linear(config.seed_hidden, config.wave_rank * 2 * len(WAVES_HZ))
-        self.swell_head = nn.Linear(config.seed_hidden, config.wave_rank * spec.num_mels)
-        for head in (self.wave_head, self.swell_head):
-            nn.init.normal_(head.weight, std=0.02)
-            nn.init.zeros_(head.bias)
-        nn.init.normal_(self.swell_head.bias, std=0.3)
         cell_inputs = config.band_genes + config.pitch_genes + 3 + 3
         self.to_hidden = nn.Linear(cell_inputs, config.hidden)
         self.to_rates = nn.Linear(cell_inputs, 4)
@@ -139,8 +132,7 @@ class NoteSeed(nn.Module):
 
         Returns
         -------
-        grid (B, F, C), cell (B, F, H), rates (B, F, 4) and waves (B, F, 2 * len(WAVES_HZ)): how strongly each cell
-        follows the cosine and sine of each wave since its onset; dual also bin (B, N, readout_hidden).
+        grid (B, F, C), cell (B, F, H) and rates (B, F, 4); dual also bin (B, N, readout_hidden).
         """
         spec, config = self.config.spec, self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
@@ -164,7 +156,6 @@ class NoteSeed(nn.Module):
             "grid": torch.cat([grid[..., :ALPHA], alpha, grid[..., ALPHA + 1 :]], 2),
             "cell": self.to_hidden(cell),
             "rates": torch.exp(self.to_rates(cell).clamp(-4.0, 5.0)),
-            "waves": self._waves(z),
         }
         if config.representation == "dual":
             number = partial_number(self.bins_hz.double(), f0, stretch.double()).to(pitch.dtype)
@@ -172,11 +163,6 @@ class NoteSeed(nn.Module):
             genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
             planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))
         return planted
-
-    def _waves(self, z: Tensor) -> Tensor:
-        """Return wave amplitudes of every cell, (B, F, 2 * len(WAVES_HZ)), of a low rank: cells swell together."""
-        swells = self.swell_head(z).view(-1, self.config.spec.num_mels, self.config.wave_rank)
-        return swells @ self.wave_head(z).view(-1, self.config.wave_rank, 2 * len(WAVES_HZ))
 
     def _note_features(self, pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
         p = (pitch - 60.0) / 24.0
@@ -189,7 +175,7 @@ class TNCA(nn.Module):
 
     clock_rates: Tensor
     release_rates: Tensor
-    wave_turns: Tensor
+    swelling: Tensor
     bin_low: Tensor
     bin_mix: Tensor
 
@@ -206,6 +192,7 @@ class TNCA(nn.Module):
         self.clocks = nn.Linear(len(CLOCK_TIMES_S) + len(RELEASE_CLOCK_TIMES_S) + 1, config.hidden)
         self.envelopes = nn.Linear(4, config.hidden, bias=False)
         self.swells = nn.Linear(1, config.hidden, bias=False)
+        nn.init.normal_(self.swells.weight, std=0.05)
         self.update = nn.Linear(config.hidden, 2 * config.channels)
         nn.init.zeros_(self.update.weight)
         with torch.no_grad():
@@ -214,7 +201,9 @@ class TNCA(nn.Module):
             self.update.bias[config.channels :] = 1.0
         self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
         self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
-        self.register_buffer("wave_turns", 2.0 * np.pi * torch.tensor(WAVES_HZ), persistent=False)
+        swelling = torch.zeros(config.channels)
+        swelling[[MEL_LEVEL, LINEAR_LEVEL] if config.representation == "dual" else [MEL_LEVEL]] = 1.0
+        self.register_buffer("swelling", swelling, persistent=False)
         if config.representation == "dual":
             self.read_state = nn.Linear(config.channels, config.readout_hidden, bias=False)
             self.read_out = nn.Linear(config.readout_hidden, 2)
@@ -242,7 +231,13 @@ class TNCA(nn.Module):
         return torch.cat([self.timbres(timbre), code], 1)
 
     def step(
-        self, grid: Tensor, planted: dict[str, Tensor], age_s: Tensor, release_age_s: Tensor, fire_mask: Tensor
+        self,
+        grid: Tensor,
+        planted: dict[str, Tensor],
+        age_s: Tensor,
+        release_age_s: Tensor,
+        fire_mask: Tensor,
+        swell: Tensor,
     ) -> Tensor:
         """Grow one hop: `steps_per_hop` updates of every cell that fires.
 
@@ -253,6 +248,7 @@ class TNCA(nn.Module):
         age_s, release_age_s : (B,)
             Seconds since onset and since release, the latter -1 while held.
         fire_mask : (B, steps_per_hop, F), 1 where a cell updates
+        swell : (B, F), how far levels should be off their smooth course; see `engine.motions`
 
         Returns
         -------
@@ -272,15 +268,14 @@ class TNCA(nn.Module):
         decays = torch.cat(
             [torch.exp(-age_s[:, None, None] * rates[..., :2]), torch.exp(-since[:, None, None] * rates[..., 2:])], 2
         )
-        turns = age_s[:, None] * self.wave_turns
-        swell = (planted["waves"] * torch.cat([torch.cos(turns), torch.sin(turns)], 1)[:, None]).sum(2, keepdim=True)
         drive = planted["cell"] + self.clocks(clocks)[:, None]
         weights = torch.cat([self.perceive.weight, self.envelopes.weight, self.swells.weight], 1)
         for k in range(self.config.steps_per_hop):
             padded = F.pad(grid, (0, 0, 1, 1))
-            inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], decays, swell], 2)
+            inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], decays, swell[..., None] / SWELL_UNIT], 2)
             out = self.update(F.relu(F.linear(inputs, weights) + drive))
             target, gate = out.split(self.config.channels, 2)
+            target = target + swell[..., None] * self.swelling
             grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
             grid = grown * (self.alive(grid) * self.alive(grown))
         return grid

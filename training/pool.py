@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.spec import AudioSpec
+from ..engine.spectral import FloatArray, bins_among_bands
 from .dataset import AUDIBLE_LEVEL, NoteSet
 
 OVERTIME_FROM_S = 1.5  # shorter holds say nothing about a sound's steady state
@@ -24,7 +26,7 @@ class Overtime:
     Attributes
     ----------
     start_s : float32 (notes,), end of what is recorded as held; inf where the hold is too short to go on
-    base : name -> float16 (notes, 2, bands or bins)
+    base : name -> float16 (notes, 2, bands or bins), without the swells
     slope : name -> float16 (notes, bands or bins), level per second, 0 for sustaining sounds
     """
 
@@ -33,9 +35,9 @@ class Overtime:
     slope: dict[str, Tensor]
 
     @classmethod
-    def of(cls, notes: NoteSet, names: tuple[str, ...], hop_s: float) -> Overtime:
+    def of(cls, notes: NoteSet, names: tuple[str, ...], spec: AudioSpec) -> Overtime:
         """Measure the last held second of every long note."""
-        count = len(notes.features)
+        count, hop_s = len(notes.features), spec.hop_s
         start_s = torch.full((count,), float("inf"))
         base = {n: torch.zeros(count, 2, getattr(notes, n).shape[2], dtype=torch.float16) for n in names}
         slope = {n: torch.zeros(count, getattr(notes, n).shape[2], dtype=torch.float16) for n in names}
@@ -46,14 +48,24 @@ class Overtime:
             end = int(note.hold_s / hop_s) - 3  # windows beyond reach into the release
             start_s[i] = end * hop_s
             fifth = second // 5
+            ages = (np.arange(end - second, end) * hop_s)[:, None]
             decays = note.instrument.split(":")[0] in notes.decaying
             for name in names:
                 last = notes.frames(name, i)[end - second : end].float().numpy()
+                last[:, 0] -= _on(name, notes.motions.swell(notes.own_motion[i : i + 1], ages)[:, 0], spec)
                 base[name][i] = torch.from_numpy(last[-fifth:].mean(0))
                 if decays:
                     fall = (last[-fifth:, 0].mean(0) - last[:fifth, 0].mean(0)) / ((second - fifth) * hop_s)
                     slope[name][i] = torch.from_numpy(np.minimum(fall, -0.02))
         return cls(start_s, base, slope)
+
+
+def _on(name: str, swell: FloatArray, spec: AudioSpec) -> FloatArray:
+    """Return swells (..., F) of mel bands as field `name` has them, on its bands or bins."""
+    if name == "mel":
+        return swell
+    low, share = bins_among_bands(spec)
+    return swell[..., low] + share * (swell[..., low + 1] - swell[..., low])
 
 
 class SamplePool:
@@ -70,10 +82,10 @@ class SamplePool:
         size: int,
         cells: int,
         channels: int,
-        hop_s: float,
+        spec: AudioSpec,
         rng: np.random.Generator,
     ) -> None:
-        self.notes, self.overtime, self.hop_s, self.rng = notes, overtime, hop_s, rng
+        self.notes, self.overtime, self.spec, self.hop_s, self.rng = notes, overtime, spec, spec.hop_s, rng
         self._train = notes.indices(held_out=False)
         self.note = rng.choice(self._train, size)
         self.frame = np.zeros(size, np.int64)
@@ -116,10 +128,16 @@ class SamplePool:
             return recorded
         beyond = self.ages(chosen, int(frames.max()) + 1)[:, frames] - self.overtime.start_s[note][:, None]
         base, slope = self.overtime.base[name][note].float(), self.overtime.slope[name][note].float()
-        level = (base[:, None, 0] + slope[:, None] * beyond.clamp(0.0, 1e6)[..., None]).clamp_min(0.0)
+        level = base[:, None, 0] + slope[:, None] * beyond.clamp(0.0, 1e6)[..., None]
+        level = torch.where(level > 0.0, (level + self._swell(chosen, name, frames)).clamp_min(0.0), 0.0)
         extended = torch.stack([level, base[:, None, 1].expand_as(level)], 2)
         use = torch.from_numpy(self.held[chosen])[:, None] & (beyond > 0)
         return torch.where(use[..., None, None], extended, recorded)
+
+    def _swell(self, chosen: NDArray[np.int64], name: str, frames: NDArray[np.int64]) -> Tensor:
+        ages = self.ages(chosen, int(frames.max()) + 1)[:, frames].numpy().T.astype(np.float64)
+        swell = self.notes.motions.swell(self.notes.own_motion[self.note[chosen]], ages)
+        return torch.from_numpy(_on(name, swell, self.spec)).transpose(0, 1)
 
     def valid(self, chosen: NDArray[np.int64], window: int) -> Tensor:
         """Return 1 for frames that have a target, float32 (B, W)."""

@@ -9,13 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.motions import MotionTable
 from .dataset import NoteSet
 from .nca import TNCA
 
 
 @dataclass(frozen=True, eq=False)
 class NoteBatch:
-    """MIDI seeds of B notes, each float32 (B,) but `timbre`, `key_low` and `key_high`, int64 (B,); see `NoteSet`."""
+    """MIDI seeds of B notes; see `NoteSet`.
+
+    Each is float32 (B,) but `timbre`, `key_low` and `key_high`, int64 (B,), and `motion`, float64 (B, 3).
+    """
 
     pitch: Tensor
     velocity: Tensor
@@ -26,6 +30,7 @@ class NoteBatch:
     key_low: Tensor
     key_high: Tensor
     key_mix: Tensor
+    motion: Tensor
 
     @classmethod
     def of(cls, notes: NoteSet, index: NDArray[np.int64], borrow: NDArray[np.bool_] | None = None) -> NoteBatch:
@@ -35,7 +40,10 @@ class NoteBatch:
         if borrow is not None:
             lent = [column[index] for column in notes.lent_key]
             keys = [torch.where(torch.from_numpy(borrow), theirs, own) for theirs, own in zip(lent, keys, strict=True)]
-        return cls(*(column[index] for column in columns), *keys)
+        motion = notes.own_motion[index]
+        if borrow is not None:
+            motion = np.where(borrow[:, None], notes.lent_motion[index], motion)
+        return cls(*(column[index] for column in columns), *keys, torch.from_numpy(motion))
 
     def to(self, place: torch.device | str) -> NoteBatch:
         """Return the batch on another torch device."""
@@ -48,17 +56,26 @@ def plant(model: TNCA, batch: NoteBatch, jitter: Tensor | None = None) -> dict[s
     return model.seed(batch.pitch, batch.velocity, timbre, batch.pitched, batch.stretch, jitter)
 
 
+def swells(motions: MotionTable, batch: NoteBatch, age_s: Tensor) -> Tensor:
+    """Return the swells (B, W, F) of a batch of notes at ages (B, W)."""
+    swell = motions.swell(batch.motion.cpu().numpy(), age_s.cpu().numpy().T.astype(np.float64))
+    return torch.from_numpy(swell).transpose(0, 1).to(age_s.device)
+
+
 def release_age(age_s: Tensor, hold_s: Tensor) -> Tensor:
     """Seconds since release, -1 while held."""
     return torch.where(age_s >= hold_s, age_s - hold_s, -torch.ones_like(age_s))
 
 
 @torch.no_grad()
-def grow(model: TNCA, batch: NoteBatch, num_frames: int, fire_mask: Tensor | None = None) -> dict[str, Tensor]:
+def grow(
+    model: TNCA, batch: NoteBatch, num_frames: int, motions: MotionTable, fire_mask: Tensor | None = None
+) -> dict[str, Tensor]:
     """Grow whole notes.
 
     Parameters
     ----------
+    motions : what the rows of `batch.motion` are rows of
     fire_mask : (num_frames, B, steps_per_hop, F), all cells fire by default
 
     Returns
@@ -71,10 +88,12 @@ def grow(model: TNCA, batch: NoteBatch, num_frames: int, fire_mask: Tensor | Non
     frames: dict[str, list[Tensor]] = {"mel": []}
     if model.config.representation == "dual":
         frames["linear"] = []
+    times = torch.arange(num_frames, device=batch.hold_s.device) * model.config.spec.hop_s
+    swell = swells(motions, batch, times.expand(len(batch.hold_s), -1))
     for t in range(num_frames):
         age_s = torch.full_like(batch.hold_s, t * model.config.spec.hop_s)
         mask = ones if fire_mask is None else fire_mask[t]
-        grid = model.step(grid, planted, age_s, release_age(age_s, batch.hold_s), mask)
+        grid = model.step(grid, planted, age_s, release_age(age_s, batch.hold_s), mask, swell[:, t])
         frames["mel"].append(model.mel(grid))
         if "linear" in frames:
             frames["linear"].append(model.linear(grid, planted))

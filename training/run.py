@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
-from .checkpoint import load_checkpoint
+from .checkpoint import load_checkpoint, load_weights
 from .config import TrainConfig
 from .dataset import load_notes
 from .loop import Progress as Step
@@ -52,6 +52,9 @@ def train(
         trainer.resume(checkpoint)
     elif path.exists():
         raise UsageError(f"{path} exists; give --resume to go on with it, or another --output folder")
+    elif config.started_from:
+        fresh = trainer.start_from(load_weights(Path(config.started_from)))
+        console.log(f"started from {config.started_from}; new weights: {', '.join(fresh) or 'none'}")
     held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
     pictured = held_out[np.linspace(0, len(held_out) - 1, PICTURES).astype(int)]
     folder.mkdir(parents=True, exist_ok=True)

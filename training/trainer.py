@@ -15,7 +15,7 @@ from .loop import Losses, TrainingLoop
 from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss, perceptual_loss
 from .nca import ALPHA, TNCA
 from .pool import Overtime, SamplePool
-from .rollout import NoteBatch, plant, release_age
+from .rollout import NoteBatch, plant, release_age, swells
 
 LINEAR_FRAMES = 4  # frames of a window whose linear side is read out; reading all would double the cost
 SLOWEST_FIRE_RATE = 0.5
@@ -31,11 +31,10 @@ class Trainer(TrainingLoop):
         self.model: TNCA
         spec = config.model.spec
         self.fields = ("mel", "linear") if config.model.representation == "dual" else ("mel",)
-        overtime = Overtime.of(notes, self.fields, spec.hop_s)
+        overtime = Overtime.of(notes, self.fields, spec)
         pool_rng = np.random.default_rng(config.seed + 1)
-        self.pool = SamplePool(
-            notes, overtime, config.pool_size, spec.num_mels, config.model.channels, spec.hop_s, pool_rng
-        )
+        cells, channels = spec.num_mels, config.model.channels
+        self.pool = SamplePool(notes, overtime, config.pool_size, cells, channels, spec, pool_rng)
         self.step, self.read_linear = self.model.step, self.model.linear
         if config.compile:
             self.step, self.read_linear = torch.compile(self.step), torch.compile(self.read_linear)
@@ -60,10 +59,11 @@ class Trainer(TrainingLoop):
         age_s = self.pool.ages(chosen, window).to(self.place)
         released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
         masks = self._fire_masks(len(chosen), window).to(self.place)
+        swell = swells(self.notes.motions, batch, age_s)
         read_frames = np.sort(self.rng.choice(window, LINEAR_FRAMES, replace=False))
         grids, linear = [], []
         for w in range(window):
-            grid = self.step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w])
+            grid = self.step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w])
             grids.append(grid)
             if "linear" in self.fields and w in read_frames:
                 linear.append(self.read_linear(grid, planted))

@@ -28,7 +28,7 @@ def field_errors_db(
     order = np.argsort(notes.num_frames[index], kind="stable")
     for start in range(0, len(order), VALIDATION_BATCH):
         part = index[order[start : start + VALIDATION_BATCH]]
-        grown = grow(model, NoteBatch.of(notes, part), int(notes.num_frames[part].max()))
+        grown = grow(model, NoteBatch.of(notes, part), int(notes.num_frames[part].max()), notes.motions)
         for b, note in enumerate(part):
             for name in names:
                 level = grown[name][b, : notes.num_frames[note], 0].clamp_min(0.0)
@@ -61,7 +61,7 @@ def save_picture(path: Path, notes: NoteSet, index: NDArray[np.int64], model: TN
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    grown = grow(model, NoteBatch.of(notes, index), int(notes.num_frames[index].max()))["mel"]
+    grown = grow(model, NoteBatch.of(notes, index), int(notes.num_frames[index].max()), notes.motions)["mel"]
     figure = Figure(figsize=(3.2 * len(index), 5.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, len(index), squeeze=False)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnca_synth.engine.decoders.base import Fields, NoteControls
-from tnca_synth.engine.seams import Genome
+from tnca_synth.engine.motions import STILL, Motion, MotionTable
+from tnca_synth.engine.seams import Genome, HopInputs
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
@@ -58,8 +59,14 @@ class FakeGrowth:
         grid[:, :, 0] = velocity[:, None]
         return {"grid": grid, "pitch": pitch}
 
-    def step(self, genome: Genome, age_s: FloatArray, release_age_s: FloatArray, fire_mask: FloatArray) -> FakeGrown:
+    @property
+    def motions(self) -> MotionTable:
+        return MotionTable(self.spec)
+
+    def step(self, genome: Genome, hop: HopInputs) -> FakeGrown:
         grid = genome["grid"]
+        age_s, release_age_s, fire_mask, swell = hop
+        assert swell.shape == (len(grid), NUM_CELLS) and swell.dtype == np.float32
         assert len(grid) == len(genome["pitch"]) == len(age_s) == len(release_age_s)
         assert fire_mask.shape == (len(grid), self.steps_per_hop, NUM_CELLS)
         assert age_s.dtype == release_age_s.dtype == fire_mask.dtype == np.float32
@@ -143,6 +150,10 @@ class FakeChoice:
     instrument: FakeInstrument
     pitched: bool
     substituted: bool
+
+    @property
+    def motion(self) -> Motion:
+        return STILL
 
     @property
     def timbre(self) -> FloatArray:

@@ -18,6 +18,7 @@ import torch
 from tnca_synth.engine.bank import MANIFEST, Bank
 from tnca_synth.engine.growth import GrowthModel
 from tnca_synth.engine.inference import open_session, read_metadata
+from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.errors import BankError, UsageError
 from tnca_synth.export import bank_writer
@@ -167,7 +168,7 @@ def test_every_model_describes_itself(name: str) -> None:
 def test_the_manifest_vouches_for_every_file(bank_folder: Path) -> None:
     manifest = json.loads((bank_folder / MANIFEST).read_text())
     assert manifest["licence"] == "public domain"
-    assert set(manifest["files"]) == {*GROWTH_FILES, "vocoder.onnx"}
+    assert set(manifest["files"]) == {*GROWTH_FILES, "vocoder.onnx", "motions.npz"}
     for name, facts in manifest["files"].items():
         content = (bank_folder / name).read_bytes()
         assert facts == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
@@ -179,11 +180,13 @@ def grow_voices(growth: GrowthModel, which: slice, hops: int = 20) -> list[dict[
     columns = [rng.uniform(40, 80, 17), rng.uniform(0.1, 1, 17), rng.standard_normal((17, growth.timbre_size))]
     columns += [(np.arange(17) % 5 > 0).astype(float), rng.uniform(0, 3e-4, 17)]
     masks = (rng.random((hops, 17, growth.steps_per_hop, CELLS)) < 0.7).astype(np.float32)
+    swells = (0.05 * rng.standard_normal((hops, 17, CELLS))).astype(np.float32)
     genome = growth.plant(*(column[which].astype(np.float32) for column in columns))
     count, grown = len(genome["grid"]), []
     for t in range(hops):
         age_s = np.full(count, t * growth.spec.hop_s, np.float32)
-        hop = growth.step(genome, age_s, np.where(age_s > 0.1, age_s - 0.1, -1).astype(np.float32), masks[t, which])
+        since = np.where(age_s > 0.1, age_s - 0.1, -1).astype(np.float32)
+        hop = growth.step(genome, HopInputs(age_s, since, masks[t, which], swells[t, which]))
         genome["grid"] = hop.grid
         grown.append({"grid": hop.grid, "alive": hop.alive, **hop.fields})
     return grown
@@ -222,7 +225,9 @@ def test_a_dead_grid_is_told_to_be_dead() -> None:
     one = np.ones(2, np.float32)
     genome = growth.plant(60 * one, one, np.zeros((2, growth.timbre_size), np.float32), one, 0 * one)
     genome["grid"][1] = 0.0
-    grown = growth.step(genome, 0 * one, -one, np.ones((2, 1, CELLS), np.float32))
+    grown = growth.step(
+        genome, HopInputs(0 * one, -one, np.ones((2, 1, CELLS), np.float32), np.zeros((2, CELLS), np.float32))
+    )
     assert grown.alive.tolist() == [True, False]
     assert not grown.fields["mel"][1].any()
 

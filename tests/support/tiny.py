@@ -37,7 +37,7 @@ VELOCITIES = (60, 90, 120)
 LONG_S, SHORT_S, TAIL_S = 1.8, 0.3, 0.2
 SIZES = {
     "channels": 8, "hidden": 24, "timbre_size": 4, "seed_hidden": 16, "band_genes": 2, "pitch_genes": 2,
-    "partial_genes": 2, "readout_hidden": 8, "key_size": 3, "wave_rank": 2,
+    "partial_genes": 2, "readout_hidden": 8, "key_size": 3,
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def notes() -> NoteSet:
         keys = range(one.low, one.high + 1)
         recordings = [recording(one, k, v, LONG_S if v == 60 else SHORT_S) for k in keys for v in VELOCITIES]
         groups.append([extract(each, SPEC, one.inharmonic) for each in recordings])
-    return assemble(groups, decaying=frozenset(one.name for one in INSTRUMENTS if not one.sustains))
+    return assemble(groups, SPEC, decaying=frozenset(one.name for one in INSTRUMENTS if not one.sustains))
 
 
 def config(representation: str = "dual", **changes: object) -> TrainConfig:
@@ -132,7 +132,8 @@ def checkpoint(train_config: TrainConfig) -> Checkpoint:
     }
     drums = {f"kit:{key}": {"keys": (key,), "cents": (0.0,), "inharmonicity": (0.0,)} for key in (35, 36)}
     tuning |= drums
-    return Checkpoint(train_config.to_dict(), model.state_dict(), TIMBRES, tuning, 123, 45.6, {})
+    motions = torch.frombuffer(bytearray(notes().motion_arrays.to_bytes()), dtype=torch.uint8)
+    return Checkpoint(train_config.to_dict(), model.state_dict(), TIMBRES, tuning, motions, 123, 45.6, {})
 
 
 RECORDED = (("kit:35", (35,)), ("kit:36", (36,)), ("reed", (60, 64)), ("string", (60, 64)))

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from tnca_synth.training import nca
 from tnca_synth.training.nca import ALIVE_ABOVE, ALPHA, TNCA
-from tnca_synth.training.rollout import NoteBatch, grow, plant, release_age
+from tnca_synth.training.rollout import NoteBatch, grow, plant, release_age, swells
 
 CELLS = tiny.SPEC.num_mels
 FRAMES = 20
+MOTIONS = tiny.notes().motions
 
 
 @pytest.fixture(params=["mel", "dual"])
@@ -35,6 +36,7 @@ def batch(hold_s: float = 0.08, count: int = 3) -> NoteBatch:
         key_low=60 + torch.arange(count),
         key_high=62 + torch.arange(count),
         key_mix=0.3 + 0.4 * spread,
+        motion=torch.stack([torch.arange(count) % 5 - 1.0, 1.0 + 0.06 * spread, 1.0 - 0.5 * spread], 1).double(),
     )
 
 
@@ -47,7 +49,9 @@ def fire_masks(count: int, rate: float = 0.6) -> Tensor:
 def step(model: TNCA, grid: Tensor, planted: dict[str, Tensor], mask: Tensor | None = None, age_s: float = 0.05):
     count = len(grid)
     ones = torch.ones(count, model.config.steps_per_hop, grid.shape[1])
-    return model.step(grid, planted, torch.full((count,), age_s), -torch.ones(count), ones if mask is None else mask)
+    still = torch.zeros(count, grid.shape[1])
+    mask = ones if mask is None else mask
+    return model.step(grid, planted, torch.full((count,), age_s), -torch.ones(count), mask, still)
 
 
 @torch.no_grad()
@@ -63,13 +67,14 @@ def living_grid(count: int = 3) -> Tensor:
 
 def test_growing_hop_by_hop_equals_growing_the_whole_note(model: TNCA) -> None:
     notes, masks = batch(), fire_masks(3)
-    whole = grow(model, notes, FRAMES, masks)
+    whole = grow(model, notes, FRAMES, MOTIONS, masks)
     with torch.no_grad():
         planted = plant(model, notes)
         grid = planted["grid"]
         for t in range(FRAMES):
             age_s = torch.full((3,), t * tiny.SPEC.hop_s)
-            grid = model.step(grid.clone(), planted, age_s, release_age(age_s, notes.hold_s), masks[t])
+            swell = swells(MOTIONS, notes, age_s[:, None])[:, 0]
+            grid = model.step(grid.clone(), planted, age_s, release_age(age_s, notes.hold_s), masks[t], swell)
             torch.testing.assert_close(model.mel(grid), whole["mel"][:, t], rtol=0, atol=1e-6)
             if "linear" in whole:
                 torch.testing.assert_close(model.linear(grid, planted), whole["linear"][:, t], rtol=0, atol=1e-6)
@@ -81,20 +86,20 @@ def test_nothing_later_changes_what_has_grown(model: TNCA) -> None:
     hold_s = (release_frame - 0.5) * tiny.SPEC.hop_s
     masks, others = fire_masks(3), fire_masks(3)
     others[release_frame:] = 1.0 - others[release_frame:]
-    released = grow(model, batch(hold_s), FRAMES, masks)
-    held = grow(model, batch(9.0), FRAMES, others)
+    released = grow(model, batch(hold_s), FRAMES, MOTIONS, masks)
+    held = grow(model, batch(9.0), FRAMES, MOTIONS, others)
     for name, grown in released.items():
         assert torch.equal(grown[:, :release_frame], held[name][:, :release_frame])
         assert not torch.allclose(grown[:, release_frame:], held[name][:, release_frame:])
-    shorter = grow(model, batch(hold_s), release_frame, masks)
+    shorter = grow(model, batch(hold_s), release_frame, MOTIONS, masks)
     assert torch.equal(shorter["mel"], released["mel"][:, :release_frame])
 
 
 def test_a_note_grows_alone_as_it_does_among_others(model: TNCA) -> None:
-    together = grow(model, batch(), FRAMES, fire_masks(3))
+    together = grow(model, batch(), FRAMES, MOTIONS, fire_masks(3))
     for b in range(3):
         one = NoteBatch(*(column[b : b + 1] for column in vars(batch()).values()))
-        alone = grow(model, one, FRAMES, fire_masks(3)[:, b : b + 1])
+        alone = grow(model, one, FRAMES, MOTIONS, fire_masks(3)[:, b : b + 1])
         for name, grown in alone.items():
             torch.testing.assert_close(grown[0], together[name][b], rtol=0, atol=1e-5)
 
@@ -188,7 +193,7 @@ def test_pitch_is_continuous(model: TNCA, pitch: float) -> None:
 
 def test_velocity_timbre_and_pitch_each_matter(model: TNCA) -> None:
     first = NoteBatch(*(column[:1] for column in vars(batch()).values()))
-    usual = grow(model, first, FRAMES)
+    usual = grow(model, first, FRAMES, MOTIONS)
     for name, value in (("velocity", 0.3), ("timbre", 2), ("pitch", 61.0), ("pitched", 0.0), ("key_low", 65)):
         changed = NoteBatch(**{**vars(first), name: torch.full_like(getattr(first, name), value)})
-        assert not torch.allclose(grow(model, changed, FRAMES)["mel"], usual["mel"], atol=1e-3)
+        assert not torch.allclose(grow(model, changed, FRAMES, MOTIONS)["mel"], usual["mel"], atol=1e-3)

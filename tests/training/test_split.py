@@ -90,8 +90,8 @@ def test_held_out_notes_change_nothing_in_training(kind: str) -> None:
 
 def test_the_pool_never_holds_a_held_out_note() -> None:
     notes, rng = tiny.notes(), np.random.default_rng(0)
-    overtime = Overtime.of(notes, ("mel",), tiny.SPEC.hop_s)
-    pool = SamplePool(notes, overtime, 64, tiny.SPEC.num_mels, 8, tiny.SPEC.hop_s, rng)
+    overtime = Overtime.of(notes, ("mel",), tiny.SPEC)
+    pool = SamplePool(notes, overtime, 64, tiny.SPEC.num_mels, 8, tiny.SPEC, rng)
     seen = set(pool.note)
     for _ in range(60):
         chosen = pool.draw(32)
@@ -116,4 +116,4 @@ def test_validation_takes_held_out_notes_of_every_instrument() -> None:
 def test_nothing_left_to_train_on_is_an_error() -> None:
     held_out = [extract(tiny.recording(tiny.REED, 63, 60, 0.3), tiny.SPEC, False)]
     with pytest.raises(DatasetError, match="every recording is held out"):
-        assemble([held_out])
+        assemble([held_out], tiny.SPEC)

@@ -111,9 +111,9 @@ def test_a_step_with_a_gradient_that_is_no_number_is_left_out() -> None:
 
 
 def pool(size: int = 8) -> SamplePool:
-    overtime = Overtime.of(tiny.notes(), ("mel",), HOP_S)
+    overtime = Overtime.of(tiny.notes(), ("mel",), tiny.SPEC)
     rng = np.random.default_rng(3)
-    return SamplePool(tiny.notes(), overtime, size, CELLS, tiny.SIZES["channels"], HOP_S, rng)
+    return SamplePool(tiny.notes(), overtime, size, CELLS, tiny.SIZES["channels"], tiny.SPEC, rng)
 
 
 def long_note(instrument: str, pitch: int) -> int:

@@ -1,0 +1,198 @@
+"""How recorded notes move while they sound: their pitch sways, and their levels swell, each key in its own way.
+
+A growing model keeps to smooth courses; vibrato, beats and the life of a bowed string are details of single recordings.
+They are measured once per recorded key, kept small, and drive the growth. Letters: M motions, N codes of all of them,
+R swells of a motion, F cells, V voices, T moments.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BankError
+from .spec import AudioSpec
+from .spectral import FloatArray, transposed_bands
+
+SAME_RECORDING = 0.3
+"""Likeness of two keys' motions from which they pass for one recording: its keys have 0.4 to 0.9, others 0.05."""
+UNSURE_GAIN = 0.5
+"""Share of the swells on a key between two recordings, where it cannot be known which of them reaches that far."""
+PACE_RANGE = (0.5, 2.0)
+ARRAYS = ("codes", "code_scale", "shapes", "shape_scale", "first", "loop", "likeness", "timbre", "key")
+
+
+class Motion(NamedTuple):
+    """What moves a voice.
+
+    Attributes
+    ----------
+    row : of the table; -1 for what stands still
+    pace : how much faster than recorded: a transposed recording runs faster
+    gain : share of the swells, 0..1
+    """
+
+    row: int
+    pace: float = 1.0
+    gain: float = 1.0
+
+
+STILL = Motion(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class MotionArrays:
+    """What a table is made from and stored as.
+
+    Attributes
+    ----------
+    rate_hz : codes in a second
+    codes : int8 (N, 1 + R), sway and R courses over time, motion after motion
+    code_scale : float32 (M, 1 + R), what a code of 1 means: semitones; the courses' own units
+    shapes : int8 (M, R, F), how strongly each cell follows each course
+    shape_scale : float32 (M, R), level of a course and a shape of 1
+    first : int64 (M + 1,), where the codes of each motion begin
+    loop : float32 (M,), codes at its end that repeat for ever; 0 where it ends still
+    likeness : float32 (M,), of a motion and the next one's of the same timbre, paced alike, -1..1
+    timbre, key : int64 (M,), row of `names` and MIDI key, rising
+    names : of timbres
+    """
+
+    rate_hz: float
+    codes: NDArray[np.int8]
+    code_scale: FloatArray
+    shapes: NDArray[np.int8]
+    shape_scale: FloatArray
+    first: NDArray[np.int64]
+    loop: FloatArray
+    likeness: FloatArray
+    timbre: NDArray[np.int64]
+    key: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def to_bytes(self) -> bytes:
+        """Serialise, the same arrays to the same bytes."""
+        target = io.BytesIO()
+        facts = {"rate_hz": np.float64(self.rate_hz), "names": np.array(self.names)}
+        np.savez_compressed(target, **{name: getattr(self, name) for name in ARRAYS}, **facts)
+        return target.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> MotionArrays:
+        """Read what `to_bytes` wrote; anything else raises `BankError`."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                values: dict[str, Any] = {name: stored[name] for name in ARRAYS}
+                return cls(rate_hz=float(stored["rate_hz"]), names=tuple(stored["names"].tolist()), **values)
+        except Exception as error:  # numpy, zip and zlib raise many kinds
+            raise BankError(f"the bank's motions cannot be read ({type(error).__name__}); export it again") from error
+
+
+class MotionTable:
+    """Motions of all recorded keys, read at any time for many voices at once.
+
+    Parameters
+    ----------
+    spec : AudioSpec
+        Its mel bands are the F cells.
+    arrays : MotionArrays, optional
+        Without them nothing moves.
+    """
+
+    def __init__(self, spec: AudioSpec, arrays: MotionArrays | None = None) -> None:
+        self._keys: dict[str, NDArray[np.int64]] = {}
+        self._rows: dict[str, int] = {}
+        if arrays is None:
+            arrays = _nothing(spec.num_mels)
+        if arrays.shapes.shape[2] != spec.num_mels:
+            raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
+        self._spec = spec
+        self.rate_hz = arrays.rate_hz
+        self._likeness = arrays.likeness
+        for number, name in enumerate(arrays.names):
+            rows = np.flatnonzero(arrays.timbre == number)
+            if rows.size:
+                self._keys[name], self._rows[name] = arrays.key[rows], int(rows[0])
+        counts = np.diff(arrays.first)
+        # One more at the end, of a single code of nothing, is what stands still.
+        scale = np.repeat(arrays.code_scale, counts, 0)
+        self._codes = np.concatenate([arrays.codes * scale, np.zeros((1, arrays.codes.shape[1]))]).astype(np.float32)
+        shapes = arrays.shapes * arrays.shape_scale[:, :, None]
+        self._shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]))]).astype(np.float32)
+        self._first = arrays.first.astype(np.int64)
+        self._last = np.append(counts - 1, 0).astype(np.float64)
+        self._loop = np.append(arrays.loop, 0.0).astype(np.float64)
+
+    def find(self, name: str, key: float, without_own: bool = False) -> Motion:
+        """Return what moves a timbre on a key: its own motion, or the nearest recorded key's, of two the higher one's.
+
+        `without_own` looks among the other keys, as if this one had not been recorded.
+        """
+        if name not in self._keys:
+            return STILL
+        keys = self._keys[name]
+        distance = np.abs(keys - key) + np.where(without_own & (keys == key), 1e3, 0.0)
+        index = int(len(keys) - 1 - np.argmin(distance[::-1]))
+        pace = float(np.clip(2.0 ** ((key - keys[index]) / 12.0), *PACE_RANGE))
+        return Motion(self._rows[name] + index, pace, self._gain(name, index, key, without_own))
+
+    def _gain(self, name: str, index: int, key: float, without_own: bool) -> float:
+        """Return how sure the choice is: between keys that move alike, fully."""
+        keys = self._keys[name]
+        if keys[index] == key:
+            return 1.0
+        side = index - 1 if keys[index] > key else index + 1
+        if not 0 <= side < len(keys):
+            return 1.0
+        low, high = min(index, side), max(index, side)
+        between = self._likeness[self._rows[name] + low : self._rows[name] + high]
+        return 1.0 if between.min() >= SAME_RECORDING else UNSURE_GAIN
+
+    def sway(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return semitones (T, V) that pitches are off at ages (T, V); motions (V, 3) are rows of `Motion`."""
+        low, mix = self._places(motions, age_s)
+        sway = self._codes[:, 0]
+        return np.asarray(sway[low] + mix * (sway[low + (mix > 0.0)] - sway[low]))
+
+    def swell(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> FloatArray:
+        """Return how far the level of each cell is off its smooth course, float32 (T, V, F); see `sway`."""
+        low, mix = self._places(motions, age_s)
+        codes = self._codes[low, 1:]
+        codes += mix[..., None].astype(np.float32) * (self._codes[low + (mix > 0.0), 1:] - codes)
+        codes *= motions[:, 2:].astype(np.float32)
+        swell: FloatArray = np.matmul(codes[:, :, None], self._shapes[motions[:, 0].astype(np.intp)])[:, :, 0]
+        for voice in np.flatnonzero(motions[:, 1] != 1.0):
+            swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
+        return swell
+
+    def _places(
+        self, motions: NDArray[np.float64], age_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return the code below each moment, and how far it is from there to the next, each (T, V)."""
+        rows = motions[:, 0].astype(np.intp)
+        last, loop = self._last[rows], self._loop[rows]
+        at = age_s * (motions[:, 1] * self.rate_hz)
+        over = np.maximum(at - last, 0.0)
+        at = np.minimum(at, last) - np.where(over > 0.0, loop - over % np.maximum(loop, 1e-9), 0.0) * (loop > 0.0)
+        low = np.minimum(at.astype(np.intp), last.astype(np.intp))
+        return self._first[rows] + low, at - low
+
+
+def transposed(bands: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
+    """Return values of mel bands (..., F) as they are when the sound is transposed by a frequency ratio."""
+    low, share = transposed_bands(spec, ratio)
+    return bands[..., low] + share * (bands[..., low + 1] - bands[..., low])
+
+
+def _nothing(num_cells: int) -> MotionArrays:
+    none = np.zeros(0, np.int64)
+    return MotionArrays(
+        rate_hz=1.0, codes=np.zeros((0, 2), np.int8), code_scale=np.zeros((0, 2), np.float32),
+        shapes=np.zeros((0, 1, num_cells), np.int8), shape_scale=np.zeros((0, 1), np.float32),
+        first=np.zeros(1, np.int64), loop=np.zeros(0, np.float32), likeness=np.zeros(0, np.float32),
+        timbre=none, key=none, names=(),
+    )  # fmt: skip
