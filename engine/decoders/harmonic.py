@@ -11,18 +11,41 @@ from numpy.typing import NDArray
 from ..seed import MAX_PARTIALS
 from ..spec import AudioSpec
 from ..spectral import FloatArray, hann
-from .base import Fields, NoteControls, grown_power
+from .base import QUIET_LEVEL, Fields, NoteControls
 from .noise import NoiseBank
 from .oscillators import Comb, Oscillators
 
 TONALITY_RANGE_DB = 40.0
+TILE_HOPS = 64
+"""Hops of voices that are decoded together: larger arrays leave the processor's cache and are dear to allocate."""
 
 
-def split_noise(pair: FloatArray, spec: AudioSpec) -> tuple[FloatArray, FloatArray]:
-    """Split level and tonality (..., 2, N) into the power of partials and the power of noise, each (..., N)."""
-    power = grown_power(pair[..., 0, :], spec)
-    noise = power * np.float32(10.0) ** (pair[..., 1, :] * np.float32(-TONALITY_RANGE_DB / 10.0))
-    return power - noise, noise
+class Split:
+    """Splits level and tonality into partials and noise, without the power of bins that nobody asks for.
+
+    Silent levels have no power at all (see `decoders.base.QUIET_LEVEL`).
+    """
+
+    def __init__(self, spec: AudioSpec) -> None:
+        decibel = np.log(10.0) / 20.0  # of amplitude, as a natural logarithm
+        self._level, self._floor = np.float32(spec.level_scale_db * decibel), np.float32(spec.floor_db * decibel)
+        self._tonality = np.float32(-TONALITY_RANGE_DB * decibel)
+
+    def noise(self, level: FloatArray, tonality: FloatArray, pitched: NDArray[np.bool_]) -> FloatArray:
+        """Return the magnitude of the noise, of any shape; it is all there is where nothing is pitched."""
+        exponent = tonality * (self._tonality * pitched)
+        exponent += level * self._level
+        exponent += self._floor
+        magnitude: FloatArray = np.exp(exponent, out=exponent)
+        magnitude *= level >= QUIET_LEVEL
+        return magnitude
+
+    def tone(self, level: FloatArray, tonality: FloatArray) -> FloatArray:
+        """Return the power of the partials, of any shape."""
+        power: FloatArray = np.exp(np.float32(2.0) * (level * self._level + self._floor))
+        power *= level >= QUIET_LEVEL
+        power *= np.float32(1.0) - np.exp(tonality * (np.float32(2.0) * self._tonality))
+        return power
 
 
 class HarmonicDecoder:
@@ -40,7 +63,8 @@ class HarmonicDecoder:
 
     def __init__(self, spec: AudioSpec, num_slots: int) -> None:
         self.spec = spec
-        self._noise = NoiseBank(2 * spec.hop_length)
+        self._split = Split(spec)
+        self._noise = NoiseBank(spec)
         self._comb = Comb(spec, num_slots)
         self._oscillators = Oscillators(spec, num_slots)
         self._amplitude = np.zeros((num_slots, MAX_PARTIALS), np.float32)
@@ -55,51 +79,83 @@ class HarmonicDecoder:
         self._oscillators.begin(slots)
         self._seed[slots] = seeds
         self._frame[slots] = 0
-        amplitude, noise = self._measure(slots, fields["linear"], controls)
-        self._amplitude[slots] = amplitude[:, 0]
-        self._f0_hz[slots] = controls.f0_hz[:, 0]
-        self._tail[slots] = noise[:, 0, self.spec.hop_length :]
-        self._frame[slots] = 1
+        self._amplitude[slots] = 0.0
+        ends, noise = self._measure(slots, fields["linear"], controls)
+        self._keep(slots, ends, noise, controls)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
-        hop = self.spec.hop_length
-        amplitude, noise = self._measure(slots, fields["linear"], controls)
-        before = np.concatenate([self._amplitude[slots][:, None], amplitude[:, :-1]], 1)
-        f0_before = np.concatenate([self._f0_hz[slots][:, None], controls.f0_hz[:, :-1]], 1)
-        f0_hz = 0.5 * (f0_before + controls.f0_hz)
-        audio = self._oscillators.sound(slots, before, amplitude, f0_hz, controls.inharmonicity)
-        tails = np.concatenate([self._tail[slots][:, None], noise[:, :-1, hop:]], 1)
-        audio += (tails + noise[:, :, :hop]).reshape(audio.shape)
-        self._amplitude[slots] = amplitude[:, -1]
-        self._f0_hz[slots] = controls.f0_hz[:, -1]
-        self._tail[slots] = noise[:, -1, hop:]
-        self._frame[slots] += controls.f0_hz.shape[1]
+        pair = fields["linear"]
+        voices, hops = controls.f0_hz.shape
+        if voices * hops <= TILE_HOPS:
+            return self._decode(slots, pair, controls)
+        audio = np.empty((voices, hops * self.spec.hop_length), np.float32)
+        # Voices of a tile have as many partials as the one with most: those with equally many go together.
+        order = np.argsort(self._comb.reach[slots], kind="stable")
+        for rows in np.array_split(order, min(voices, -(-voices * hops // TILE_HOPS))):
+            audio[rows] = self._decode(slots[rows], pair[rows], _of_voices(controls, rows))
         return audio
+
+    def _decode(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> FloatArray:
+        hop = self.spec.hop_length
+        ends, noise = self._measure(slots, pair, controls)
+        f0_hz = controls.f0_hz.copy()
+        f0_hz[:, 1:] += controls.f0_hz[:, :-1]
+        f0_hz[:, 0] += self._f0_hz[slots]
+        f0_hz *= 0.5
+        used = np.flatnonzero(ends.any((0, 1)))
+        count = int(used[-1]) + 1 if used.size else 1
+        audio = self._oscillators.sound(slots, ends[..., :count], f0_hz, controls.inharmonicity)
+        audio += noise[:, :, :hop]
+        audio[:, 1:] += noise[:, :-1, hop:]
+        audio[:, 0] += self._tail[slots]
+        self._keep(slots, ends, noise, controls)
+        return audio.reshape(len(slots), -1)
+
+    def _keep(self, slots: NDArray[np.intp], ends: FloatArray, noise: FloatArray, controls: NoteControls) -> None:
+        """Remember what the next hop begins with."""
+        self._amplitude[slots, : ends.shape[2]] = ends[:, -1]
+        self._f0_hz[slots] = controls.f0_hz[:, -1]
+        self._tail[slots] = noise[:, -1, self.spec.hop_length :]
+        self._frame[slots] += controls.f0_hz.shape[1]
 
     def _measure(
         self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls
     ) -> tuple[FloatArray, FloatArray]:
-        """Return partial amplitudes (V, T, MAX_PARTIALS) and windowed noise (V, T, 2 * hop_length)."""
-        tone, noise = split_noise(pair, self.spec)
-        pitched = (controls.f0_hz > 0.0)[..., None]
-        noise = np.where(pitched, noise, noise + tone)
+        """Return amplitudes before, between and after the hops (V, T + 1, H), and windowed noise of the frames."""
         frame = self._frame[slots][:, None] + np.arange(pair.shape[1])
-        known = np.minimum(frame, len(self._onset_power) - 1)
-        amplitude = self._amplitudes(slots, tone, controls) / self._onset_amplitude[known][..., None]
-        magnitude = np.sqrt(noise / self._onset_power[known][..., None])
-        return amplitude, self._noise.frames(magnitude, self._seed[slots], frame, self.spec)
+        ends = self._amplitudes(slots, pair, controls)
+        pitched = (controls.f0_hz > 0.0)[..., None]
+        bins = self._noise.bins
+        magnitude = self._split.noise(pair[:, :, 0, bins], pair[:, :, 1, bins], pitched)
+        if frame[:, 0].min() < len(self._onset_power) - 1:
+            known = np.minimum(frame, len(self._onset_power) - 1)
+            ends[:, 1:] /= self._onset_amplitude[known][..., None]
+            magnitude /= np.sqrt(self._onset_power[known])[..., None]
+        return ends, self._noise.frames(magnitude, self._seed[slots], frame)
 
-    def _amplitudes(self, slots: NDArray[np.intp], tone: FloatArray, controls: NoteControls) -> FloatArray:
+    def _amplitudes(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> FloatArray:
+        """Return the amplitudes (V, T + 1, H) that were kept and those that are read off the frames."""
+        voices, hops, _, num_bins = pair.shape
         places = self._comb.places(slots, controls.field_hz, controls.inharmonicity)
-        power = np.take_along_axis(tone, places.low, 2) + np.take_along_axis(tone, places.low + 1, 2)
-        squared = power * places.gain
-        if controls.grown_hz is not None:  # what sounds higher than it was grown must not fold back
-            bend = controls.f0_hz / np.maximum(controls.grown_hz, 1e-9)
+        first = np.arange(0, pair.size, num_bins).reshape(voices, hops, 2, 1, 1)
+        around = np.ascontiguousarray(pair).reshape(-1).take(first + places.around[:, :, None], mode="clip")
+        tone = self._split.tone(around[:, :, 0], around[:, :, 1])
+        squared = (tone[:, :, 0] + tone[:, :, 1]) * places.gain
+        bend = controls.f0_hz / np.maximum(controls.field_hz, 1e-9)
+        if bend.max() > 1.0:  # what sounds higher than it was grown must not fold back
             squared *= places.bin * bend[..., None].astype(np.float32) < self._comb.highest_bin
-        amplitude = np.zeros((*tone.shape[:2], MAX_PARTIALS), np.float32)
-        amplitude[..., : squared.shape[2]] = np.sqrt(squared)
-        return amplitude
+        kept = self._amplitude[slots]
+        count = max(squared.shape[2], int(kept.any(0).nonzero()[0].max(initial=0)) + 1)
+        ends = np.zeros((voices, hops + 1, count), np.float32)
+        ends[:, 0] = kept[:, :count]
+        np.sqrt(squared, out=ends[:, 1:, : squared.shape[2]])
+        return ends
+
+
+def _of_voices(controls: NoteControls, rows: NDArray[np.intp]) -> NoteControls:
+    grown_hz = None if controls.grown_hz is None else controls.grown_hz[rows]
+    return NoteControls(controls.f0_hz[rows], controls.inharmonicity[rows], grown_hz)
 
 
 def onset_coverage(spec: AudioSpec) -> tuple[FloatArray, FloatArray]:

@@ -14,41 +14,41 @@ TABLE_SEED = 20611
 
 
 class NoiseBank:
-    """Gaussian noise spectra of one FFT length.
+    """Gaussian noise spectra for windows of two hops.
 
     Which table row a voice takes at a spectral frame depends on its seed and the frame's number alone, so that
     neither block sizes nor other voices change the samples.
+
+    Attributes
+    ----------
+    bins : slice
+        Which bins of the spec's analysis it needs, K of them: its FFT is an integer part of the analysis FFT.
     """
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, spec: AudioSpec) -> None:
+        length = 2 * spec.hop_length
         rng = np.random.default_rng(TABLE_SEED)
         shape = (TABLE_FRAMES, length // 2 + 1)
-        self.length = length
+        self.bins = slice(None, None, spec.n_fft // length)
         self._table = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
-        self._window = np.sqrt(hann(length))
+        self._window = np.sqrt(hann(length)) * np.float32(noise_scale(spec) * np.sqrt(length / 2.0))
 
-    def frames(
-        self, magnitude: FloatArray, seeds: NDArray[np.uint64], frame: NDArray[np.int64], spec: AudioSpec
-    ) -> FloatArray:
-        """Return windowed noise (V, T, length) to overlap by half.
+    def frames(self, magnitude: FloatArray, seeds: NDArray[np.uint64], frame: NDArray[np.int64]) -> FloatArray:
+        """Return windowed noise (V, T, 2 * hop_length) to overlap by half.
 
         Parameters
         ----------
-        magnitude : float32 (V, T, spec.num_bins)
-            Square root of power relative to a full-scale sine, as the spec's window sees it.
+        magnitude : float32 (V, T, K)
+            Square root of power relative to a full-scale sine, as the spec's window sees it, in `bins`.
         seeds, frame : (V,) and (V, T)
         """
         steps = frame.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         row = (mix(seeds[:, None] + steps) % np.uint64(TABLE_FRAMES)).astype(np.intp)
-        shaped = self._table[row] * self._resample(magnitude)
-        scale = noise_scale(spec) * np.sqrt(self.length / 2.0)
-        noise: FloatArray = np.fft.irfft(shaped, axis=-1).astype(np.float32)
-        return (noise * (self._window * np.float32(scale))).astype(np.float32)
-
-    def _resample(self, magnitude: FloatArray) -> FloatArray:
-        """Take every so many-th bin: the noise FFT is an integer part of the analysis FFT."""
-        stride = (magnitude.shape[-1] - 1) // (self.length // 2)
-        return magnitude[..., ::stride]
+        shaped = self._table.take(row, axis=0)
+        shaped *= magnitude
+        noise: FloatArray = np.fft.irfft(shaped, axis=-1)
+        noise *= self._window
+        return noise
 
 
 def noise_scale(spec: AudioSpec) -> float:

@@ -1,6 +1,6 @@
-"""Partials: where they lie in grown fields, and the oscillators that sound them. Both remember what a pitch needs.
+"""Partials: where they lie in grown fields, and the oscillators that sound them.
 
-Letters: V voices, T hops, H partials, S slots, N tables (one per voice whose pitch stands, else one per hop).
+Letters: V voices, T hops, H partials, S slots, N tables a voice has: one while its pitch stands, else one for each hop.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from ..spec import AudioSpec
 from ..spectral import FloatArray
 
 LOBE_REACH = 2  # neighbouring partials on either side whose main lobes can overlap one bin
-SINE_PHASE = -0.25  # of a cosine, in cycles: every partial starts at zero, so an onset does not click
-COARSE = (
-    16  # hop samples are split n = COARSE * i + j, so that a hop costs 2 * COARSE phasors a partial, not hop_length
-)
+FINE = 32  # hop samples are split n = FINE * i + j, so that a partial costs FINE + hop_length / FINE phasors a hop
 LEAST_DENSITY = 0.1
 
 ComplexArray = NDArray[np.complex64]
@@ -35,10 +32,17 @@ def lobe_power(offset_bins: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Places(NamedTuple):
-    """Where partials lie, each (V, T or 1, H): real-valued bin, the bin below, and what turns power into amplitude²."""
+    """Where partials lie in the fields of V voices.
+
+    Attributes
+    ----------
+    bin : float32 (V, T or 1, H), real-valued
+    around : intp (V, T or 1, 2, H), the bins below and above
+    gain : float32 (V, T or 1, H), turns the sum of their powers into amplitude squared; 0 for inaudible partials
+    """
 
     bin: FloatArray
-    low: NDArray[np.intp]
+    around: NDArray[np.intp]
     gain: FloatArray
 
 
@@ -49,14 +53,19 @@ class Comb:
     ----------
     spec : AudioSpec
     num_slots : S
+
+    Attributes
+    ----------
+    reach : intp (S,), how many partials were audible at the last pitch that stood, at least 1
     """
 
     def __init__(self, spec: AudioSpec, num_slots: int) -> None:
         self._bin_hz = spec.sample_rate / spec.n_fft
         self.highest_bin = spec.num_bins - 2.0
+        self.reach = np.ones(num_slots, np.intp)
         self._known = np.full((num_slots, 2), np.nan)  # pitch in Hz and inharmonicity of what follows
         self._bin = np.zeros((num_slots, MAX_PARTIALS), np.float32)
-        self._low = np.zeros((num_slots, MAX_PARTIALS), np.intp)
+        self._around = np.zeros((num_slots, 2, MAX_PARTIALS), np.intp)
         self._gain = np.zeros((num_slots, MAX_PARTIALS), np.float32)
 
     def places(self, slots: NDArray[np.intp], hz: NDArray[np.float64], stretch: NDArray[np.float64]) -> Places:
@@ -67,16 +76,20 @@ class Comb:
         hz : (V, T), fundamentals; 0 for unpitched voices, which have no audible partial
         stretch : (V,), inharmonicity B
         """
-        if not (hz == hz[:, :1]).all():
-            return _trimmed(self._measure(hz, stretch[:, None]))
+        if hz.shape[1] > 1 and not (hz == hz[:, :1]).all():
+            places = self._measure(hz, stretch[:, None])
+            count = int(_reach(places.gain).max())
+            return Places(places.bin[..., :count], places.around[..., :count], places.gain[..., :count])
         wanted = np.stack([hz[:, 0], stretch], 1)
         stale = (self._known[slots] != wanted).any(1)
         if stale.any():
             rows = slots[stale]
             found = self._measure(hz[stale, 0], stretch[stale])
-            self._bin[rows], self._low[rows], self._gain[rows] = found
-            self._known[rows] = wanted[stale]
-        return _trimmed(Places(self._bin[slots][:, None], self._low[slots][:, None], self._gain[slots][:, None]))
+            self._bin[rows], self._around[rows], self._gain[rows] = found
+            self._known[rows], self.reach[rows] = wanted[stale], _reach(found.gain)
+        count = int(self.reach[slots].max())
+        kept = (self._bin[slots, :count], self._around[slots, :, :count], self._gain[slots, :count])
+        return Places(kept[0][:, None], kept[1][:, None], kept[2][:, None])
 
     def _measure(self, hz: NDArray[np.float64], stretch: NDArray[np.float64]) -> Places:
         sounding = np.where(hz > 0.0, hz, self._bin_hz * 1e6)
@@ -89,16 +102,18 @@ class Comb:
             offset = (low - place + neighbour * spacing).astype(np.float32)
             density += _lobe_table(offset) + _lobe_table(offset + 1.0)
         gain = np.where(audible, 1.0 / np.maximum(density, LEAST_DENSITY), 0.0).astype(np.float32)
-        return Places(place, low, gain)
+        return Places(place, np.stack([low, low + 1], -2), gain)
 
 
-def _trimmed(places: Places) -> Places:
-    count = max(1, int((places.gain > 0.0).sum(-1).max(initial=0)))
-    return Places(places.bin[..., :count], places.low[..., :count], places.gain[..., :count])
+def _reach(gain: FloatArray) -> NDArray[np.intp]:
+    return np.maximum((gain > 0.0).sum(-1), 1)
 
 
 class Oscillators:
     """One oscillator per partial and slot; phases run on from call to call.
+
+    A partial's phase is split at every FINE samples, exp(i (a + b)) = exp(i a) exp(i b), so that summing partials
+    is a matrix product of the phasors there with a table of how they turn in between.
 
     Parameters
     ----------
@@ -110,107 +125,85 @@ class Oscillators:
         self._hop = spec.hop_length
         self._rate = spec.sample_rate
         self._cycles = np.zeros(num_slots)  # of the fundamental since the onset; partials are multiples of it
-        self._known = np.full((num_slots, 2), np.nan)  # cycles per sample and inharmonicity of the tables
-        self._coarse = np.zeros((num_slots, self._hop // COARSE, MAX_PARTIALS), np.complex64)
-        self._fine = np.zeros((num_slots, 2, MAX_PARTIALS, COARSE), np.float32)
-        self._ramp = (np.arange(self._hop, dtype=np.float32) / np.float32(self._hop)).reshape(-1, COARSE)
+        self._stretch = np.zeros(num_slots)
+        self._ratios = np.tile(partial_hz(1.0, 0.0, MAX_PARTIALS), (num_slots, 1))  # (S, H), of that stretch
+        self._ramp = np.arange(self._hop, dtype=np.float32) / np.float32(self._hop)
 
     def begin(self, slots: NDArray[np.intp]) -> None:
-        """Let all partials of new notes start at zero."""
+        """Let all partials of new notes start at zero, in sine phase, so that an onset does not click."""
         self._cycles[slots] = 0.0
 
     def sound(
         self,
         slots: NDArray[np.intp],
-        before: FloatArray,
-        after: FloatArray,
+        amplitude: FloatArray,
         f0_hz: NDArray[np.float64],
         stretch: NDArray[np.float64],
     ) -> FloatArray:
-        """Sum partials gliding from amplitude `before` to `after` (V, T, H) over each hop; (V, T * hop_length).
+        """Sum partials that glide over each hop from one amplitude to the next; float32 (V, T, hop_length).
 
         Parameters
         ----------
+        amplitude : float32 (V, T + 1, H), before, between and after the hops
         f0_hz : (V, T), mean fundamental in each hop
         stretch : (V,), inharmonicity B
         """
-        used = np.asarray((before > 0.0).any((0, 1)) | (after > 0.0).any((0, 1)))
-        count = int(used.nonzero()[0].max()) + 1 if used.any() else 1
-        amplitude = np.stack([before[..., :count], after[..., :count]], 2)
+        voices, hops = f0_hz.shape
         step = f0_hz / self._rate
-        stands = (step == step[:, :1]).all(1)
-        audio = np.empty((len(slots), step.shape[1] * self._hop), np.float32)
-        for rows, tables in ((stands, self._kept_tables), (~stands, self._moving_tables)):
-            if rows.any():
-                start = self._start_phasors(slots[rows], step[rows], stretch[rows], count)
-                coarse, fine = tables(slots[rows], step[rows], stretch[rows], count)
-                audio[rows] = self._sum(start, amplitude[rows], coarse, fine)
-        return audio
+        at = self._advance(slots, step)
+        if hops > 1 and (step == step[:, :1]).all():
+            step = step[:, :1]
+        ratios = self._known_ratios(slots, stretch)[:, : amplitude.shape[2]]
+        phasors = _phasor(np.concatenate([at, FINE * step, -step], 1)[..., None] * ratios[:, None])
+        start, turn, back = np.split(phasors, [hops, hops + step.shape[1]], 1)
+        coarse = _powers(turn, 1.0, self._hop // FINE)
+        fine = _powers(back, 1.0j, FINE)
+        left = np.empty((voices, hops, 2, *coarse.shape[2:]), np.complex64)
+        for end, level in enumerate((amplitude[:, :-1], amplitude[:, 1:])):
+            np.multiply((start * level)[:, :, None], coarse, out=left[:, :, end])
+        # The imaginary part of left times conj(fine / i): pairs of real and imaginary parts side by side.
+        right = fine.view(np.float32)
+        ends = np.matmul(left.view(np.float32).reshape(*right.shape[:2], -1, right.shape[3]), right.swapaxes(2, 3))
+        ends = ends.reshape(voices, hops, 2, self._hop)
+        before, after = ends[:, :, 0], ends[:, :, 1]
+        after -= before
+        after *= self._ramp
+        after += before
+        return after
 
-    def _start_phasors(
-        self, slots: NDArray[np.intp], step: NDArray[np.float64], stretch: NDArray[np.float64], count: int
-    ) -> ComplexArray:
-        """Return the phasors (V, T, H) at the first sample of each hop, and move the phases on."""
-        turns = np.cumsum(step * self._hop, 1)
-        at = self._cycles[slots][:, None] + turns - step * self._hop
-        self._cycles[slots] += turns[:, -1]
-        return _phasor(partial_hz(1.0, stretch[:, None], count) * at[..., None] + SINE_PHASE)
+    def _advance(self, slots: NDArray[np.intp], step: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the cycles (V, T) at the first sample of each hop, and move the phases on."""
+        turns = step * self._hop
+        ends = self._cycles[slots][:, None] + np.cumsum(turns, 1)
+        self._cycles[slots] = ends[:, -1]
+        return ends - turns
 
-    def _kept_tables(
-        self, slots: NDArray[np.intp], step: NDArray[np.float64], stretch: NDArray[np.float64], count: int
-    ) -> tuple[ComplexArray, FloatArray]:
-        wanted = np.stack([step[:, 0], stretch], 1)
-        stale = (self._known[slots] != wanted).any(1)
+    def _known_ratios(self, slots: NDArray[np.intp], stretch: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what multiples of the fundamental the partials are, (V, MAX_PARTIALS)."""
+        stale = self._stretch[slots] != stretch
         if stale.any():
-            rows = slots[stale]
-            self._coarse[rows], self._fine[rows] = self._tables(step[stale, 0], stretch[stale], MAX_PARTIALS)
-            self._known[rows] = wanted[stale]
-        return self._coarse[slots, None, :, :count], self._fine[slots, :, :count]
-
-    def _moving_tables(
-        self, _slots: NDArray[np.intp], step: NDArray[np.float64], stretch: NDArray[np.float64], count: int
-    ) -> tuple[ComplexArray, FloatArray]:
-        coarse, fine = self._tables(step.ravel(), np.repeat(stretch, step.shape[1]), count)
-        return coarse.reshape(*step.shape, *coarse.shape[1:]), fine
-
-    def _tables(
-        self, step: NDArray[np.float64], stretch: NDArray[np.float64], count: int
-    ) -> tuple[ComplexArray, FloatArray]:
-        """Return how phasors turn from a hop's start: every COARSE samples (N, I, H), and within (N, 2, H, COARSE)."""
-        partial = partial_hz(1.0, stretch, count) * step[:, None]
-        fine = _powers(_phasor(partial), COARSE)
-        coarse = _powers(_phasor(COARSE * partial), self._hop // COARSE)
-        return np.ascontiguousarray(coarse.swapaxes(1, 2)), np.stack([fine.real, fine.imag], 1)
-
-    def _sum(self, start: ComplexArray, amplitude: FloatArray, coarse: ComplexArray, fine: FloatArray) -> FloatArray:
-        """Sum partials with amplitude (V, T, 2, H), before and after each hop; fine is (V or V * T, 2, H, COARSE)."""
-        voices, hops, _, count = amplitude.shape
-        turned = coarse * start[:, :, None]
-        left = np.empty((voices, hops, 2, turned.shape[2], 2, count), np.float32)
-        np.multiply(turned.real[:, :, None], amplitude[:, :, :, None], out=left[..., 0, :])
-        np.multiply(turned.imag[:, :, None], -amplitude[:, :, :, None], out=left[..., 1, :])
-        ends = np.matmul(left.reshape(len(fine), -1, 2 * count), fine.reshape(len(fine), 2 * count, COARSE))
-        ends = ends.reshape(voices, hops, 2, -1, COARSE)
-        mixed: FloatArray = ends[:, :, 0] + self._ramp * (ends[:, :, 1] - ends[:, :, 0])
-        return mixed.reshape(voices, -1)
+            self._ratios[slots[stale]] = partial_hz(1.0, stretch[stale], MAX_PARTIALS)
+            self._stretch[slots[stale]] = stretch[stale]
+        return self._ratios[slots]
 
 
 def _phasor(cycles: NDArray[np.float64]) -> ComplexArray:
     """Return exp(2 pi i cycles); whole turns are dropped in double precision."""
-    angle = ((cycles - np.floor(cycles)) * (2.0 * np.pi)).astype(np.float32)
+    turns = cycles - np.rint(cycles)
+    angle = np.multiply(turns, 2.0 * np.pi, out=np.empty(cycles.shape, np.float32), casting="same_kind")
     phasor = np.empty(cycles.shape, np.complex64)
-    np.cos(angle, out=phasor.real)
-    np.sin(angle, out=phasor.imag)
+    phasor.real, phasor.imag = np.cos(angle), np.sin(angle)
     return phasor
 
 
-def _powers(base: ComplexArray, count: int) -> ComplexArray:
-    """Return base^0 .. base^(count - 1) along a new last axis; `count` is a power of two."""
-    powers = np.ones((*base.shape, count), np.complex64)
-    square, filled = base, 1
+def _powers(base: ComplexArray, first: complex, count: int) -> ComplexArray:
+    """Return ``first * base^n`` (V, N, count, H) for n below `count`, a power of two."""
+    powers = np.empty((*base.shape[:2], count, base.shape[2]), np.complex64)
+    powers[:, :, 0] = first
+    filled = 1
     while filled < count:
-        powers[..., filled : 2 * filled] = powers[..., :filled] * square[..., None]
-        square, filled = square * square, 2 * filled
+        np.multiply(powers[:, :, :filled], base[:, :, None], out=powers[:, :, filled : 2 * filled])
+        base, filled = base * base, 2 * filled
     return powers
 
 
