@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 RANGE_DB = 80.0
 DPI = 80
 COLUMNS = 5
+MARKERS = "os^DvPX*<>"
+NUM_COLOURS = 128
 
 
 def draw_frontier(comparison: Comparison) -> bytes:
     """Draw the distance of every path over its RTF and over its multiplications; a line joins the best at each cost."""
     paths = [one for one in comparison.paths if one.costs is not None and one.speed is not None]
-    figure = _figure(11.0, 4.6)
+    figure = _figure(12.0, 4.6)
     by_time, by_macs = figure.subplots(1, 2, sharey=True)
     _scatter(by_time, paths, {one.name: one.speed.rtf for one in paths if one.speed}, "RTF of one voice of eight")
     macs = {one.name: one.costs.gmac_per_second for one in paths if one.costs}
@@ -32,23 +34,25 @@ def draw_frontier(comparison: Comparison) -> bytes:
     by_time.set_ylabel("STFT distance to the recordings (mean)")
     for path in comparison.paths:
         if path.costs is None:
-            for axes in (by_time, by_macs):
-                axes.axhline(path.overall["distance"], color="grey", linestyle=":", linewidth=1)
-                axes.annotate(
-                    path.name, (0.01, path.overall["distance"]), xycoords=("axes fraction", "data"), fontsize=8
-                )
+            by_time.axhline(path.overall["distance"], color="grey", linestyle=":", label=path.name)
+            by_macs.axhline(path.overall["distance"], color="grey", linestyle=":")
+    figure.legend(*by_time.get_legend_handles_labels(), loc="outside right", fontsize=8)
     return _png(figure)
 
 
 def _scatter(axes: Axes, paths: list[PathResult], cost: dict[str, float], label: str) -> None:
     best = frontier(paths, cost)
-    axes.plot([cost[one.name] for one in best], [one.overall["distance"] for one in best], color="C1", zorder=1)
+    line = [[cost[one.name] for one in best], [one.overall["distance"] for one in best]]
+    axes.plot(*line, color="black", linewidth=1, zorder=1, label="best at its cost")
+    representations = list(dict.fromkeys(path.route.representation for path in paths if path.route))
+    decoders = list(dict.fromkeys(path.route.decoder for path in paths if path.route))
     for path in paths:
-        at = (cost[path.name], path.overall["distance"])
-        axes.scatter(*at, color="C1" if path in best else "C0", zorder=2)
-        axes.annotate(path.name, at, xytext=(4, 5), textcoords="offset points", fontsize=8)
+        assert path.route is not None
+        colour = f"C{representations.index(path.route.representation) % 10}"
+        marker = MARKERS[decoders.index(path.route.decoder) % len(MARKERS)]
+        axes.scatter(cost[path.name], path.overall["distance"], color=colour, marker=marker, zorder=2, label=path.name)
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.15)
+    axes.margins(x=0.15, y=0.15)
     axes.set_xlabel(label)
     axes.grid(alpha=0.3, which="both")
 
@@ -90,6 +94,9 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue()
+    from PIL import Image
+
+    drawn, small = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    Image.open(drawn).convert("RGB").quantize(NUM_COLOURS).save(small, format="png", optimize=True)
+    return small.getvalue()
