@@ -1,0 +1,77 @@
+"""Recorded notes as sound, beside what was measured of them: what the codec and the growth of its latents learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.bank import Tuning
+from ..engine.motions import MotionArrays
+from ..engine.seed import pitch_to_hz
+from ..engine.spec import AudioSpec
+from ..engine.spectral import FloatArray
+from ..errors import DatasetError
+from .config import DataConfig
+from .dataset import NoteSet, load_notes
+from .recordings import SoundFont
+
+
+@dataclass(frozen=True, eq=False)
+class SoundNotes:
+    """Notes and their sound.
+
+    Attributes
+    ----------
+    notes : NoteSet
+    audio : one float32 (N,) per note, as many hops as the note has spectral frames
+    spec : AudioSpec
+    """
+
+    notes: NoteSet
+    audio: list[FloatArray]
+    spec: AudioSpec
+
+    @property
+    def timbre_names(self) -> tuple[str, ...]:
+        """One per row of the timbre table."""
+        return self.notes.timbre_names
+
+    @property
+    def tuning(self) -> dict[str, Tuning]:
+        """Measured tuning by timbre."""
+        return self.notes.tuning
+
+    @property
+    def motion_arrays(self) -> MotionArrays:
+        """What moves the recorded keys."""
+        return self.notes.motion_arrays
+
+    def hop_hz(self, chosen: NDArray[np.int64], first: NDArray[np.int64], hops: int) -> NDArray[np.float64]:
+        """Return the mean fundamental of notes in each hop from hop `first` (B,) on, (B, T); 0 for unpitched ones."""
+        ages = np.maximum(first[:, None] + np.arange(hops + 1), 0) * self.spec.hop_s
+        sway = self.notes.motions.sway(self.notes.own_motion[chosen], ages.T).T
+        hz = pitch_to_hz(self.notes.pitch.numpy()[chosen][:, None] + sway)
+        return 0.5 * (hz[:, 1:] + hz[:, :-1]) * self.notes.pitched.numpy()[chosen][:, None]
+
+
+def load_sounds(
+    data: DataConfig, spec: AudioSpec, cache: Path, workers: int, report: Callable[[str], None] = lambda _: None
+) -> SoundNotes:
+    """Measure and render every note of a preset's instruments; `DatasetError` if there is none to train on."""
+    if data.source != "soundfont":
+        raise DatasetError("the codec learns from a SoundFont: set data.source to soundfont")
+    notes = load_notes(data, spec, cache, workers, report, with_linear=False)
+    font = SoundFont(data.soundfont, spec.sample_rate)
+    groups = (font.recordings(one, data.velocities, data.holds_s, data.tail_s) for one in data.instruments)
+    return with_audio(notes, [one.audio for group in groups for one in group], spec)
+
+
+def with_audio(notes: NoteSet, audio: list[FloatArray], spec: AudioSpec) -> SoundNotes:
+    """Put notes and their sounds, in the same order, side by side."""
+    lengths = notes.num_frames * spec.hop_length
+    padded = [np.pad(one, (0, int(length) - len(one))) for one, length in zip(audio, lengths, strict=True)]
+    return SoundNotes(notes, padded, spec)

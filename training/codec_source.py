@@ -1,0 +1,161 @@
+"""Source and spectrum: partials at a known pitch and shaped noise behind the codec, levels of bins before it.
+
+Letters: B voices, T hops, P points per hop, H partials, K bins of the noise FFT, C channels, N samples.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..engine.decoders.source import NOISE_LENGTH
+from ..engine.seed import MAX_PARTIALS
+from ..engine.spec import AudioSpec
+from ..engine.spectral import hann, hz_to_mel
+from .codec_layers import Memory
+
+COARSE = 16
+"""Samples n = COARSE * i + j of a hop are summed as products of phasors at COARSE * i and at j."""
+HIGHEST_TURN = 0.49
+LOUDEST, QUIETEST = 1.0, -14.0  # natural logarithms of amplitudes
+FIRST_AMPLITUDE, FIRST_NOISE = -6.0, -10.0
+SHORT_WINDOWS = 4  # per hop, each a quarter of the long one
+
+
+class SourceInput(NamedTuple):
+    """What `engine.decoders.source.Source` gives: start and turn (B, T, H or fewer), noise (B, frames, 2, K)."""
+
+    start: Tensor
+    turn: Tensor
+    noise: Tensor
+
+
+class SourceHead(nn.Module):
+    """From C channels at P points per hop to sound: an amplitude per partial, and magnitudes of noise bands."""
+
+    PITCH_FEATURES = 4
+    idft: Tensor
+    bands_to_bins: Tensor
+    coarse_at: Tensor
+    fine_at: Tensor
+    ramp: Tensor
+
+    def __init__(self, spec: AudioSpec, channels: int, points: int, noise_bands: int) -> None:
+        super().__init__()
+        self.hop, self.points = spec.hop_length, points
+        self.stretch = spec.hop_length // points
+        self.stride = NOISE_LENGTH // 2 // self.stretch  # points per frame of noise
+        self.to_partials = nn.Conv1d(channels, MAX_PARTIALS, 1)
+        self.to_noise = nn.Conv1d(channels, noise_bands, 1)
+        with torch.no_grad():
+            self.to_partials.weight.mul_(0.3)
+            self.to_noise.weight.mul_(0.3)
+            self.to_partials.bias.fill_(FIRST_AMPLITUDE)
+            self.to_noise.bias.fill_(FIRST_NOISE)
+        self.register_buffer("coarse_at", torch.arange(self.hop // COARSE) * float(COARSE), persistent=False)
+        self.register_buffer("fine_at", torch.arange(COARSE).float(), persistent=False)
+        ramp = (torch.arange(self.hop) % self.stretch).reshape(-1, COARSE) / self.stretch
+        self.register_buffer("ramp", ramp, persistent=False)
+        self.register_buffer("idft", _windowed_idft(), persistent=False)
+        self.register_buffer("bands_to_bins", _bands_to_bins(noise_bands, spec.sample_rate), persistent=False)
+
+    @staticmethod
+    def pitch_features(turn: Tensor) -> Tensor:
+        """Return slow functions of the pitch (B, PITCH_FEATURES, T); all are 0 for an unpitched voice."""
+        pitched = (turn[..., 0] > 0.0).to(turn.dtype)
+        octave = torch.log2(turn[..., 0].clamp_min(1e-5)) + 6.0
+        wave = octave * (2.0 * np.pi * 12.0 / 64.0)
+        return torch.stack([octave / 3.0, (octave / 3.0) ** 2, torch.sin(wave), torch.cos(wave)], 1) * pitched[:, None]
+
+    def controls(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log amplitudes of partials (B, H, T * P) and log magnitudes of noise (B, bands, T * P)."""
+        return self.to_partials(x).clamp(QUIETEST, LOUDEST), self.to_noise(x).clamp(QUIETEST, LOUDEST)
+
+    def sound(self, partials: Tensor, noise: Tensor, source: SourceInput, memory: Memory) -> Tensor:
+        """Return the sound (B, T * hop) of controls."""
+        return self._partials(partials, source, memory) + self._noise(noise, source.noise, memory)
+
+    def _partials(self, level: Tensor, source: SourceInput, memory: Memory) -> Tensor:
+        """Sum partials whose amplitudes glide from point to point."""
+        batch, hops, count = source.start.shape
+        start, turn = (one.flatten(0, 1)[:, None] for one in (source.start, source.turn))  # (B * T, 1, H)
+        coarse = (2.0 * np.pi) * (start + turn * self.coarse_at[:, None])  # (B * T, I, H)
+        fine = (2.0 * np.pi) * (turn.transpose(1, 2) * self.fine_at)  # (B * T, H, J)
+        left = torch.stack([torch.cos(coarse), -torch.sin(coarse)], 2)  # (B * T, I, 2, H)
+        right = torch.cat([torch.cos(fine), torch.sin(fine)], 1)
+        audible = ((turn < HIGHEST_TURN) & (turn > 0.0)).to(level.dtype)
+        sounding = torch.exp(level) * (level > QUIETEST).to(level.dtype)
+        amplitude = memory.before(sounding, 1, reflects=False).transpose(1, 2)[:, :, :count]
+        first = amplitude[:, :-1].reshape(-1, self.points, count) * audible
+        rise = amplitude[:, 1:].reshape(-1, self.points, count) * audible - first
+        steps = self.coarse_at.shape[0] // self.points
+        begins, rises = (
+            (left * one.repeat_interleave(steps, 1)[:, :, None]).flatten(2) @ right for one in (first, rise)
+        )  # (B * T, I, J)
+        return (begins + self.ramp * rises).reshape(batch, -1)
+
+    def _noise(self, level: Tensor, noise: Tensor, memory: Memory) -> Tensor:
+        """Give noise spectra their magnitudes, and overlap their frames."""
+        magnitude = torch.exp(level[:, :, self.stride - 1 :: self.stride].transpose(1, 2) @ self.bands_to_bins)
+        frames = (noise * magnitude[:, :, None]).flatten(2) @ self.idft  # (B, frames, NOISE_LENGTH)
+        half = NOISE_LENGTH // 2
+        tails = memory.before(frames[:, :, half:].transpose(1, 2), 1, reflects=False).transpose(1, 2)
+        return (frames[:, :, :half] + tails[:, :-1]).flatten(1)
+
+
+def _windowed_idft() -> Tensor:
+    """Return the inverse FFT of real and imaginary parts under the root of a Hann window, (2 * K, NOISE_LENGTH).
+
+    Normal numbers of deviation 1 give noise of deviation 1.
+    """
+    bins = NOISE_LENGTH // 2 + 1
+    basis = np.fft.irfft(np.concatenate([np.eye(bins), 1j * np.eye(bins)]), axis=1)
+    scaled = basis * np.sqrt(NOISE_LENGTH / 2.0) * np.sqrt(hann(NOISE_LENGTH))
+    return torch.tensor(scaled, dtype=torch.float32)
+
+
+def _bands_to_bins(bands: int, sample_rate: int) -> Tensor:
+    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins: (bands, K)."""
+    hz = np.arange(NOISE_LENGTH // 2 + 1) * sample_rate / NOISE_LENGTH
+    place = hz_to_mel(hz) / hz_to_mel(sample_rate / 2.0) * (bands - 1)
+    weights = np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place))
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+class SpectrumFront(nn.Module):
+    """Levels of the bins of one long window per hop, and of some short ones within it."""
+
+    long_window: Tensor
+    short_window: Tensor
+
+    def __init__(self, spec: AudioSpec, ahead: int) -> None:
+        super().__init__()
+        self.spec, self.ahead = spec, ahead
+        self.short = spec.n_fft // 4
+        self.size = spec.num_bins + SHORT_WINDOWS * (self.short // 2 + 1)
+        self.register_buffer("long_window", torch.tensor(hann(spec.n_fft)), persistent=False)
+        self.register_buffer("short_window", torch.tensor(hann(self.short)), persistent=False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Map sound (B, N) to levels (B, size, T), about -1 to 1.
+
+        The long window of a hop ends `ahead` samples after it, or is centred on its end if that is less.
+        """
+        hop = self.spec.hop_length
+        hops = audio.shape[1] // hop
+        reach = min(self.ahead, self.spec.n_fft // 2)
+        late = F.pad(audio, (self.spec.n_fft - hop - reach, reach))
+        fine = F.pad(audio, (self.short // 2, self.short // 2))
+        long = self._levels(late, self.long_window, hop)[:, :, :hops]
+        short = self._levels(fine, self.short_window, hop // SHORT_WINDOWS)[:, :, : hops * SHORT_WINDOWS]
+        return torch.cat([long, short.unflatten(2, (hops, SHORT_WINDOWS)).transpose(2, 3).flatten(1, 2)], 1)
+
+    def _levels(self, audio: Tensor, window: Tensor, hop: int) -> Tensor:
+        spectrum = torch.stft(audio, len(window), hop, window=window, center=False, return_complex=True)
+        power = (spectrum.real.square() + spectrum.imag.square()) * float((2.0 / window.sum()) ** 2)
+        level = 10.0 * torch.log10(power + 10.0 ** (self.spec.floor_db / 10.0)) - self.spec.floor_db
+        return level / self.spec.level_scale_db - 1.0
