@@ -13,7 +13,7 @@ from ..spec import AudioSpec
 from ..spectral import FloatArray, hann
 from .base import QUIET_LEVEL, Fields, NoteControls
 from .noise import NoiseBank
-from .oscillators import Comb, Oscillators
+from .oscillators import BUNDLE, Comb, Oscillators
 
 TONALITY_RANGE_DB = 40.0
 TILE_HOPS = 64
@@ -68,6 +68,7 @@ class HarmonicDecoder:
         self._comb = Comb(spec, num_slots)
         self._oscillators = Oscillators(spec, num_slots)
         self._amplitude = np.zeros((num_slots, MAX_PARTIALS), np.float32)
+        self._count = np.zeros(num_slots, np.intp)  # of partials in it; the others are silent
         self._f0_hz = np.zeros(num_slots)
         self._tail = np.zeros((num_slots, spec.hop_length), np.float32)
         self._seed = np.zeros(num_slots, np.uint64)
@@ -80,7 +81,9 @@ class HarmonicDecoder:
         self._seed[slots] = seeds
         self._frame[slots] = 0
         self._amplitude[slots] = 0.0
+        self._count[slots] = 0
         ends, noise = self._measure(slots, fields["linear"], controls)
+        self._count[slots] = _last_used(ends)
         self._keep(slots, ends, noise, controls)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
@@ -103,8 +106,7 @@ class HarmonicDecoder:
         f0_hz[:, 1:] += controls.f0_hz[:, :-1]
         f0_hz[:, 0] += self._f0_hz[slots]
         f0_hz *= 0.5
-        used = np.flatnonzero(ends.any((0, 1)))
-        count = int(used[-1]) + 1 if used.size else 1
+        self._count[slots] = count = _last_used(ends)
         audio = self._oscillators.sound(slots, ends[..., :count], f0_hz, controls.inharmonicity)
         audio += noise[:, :, :hop]
         audio[:, 1:] += noise[:, :-1, hop:]
@@ -142,15 +144,20 @@ class HarmonicDecoder:
         around = np.ascontiguousarray(pair).reshape(-1).take(first + places.around[:, :, None], mode="clip")
         tone = self._split.tone(around[:, :, 0], around[:, :, 1])
         squared = (tone[:, :, 0] + tone[:, :, 1]) * places.gain
-        bend = controls.f0_hz / np.maximum(controls.field_hz, 1e-9)
-        if bend.max() > 1.0:  # what sounds higher than it was grown must not fold back
+        if controls.grown_hz is not None:  # what sounds higher than it was grown must not fold back
+            bend = controls.f0_hz / np.maximum(controls.grown_hz, 1e-9)
             squared *= places.bin * bend[..., None].astype(np.float32) < self._comb.highest_bin
-        kept = self._amplitude[slots]
-        count = max(squared.shape[2], int(kept.any(0).nonzero()[0].max(initial=0)) + 1)
-        ends = np.zeros((voices, hops + 1, count), np.float32)
-        ends[:, 0] = kept[:, :count]
+        count = max(squared.shape[2], int(self._count[slots].max()))
+        ends = np.zeros((voices, hops + 1, -(-count // BUNDLE) * BUNDLE), np.float32)
+        ends[:, 0] = self._amplitude[slots, : ends.shape[2]]
         np.sqrt(squared, out=ends[:, 1:, : squared.shape[2]])
         return ends
+
+
+def _last_used(amplitude: FloatArray) -> int:
+    """Return the number of partials (V, T, H) up to the last that sounds, in whole bundles, at least one."""
+    used = np.flatnonzero(amplitude.any((0, 1)))
+    return (int(used[-1]) // BUNDLE + 1) * BUNDLE if used.size else BUNDLE
 
 
 def _of_voices(controls: NoteControls, rows: NDArray[np.intp]) -> NoteControls:

@@ -46,7 +46,7 @@ class NoiseBank:
         row = (mix(seeds[:, None] + steps) % np.uint64(TABLE_FRAMES)).astype(np.intp)
         shaped = self._table.take(row, axis=0)
         shaped *= magnitude
-        noise: FloatArray = np.fft.irfft(shaped, axis=-1)
+        noise: FloatArray = np.fft.irfft(shaped, axis=-1).astype(np.float32, copy=False)
         noise *= self._window
         return noise
 

@@ -17,6 +17,8 @@ from ..spectral import FloatArray
 LOBE_REACH = 2  # neighbouring partials on either side whose main lobes can overlap one bin
 FINE = 32  # hop samples are split n = FINE * i + j, so that a partial costs FINE + hop_length / FINE phasors a hop
 LEAST_DENSITY = 0.1
+BUNDLE = 8
+"""Partials are summed in multiples of this: however many silent ones follow, BLAS gives the same sum to the bit."""
 
 ComplexArray = NDArray[np.complex64]
 
@@ -63,7 +65,7 @@ class Comb:
         self._bin_hz = spec.sample_rate / spec.n_fft
         self.highest_bin = spec.num_bins - 2.0
         self.reach = np.ones(num_slots, np.intp)
-        self._known = np.full((num_slots, 2), np.nan)  # pitch in Hz and inharmonicity of what follows
+        self._hz, self._stretch = np.full((2, num_slots), np.nan)  # what the following is for
         self._bin = np.zeros((num_slots, MAX_PARTIALS), np.float32)
         self._around = np.zeros((num_slots, 2, MAX_PARTIALS), np.intp)
         self._gain = np.zeros((num_slots, MAX_PARTIALS), np.float32)
@@ -80,13 +82,12 @@ class Comb:
             places = self._measure(hz, stretch[:, None])
             count = int(_reach(places.gain).max())
             return Places(places.bin[..., :count], places.around[..., :count], places.gain[..., :count])
-        wanted = np.stack([hz[:, 0], stretch], 1)
-        stale = (self._known[slots] != wanted).any(1)
+        stale = (self._hz[slots] != hz[:, 0]) | (self._stretch[slots] != stretch)
         if stale.any():
             rows = slots[stale]
             found = self._measure(hz[stale, 0], stretch[stale])
             self._bin[rows], self._around[rows], self._gain[rows] = found
-            self._known[rows], self.reach[rows] = wanted[stale], _reach(found.gain)
+            self._hz[rows], self._stretch[rows], self.reach[rows] = hz[stale, 0], stretch[stale], _reach(found.gain)
         count = int(self.reach[slots].max())
         kept = (self._bin[slots, :count], self._around[slots, :, :count], self._gain[slots, :count])
         return Places(kept[0][:, None], kept[1][:, None], kept[2][:, None])
@@ -144,7 +145,7 @@ class Oscillators:
 
         Parameters
         ----------
-        amplitude : float32 (V, T + 1, H), before, between and after the hops
+        amplitude : float32 (V, T + 1, H), before, between and after the hops; H is a multiple of BUNDLE
         f0_hz : (V, T), mean fundamental in each hop
         stretch : (V,), inharmonicity B
         """
@@ -155,15 +156,16 @@ class Oscillators:
             step = step[:, :1]
         ratios = self._known_ratios(slots, stretch)[:, : amplitude.shape[2]]
         phasors = _phasor(np.concatenate([at, FINE * step, -step], 1)[..., None] * ratios[:, None])
-        start, turn, back = np.split(phasors, [hops, hops + step.shape[1]], 1)
-        coarse = _powers(turn, 1.0, self._hop // FINE)
-        fine = _powers(back, 1.0j, FINE)
+        start, tables = phasors[:, :hops], step.shape[1]
+        coarse = _powers(phasors[:, hops : hops + tables], 1.0, self._hop // FINE)
+        fine = _powers(phasors[:, hops + tables :], 1.0j, FINE)
         left = np.empty((voices, hops, 2, *coarse.shape[2:]), np.complex64)
         for end, level in enumerate((amplitude[:, :-1], amplitude[:, 1:])):
             np.multiply((start * level)[:, :, None], coarse, out=left[:, :, end])
         # The imaginary part of left times conj(fine / i): pairs of real and imaginary parts side by side.
         right = fine.view(np.float32)
-        ends = np.matmul(left.view(np.float32).reshape(*right.shape[:2], -1, right.shape[3]), right.swapaxes(2, 3))
+        # One product for each hop, so that it is the same among any others.
+        ends = np.matmul(left.view(np.float32).reshape(voices, hops, -1, right.shape[3]), right.swapaxes(2, 3))
         ends = ends.reshape(voices, hops, 2, self._hop)
         before, after = ends[:, :, 0], ends[:, :, 1]
         after -= before

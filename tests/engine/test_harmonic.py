@@ -193,3 +193,18 @@ def test_the_lobe_is_the_windows_own() -> None:
         time = np.arange(SPEC.n_fft * 4) / SPEC.n_fft
         power = power_spectrogram(np.sin(2 * np.pi * hz_bin * time).astype(np.float32), SPEC)[8]
         np.testing.assert_allclose(power[99:102], lobe_power(np.array([99, 100, 101]) - hz_bin), atol=1e-3)
+
+
+def test_a_voice_sounds_alone_as_it_does_among_others_to_the_bit() -> None:
+    rng = np.random.default_rng(3)
+    pitches = [27.5, 3000.0, 110.0, 0.0, 440.0, 1500.0]
+    fields = {"linear": rng.uniform(0, [[2.0], [1.0]], (6, 20, 2, SPEC.num_bins)).astype(np.float32)}
+    fields["linear"][2, 10:, 1, 30:] = 0.0  # its higher partials end
+    f0 = np.array(pitches)[:, None] * np.linspace([1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1.1, 0.9], 20).T
+    controls = NoteControls(f0, np.array([4e-4, 0, 0, 0, 0, 1e-4]))
+    together = decode(make(6), fields, controls, [3, 1, 5])  # the last call takes more than a tile holds
+    for voice in range(6):
+        one = {"linear": fields["linear"][voice : voice + 1]}
+        part = NoteControls(f0[voice : voice + 1], controls.inharmonicity[voice : voice + 1])
+        alone = decode(make(6), one, part, [3, 1, 5], slots=[voice], seeds=[7 + voice])
+        np.testing.assert_array_equal(alone[0], together[voice])
