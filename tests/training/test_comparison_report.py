@@ -1,0 +1,233 @@
+"""From measured notes to means, verdicts and files."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+import tiny
+
+from tnca_synth.training.comparison.costs import Costs, path_costs
+from tnca_synth.training.comparison.expectations import FAILS, HOLDS, UNKNOWN, Verdict, judge
+from tnca_synth.training.comparison.measures import RATE, Measures
+from tnca_synth.training.comparison.notes import KEY, KINDS, LAYER, HeldOutNote, held_out_notes, spread
+from tnca_synth.training.comparison.player import SAMPLER, NoteRow, Player, Route, fitting_routes
+from tnca_synth.training.comparison.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, write_report
+from tnca_synth.training.comparison.run import RECORDING, Comparison, Example
+from tnca_synth.training.comparison.speed import Speed
+from tnca_synth.training.comparison.summary import ALL, PathResult, best_in_budget, frontier, mean_measures, summarise
+from tnca_synth.training.comparison.tables import all_tables, winner_sentence
+from tnca_synth.training.config import load_preset
+
+EQUAL = Measures(0.5, 0.5, 5.0, 6.0, 0.9, 1.0, 2.0, 0.5, 0.0)
+ROUTES = (Route("mel", "vocoder"), Route("dual", "harmonic"))
+
+
+def row(path: str = "mel+vocoder", kind: str = KEY, instrument: str = "reed", **changes: float) -> NoteRow:
+    return NoteRow(path, instrument, kind, 63, 64, True, replace(EQUAL, **changes))
+
+
+def path_result(name: str, distance: float, voices: float = 50.0, training_s: float = 100.0, **measures: float):
+    route = None if name == SAMPLER else Route(*name.split("+"))
+    means = summarise([row(name, distance=distance, **measures)])[name]
+    if route is None:
+        return PathResult(name, None, means)
+    return PathResult(name, route, means, Costs(1, 2, 0.1, 0.1, training_s, 10), Speed(1.0 / voices, 9.0))
+
+
+def verdict_on(paths: list[PathResult], claim: str) -> Verdict:
+    (found,) = [one for one in judge(paths) if one.claim.startswith(claim)]
+    return found
+
+
+def held_out_note(key: int, velocity: int, kind: str) -> HeldOutNote:
+    slow = tiny.recording(tiny.REED, key, velocity, 1.0)
+    recording = replace(slow, audio=soxr.resample(slow.audio, tiny.SPEC.sample_rate, RATE))
+    return HeldOutNote(recording, recording.audio, kind, tiny.REED)
+
+
+@cache
+def comparison() -> Comparison:
+    """Compare two paths of the tiny bank on two notes; made once."""
+    player = Player(tiny.bank(), list(ROUTES))
+    rows: list[NoteRow] = []
+    for note in (held_out_note(63, 60, KEY), held_out_note(64, 90, LAYER)):
+        played = player.play(note)
+        rows += player.measure(note, played)
+    examples = {"reed": Example("reed, key 64", 64, {RECORDING: note.recording.audio, **played})}
+    means = summarise(rows)
+    paths = [PathResult(SAMPLER, None, means[SAMPLER])]
+    paths += [
+        PathResult(str(one), one, means[str(one)], path_costs(tiny.bank(), *one), Speed(0.01, float("nan")))
+        for one in ROUTES
+    ]
+    return Comparison(paths, rows, judge(paths), {"cores": "2"}, examples)
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page and what they refer to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_every_decoder_that_fits_is_found() -> None:
+    routes = set(fitting_routes(tiny.bank()))
+    assert {("mel", "vocoder"), ("mel", "griffin-lim"), ("dual", "harmonic"), ("dual", "griffin-lim")} <= routes
+    assert ("mel", "harmonic") not in routes
+
+
+def test_notes_are_as_long_as_their_recordings_whatever_the_rate_of_the_model() -> None:
+    note = held_out_note(63, 60, KEY)
+    played = Player(tiny.bank(), list(ROUTES)).play(note)
+    assert list(played) == [SAMPLER, "mel+vocoder", "dual+harmonic"]
+    for name, audio in played.items():
+        if name != SAMPLER:  # which is shorter, since it plays faster
+            assert len(audio) == len(note.recording.audio)
+        assert np.isfinite(audio).all()
+
+
+def test_held_out_notes_are_unheard_keys_and_an_unheard_velocity() -> None:
+    data = load_preset("dual").data
+    (flute,) = [one for one in data.instruments if one.name == "flute"]
+    notes = list(held_out_notes(flute, data, 2))
+    assert [note.kind for note in notes] == [KEY, KEY, LAYER, LAYER]
+    assert all(note.recording.held_out for note in notes)
+    assert all(note.recording.pitch % 4 == 3 and note.recording.velocity != 90 for note in notes[:2])
+    assert all(note.recording.pitch % 4 != 3 and note.recording.velocity == 90 for note in notes[2:])
+
+
+def test_unpitched_sounds_are_held_out_by_velocity_alone() -> None:
+    data = load_preset("dual").data
+    (kit,) = [one for one in data.instruments if one.name == "standard-kit"]
+    assert {note.kind for note in held_out_notes(kit, data, 2)} == {LAYER}
+
+
+def test_keys_are_spread_over_the_range() -> None:
+    assert spread([1, 2, 3, 4, 5], 1) == [3]
+    assert spread([1, 2, 3, 4, 5], 3) == [1, 3, 5]
+    assert spread([1, 2], 9) == [1, 2]
+
+
+def test_means_leave_out_what_says_nothing() -> None:
+    nan = float("nan")
+    means = mean_measures([row(distance=1.0, phase=nan, cents=-4.0), row(distance=2.0, phase=0.8, cents=1200.0)])
+    assert means["distance"] == 1.5
+    assert means["phase"] == 0.8
+    assert (means["in_tune"], means["pitch_heard"], means["notes"]) == (0.5, 2, 2)
+    deaf = mean_measures([row(cents=nan)])
+    assert math.isnan(deaf["cents"]) and math.isnan(deaf["in_tune"])
+
+
+def test_both_kinds_are_summed_up_apart_and_together() -> None:
+    means = summarise(
+        [row(distance=1.0), row(kind=LAYER, distance=3.0), row(instrument="kit", kind=LAYER, distance=5.0)]
+    )
+    table = means["mel+vocoder"]
+    assert list(table) == [ALL, *KINDS]
+    assert table[ALL][ALL]["distance"] == 3.0
+    assert table[KEY] == {ALL: table[KEY]["reed"], "reed": table[KEY]["reed"]}
+    assert table[LAYER]["kit"]["distance"] == 5.0
+
+
+def test_an_expectation_holds_when_enough_of_the_error_goes() -> None:
+    paths = [path_result("mel+vocoder", 1.0, high_db=10.0), path_result("dual+harmonic", 0.7, high_db=7.0)]
+    overall = verdict_on(paths, "dual against mel: overall")
+    assert (overall.verdict, overall.measured) == (HOLDS, pytest.approx(0.3))
+    high = verdict_on(paths, "dual against mel: high")
+    assert (high.verdict, high.measured) == (FAILS, pytest.approx(0.3))
+    assert "7 dB with dual+harmonic and 10 dB with mel+vocoder: 30 % less, 10 points short of the 40 %" in high.why
+
+
+def test_phase_is_judged_by_what_is_missing_to_coherence() -> None:
+    paths = [path_result("mel+vocoder", 1.0, phase=0.6), path_result("dual+harmonic", 0.7, phase=0.7)]
+    assert verdict_on(paths, "dual against mel: phase").measured == pytest.approx(0.25)
+    worse = verdict_on([paths[0], path_result("dual+harmonic", 0.7, phase=0.5)], "dual against mel: phase")
+    assert worse.verdict == FAILS and "25 % more" in worse.why
+
+
+def test_the_best_decoder_of_each_representation_is_judged() -> None:
+    paths = [path_result("mel+vocoder", 1.0), path_result("mel+griffin-lim", 2.0), path_result("dual+harmonic", 0.9)]
+    assert verdict_on(paths, "dual against mel: overall").measured == pytest.approx(0.1)
+
+
+def test_training_may_take_so_many_times_as_long() -> None:
+    base = path_result("mel+vocoder", 1.0, training_s=100.0)
+    assert verdict_on([base, path_result("dual+harmonic", 0.9, training_s=140.0)], "dual trains").verdict == HOLDS
+    assert verdict_on([base, path_result("dual+harmonic", 0.9, training_s=160.0)], "dual trains").verdict == FAILS
+    unknown = verdict_on([base, path_result("dual+harmonic", 0.9, training_s=float("nan"))], "dual trains")
+    assert unknown.verdict == UNKNOWN
+
+
+def test_what_was_not_compared_is_not_judged() -> None:
+    verdicts = judge([path_result(SAMPLER, 1.0), path_result("dual+harmonic", 0.9)])
+    assert {one.verdict for one in verdicts} == {UNKNOWN}
+    assert verdicts[0].why == "no path of mel was compared"
+
+
+def test_the_frontier_is_what_nothing_cheaper_beats() -> None:
+    cheap, good, poor = (path_result(f"mel+{name}", d) for name, d in (("cheap", 0.9), ("good", 0.5), ("poor", 0.95)))
+    costs = {cheap.name: 1.0, poor.name: 2.0, good.name: 3.0}
+    assert frontier([good, poor, cheap], costs) == [cheap, good]
+
+
+def test_the_winner_plays_enough_voices() -> None:
+    slow, fast, faster = (path_result(f"dual+{v}", d, v) for v, d in ((4, 0.1), (40, 0.5), (90, 0.6)))
+    assert best_in_budget([slow, fast, faster]) == fast
+    only_slow = replace(comparison(), paths=[slow])
+    assert only_slow.winner == slow
+    assert "none plays 32 voices" in winner_sentence(only_slow)
+    assert winner_sentence(replace(comparison(), paths=[])) == "No path was compared."
+
+
+def test_every_row_of_every_table_is_complete() -> None:
+    tables = all_tables(comparison())
+    assert [one.title for one in tables][:3] == [
+        "all held-out notes",
+        "keys never recorded",
+        "recorded keys at the held-out velocity",
+    ]
+    for one in tables:
+        assert one.rows
+        assert {len(cells) for cells in one.rows} == {len(one.header)}, one.title
+    assert [cells[0] for cells in tables[0].rows] == [SAMPLER, "mel+vocoder", "dual+harmonic"]
+
+
+def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) -> None:
+    written = write_report(comparison(), tmp_path / "new" / "folder")
+    assert [path.name for path in written] == [HTML_NAME, JSON_NAME, FRONTIER_NAME, "reed.png"]
+    for picture in written[2:]:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    values = json.loads(written[1].read_text())
+    assert set(values["paths"]) == {SAMPLER, "mel+vocoder", "dual+harmonic"}
+    assert values["paths"]["dual+harmonic"]["speed"] == {"rtf": 0.01, "memory_mb": None, "voices": 100.0}
+    assert values["paths"][SAMPLER]["costs"] is None
+    assert len(values["notes"]) == 6
+    assert set(Measures.names()) <= set(values["notes"][0])
+    page = written[0].read_text()
+    parser = Tags()
+    parser.feed(page)
+    assert parser.tags.count("img") == 2 and parser.tags.count("table") == len(all_tables(comparison()))
+    assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert "script" not in parser.tags
+
+
+def test_text_is_escaped_in_the_page(tmp_path: Path) -> None:
+    odd = replace(comparison(), machine={"processor": "<b>fast</b> & cheap"})
+    page = write_report(odd, tmp_path)[0].read_text()
+    assert "&lt;b&gt;fast&lt;/b&gt; &amp; cheap" in page
