@@ -102,7 +102,8 @@ class TimbreBook:
         instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
         substituted = instrument.program != program or instrument.is_drums != is_drums
         name = instrument.timbre_name(key)
-        timbre, motion = self._timbres.vector(name, key), self._motions.find(name, key)
+        timbre = self._timbres.vector(name, self._motions.heard_key(name, key))
+        motion = self._motions.find(name, key)
         return Choice(instrument, timbre, instrument.pitched, substituted, motion)
 
 

@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 from ..errors import BankError
 from .spec import AudioSpec
 from .spectral import FloatArray, transposed_bands
+from .takes import Takes
 
-SAME_RECORDING = 0.3
-"""Likeness of two keys' motions from which they pass for one recording: its keys have 0.4 to 0.9, others 0.05."""
-UNSURE_GAIN = 0.5
-"""Share of the swells on a key between two recordings, where it cannot be known which of them reaches that far."""
 PACE_RANGE = (0.5, 2.0)
 ARRAYS = ("codes", "code_scale", "shapes", "shape_scale", "first", "loop", "likeness", "timbre", "key")
 
@@ -33,12 +30,10 @@ class Motion(NamedTuple):
     ----------
     row : of the table; -1 for what stands still
     pace : how much faster than recorded: a transposed recording runs faster
-    gain : share of the swells, 0..1
     """
 
     row: int
     pace: float = 1.0
-    gain: float = 1.0
 
 
 STILL = Motion(-1)
@@ -104,7 +99,7 @@ class MotionTable:
     """
 
     def __init__(self, spec: AudioSpec, arrays: MotionArrays | None = None) -> None:
-        self._keys: dict[str, NDArray[np.int64]] = {}
+        self._takes: dict[str, Takes] = {}
         self._rows: dict[str, int] = {}
         if arrays is None:
             arrays = _nothing(spec.num_mels)
@@ -112,11 +107,10 @@ class MotionTable:
             raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
         self._spec = spec
         self.rate_hz = arrays.rate_hz
-        self._likeness = arrays.likeness
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)
             if rows.size:
-                self._keys[name], self._rows[name] = arrays.key[rows], int(rows[0])
+                self._takes[name], self._rows[name] = Takes(arrays.key[rows], arrays.likeness[rows]), int(rows[0])
         counts = np.diff(arrays.first)
         # One more at the end, of a single code of nothing, is what stands still.
         scale = np.repeat(arrays.code_scale, counts, 0)
@@ -128,32 +122,20 @@ class MotionTable:
         self._loop = np.append(arrays.loop, 0.0).astype(np.float64)
 
     def find(self, name: str, key: float, without_own: bool = False) -> Motion:
-        """Return what moves a timbre on a key: its own motion, or the nearest recorded key's, of two the higher one's.
-
-        `without_own` looks among the other keys, as if this one had not been recorded.
-        """
-        if name not in self._keys:
+        """Return what moves a timbre on a key; see `Takes.lender`."""
+        if name not in self._takes:
             return STILL
-        keys = self._keys[name]
-        distance = np.abs(keys - key) + np.where(without_own & (keys == key), 1e3, 0.0)
-        index = int(len(keys) - 1 - np.argmin(distance[::-1]))
-        pace = float(np.clip(2.0 ** ((key - keys[index]) / 12.0), *PACE_RANGE))
-        return Motion(self._rows[name] + index, pace, self._gain(name, index, key, without_own))
+        takes = self._takes[name]
+        index = takes.lender(key, without_own)
+        pace = float(np.clip(2.0 ** ((key - takes.keys[index]) / 12.0), *PACE_RANGE))
+        return Motion(self._rows[name] + index, pace)
 
-    def _gain(self, name: str, index: int, key: float, without_own: bool) -> float:
-        """Return how sure the choice is: between keys that move alike, fully."""
-        keys = self._keys[name]
-        if keys[index] == key:
-            return 1.0
-        side = index - 1 if keys[index] > key else index + 1
-        if not 0 <= side < len(keys):
-            return 1.0
-        low, high = min(index, side), max(index, side)
-        between = self._likeness[self._rows[name] + low : self._rows[name] + high]
-        return 1.0 if between.min() >= SAME_RECORDING else UNSURE_GAIN
+    def heard_key(self, name: str, key: float) -> float:
+        """Return the key whose timbre a key has; see `Takes.heard_key`."""
+        return self._takes[name].heard_key(key) if name in self._takes else key
 
     def sway(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return semitones (T, V) that pitches are off at ages (T, V); motions (V, 3) are rows of `Motion`."""
+        """Return semitones (T, V) that pitches are off at ages (T, V); motions (V, 2) are rows of `Motion`."""
         low, mix = self._places(motions, age_s)
         sway = self._codes[:, 0]
         return np.asarray(sway[low] + mix * (sway[low + (mix > 0.0)] - sway[low]))
@@ -163,7 +145,6 @@ class MotionTable:
         low, mix = self._places(motions, age_s)
         codes = self._codes[low, 1:]
         codes += mix[..., None].astype(np.float32) * (self._codes[low + (mix > 0.0), 1:] - codes)
-        codes *= motions[:, 2:].astype(np.float32)
         swell: FloatArray = np.matmul(codes[:, :, None], self._shapes[motions[:, 0].astype(np.intp)])[:, :, 0]
         for voice in np.flatnonzero(motions[:, 1] != 1.0):
             swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))

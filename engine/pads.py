@@ -31,7 +31,7 @@ class Pad:
     pitched : float64 (4,), 1 or 0
     semitones : float64 (4,), tuning off that of its own instrument
     inharmonicity : float64 (4,)
-    motions : float64 (4, 3), rows of `engine.motions.Motion`
+    motions : float64 (4, 2), rows of `engine.motions.Motion`
     """
 
     timbres: FloatArray

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..engine.bank import FORMAT, MANIFEST, MOTIONS
+from ..engine.bank import FORMAT, MANIFEST, MOTIONS, Tuning
+from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint
 from ..training.nca import NUM_KEYS, TNCA
@@ -87,10 +88,24 @@ def vocoder_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:
     return export_vocoder(vocoder, facts)
 
 
+def tuning_entry(name: str, checkpoint: Checkpoint) -> dict[str, list[float]]:
+    """Describe the tuning of every key from the first recorded one to the last, of others as they are heard."""
+    if name not in checkpoint.tuning:
+        return {"keys": [60], "cents": [0.0], "inharmonicity": [0.0]}
+    recorded = Tuning(**{column: tuple(values) for column, values in checkpoint.tuning[name].items()})
+    arrays = MotionArrays.from_bytes(checkpoint.motion_bytes)
+    motions = MotionTable(checkpoint.train_config.model.spec, arrays)
+    keys = range(recorded.keys[0], recorded.keys[-1] + 1)
+    cents, stretch = zip(*(recorded.at(motions.heard_key(name, key)) for key in keys), strict=True)
+    return {
+        "keys": list(keys),
+        "cents": [round(value, 2) for value in cents],
+        "inharmonicity": [round(value, 8) for value in stretch],
+    }
+
+
 def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint) -> dict[str, Any]:
     """Describe an instrument for the manifest."""
-    flat = {"keys": (60,), "cents": (0.0,), "inharmonicity": (0.0,)}
-    tuning = checkpoint.tuning.get(config.name, flat) if config.pitched else flat
     return {
         "name": config.name,
         "program": config.program,
@@ -98,11 +113,7 @@ def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint) -> dict[s
         "pitched": config.pitched,
         "low": config.low,
         "high": config.high,
-        "tuning": {
-            "keys": list(tuning["keys"]),
-            "cents": [round(value, 2) for value in tuning["cents"]],
-            "inharmonicity": [round(value, 8) for value in tuning["inharmonicity"]],
-        },
+        "tuning": tuning_entry(config.name if config.pitched else "", checkpoint),
     }
 
 

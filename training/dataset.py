@@ -50,7 +50,7 @@ class NoteSet:
     lent_key : the same among the other recorded keys, as if this one had not been recorded
     decaying : names of instruments that fade out while held
     motion_arrays, motions : what moves each timbre and recorded key, as it is stored and as it is read
-    own_motion, lent_motion : float64 (notes, 3), rows of `engine.motions.Motion`, as for the keys
+    own_motion, lent_motion : float64 (notes, 2), rows of `engine.motions.Motion`, as for the keys
     """
 
     features: list[NoteFeatures]
@@ -99,15 +99,15 @@ def between(key: float, recorded: Sequence[int]) -> tuple[int, int, float]:
 
 
 def _key_columns(
-    features: Sequence[NoteFeatures], tuning: dict[str, Tuning], without_own: bool
+    features: Sequence[NoteFeatures], heard: Sequence[float], tuning: dict[str, Tuning], without_own: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     found: dict[tuple[str, int], tuple[int, int, float]] = {}
-    for note in features:
+    for note, key in zip(features, heard, strict=True):
         at = (note.instrument, note.pitch)
         if at not in found:
             keys = tuning[note.instrument].keys if note.instrument in tuning else ()
-            others = [key for key in keys if key != note.pitch]
-            found[at] = between(note.pitch, others if without_own and others else keys)
+            others = [one for one in keys if one != note.pitch]
+            found[at] = between(key, others if without_own and others else keys)
     low, high, mix = zip(*(found[note.instrument, note.pitch] for note in features), strict=True)
     return torch.tensor(low), torch.tensor(high), torch.tensor(mix, dtype=torch.float32)
 
@@ -155,11 +155,13 @@ def assemble(
     names = tuple(sorted({note.instrument for note in features}))
     row = {name: i for i, name in enumerate(names)}
     tuning = measure_tuning(features)
-    tuned = [tuning[note.instrument].at(note.pitch) if note.instrument in tuning else (0.0, 0.0) for note in features]
     lengths = np.array([len(note.mel) for note in features], np.int64)
     last_audible = torch.from_numpy(np.stack([_last_audible(note) for note in features]))
     arrays = measure_motions(features, spec, decaying)
     motions = MotionTable(spec, arrays)
+    heard = [motions.heard_key(note.instrument, note.pitch) for note in features]
+    flat = Tuning()
+    tuned = [tuning.get(note.instrument, flat).at(key) for note, key in zip(features, heard, strict=True)]
     features = [replace(note, mel=EMPTY, linear=EMPTY, sway=NO_SWAY) for note in features]
 
     def column(values: Iterable[float]) -> Tensor:
@@ -180,8 +182,8 @@ def assemble(
         last_audible=last_audible,
         timbre_names=names,
         tuning=tuning,
-        own_key=_key_columns(features, tuning, without_own=False),
-        lent_key=_key_columns(features, tuning, without_own=True),
+        own_key=_key_columns(features, heard, tuning, without_own=False),
+        lent_key=_key_columns(features, heard, tuning, without_own=True),
         decaying=decaying,
         motion_arrays=arrays,
         motions=motions,

@@ -18,7 +18,7 @@ from .nca import TNCA
 class NoteBatch:
     """MIDI seeds of B notes; see `NoteSet`.
 
-    Each is float32 (B,) but `timbre`, `key_low` and `key_high`, int64 (B,), and `motion`, float64 (B, 3).
+    Each is float32 (B,) but `timbre`, `key_low` and `key_high`, int64 (B,), and `motion`, float64 (B, 2).
     """
 
     pitch: Tensor

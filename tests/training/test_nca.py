@@ -36,7 +36,7 @@ def batch(hold_s: float = 0.08, count: int = 3) -> NoteBatch:
         key_low=60 + torch.arange(count),
         key_high=62 + torch.arange(count),
         key_mix=0.3 + 0.4 * spread,
-        motion=torch.stack([torch.arange(count) % 5 - 1.0, 1.0 + 0.06 * spread, 1.0 - 0.5 * spread], 1).double(),
+        motion=torch.stack([torch.arange(count) % 5 - 1.0, 1.0 + 0.06 * spread], 1).double(),
     )
 
 
