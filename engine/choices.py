@@ -8,11 +8,11 @@ from typing import Final
 
 from ..errors import UsageError
 
-REPRESENTATIONS: Final = ("mel", "dual")
+REPRESENTATIONS: Final = ("mel", "dual", "latent")
 DEFAULT_REPRESENTATION: Final = "dual"
 
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "ensemble")
-DEFAULT_DECODERS: Final = {"mel": "vocoder", "dual": "harmonic"}
+DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "latent", "ensemble")
+DEFAULT_DECODERS: Final = {"mel": "vocoder", "dual": "harmonic", "latent": "latent"}
 """The best decoder of each representation."""
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")

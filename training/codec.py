@@ -171,13 +171,15 @@ class Codec(nn.Module):
 
         With a `memory`, sound goes on from call to call; the spectrum front hears whole notes only.
         """
-        memory = memory or Memory(pad_mode=self.config.pad_mode)
-        if self.front is not None:
-            latent = self.encoder(self.front(audio), memory)
-        else:
-            heard = torch.nn.functional.pad(audio[:, self.config.ahead :], (0, self.config.ahead))
-            latent = self.encoder(heard[:, None], memory)
+        latent = self.unbounded(audio, memory or Memory(pad_mode=self.config.pad_mode))
         return torch.tanh(latent) if self.config.bounded else latent
+
+    def unbounded(self, audio: Tensor, memory: Memory) -> Tensor:
+        """Return latents (B, D, T) before they are bounded."""
+        if self.front is not None:
+            return self.encoder(self.front(audio), memory)
+        heard = torch.nn.functional.pad(audio[:, self.config.ahead :], (0, self.config.ahead))
+        return self.encoder(heard[:, None], memory)
 
     def decode(self, latent: Tensor, source: SourceInput | None = None, memory: Memory | None = None) -> Tensor:
         """Return the sound (B, T * hop) of latents (B, D, T); a `source` head needs its pitch and noise."""

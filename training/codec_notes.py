@@ -1,4 +1,4 @@
-"""Recorded notes as sound, beside what was measured of them: what the codec and the growth of its latents learn from."""
+"""Recorded notes as sound, beside what was measured of them: the codec and the growth of its latents learn from it."""
 
 from __future__ import annotations
 

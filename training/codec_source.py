@@ -21,7 +21,7 @@ from .codec_layers import Memory
 COARSE = 16
 """Samples n = COARSE * i + j of a hop are summed as products of phasors at COARSE * i and at j."""
 HIGHEST_TURN = 0.49
-LOUDEST, QUIETEST = 1.0, -14.0  # natural logarithms of amplitudes
+LOUDEST = -0.5  # natural logarithm of an amplitude, approached softly
 FIRST_AMPLITUDE, FIRST_NOISE = -6.0, -10.0
 SHORT_WINDOWS = 4  # per hop, each a quarter of the long one
 
@@ -73,7 +73,7 @@ class SourceHead(nn.Module):
 
     def controls(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return log amplitudes of partials (B, H, T * P) and log magnitudes of noise (B, bands, T * P)."""
-        return self.to_partials(x).clamp(QUIETEST, LOUDEST), self.to_noise(x).clamp(QUIETEST, LOUDEST)
+        return LOUDEST - F.softplus(LOUDEST - self.to_partials(x)), LOUDEST - F.softplus(LOUDEST - self.to_noise(x))
 
     def sound(self, partials: Tensor, noise: Tensor, source: SourceInput, memory: Memory) -> Tensor:
         """Return the sound (B, T * hop) of controls."""
@@ -81,15 +81,14 @@ class SourceHead(nn.Module):
 
     def _partials(self, level: Tensor, source: SourceInput, memory: Memory) -> Tensor:
         """Sum partials whose amplitudes glide from point to point."""
-        batch, hops, count = source.start.shape
+        batch, _, count = source.start.shape
         start, turn = (one.flatten(0, 1)[:, None] for one in (source.start, source.turn))  # (B * T, 1, H)
         coarse = (2.0 * np.pi) * (start + turn * self.coarse_at[:, None])  # (B * T, I, H)
         fine = (2.0 * np.pi) * (turn.transpose(1, 2) * self.fine_at)  # (B * T, H, J)
         left = torch.stack([torch.cos(coarse), -torch.sin(coarse)], 2)  # (B * T, I, 2, H)
         right = torch.cat([torch.cos(fine), torch.sin(fine)], 1)
         audible = ((turn < HIGHEST_TURN) & (turn > 0.0)).to(level.dtype)
-        sounding = torch.exp(level) * (level > QUIETEST).to(level.dtype)
-        amplitude = memory.before(sounding, 1, reflects=False).transpose(1, 2)[:, :, :count]
+        amplitude = memory.before(torch.exp(level), 1, reflects=False).transpose(1, 2)[:, :, :count]
         first = amplitude[:, :-1].reshape(-1, self.points, count) * audible
         rise = amplitude[:, 1:].reshape(-1, self.points, count) * audible - first
         steps = self.coarse_at.shape[0] // self.points

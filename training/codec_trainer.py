@@ -12,6 +12,7 @@ from ..engine.decoders.source import NOISE_LENGTH, partial_turns
 from ..errors import BankError
 from .checkpoint import Checkpoint
 from .codec import Codec, CodecConfig
+from .codec_layers import Memory
 from .codec_notes import SoundNotes
 from .codec_source import SourceInput
 from .config import TrainConfig
@@ -20,6 +21,8 @@ from .loop import Losses, TrainingLoop
 
 ONSET_SHARE = 0.4  # of the stretches begin with their note
 RELEASE_SHARE = 0.25  # hold its release
+STRAIGHT_WITHIN = 1.5
+QUIET_AMPLITUDE = 0.01  # of a sine: what is quieter counts less in the convergence, lest tails outweigh notes
 
 
 class CodecTrainer(TrainingLoop):
@@ -40,13 +43,18 @@ class CodecTrainer(TrainingLoop):
         audio, early = self._stretches(chosen, first)
         start = np.array(first) - early
         source = source_input(self.sounds, chosen, start, audio.shape[1] // hop, codec, self.generator)
-        latent = self.model.encode(audio.to(self.place))
+        unbounded = self.model.unbounded(audio.to(self.place), Memory())
+        latent = torch.tanh(unbounded) if codec.bounded else unbounded
         noise = torch.randn(latent.shape, generator=self.generator).to(self.place)
         decoded = self.model.decode(latent + codec.noise * noise, SourceInput(*(x.to(self.place) for x in source)))
         skip = early * hop
         wanted = audio.to(self.place)[:, skip:]
         log_part, convergence = spectral_losses(decoded[:, skip:], wanted)
-        losses = {"log_magnitude": log_part, "convergence": convergence, "total": log_part + convergence}
+        losses = {"log_magnitude": log_part, "convergence": convergence, "spread": latent.std((0, 2)).mean()}
+        losses["total"] = log_part + convergence
+        if codec.bounded:  # a latent far up the tanh has no gradient, and tells nothing any more
+            losses["overflow"] = (unbounded.abs() - STRAIGHT_WITHIN).clamp_min(0.0).square().mean()
+            losses["total"] = losses["total"] + self.config.loss.overflow * losses["overflow"]
         if codec.head == "waveform":
             losses["l1"] = (decoded[:, skip:] - wanted).abs().mean() / (wanted.abs().mean() + 1e-3)
             losses["total"] = losses["total"] + self.config.loss.l1 * losses["l1"]
@@ -109,13 +117,14 @@ def source_input(
 
 
 def spectral_losses(decoded: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the two parts of `stft_distance`, without matching levels, of sounds (B, N)."""
+    """Return the two parts of `stft_distance` of sounds (B, N), levels as they are; the quiet converge for less."""
     log_part, convergence = decoded.new_zeros(()), decoded.new_zeros(())
     for n_fft in WINDOWS:
         a, b = (_magnitude(one, n_fft) for one in (decoded, wanted))
         log_part = log_part + F.l1_loss(torch.log(a + EPSILON), torch.log(b + EPSILON))
         error = (a - b).square().sum((1, 2)).add(1e-8).sqrt()
-        convergence = convergence + (error / (b.square().sum((1, 2)).sqrt() + n_fft * EPSILON)).mean()
+        floor = QUIET_AMPLITUDE * n_fft / 4.0 * b.shape[2] ** 0.5
+        convergence = convergence + (error / (b.square().sum((1, 2)).sqrt() + floor)).mean()
     return log_part / len(WINDOWS), convergence / len(WINDOWS)
 
 

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
 from .codec import CodecConfig
+from .latent_nca import LatentConfig
 from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
 
-KINDS = ("growth", "vocoder", "codec")
+KINDS = ("growth", "vocoder", "codec", "latent")
 SOURCES = ("soundfont", "folder", "nsynth")
 PRESETS = Path(__file__).parent / "presets"
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
@@ -71,8 +72,8 @@ class LossConfig:
 class TrainConfig:
     """One training run; saved whole in its checkpoints.
 
-    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder" or "codec". `started_from` is the checkpoint
-    whose weights it begins with, if any. `pitch_jitter` (semitones) and
+    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder", "codec" or "latent". `started_from` is the
+    checkpoint whose weights it begins with, if any. `pitch_jitter` (semitones) and
     `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. `borrowed_key_share` of the notes take
     the colour of their key from its neighbours, as keys never recorded must.
     """
@@ -101,6 +102,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
     codec: CodecConfig = field(default_factory=CodecConfig)
+    latent: LatentConfig = field(default_factory=LatentConfig)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -149,6 +151,9 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     codec["ratios"] = tuple(codec.get("ratios", CodecConfig.ratios))
     codec["spec"] = table(AudioSpec, section(codec, "spec"), "codec.spec")
     values["codec"] = table(CodecConfig, codec, "codec")
+    latent = section(values, "latent")
+    latent["spec"] = table(AudioSpec, section(latent, "spec"), "latent.spec")
+    values["latent"] = table(LatentConfig, latent, "latent")
     model["spec"] = table(AudioSpec, section(model, "spec"), "model.spec")
     vocoder["spec"] = table(AudioSpec, section(vocoder, "spec"), "vocoder.spec")
     values["data"] = table(DataConfig, data, "data")

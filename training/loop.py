@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.bank import Tuning
+from ..engine.motions import MotionArrays
 from .checkpoint import Checkpoint, save_checkpoint
 from .config import TrainConfig
 
@@ -43,6 +44,11 @@ class Notes(Protocol):
     @property
     def tuning(self) -> dict[str, Tuning]:
         """Measured tuning by timbre."""
+        ...
+
+    @property
+    def motion_arrays(self) -> MotionArrays:
+        """What moves the recorded keys."""
         ...
 
 

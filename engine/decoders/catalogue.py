@@ -12,6 +12,7 @@ from .base import Decoder
 from .ensemble import EnsembleDecoder
 from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
+from .latent import LatentDecoder
 from .vocoder import VocoderDecoder
 
 
@@ -51,6 +52,7 @@ MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
     "vocoder": lambda parts: VocoderDecoder(parts.model("vocoder"), parts.num_slots, parts.growth.provider),
     "griffin-lim": lambda parts: GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes),
     "harmonic": lambda parts: HarmonicDecoder(parts.growth.spec, parts.num_slots),
+    "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
     "ensemble": _ensemble,
 }
 

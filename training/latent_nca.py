@@ -1,0 +1,170 @@
+"""The TNCA of codec latents: a column with a cell for each latent dimension, planted from MIDI, grown hop by hop.
+
+Latent dimensions have no neighbours by nature; those of a column learn what to make of theirs. Letters: B notes,
+F cells = latent dimensions, C channels, H hidden units, G genes, M mel bands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..engine.spec import AudioSpec
+from ..errors import UsageError
+from .nca import ALPHA, CLOCK_TIMES_S, NUM_KEYS, PITCH_PERIODS, RELEASE_CLOCK_TIMES_S, TNCA
+
+LATENT = 0
+LATENT_RANGE = 1.2
+"""Latents are those of a tanh; the decoder learned them with noise, which reaches a little further."""
+
+
+@dataclass(frozen=True)
+class LatentConfig:
+    """Size of a latent TNCA; saved in its checkpoints and ONNX metadata. `codec` is the checkpoint of its codec."""
+
+    codec: str = "runs/codec/checkpoint.pt"
+    dimension: int = 32
+    channels: int = 12
+    hidden: int = 96
+    steps_per_hop: int = 1
+    timbre_size: int = 16
+    key_size: int = 16
+    seed_hidden: int = 256
+    genes: int = 20
+    swell_genes: int = 6
+    spec: AudioSpec = field(default_factory=AudioSpec)
+
+    def __post_init__(self) -> None:
+        if self.channels <= ALPHA:
+            raise UsageError(f"latent.channels must be at least {ALPHA + 1}, got {self.channels}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint."""
+        return asdict(self)
+
+
+class LatentSeed(nn.Module):
+    """From MIDI to the static side of a note: the initial grid and the genes every cell reads while it lives."""
+
+    def __init__(self, config: LatentConfig) -> None:
+        super().__init__()
+        self.config = config
+        inputs = 2 + 2 * len(PITCH_PERIODS) + 4 + config.timbre_size + config.key_size
+        self.trunk = nn.Sequential(
+            nn.Linear(inputs, config.seed_hidden), nn.SiLU(),
+            nn.Linear(config.seed_hidden, config.seed_hidden), nn.SiLU(),
+        )  # fmt: skip
+        self.to_genes = nn.Linear(config.seed_hidden, config.genes * config.dimension)
+        self.to_hidden = nn.Linear(config.genes, config.hidden)
+        self.to_rates = nn.Linear(config.genes, 4)
+        self.to_grid = nn.Linear(config.genes, config.channels)
+
+    def forward(
+        self,
+        pitch: Tensor,
+        velocity: Tensor,
+        timbre: Tensor,
+        pitched: Tensor,
+        stretch: Tensor,
+        jitter: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Plant notes; arguments as those of `NoteSeed.forward`.
+
+        Returns
+        -------
+        grid (B, F, C), cell (B, F, H) and rates (B, F, 4).
+        """
+        shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
+        z = self.trunk(torch.cat([self._note_features(*shown, pitched, stretch), timbre], 1))
+        genes = self.to_genes(z).view(-1, self.config.dimension, self.config.genes)
+        grid = self.to_grid(genes)
+        alpha = torch.sigmoid(grid[..., ALPHA : ALPHA + 1] + 2.0)
+        return {
+            "grid": torch.cat([grid[..., :ALPHA], alpha, grid[..., ALPHA + 1 :]], 2),
+            "cell": self.to_hidden(genes),
+            "rates": torch.exp(self.to_rates(genes).clamp(-4.0, 5.0)),
+        }
+
+    @staticmethod
+    def _note_features(pitch: Tensor, velocity: Tensor, pitched: Tensor, stretch: Tensor) -> Tensor:
+        p = (pitch - 60.0) / 24.0
+        waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
+        return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched, 1e3 * stretch], 1)
+
+
+class LatentNCA(nn.Module):
+    """A causal column NCA with a life mask, a fire rate and gated updates; see `TNCA`, whose methods it shares."""
+
+    clock_rates: Tensor
+    release_rates: Tensor
+    timbre = TNCA.timbre
+    alive = staticmethod(TNCA.alive)
+
+    def __init__(self, config: LatentConfig, num_timbres: int) -> None:
+        super().__init__()
+        self.config = config
+        self.timbres = nn.Embedding(num_timbres, config.timbre_size)
+        nn.init.normal_(self.timbres.weight, std=0.5)
+        self.keys = nn.Embedding(num_timbres * NUM_KEYS, config.key_size)
+        nn.init.zeros_(self.keys.weight)
+        self.seed = LatentSeed(config)
+        self.perceive = nn.Linear(3 * config.channels + 4 + config.swell_genes, config.hidden, bias=False)
+        self.clocks = nn.Linear(len(CLOCK_TIMES_S) + len(RELEASE_CLOCK_TIMES_S) + 1, config.hidden)
+        self.swells = nn.Linear(config.spec.num_mels, config.dimension * config.swell_genes, bias=False)
+        nn.init.normal_(self.swells.weight, std=0.02)
+        self.update = nn.Linear(config.hidden, 2 * config.channels)
+        nn.init.zeros_(self.update.weight)
+        with torch.no_grad():
+            self.update.bias.zero_()
+            self.update.bias[ALPHA] = 0.5
+            self.update.bias[config.channels :] = 1.0
+        self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
+        self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
+
+    def step(
+        self,
+        grid: Tensor,
+        planted: dict[str, Tensor],
+        age_s: Tensor,
+        release_age_s: Tensor,
+        fire_mask: Tensor,
+        swell: Tensor,
+    ) -> Tensor:
+        """Grow one hop.
+
+        Parameters
+        ----------
+        grid : (B, F, C)
+        planted : what `LatentSeed` returned
+        age_s, release_age_s : (B,), the latter -1 while held
+        fire_mask : (B, steps_per_hop, F), 1 where a cell updates
+        swell : (B, M), how far mel levels are off their smooth course
+
+        Returns
+        -------
+        The grid one hop later, (B, F, C).
+        """
+        released = (release_age_s >= 0.0).to(grid.dtype)[:, None]
+        since = release_age_s.clamp_min(0.0)
+        clocks = [torch.exp(-age_s[:, None] * self.clock_rates), torch.exp(-since[:, None] * self.release_rates)]
+        drive = planted["cell"] + self.clocks(torch.cat([*clocks, released], 1))[:, None]
+        times = torch.stack([age_s, age_s, since, since], 1)[:, None]
+        decays = torch.exp(-times * planted["rates"])
+        moved = torch.cat([decays, self.swells(swell).view(-1, self.config.dimension, self.config.swell_genes)], 2)
+        for k in range(self.config.steps_per_hop):
+            padded = F.pad(grid, (0, 0, 1, 1))
+            inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], moved], 2)
+            target, gate = self.update(F.relu(self.perceive(inputs) + drive)).split(self.config.channels, 2)
+            grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
+            grid = grown * (self.alive(grid) * self.alive(grown))
+        return grid
+
+    @staticmethod
+    def latent(grid: Tensor) -> Tensor:
+        """Return the latents of grids (..., F, C), each (..., F)."""
+        return grid[..., LATENT]
