@@ -67,6 +67,12 @@ def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path) -> None:
     assert "was trained with another configuration" in other.stderr
     resumed = tnca("train", preset, *common, "--resume")
     assert (resumed.returncode, resumed.stdout) == (0, done.stdout)
+    tuned = tnca("train", preset, "--cache", cache, "--output", tmp_path / "tuned", "--start-from", checkpoint)
+    assert tuned.returncode == 0, tuned.stderr
+    assert "new weights: none" in " ".join(tuned.stderr.split())
+    foreign = tnca("train", preset, "--cache", cache, "--output", tmp_path / "no", "--start-from", preset)
+    assert foreign.returncode == 1
+    assert "is not a readable checkpoint" in foreign.stderr
 
 
 @pytest.mark.parametrize(

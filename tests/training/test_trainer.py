@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import tiny
 import torch
 
+from tnca_synth.engine.motions import MotionTable
+from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.training.checkpoint import Checkpoint, load_checkpoint
 from tnca_synth.training.loop import Progress, TrainingLoop
 from tnca_synth.training.pool import OVERTIME_FROM_S, Overtime, SamplePool
@@ -110,6 +113,19 @@ def test_a_step_with_a_gradient_that_is_no_number_is_left_out() -> None:
     assert equal(trainer.model.state_dict(), before)
 
 
+def test_a_run_can_start_from_the_weights_of_another() -> None:
+    first, other = make_trainer("mel"), make_trainer("mel")
+    first.iterate()
+    weights = {name: value.clone() for name, value in first.average.items()}
+    weights["swells.weight"] = torch.zeros(3, 3)
+    fresh = other.model.state_dict()["swells.weight"].clone()
+    assert other.start_from(weights) == ("swells.weight",)
+    for state in (other.model.state_dict(), other.average):
+        assert torch.equal(state["update.weight"], weights["update.weight"])
+        assert torch.equal(state["swells.weight"], fresh)
+    other.iterate()
+
+
 def pool(size: int = 8) -> SamplePool:
     overtime = Overtime.of(tiny.notes(), ("mel",), tiny.SPEC)
     rng = np.random.default_rng(3)
@@ -169,6 +185,29 @@ def test_a_decaying_note_dies_when_held_on(which: tuple[str, int]) -> None:
 def test_a_decaying_note_falls_on_as_it_fell() -> None:
     fall_db = overtime_level_db(*LONG_STRING, beyond_s=0.1) - overtime_level_db(*LONG_STRING, beyond_s=1.1)
     assert fall_db == pytest.approx(20 * np.log10(np.e) / 0.6, rel=0.1)  # it decays by e in 0.6 s
+
+
+def test_a_note_held_on_keeps_swelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = held_pool(*LONG_REED, beyond_s=30.0)
+    target = made.targets(FIRST, "mel", np.arange(4))[0, :, 0]
+    swell = 0.2 * torch.sin(torch.arange(4.0))[:, None].expand(4, CELLS)
+    moving = replace(made.notes, motions=Moving(made.notes.motions, swell.numpy()))
+    monkeypatch.setattr(made, "notes", moving)
+    moved = made.targets(FIRST, "mel", np.arange(4))[0, :, 0]
+    sounding = target[0] > 1.0
+    assert sounding.any()
+    still = made.overtime.base["mel"][long_note(*LONG_REED)][0].float()
+    torch.testing.assert_close(moved[:, sounding], (still + swell)[:, sounding], rtol=0, atol=1e-3)
+
+
+class Moving:
+    """Motions that swell as they are told, (W, F)."""
+
+    def __init__(self, motions: MotionTable, swell: FloatArray) -> None:
+        self._swell = swell
+
+    def swell(self, motions: FloatArray, age_s: FloatArray) -> FloatArray:
+        return np.repeat(self._swell[: len(age_s), None], len(motions), axis=1)
 
 
 def test_overtime_begins_where_the_recording_ends() -> None:

@@ -1,0 +1,67 @@
+"""Which recording a key is heard from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.takes import Takes
+
+SAME, OTHER = 0.8, 0.0
+
+
+def takes(*groups: tuple[int, ...]) -> Takes:
+    """Return takes of recorded keys, one group for each recording."""
+    keys = np.array([key for group in groups for key in group])
+    likeness = [SAME if i + 1 < len(group) else OTHER for group in groups for i in range(len(group))]
+    return Takes(keys, np.array(likeness, np.float32))
+
+
+def lender(of: Takes, key: float, without_own: bool = False) -> int:
+    return int(of.keys[of.lender(key, without_own)])
+
+
+def test_a_recorded_key_is_heard_from_itself() -> None:
+    two = takes((60, 61, 62), (64, 65))
+    assert [lender(two, key) for key in two.keys] == two.keys.tolist()
+    assert [two.heard_key(key) for key in two.keys] == two.keys.tolist()
+
+
+def test_a_key_within_a_recording_keeps_its_place_and_borrows_from_the_nearest() -> None:
+    one = takes((60, 61, 62, 66, 67))
+    assert lender(one, 63) == 62
+    assert lender(one, 65) == 66
+    assert lender(one, 64) == 66  # of two equally near, the higher
+    assert one.heard_key(63) == 63
+
+
+@pytest.mark.parametrize(
+    ("groups", "heard"),
+    [
+        (((60, 61, 62), (64, 65)), 64),  # the one that serves fewer keys reaches further
+        (((61, 62), (64, 65, 66)), 62),
+        (((60, 61, 62), (64, 65, 66)), 64),  # as many: the higher one
+        (((62,), (64,)), 64),
+    ],
+)
+def test_a_key_between_two_recordings_falls_to_the_one_that_serves_fewer(
+    groups: tuple[tuple[int, ...], ...], heard: int
+) -> None:
+    both = takes(*groups)
+    assert lender(both, 63) == heard
+    assert both.heard_key(63) == heard
+
+
+def test_beyond_the_recorded_keys_the_last_one_lends() -> None:
+    two = takes((60, 61), (64, 65))
+    assert lender(two, 30) == 60
+    assert lender(two, 99) == 65
+    assert two.heard_key(99) == 99
+
+
+def test_without_its_own_recording_a_key_borrows_from_its_neighbours() -> None:
+    two = takes((60, 61, 62), (64, 65))
+    assert lender(two, 61, without_own=True) == 62
+    assert lender(two, 60, without_own=True) == 61
+    assert lender(two, 65, without_own=True) == 64
+    assert lender(takes((60,)), 60, without_own=True) == 60
