@@ -43,6 +43,7 @@ TRAIN_PACKAGES: Final = frozenset(
         "onnxscript",
         "auraloss",
         "pyloudnorm",
+        "yaml",
     }
 )
 
@@ -67,6 +68,8 @@ COMMANDS: Final = (
     Command("instruments", "instruments", "list the instruments of the bank"),
     Command("train", "train", "train a growth model or a decoder"),
     Command("export", "export", "write a trained model as ONNX, or a bank"),
+    Command("codec", "codec", "turn a codec that was trained elsewhere into a decoder of latents"),
+    Command("vocoder", "vocoder", "import a vocoder that was trained elsewhere"),
     Command("evaluate", "evaluate", "measure models against recordings they never saw"),
     Command("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
     Command("bench", "bench", "measure speed on this machine"),

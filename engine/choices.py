@@ -11,7 +11,7 @@ from ..errors import UsageError
 REPRESENTATIONS: Final = ("mel", "dual", "latent")
 DEFAULT_REPRESENTATION: Final = "dual"
 
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "latent", "ensemble")
+DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "latent", "ensemble", "imported")
 DEFAULT_DECODERS: Final = {"mel": "vocoder", "dual": "harmonic", "latent": "latent"}
 """The best decoder of each representation."""
 

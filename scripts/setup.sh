@@ -34,6 +34,8 @@ dev)
     pip install --constraint constraints.txt --editable '.[train,dev]'
     # Without what it asks for: PyAudio, which only its playing uses, often does not build.
     pip install --constraint constraints.txt --no-deps tinysoundfont
+    # Tests compare with them; what else they ask for trains and downloads.
+    pip install --constraint constraints.txt --no-deps bigvgan vocos
     ;;
 *)
     echo "setup.sh: expected base or dev, got $kind" >&2

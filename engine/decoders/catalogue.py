@@ -12,6 +12,7 @@ from .base import Decoder
 from .ensemble import EnsembleDecoder
 from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
+from .imported import ImportedDecoder
 from .latent import LatentDecoder
 from .vocoder import VocoderDecoder
 
@@ -39,8 +40,12 @@ class Parts:
     def model(self, name: str) -> bytes:
         """Return a decoder model of the bank; `UsageError` if it has none."""
         if name not in self.models:
-            raise UsageError(f"this bank has no {name}: choose another decoder")
+            raise UsageError(f"this bank has no model of the {name} decoder: choose another decoder")
         return self.models[name]
+
+
+def _imported(parts: Parts) -> Decoder:
+    return ImportedDecoder(parts.model("imported"), parts.growth.spec, parts.magnitudes, parts.growth.provider)
 
 
 def _ensemble(parts: Parts) -> Decoder:
@@ -54,6 +59,7 @@ MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
     "harmonic": lambda parts: HarmonicDecoder(parts.growth.spec, parts.num_slots),
     "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
     "ensemble": _ensemble,
+    "imported": _imported,
 }
 
 

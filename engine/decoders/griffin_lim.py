@@ -133,9 +133,14 @@ class MelInverse:
         self._bank, self._to_bands = bank, np.ascontiguousarray(bank.T)
         self._share = 1.0 / np.maximum(bank.sum(0), np.float32(1e-3))
 
-    def __call__(self, bands: FloatArray) -> FloatArray:
-        """Return power at the bins, float32 (V, T, N), of band powers (V, T, num_mels)."""
+    def __call__(self, bands: FloatArray, shape: FloatArray | None = None) -> FloatArray:
+        """Return power at the bins, float32 (V, T, N), of band powers (V, T, num_mels).
+
+        `shape` (V, T, N) is the detail to start with, up to a factor that varies slowly; none by default.
+        """
         power = _each_times(bands, self._flat)
+        if shape is not None:
+            power *= shape
         for _ in range(MEL_ITERATIONS):
             found = np.maximum(_each_times(power, self._to_bands), np.float32(1e-20))
             ratio: FloatArray = (bands / found).astype(np.float32)

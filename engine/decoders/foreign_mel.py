@@ -1,0 +1,96 @@
+"""The log-mel frames that vocoders trained elsewhere want, made of the frames that are grown here.
+
+Theirs are natural logarithms of plain magnitudes (not power) in bands of another width, height and range, clipped from
+below, some of them half a hop later than ours. Between the two lie the bins, which both kinds of bands are made of.
+
+Letters: V voices, T frames, N bins, M bands of theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import BankError
+from ..spec import AudioSpec
+from ..spectral import FloatArray, hann, hz_to_mel, mel_to_hz
+
+
+@dataclass(frozen=True)
+class ForeignMel:
+    """What a vocoder is fed.
+
+    Attributes
+    ----------
+    sample_rate, n_fft, hop_length : of the analysis, with a Hann window of n_fft samples
+    num_mels : bands M
+    fmin_hz, fmax_hz : where the bands begin and end
+    scale : "slaney" (bands of equal area) or "htk" (of equal height)
+    clip : smallest magnitude of a band
+    centred : whether frame t lies around sample ``t * hop_length``, like ours, or half a hop later
+    """
+
+    sample_rate: int
+    n_fft: int
+    hop_length: int
+    num_mels: int
+    fmin_hz: float
+    fmax_hz: float
+    scale: str
+    clip: float
+    centred: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a model's metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ForeignMel:
+        """Read a model's metadata; `BankError` if it is not what `to_dict` gives."""
+        if set(values) != {one.name for one in fields(cls)}:
+            raise BankError("the imported vocoder's metadata does not describe its mel; import it again")
+        return cls(**values)
+
+    @property
+    def silence(self) -> float:
+        """The value of every band in silence."""
+        return float(np.log(self.clip))
+
+    def differences(self, spec: AudioSpec) -> list[str]:
+        """Return what keeps frames of a spec from becoming this mel, each as "44100 Hz, not 22050 Hz"."""
+        pairs = (
+            ("{} Hz", self.sample_rate, spec.sample_rate),
+            ("a hop of {}", self.hop_length, spec.hop_length),
+            ("an FFT of {}", self.n_fft, spec.n_fft),
+        )
+        return [f"{text.format(wanted)}, not {got}" for text, wanted, got in pairs if wanted != got]
+
+    def filterbank(self) -> FloatArray:
+        """Return the triangular bands over bins, float32 (M, N)."""
+        to_mel, to_hz = (hz_to_mel, mel_to_hz) if self.scale == "slaney" else (_hz_to_htk, _htk_to_hz)
+        low, high = float(to_mel(self.fmin_hz)), float(to_mel(self.fmax_hz))
+        edges = to_hz(np.linspace(low, high, self.num_mels + 2))
+        bins_hz = np.arange(self.n_fft // 2 + 1) * self.sample_rate / self.n_fft
+        rising = (bins_hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
+        falling = (edges[2:, None] - bins_hz) / np.diff(edges)[1:, None]
+        height = 2.0 / (edges[2:] - edges[:-2]) if self.scale == "slaney" else np.ones(self.num_mels)
+        return (np.clip(np.minimum(rising, falling), 0.0, None) * height[:, None]).astype(np.float32)
+
+    def log_mel(self, magnitude: FloatArray) -> FloatArray:
+        """Return frames (..., M) of magnitudes (..., N), where a full-scale sine peaks at 1."""
+        scale = np.float32(hann(self.n_fft).sum() / 2.0)
+        bands = (magnitude * scale) @ self.filterbank().T
+        return np.log(np.maximum(bands, np.float32(self.clip))).astype(np.float32)
+
+
+def _hz_to_htk(hz: float) -> float:
+    """Convert Hz to mel on HTK's scale (O'Shaughnessy, 1987)."""
+    return float(2595.0 * np.log10(1.0 + hz / 700.0))
+
+
+def _htk_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert `_hz_to_htk`."""
+    return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
