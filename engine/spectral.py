@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -62,6 +63,15 @@ def bins_among_bands(spec: AudioSpec) -> tuple[NDArray[np.intp], FloatArray]:
     """
     bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
     at = np.interp(bins_hz, mel_edges_hz(spec)[1:-1], np.arange(spec.num_mels))
+    low = np.minimum(at.astype(np.intp), spec.num_mels - 2)
+    return low, (at - low).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def bands_among_bands(spec: AudioSpec, num_bands: int) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return where each of `num_bands` mel bands lies among the spec's, as `bins_among_bands` does for bins."""
+    centres_hz = mel_edges_hz(replace(spec, num_mels=num_bands))[1:-1]
+    at = np.interp(centres_hz, mel_edges_hz(spec)[1:-1], np.arange(spec.num_mels))
     low = np.minimum(at.astype(np.intp), spec.num_mels - 2)
     return low, (at - low).astype(np.float32)
 

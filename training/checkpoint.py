@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import BankError
 from .config import TrainConfig, train_config
+from .multiscale import MultiScaleNCA
 from .nca import TNCA
 from .vocoder import MelVocoder
 
-Model = TypeVar("Model", TNCA, MelVocoder)
+GrownModel = TNCA | MultiScaleNCA
+Model = TypeVar("Model", bound=nn.Module)
 
+GROWTHS: Final[Mapping[str, Callable[[TrainConfig, int], GrownModel]]] = {
+    "growth": lambda config, num_timbres: TNCA(config.model, num_timbres),
+    "multi-scale": lambda config, num_timbres: MultiScaleNCA(config.scales, num_timbres),
+}
+"""Models that grow notes by the kind of their runs, made of a configuration and a number of timbres."""
 FORMAT = "tnca-synth checkpoint 1"
 
 
@@ -54,9 +62,12 @@ class Checkpoint:
         """What moves the recorded keys, as it is stored in banks."""
         return self.motions.numpy().tobytes()
 
-    def growth_model(self) -> TNCA:
-        """Build the averaged TNCA."""
-        return self._load("growth", TNCA(self.train_config.model, len(self.timbre_names)))
+    def growth_model(self) -> GrownModel:
+        """Build the averaged growing model."""
+        config = self.train_config
+        if config.kind not in GROWTHS:
+            raise BankError(f"the checkpoint holds a {config.kind} model, which does not grow notes")
+        return self._load(config.kind, GROWTHS[config.kind](config, len(self.timbre_names)))
 
     def vocoder(self) -> MelVocoder:
         """Build the averaged vocoder."""
@@ -86,13 +97,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**values)
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """Read the averaged weights of a checkpoint of any version; anything else raises `BankError`."""
+def load_start(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Read the averaged weights and the timbre names of a checkpoint of any version; else raise `BankError`."""
     values = _read(path)
     weights = values.get("weights") if isinstance(values, dict) else None
     if not isinstance(weights, dict):
         raise BankError(f"{path} holds no weights of tnca-synth")
-    return weights
+    return weights, tuple(values.get("timbre_names", ()))
 
 
 def _read(path: Path) -> Any:

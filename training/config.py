@@ -12,11 +12,12 @@ from ..engine.spec import AudioSpec
 from ..errors import UsageError
 from .codec import CodecConfig
 from .latent_nca import LatentConfig
+from .multiscale import ScaleConfig
 from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
 
-KINDS = ("growth", "vocoder", "codec", "latent")
+KINDS = ("growth", "vocoder", "codec", "latent", "multi-scale")
 SOURCES = ("soundfont", "folder", "nsynth")
 PRESETS = Path(__file__).parent / "presets"
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
@@ -72,10 +73,12 @@ class LossConfig:
 class TrainConfig:
     """One training run; saved whole in its checkpoints.
 
-    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder", "codec" or "latent". `started_from` is the
+    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder", "codec", "latent" or
+    "multi-scale". `started_from` is the
     checkpoint whose weights it begins with, if any. `pitch_jitter` (semitones) and
     `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. `borrowed_key_share` of the notes take
-    the colour of their key from its neighbours, as keys never recorded must.
+    the colour of their key from its neighbours, as keys never recorded must. `scales_join` says after which shares of
+    the iterations the second and the third scale of "multi-scale" join the first.
     """
 
     name: str = "dual"
@@ -97,12 +100,14 @@ class TrainConfig:
     checkpoint_every: int = 250
     validate_every: int = 1000
     compile: bool = False
+    scales_join: tuple[float, ...] = (0.15, 0.4)
     data: DataConfig = field(default_factory=DataConfig)
     model: NCAConfig = field(default_factory=NCAConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
     codec: CodecConfig = field(default_factory=CodecConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
+    scales: ScaleConfig = field(default_factory=ScaleConfig)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -145,6 +150,7 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     values = dict(values)
     data = section(values, "data")
     data["instruments"] = tuple(table(InstrumentConfig, v, "data.instruments") for v in data.get("instruments", ()))
+    values["scales_join"] = tuple(values.get("scales_join", TrainConfig.scales_join))
     data["velocities"] = tuple(data.get("velocities", DataConfig.velocities))
     data["holds_s"] = tuple(tuple(group) for group in data.get("holds_s", DataConfig.holds_s))
     model, vocoder, codec = (section(values, name) for name in ("model", "vocoder", "codec"))
@@ -154,6 +160,9 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     latent = section(values, "latent")
     latent["spec"] = table(AudioSpec, section(latent, "spec"), "latent.spec")
     values["latent"] = table(LatentConfig, latent, "latent")
+    scales = section(values, "scales")
+    scales["spec"] = table(AudioSpec, section(scales, "spec"), "scales.spec")
+    values["scales"] = table(ScaleConfig, scales, "scales")
     model["spec"] = table(AudioSpec, section(model, "spec"), "model.spec")
     vocoder["spec"] = table(AudioSpec, section(vocoder, "spec"), "vocoder.spec")
     values["data"] = table(DataConfig, data, "data")

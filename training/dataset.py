@@ -7,7 +7,7 @@ import json
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ FEATURES_VERSION = 5
 EMPTY = np.zeros((0, 2, 0), np.float16)
 NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
+Measure = Callable[[NoteFeatures], dict[str, NDArray[np.float16]]]
+"""Further fields (T, 2, bands) of a note by name, from its linear side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class NoteSet:
     decaying : names of instruments that fade out while held
     motion_arrays, motions : what moves each timbre and recorded key, as it is stored and as it is read
     own_motion, lent_motion : float64 (notes, 2), rows of `engine.motions.Motion`, as for the keys
+    further : other fields by name, float16 (frames of all notes, 2, bands)
     """
 
     features: list[NoteFeatures]
@@ -74,10 +77,15 @@ class NoteSet:
     motions: MotionTable
     own_motion: NDArray[np.float64]
     lent_motion: NDArray[np.float64]
+    further: dict[str, Tensor] = field(default_factory=dict)
+
+    def all_frames(self, name: str) -> Tensor:
+        """Return all frames of field `name`, float16 (frames of all notes, 2, bands or bins)."""
+        return {"mel": self.mel, "linear": self.linear, **self.further}[name]
 
     def frames(self, name: str, note: int) -> Tensor:
         """Return one note's frames of field `name`, float16 (T, 2, bands or bins)."""
-        return getattr(self, name)[self.offset[note] : self.offset[note] + self.num_frames[note]]
+        return self.all_frames(name)[self.offset[note] : self.offset[note] + self.num_frames[note]]
 
     def indices(self, held_out: bool) -> NDArray[np.int64]:
         """Return the notes to train on, or those held out."""
@@ -133,6 +141,7 @@ def assemble(
     spec: AudioSpec,
     with_linear: bool = True,
     decaying: frozenset[str] = frozenset(),
+    measure: Measure | None = None,
 ) -> NoteSet:
     """Lay the features of all notes into tensors.
 
@@ -142,10 +151,15 @@ def assemble(
     spec : what they were measured with
     with_linear : keep the linear side, six times the size of the mel side
     decaying : names of instruments that fade out while held
+    measure : what else to keep of each note
     """
     features: list[NoteFeatures] = []
     mels, linears = [], []
+    further: dict[str, list[NDArray[np.float16]]] = {}
     for group in groups:
+        for note in group if measure is not None else ():
+            for name, values in measure(note).items():
+                further.setdefault(name, []).append(values)
         mel, linear = _join(group, "mel"), _join(group, "linear") if with_linear else EMPTY
         mels.append(mel)
         linears.append(linear)
@@ -189,6 +203,7 @@ def assemble(
         motions=motions,
         own_motion=_motions(features, motions, without_own=False),
         lent_motion=_motions(features, motions, without_own=True),
+        further={name: _concatenate(parts) for name, parts in further.items()},
     )
 
 
@@ -265,10 +280,11 @@ def load_notes(
     workers: int = 2,
     report: Callable[[str], None] = lambda _: None,
     with_linear: bool = True,
+    measure: Measure | None = None,
 ) -> NoteSet:
     """Render the notes of a preset, or read them from `cache` where an equal preset left them.
 
-    Folders and NSynth sets are read each time.
+    Folders and NSynth sets are read each time. For `with_linear` and `measure` see `assemble`.
 
     Raises
     ------
@@ -276,7 +292,7 @@ def load_notes(
         No SoundFont, no instruments, or no note to train on.
     """
     if data.source != "soundfont":
-        return assemble(read_folder_features(data, spec, report), spec, with_linear)
+        return assemble(read_folder_features(data, spec, report), spec, with_linear, measure=measure)
     if not data.instruments:
         raise DatasetError("the preset lists no instruments")
     cache.mkdir(parents=True, exist_ok=True)
@@ -287,4 +303,4 @@ def load_notes(
             for path in pool.map(_render_to_cache, missing):
                 report(f"rendered {path.stem}")
     decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-    return assemble((pickle.loads(path.read_bytes()) for path in paths), spec, with_linear, decaying)
+    return assemble((pickle.loads(path.read_bytes()) for path in paths), spec, with_linear, decaying, measure)

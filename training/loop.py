@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from .config import TrainConfig
 
 WARM_UP_ITERATIONS = 50
 FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
+TIMBRE_TABLES = ("timbres.weight", "keys.weight")
 Losses = dict[str, float]
 
 
@@ -122,9 +123,18 @@ class TrainingLoop(ABC):
         for name, value in self.model.state_dict().items():
             self.average[name].lerp_(value, 1.0 - decay)
 
-    def start_from(self, weights: dict[str, Tensor]) -> tuple[str, ...]:
-        """Begin with the weights of another run where name and shape agree; return the names of those that do not."""
+    def start_from(self, weights: dict[str, Tensor], timbre_names: Sequence[str] = ()) -> tuple[str, ...]:
+        """Begin with the weights of another run where name and shape agree; return the names of those that do not.
+
+        What a table holds of each timbre is found by `timbre_names`, the other run's.
+        """
         own = self.model.state_dict()
+        weights = dict(weights)
+        rows = [timbre_names.index(name) for name in self.notes.timbre_names if name in timbre_names]
+        for name in TIMBRE_TABLES if len(rows) == len(self.notes.timbre_names) else ():
+            if name in weights:
+                tables = weights[name].unflatten(0, (len(timbre_names), -1))
+                weights[name] = tables[rows].flatten(0, 1)
         known = {name for name, value in own.items() if name in weights and weights[name].shape == value.shape}
         self.model.load_state_dict({name: weights[name] if name in known else value for name, value in own.items()})
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}

@@ -53,6 +53,16 @@ class NCAConfig:
         if self.channels <= ALPHA:
             raise UsageError(f"channels must be at least {ALPHA + 1}, got {self.channels}")
 
+    @property
+    def cells(self) -> int:
+        """Cells of a grid."""
+        return self.spec.num_mels
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of what is grown."""
+        return ("mel", "linear") if self.representation == "dual" else ("mel",)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
         return asdict(self)
@@ -61,6 +71,13 @@ class NCAConfig:
     def from_dict(cls, values: dict[str, Any]) -> NCAConfig:
         """Rebuild a config from `to_dict`'s values."""
         return cls(**{**values, "spec": AudioSpec.from_dict(values["spec"])})
+
+
+def note_features(pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
+    """Return what seed networks are told of notes beside their timbres, (B, 5 + 2 per pitch period)."""
+    p = (pitch - 60.0) / 24.0
+    waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
+    return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
 
 
 class NoteSeed(nn.Module):
@@ -136,7 +153,7 @@ class NoteSeed(nn.Module):
         """
         spec, config = self.config.spec, self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
-        z = self.trunk(torch.cat([self._note_features(*shown, pitched), timbre], 1))
+        z = self.trunk(torch.cat([note_features(*shown, pitched), timbre], 1))
         # In double precision: genes are steep over partials, and torch and ONNX Runtime must read the same ones.
         f0 = 440.0 * torch.exp2((pitch.double() - 69.0) / 12.0)
         comb = comb_features(self.bins_hz.double(), f0, stretch.double()).to(pitch.dtype) * pitched[:, None, None]
@@ -163,11 +180,6 @@ class NoteSeed(nn.Module):
             genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
             planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))
         return planted
-
-    def _note_features(self, pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
-        p = (pitch - 60.0) / 24.0
-        waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
-        return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
 
 
 class TNCA(nn.Module):
@@ -285,6 +297,11 @@ class TNCA(nn.Module):
         """Return 1 where a cell or a neighbour of it has alpha above the threshold, (B, F, 1)."""
         alpha = grid[..., ALPHA : ALPHA + 1].detach().transpose(1, 2)
         return (F.max_pool1d(alpha, 3, 1, 1) > ALIVE_ABOVE).to(grid.dtype).transpose(1, 2)
+
+    def fields(self, grid: Tensor, planted: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what a grid offers decoders by name, each (B, 2, bands or bins): level and tonality."""
+        mel = {"mel": self.mel(grid)}
+        return mel | {"linear": self.linear(grid, planted)} if "bin" in planted else mel
 
     def mel(self, grid: Tensor) -> Tensor:
         """Return mel level and tonality, (B, 2, F)."""

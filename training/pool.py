@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine.spec import AudioSpec
-from ..engine.spectral import FloatArray, bins_among_bands
+from ..engine.spectral import FloatArray, bands_among_bands, bins_among_bands
 from .dataset import AUDIBLE_LEVEL, NoteSet
 
 OVERTIME_FROM_S = 1.5  # shorter holds say nothing about a sound's steady state
@@ -39,8 +39,8 @@ class Overtime:
         """Measure the last held second of every long note."""
         count, hop_s = len(notes.features), spec.hop_s
         start_s = torch.full((count,), float("inf"))
-        base = {n: torch.zeros(count, 2, getattr(notes, n).shape[2], dtype=torch.float16) for n in names}
-        slope = {n: torch.zeros(count, getattr(notes, n).shape[2], dtype=torch.float16) for n in names}
+        base = {n: torch.zeros(count, 2, notes.all_frames(n).shape[2], dtype=torch.float16) for n in names}
+        slope = {n: torch.zeros(count, notes.all_frames(n).shape[2], dtype=torch.float16) for n in names}
         second = int(1.0 / hop_s)
         for i, note in enumerate(notes.features):
             if note.hold_s < OVERTIME_FROM_S or note.held_out:
@@ -64,7 +64,7 @@ def _on(name: str, swell: FloatArray, spec: AudioSpec) -> FloatArray:
     """Return swells (..., F) of mel bands as field `name` has them, on its bands or bins."""
     if name == "mel":
         return swell
-    low, share = bins_among_bands(spec)
+    low, share = bins_among_bands(spec) if name == "linear" else bands_among_bands(spec, int(name.removeprefix("mel")))
     return swell[..., low] + share * (swell[..., low + 1] - swell[..., low])
 
 
@@ -123,7 +123,7 @@ class SamplePool:
         note = self.note[chosen]
         at = self.frame[chosen][:, None] + frames
         row = self.notes.offset[note][:, None] + np.minimum(at, self.notes.num_frames[note][:, None] - 1)
-        recorded = getattr(self.notes, name)[row].float()
+        recorded = self.notes.all_frames(name)[row].float()
         if not self.held[chosen].any():
             return recorded
         beyond = self.ages(chosen, int(frames.max()) + 1)[:, frames] - self.overtime.start_s[note][:, None]

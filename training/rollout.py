@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,8 +12,66 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine.motions import MotionTable
+from ..engine.spec import AudioSpec
 from .dataset import NoteSet
-from .nca import TNCA
+
+
+class GrowthConfig(Protocol):
+    """What the config of every growing model says."""
+
+    @property
+    def spec(self) -> AudioSpec:
+        """How its frames measure sound."""
+        ...
+
+    @property
+    def steps_per_hop(self) -> int:
+        """Updates in one step."""
+        ...
+
+    @property
+    def cells(self) -> int:
+        """Cells of a grid."""
+        ...
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of what is grown."""
+        ...
+
+
+class GrowingModel(Protocol):
+    """What rollouts, exports and validation ask of a model that grows notes; see `TNCA`."""
+
+    @property
+    def config(self) -> GrowthConfig:
+        """Its size."""
+        ...
+
+    @property
+    def seed(self) -> Callable[..., dict[str, Tensor]]:
+        """The seed network; see `NoteSeed`."""
+        ...
+
+    def timbre(self, timbre: Tensor, low: Tensor, high: Tensor, mix: Tensor) -> Tensor:
+        """Return timbre vectors."""
+        ...
+
+    def step(
+        self,
+        grid: Tensor,
+        planted: dict[str, Tensor],
+        age_s: Tensor,
+        release_age_s: Tensor,
+        fire_mask: Tensor,
+        swell: Tensor,
+    ) -> Tensor:
+        """Grow one hop."""
+        ...
+
+    def fields(self, grid: Tensor, planted: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what a grid offers decoders."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +110,7 @@ class NoteBatch:
         return NoteBatch(*(value.to(place) for value in vars(self).values()))
 
 
-def plant(model: TNCA, batch: NoteBatch, jitter: Tensor | None = None) -> dict[str, Tensor]:
+def plant(model: GrowingModel, batch: NoteBatch, jitter: Tensor | None = None) -> dict[str, Tensor]:
     """Run the seed network for a batch of notes; for `jitter` see `NoteSeed.forward`."""
     timbre = model.timbre(batch.timbre, batch.key_low, batch.key_high, batch.key_mix)
     return model.seed(batch.pitch, batch.velocity, timbre, batch.pitched, batch.stretch, jitter)
@@ -69,7 +129,7 @@ def release_age(age_s: Tensor, hold_s: Tensor) -> Tensor:
 
 @torch.no_grad()
 def grow(
-    model: TNCA, batch: NoteBatch, num_frames: int, motions: MotionTable, fire_mask: Tensor | None = None
+    model: GrowingModel, batch: NoteBatch, num_frames: int, motions: MotionTable, fire_mask: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Grow whole notes.
 
@@ -80,21 +140,18 @@ def grow(
 
     Returns
     -------
-    mel (B, T, 2, F); dual also linear (B, T, 2, N).
+    Every field of the model by name, (B, T, 2, bands or bins).
     """
     planted = plant(model, batch)
     grid = planted["grid"]
     ones = torch.ones(len(batch.pitch), model.config.steps_per_hop, grid.shape[1], device=grid.device)
-    frames: dict[str, list[Tensor]] = {"mel": []}
-    if model.config.representation == "dual":
-        frames["linear"] = []
+    frames: dict[str, list[Tensor]] = {name: [] for name in model.config.field_names}
     times = torch.arange(num_frames, device=batch.hold_s.device) * model.config.spec.hop_s
     swell = swells(motions, batch, times.expand(len(batch.hold_s), -1))
     for t in range(num_frames):
         age_s = torch.full_like(batch.hold_s, t * model.config.spec.hop_s)
         mask = ones if fire_mask is None else fire_mask[t]
         grid = model.step(grid, planted, age_s, release_age(age_s, batch.hold_s), mask, swell[:, t])
-        frames["mel"].append(model.mel(grid))
-        if "linear" in frames:
-            frames["linear"].append(model.linear(grid, planted))
+        for name, field in model.fields(grid, planted).items():
+            frames[name].append(field)
     return {name: torch.stack(values, 1) for name, values in frames.items()}

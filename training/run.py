@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,11 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
-from .checkpoint import load_checkpoint, load_weights
+from .checkpoint import load_checkpoint, load_start
 from .config import TrainConfig
-from .dataset import load_notes
+from .dataset import NoteSet, load_notes
+from .loop import Losses, TrainingLoop
 from .loop import Progress as Step
-from .loop import TrainingLoop
+from .multiscale import MultiScaleNCA
+from .multiscale_trainer import MultiScaleTrainer, load_scale_notes
 from .nca import TNCA
 from .trainer import Trainer
 from .validation import save_picture, validate, validation_notes
@@ -24,6 +29,27 @@ from .vocoder_trainer import VocoderTrainer
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a kind of model is trained: what loads its notes, and what trains it on them."""
+
+    load: Callable[[TrainConfig, Path, int, Callable[[str], None]], NoteSet]
+    trainer: Callable[[TrainConfig, NoteSet, str], TrainingLoop]
+
+
+def _load(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> NoteSet:
+    linear = config.model.representation == "dual" or config.kind == "vocoder"
+    return load_notes(config.data, config.model.spec, cache, workers, report, with_linear=linear)
+
+
+RUNS: Final[Mapping[str, Run]] = {
+    "growth": Run(_load, Trainer),
+    "vocoder": Run(_load, VocoderTrainer),
+    "multi-scale": Run(load_scale_notes, MultiScaleTrainer),
+}
+"""What is trained, by its kind: a further kind is a further line here."""
 
 
 def train(
@@ -39,11 +65,9 @@ def train(
     torch.set_num_threads(threads)
     if place == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
-    linear = config.model.representation == "dual" or config.kind == "vocoder"
-    notes = load_notes(config.data, config.model.spec, cache, threads, console.log, with_linear=linear)
-    trainer: TrainingLoop = (
-        VocoderTrainer(config, notes, place) if config.kind == "vocoder" else Trainer(config, notes, place)
-    )
+    kind = RUNS[config.kind]
+    notes = kind.load(config, cache, threads, console.log)
+    trainer = kind.trainer(config, notes, place)
     path = folder / "checkpoint.pt"
     if resume:
         checkpoint = load_checkpoint(path)
@@ -53,7 +77,7 @@ def train(
     elif path.exists():
         raise UsageError(f"{path} exists; give --resume to go on with it, or another --output folder")
     elif config.started_from:
-        fresh = trainer.start_from(load_weights(Path(config.started_from)))
+        fresh = trainer.start_from(*load_start(Path(config.started_from)))
         console.log(f"started from {config.started_from}; new weights: {', '.join(fresh) or 'none'}")
     held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
     pictured = held_out[np.linspace(0, len(held_out) - 1, PICTURES).astype(int)]
@@ -62,7 +86,7 @@ def train(
         task = bar.add_task("train", total=config.iterations, completed=trainer.iteration, loss="")
 
         def report(step: Step) -> None:
-            bar.update(task, completed=step.iteration, loss=f"mel {step.losses['level_db']:.2f} dB")
+            bar.update(task, completed=step.iteration, loss=_shown(step.losses))
             for name, value in step.losses.items():
                 log.add_scalar(f"train/{name}", value, step.iteration)
 
@@ -76,11 +100,16 @@ def train(
             record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), "held_out_db": errors}
             with (folder / "validation.jsonl").open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(record) + "\n")
-            if isinstance(model, TNCA):
+            if isinstance(model, (TNCA, MultiScaleNCA)):
                 save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
 
         trainer.run(folder, report, check)
     return path
+
+
+def _shown(losses: Losses) -> str:
+    name, value = next(iter(losses.items()))
+    return f"{name} {value:.2f}"
 
 
 def _progress_bar(console: Console) -> Progress:

@@ -21,6 +21,17 @@ LINEAR_FRAMES = 4  # frames of a window whose linear side is read out; reading a
 SLOWEST_FIRE_RATE = 0.5
 
 
+def fire_masks(generator: torch.Generator, slow_share: float, shape: tuple[int, int, int, int]) -> Tensor:
+    """Return fire masks (B, W, K, F): most notes fire every cell, as when played, a share of them at random.
+
+    So a lower fire rate works as well.
+    """
+    slow = torch.rand(shape[0], generator=generator) < slow_share
+    span = 1.0 - SLOWEST_FIRE_RATE
+    rate = torch.where(slow, SLOWEST_FIRE_RATE + span * torch.rand(shape[0], generator=generator), 1.0)
+    return (torch.rand(shape, generator=generator) < rate[:, None, None, None]).float()
+
+
 class Trainer(TrainingLoop):
     """Trains one TNCA on one set of notes."""
 
@@ -58,7 +69,8 @@ class Trainer(TrainingLoop):
         grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
         age_s = self.pool.ages(chosen, window).to(self.place)
         released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
-        masks = self._fire_masks(len(chosen), window).to(self.place)
+        shape = (len(chosen), window, config.model.steps_per_hop, config.model.cells)
+        masks = fire_masks(self.generator, config.slow_fire_share, shape).to(self.place)
         swell = swells(self.notes.motions, batch, age_s)
         read_frames = np.sort(self.rng.choice(window, LINEAR_FRAMES, replace=False))
         grids, linear = [], []
@@ -73,15 +85,6 @@ class Trainer(TrainingLoop):
         """Draw what is added to pitch (semitones) and velocity (0..1); see `NoteSeed.forward`."""
         spread = torch.tensor([self.config.pitch_jitter, self.config.velocity_jitter])
         return torch.randn(count, 2, generator=self.generator) * spread
-
-    def _fire_masks(self, count: int, window: int) -> Tensor:
-        """Most notes fire every cell, as when played; some fire at random, so that a lower rate works as well."""
-        model = self.config.model
-        slow = torch.rand(count, generator=self.generator) < self.config.slow_fire_share
-        span = 1.0 - SLOWEST_FIRE_RATE
-        rate = torch.where(slow, SLOWEST_FIRE_RATE + span * torch.rand(count, generator=self.generator), 1.0)
-        shape = (count, window, model.steps_per_hop, model.spec.num_mels)
-        return (torch.rand(shape, generator=self.generator) < rate[:, None, None, None]).float()
 
     def _losses(self, chosen: np.ndarray, grids: Tensor, linear: list[Tensor], read: np.ndarray) -> dict[str, Tensor]:
         weights, window = self.config.loss, self.config.window_frames

@@ -12,18 +12,17 @@ from torch import nn
 
 from ..engine.seed import pitch_to_hz
 from .dataset import NoteSet
+from .multiscale import MultiScaleNCA
 from .nca import TNCA
-from .rollout import NoteBatch, grow
+from .rollout import GrowingModel, NoteBatch, grow
 from .vocoder import MelVocoder
 
 VALIDATION_BATCH = 48
 
 
-def field_errors_db(
-    model: TNCA, notes: NoteSet, index: NDArray[np.int64], names: tuple[str, ...]
-) -> dict[str, NDArray[Any]]:
+def field_errors_db(model: GrowingModel, notes: NoteSet, index: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """Return the mean absolute level error in dB of each note, per field, float64 (len(index),)."""
-    scale_db = model.config.spec.level_scale_db
+    scale_db, names = model.config.spec.level_scale_db, model.config.field_names
     errors: dict[str, list[float]] = {name: [] for name in names}
     order = np.argsort(notes.num_frames[index], kind="stable")
     for start in range(0, len(order), VALIDATION_BATCH):
@@ -56,7 +55,7 @@ def validation_notes(notes: NoteSet, per_instrument: int, seed: int) -> NDArray[
     return np.sort(np.concatenate(chosen))
 
 
-def save_picture(path: Path, notes: NoteSet, index: NDArray[np.int64], model: TNCA) -> None:
+def save_picture(path: Path, notes: NoteSet, index: NDArray[np.int64], model: GrowingModel) -> None:
     """Draw targets (upper row) beside generated mel levels (lower row) to a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -98,7 +97,6 @@ def validate(model: nn.Module, notes: NoteSet, index: NDArray[np.int64]) -> dict
     """Return level errors in dB per field and instrument."""
     if isinstance(model, MelVocoder):
         return {"linear": by_instrument(notes, index, vocoder_errors_db(model, notes, index))}
-    assert isinstance(model, TNCA)
-    names = ("mel", "linear") if model.config.representation == "dual" else ("mel",)
-    errors = field_errors_db(model, notes, index, names)
+    assert isinstance(model, (TNCA, MultiScaleNCA))
+    errors = field_errors_db(model, notes, index)
     return {name: by_instrument(notes, index, values) for name, values in errors.items()}
