@@ -58,7 +58,7 @@ class EncoderGraph(nn.Module):
     def forward(self, audio: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
         """Return latents (V, T, D) and what to remember, from sound (V, T * hop) and what was remembered."""
         memory = Memory(past)
-        return (self.codec.encode(audio, memory).transpose(1, 2), *memory.kept)
+        return (self.codec.encode(audio, memory=memory).transpose(1, 2), *memory.kept)
 
 
 def source_of_silence(voices: int, hops: int, config: CodecConfig) -> SourceInput:
@@ -74,7 +74,7 @@ def first_states(codec: Codec, voices: int, of_encoder: bool = False) -> tuple[T
     config, memory = codec.config, Memory()
     hops = 2 * config.kernel
     if of_encoder:
-        codec.encode(torch.zeros(voices, hops * config.spec.hop_length), memory)
+        codec.encode(torch.zeros(voices, hops * config.spec.hop_length), memory=memory)
     else:
         source = source_of_silence(voices, hops, config) if config.head == "source" else None
         codec.decode(torch.zeros(voices, config.dimension, hops), source, memory)

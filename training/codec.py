@@ -166,18 +166,21 @@ class Codec(nn.Module):
         yield nn.ELU()
         yield CausalConv(channels, self.config.dimension, 1)
 
-    def encode(self, audio: Tensor, memory: Memory | None = None) -> Tensor:
+    def encode(self, audio: Tensor, turn: Tensor | None = None, memory: Memory | None = None) -> Tensor:
         """Return the latents (B, D, N / hop) of sound (B, N), N a multiple of the hop; frame t is that of hop t.
 
-        With a `memory`, sound goes on from call to call; the spectrum front hears whole notes only.
+        The spectrum front hears whole notes, and must be told their partials, the `turn` (B, T, H) of their source.
+        The waveform front goes on from call to call with a `memory`.
         """
-        latent = self.unbounded(audio, memory or Memory(pad_mode=self.config.pad_mode))
+        latent = self.unbounded(audio, turn, memory)
         return torch.tanh(latent) if self.config.bounded else latent
 
-    def unbounded(self, audio: Tensor, memory: Memory) -> Tensor:
-        """Return latents (B, D, T) before they are bounded."""
+    def unbounded(self, audio: Tensor, turn: Tensor | None = None, memory: Memory | None = None) -> Tensor:
+        """Return latents (B, D, T) before they are bounded; see `encode`."""
+        memory = memory or Memory(pad_mode=self.config.pad_mode)
         if self.front is not None:
-            return self.encoder(self.front(audio), memory)
+            assert turn is not None
+            return self.encoder(self.front(audio, turn), memory)
         heard = torch.nn.functional.pad(audio[:, self.config.ahead :], (0, self.config.ahead))
         return self.encoder(heard[:, None], memory)
 

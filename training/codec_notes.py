@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.bank import Tuning
-from ..engine.motions import MotionArrays
-from ..engine.seed import pitch_to_hz
+from ..engine.seed import MAX_PARTIALS, partial_hz, pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray
 from ..errors import DatasetError
@@ -20,42 +18,31 @@ from .dataset import NoteSet, load_notes
 from .recordings import SoundFont
 
 
-@dataclass(frozen=True, eq=False)
-class SoundNotes:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SoundNotes(NoteSet):
     """Notes and their sound.
 
     Attributes
     ----------
-    notes : NoteSet
     audio : one float32 (N,) per note, as many hops as the note has spectral frames
     spec : AudioSpec
     """
 
-    notes: NoteSet
     audio: list[FloatArray]
     spec: AudioSpec
-
-    @property
-    def timbre_names(self) -> tuple[str, ...]:
-        """One per row of the timbre table."""
-        return self.notes.timbre_names
-
-    @property
-    def tuning(self) -> dict[str, Tuning]:
-        """Measured tuning by timbre."""
-        return self.notes.tuning
-
-    @property
-    def motion_arrays(self) -> MotionArrays:
-        """What moves the recorded keys."""
-        return self.notes.motion_arrays
 
     def hop_hz(self, chosen: NDArray[np.int64], first: NDArray[np.int64], hops: int) -> NDArray[np.float64]:
         """Return the mean fundamental of notes in each hop from hop `first` (B,) on, (B, T); 0 for unpitched ones."""
         ages = np.maximum(first[:, None] + np.arange(hops + 1), 0) * self.spec.hop_s
-        sway = self.notes.motions.sway(self.notes.own_motion[chosen], ages.T).T
-        hz = pitch_to_hz(self.notes.pitch.numpy()[chosen][:, None] + sway)
-        return 0.5 * (hz[:, 1:] + hz[:, :-1]) * self.notes.pitched.numpy()[chosen][:, None]
+        sway = self.motions.sway(self.own_motion[chosen], ages.T).T
+        hz = pitch_to_hz(self.pitch.numpy()[chosen][:, None] + sway)
+        return 0.5 * (hz[:, 1:] + hz[:, :-1]) * self.pitched.numpy()[chosen][:, None]
+
+    def turns(self, chosen: NDArray[np.int64], first: NDArray[np.int64], hops: int) -> FloatArray:
+        """Return cycles per sample of the partials of notes in each hop, float32 (B, T, H); see `hop_hz`."""
+        stretch = self.stretch.numpy()[chosen, None].astype(np.float64)
+        partials = partial_hz(self.hop_hz(chosen, first, hops), stretch, MAX_PARTIALS)
+        return (partials / self.spec.sample_rate).astype(np.float32)
 
 
 def load_sounds(
@@ -74,4 +61,4 @@ def with_audio(notes: NoteSet, audio: list[FloatArray], spec: AudioSpec) -> Soun
     """Put notes and their sounds, in the same order, side by side."""
     lengths = notes.num_frames * spec.hop_length
     padded = [np.pad(one, (0, int(length) - len(one))) for one, length in zip(audio, lengths, strict=True)]
-    return SoundNotes(notes, padded, spec)
+    return SoundNotes(**vars(notes), audio=padded, spec=spec)

@@ -126,7 +126,10 @@ def _bands_to_bins(bands: int, sample_rate: int) -> Tensor:
 
 
 class SpectrumFront(nn.Module):
-    """Levels of the bins of one long window per hop, and of some short ones within it."""
+    """Levels of the bins of one long window per hop, and of some short ones within it; those of partials beside them.
+
+    What lies at a partial could be found among the bins by who knows the pitch, but that takes long to learn.
+    """
 
     long_window: Tensor
     short_window: Tensor
@@ -135,12 +138,12 @@ class SpectrumFront(nn.Module):
         super().__init__()
         self.spec, self.ahead = spec, ahead
         self.short = spec.n_fft // 4
-        self.size = spec.num_bins + SHORT_WINDOWS * (self.short // 2 + 1)
+        self.size = spec.num_bins + SHORT_WINDOWS * (self.short // 2 + 1) + MAX_PARTIALS
         self.register_buffer("long_window", torch.tensor(hann(spec.n_fft)), persistent=False)
         self.register_buffer("short_window", torch.tensor(hann(self.short)), persistent=False)
 
-    def forward(self, audio: Tensor) -> Tensor:
-        """Map sound (B, N) to levels (B, size, T), about -1 to 1.
+    def forward(self, audio: Tensor, turn: Tensor) -> Tensor:
+        """Map sound (B, N), with the partials (B, T, H) of a `SourceInput`, to levels (B, size, T), about -1 to 1.
 
         The long window of a hop ends `ahead` samples after it, or is centred on its end if that is less.
         """
@@ -151,7 +154,15 @@ class SpectrumFront(nn.Module):
         fine = F.pad(audio, (self.short // 2, self.short // 2))
         long = self._levels(late, self.long_window, hop)[:, :, :hops]
         short = self._levels(fine, self.short_window, hop // SHORT_WINDOWS)[:, :, : hops * SHORT_WINDOWS]
-        return torch.cat([long, short.unflatten(2, (hops, SHORT_WINDOWS)).transpose(2, 3).flatten(1, 2)], 1)
+        fine_levels = short.unflatten(2, (hops, SHORT_WINDOWS)).transpose(2, 3).flatten(1, 2)
+        return torch.cat([long, fine_levels, self._at_partials(long, turn.transpose(1, 2))], 1)
+
+    def _at_partials(self, level: Tensor, turn: Tensor) -> Tensor:
+        """Read levels (B, K, T) at partials (B, H, T); what is inaudible is silent."""
+        place = (turn * self.spec.n_fft).clamp(0.0, self.spec.num_bins - 2.0)
+        low = place.long()
+        read = torch.lerp(level.gather(1, low), level.gather(1, low + 1), place - low)
+        return torch.where((turn > 0.0) & (turn < HIGHEST_TURN), read, -1.0)
 
     def _levels(self, audio: Tensor, window: Tensor, hop: int) -> Tensor:
         spectrum = torch.stft(audio, len(window), hop, window=window, center=False, return_complex=True)

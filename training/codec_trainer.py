@@ -12,7 +12,6 @@ from ..engine.decoders.source import NOISE_LENGTH, partial_turns
 from ..errors import BankError
 from .checkpoint import Checkpoint
 from .codec import Codec, CodecConfig
-from .codec_layers import Memory
 from .codec_notes import SoundNotes
 from .codec_source import SourceInput
 from .config import TrainConfig
@@ -33,7 +32,7 @@ class CodecTrainer(TrainingLoop):
         super().__init__(config, notes, Codec(config.codec), place)
         self.model: Codec
         self.sounds = notes
-        self._train = notes.notes.indices(held_out=False)
+        self._train = notes.indices(held_out=False)
 
     def iterate(self) -> Losses:
         """One optimiser step on a batch of stretches."""
@@ -43,7 +42,7 @@ class CodecTrainer(TrainingLoop):
         audio, early = self._stretches(chosen, first)
         start = np.array(first) - early
         source = source_input(self.sounds, chosen, start, audio.shape[1] // hop, codec, self.generator)
-        unbounded = self.model.unbounded(audio.to(self.place), Memory())
+        unbounded = self.model.unbounded(audio.to(self.place), source.turn.to(self.place))
         latent = torch.tanh(unbounded) if codec.bounded else unbounded
         noise = torch.randn(latent.shape, generator=self.generator).to(self.place)
         decoded = self.model.decode(latent + codec.noise * noise, SourceInput(*(x.to(self.place) for x in source)))
@@ -62,7 +61,7 @@ class CodecTrainer(TrainingLoop):
 
     def _first_hop(self, note: int) -> int:
         """Choose where in a note a stretch begins."""
-        notes, spec = self.sounds.notes, self.config.codec.spec
+        notes, spec = self.sounds, self.config.codec.spec
         last = max(0, int(notes.num_frames[note]) - self.config.window_frames)
         kind = self.rng.random()
         if kind < ONSET_SHARE:
@@ -110,7 +109,7 @@ def source_input(
     spec = codec.spec
     step = notes.hop_hz(chosen, first, hops) / spec.sample_rate
     cycles = (np.cumsum(step, 1) - step) * spec.hop_length
-    start, turn = partial_turns(cycles, step, notes.notes.stretch.numpy()[chosen].astype(np.float64))
+    start, turn = partial_turns(cycles, step, notes.stretch.numpy()[chosen].astype(np.float64))
     frames = hops * spec.hop_length // (NOISE_LENGTH // 2)
     noise = torch.randn(len(chosen), frames, 2, NOISE_LENGTH // 2 + 1, generator=generator)
     return SourceInput(torch.from_numpy(start), torch.from_numpy(turn), noise)

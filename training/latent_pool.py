@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.spectral import FloatArray
 from .codec import Codec
 from .codec_notes import SoundNotes
 from .pool import OVERTIME_FROM_S, Overtime, SamplePool
@@ -25,23 +26,25 @@ class Latents:
 
     def __init__(self, codec: Codec, sounds: SoundNotes) -> None:
         self._codec, self._sounds = codec, sounds
-        notes = sounds.notes
+        notes = sounds
         self._frames = torch.zeros(int(notes.num_frames.sum()), codec.config.dimension)
         self._known = np.zeros(len(notes.num_frames), bool)
-        self.silence = self._encode(np.zeros(8 * sounds.spec.hop_length, np.float32))[-1]
+        self.silence = self._encode(np.zeros(8 * sounds.spec.hop_length, np.float32), 0)[-1]
 
     def rows(self, note: NDArray[np.int64], frame: NDArray[np.int64]) -> Tensor:
         """Return the latents (..., D) of notes at frames, both (...); beyond the last they are the last."""
-        notes = self._sounds.notes
+        notes = self._sounds
         for one in np.unique(note[~self._known[note]]):
             start = notes.offset[one]
-            self._frames[start : start + notes.num_frames[one]] = self._encode(self._sounds.audio[one])
+            self._frames[start : start + notes.num_frames[one]] = self._encode(self._sounds.audio[one], one)
             self._known[one] = True
         return self._frames[notes.offset[note] + np.minimum(frame, notes.num_frames[note] - 1)]
 
     @torch.no_grad()
-    def _encode(self, audio: NDArray[np.float32]) -> Tensor:
-        return self._codec.encode(torch.from_numpy(audio)[None])[0].T
+    def _encode(self, audio: FloatArray, note: int) -> Tensor:
+        hops = len(audio) // self._sounds.spec.hop_length
+        turn = self._sounds.turns(np.array([note]), np.zeros(1, np.int64), hops)
+        return self._codec.encode(torch.from_numpy(audio)[None], torch.from_numpy(turn))[0].T
 
 
 class LatentPool(SamplePool):
@@ -50,7 +53,7 @@ class LatentPool(SamplePool):
     def __init__(
         self, sounds: SoundNotes, latents: Latents, size: int, channels: int, rng: np.random.Generator
     ) -> None:
-        notes, spec = sounds.notes, sounds.spec
+        notes, spec = sounds, sounds.spec
         long = (notes.hold_s >= OVERTIME_FROM_S) & torch.tensor([not note.held_out for note in notes.features])
         ends = (notes.hold_s / spec.hop_s).int() - SETTLING_FRAMES
         overtime = Overtime(torch.where(long, ends * spec.hop_s, float("inf")), {}, {})

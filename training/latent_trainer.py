@@ -71,13 +71,13 @@ class LatentTrainer(TrainingLoop):
         """Grow the chosen notes by a window; return their seeds and all grids (B, W, F, C)."""
         config, window = self.config, self.config.window_frames
         borrow = self.rng.random(len(chosen)) < config.borrowed_key_share
-        batch = NoteBatch.of(self.notes.notes, self.pool.note[chosen], borrow).to(self.place)
+        batch = NoteBatch.of(self.notes, self.pool.note[chosen], borrow).to(self.place)
         planted = plant(self.model, batch)
         grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
         age_s = self.pool.ages(chosen, window).to(self.place)
         released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
         masks = self._fire_masks(len(chosen), window).to(self.place)
-        swell = swells(self.notes.notes.motions, batch, age_s)
+        swell = swells(self.notes.motions, batch, age_s)
         grids = []
         for w in range(window):
             grid = self.model.step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w])

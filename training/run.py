@@ -10,19 +10,24 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
 from .checkpoint import load_checkpoint, load_start
+from .codec_notes import SoundNotes, load_sounds
+from .codec_trainer import CodecTrainer
 from .config import TrainConfig
 from .dataset import NoteSet, load_notes
+from .latent_trainer import LatentTrainer
 from .loop import Losses, TrainingLoop
 from .loop import Progress as Step
 from .multiscale import MultiScaleNCA
 from .multiscale_trainer import MultiScaleTrainer, load_scale_notes
 from .nca import TNCA
+from .sound_validation import Table, sound_distances
 from .trainer import Trainer
 from .validation import save_picture, validate, validation_notes
 from .vocoder_trainer import VocoderTrainer
@@ -33,10 +38,12 @@ PICTURES = 6
 
 @dataclass(frozen=True)
 class Run:
-    """How a kind of model is trained: what loads its notes, and what trains it on them."""
+    """How a kind of model is trained: what loads its notes, what trains it on them, and what tells its errors."""
 
     load: Callable[[TrainConfig, Path, int, Callable[[str], None]], NoteSet]
-    trainer: Callable[[TrainConfig, NoteSet, str], TrainingLoop]
+    trainer: Callable[..., TrainingLoop]
+    errors: Callable[..., Table]
+    unit: str = "dB"
 
 
 def _load(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> NoteSet:
@@ -44,10 +51,21 @@ def _load(config: TrainConfig, cache: Path, workers: int, report: Callable[[str]
     return load_notes(config.data, config.model.spec, cache, workers, report, with_linear=linear)
 
 
+def _load_sounds(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> SoundNotes:
+    spec = config.codec.spec if config.kind == "codec" else config.latent.spec
+    return load_sounds(config.data, spec, cache, workers, report)
+
+
+def _level_errors(run: TrainingLoop, notes: NoteSet, index: NDArray[np.int64]) -> Table:
+    return validate(run.averaged_model(), notes, index)
+
+
 RUNS: Final[Mapping[str, Run]] = {
-    "growth": Run(_load, Trainer),
-    "vocoder": Run(_load, VocoderTrainer),
-    "multi-scale": Run(load_scale_notes, MultiScaleTrainer),
+    "growth": Run(_load, Trainer, _level_errors),
+    "vocoder": Run(_load, VocoderTrainer, _level_errors),
+    "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors),
+    "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
+    "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
 }
 """What is trained, by its kind: a further kind is a further line here."""
 
@@ -85,21 +103,23 @@ def train(
     with SummaryWriter(str(folder / "tensorboard")) as log, _progress_bar(console) as bar:
         task = bar.add_task("train", total=config.iterations, completed=trainer.iteration, loss="")
 
+        suffix = "_db" if kind.unit == "dB" else ""
+
         def report(step: Step) -> None:
             bar.update(task, completed=step.iteration, loss=_shown(step.losses))
             for name, value in step.losses.items():
                 log.add_scalar(f"train/{name}", value, step.iteration)
 
         def check(run: TrainingLoop) -> None:
-            model = run.averaged_model()
-            errors = validate(model, notes, held_out)
+            errors = kind.errors(run, notes, held_out)
             for field, table in errors.items():
                 mean = float(np.mean(list(table.values())))
-                log.add_scalar(f"held_out/{field}_db", mean, run.iteration)
-                console.log(f"iteration {run.iteration}, {run.seconds:.0f} s: held-out {field} {mean:.2f} dB")
-            record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), "held_out_db": errors}
+                log.add_scalar(f"held_out/{field}{suffix}", mean, run.iteration)
+                console.log(f"iteration {run.iteration}, {run.seconds:.0f} s: held-out {field} {mean:.2f} {kind.unit}")
+            record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), f"held_out{suffix}": errors}
             with (folder / "validation.jsonl").open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(record) + "\n")
+            model = run.averaged_model()
             if isinstance(model, (TNCA, MultiScaleNCA)):
                 save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
 

@@ -1,0 +1,124 @@
+"""A latent TNCA and its codec as the files of a bank.
+
+Letters: V voices, F cells, C channels, M mel bands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..engine.growth import FIELD_PREFIX
+from ..errors import BankError
+from ..training.checkpoint import Checkpoint, load_checkpoint
+from ..training.codec_trainer import codec_of
+from ..training.latent_nca import LATENT_RANGE, LatentNCA
+from ..training.latent_trainer import latent_model
+from .bank_writer import key_codes, metadata
+from .codec_model import PARITY_LIMIT, decoder_parity, export_decoder
+from .onnx_model import HALF_FROM, in_half_precision, to_onnx
+
+REPRESENTATION = "latent"
+GENOME = ("grid", "cell", "rates")
+
+
+class SeedGraph(nn.Module):
+    """The seed network, from MIDI to a genome."""
+
+    def __init__(self, model: LatentNCA) -> None:
+        super().__init__()
+        self.seed = model.seed
+
+    def forward(self, *note: Tensor) -> tuple[Tensor, ...]:
+        """Return the `GENOME` of the arguments of `LatentSeed.forward`."""
+        planted = self.seed(*note)
+        return tuple(planted[name] for name in GENOME)
+
+
+class StepGraph(nn.Module):
+    """One hop of growth, and the latents it gives."""
+
+    def __init__(self, model: LatentNCA) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, grid: Tensor, cell: Tensor, rates: Tensor, age_s: Tensor, release_age_s: Tensor, fire_mask: Tensor,
+        swell: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """Return the next grid (V, F, C), whether any cell lives (V,), and the latent field (V, 1, F)."""
+        planted = dict(zip(GENOME, (grid, cell, rates), strict=True))
+        grown = self.model.step(grid, planted, age_s, release_age_s, fire_mask, swell)
+        return grown, self.model.alive(grown)[..., 0].amax(1), bounded(self.model.latent(grown))[:, None]
+
+
+def bounded(latent: Tensor) -> Tensor:
+    """Clip latents to what the decoder knows."""
+    return latent.clamp(-LATENT_RANGE, LATENT_RANGE)
+
+
+def played_latent_model(checkpoint: Checkpoint) -> LatentNCA:
+    """Return the model as it is played: what is stored in half precision, rounded to it."""
+    model = latent_model(checkpoint)
+    with torch.no_grad():
+        for weights in (*model.seed.parameters(), model.keys.weight):
+            if weights.numel() >= HALF_FROM or weights is model.keys.weight:
+                weights.copy_(weights.half().float())
+    return model
+
+
+def latent_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
+    """Export a latent checkpoint like `bank_writer.growth_files`."""
+    model = played_latent_model(checkpoint)
+    config = model.config
+    facts = metadata(checkpoint, metrics) | {
+        "representation": REPRESENTATION,
+        "spec": config.spec.to_dict(),
+        "steps_per_hop": config.steps_per_hop,
+        "timbre_size": config.timbre_size + config.key_size,
+    }
+    table = model.timbres.weight.detach().numpy()
+    timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
+    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
+    return REPRESENTATION, {"seed": _seed_file(model, planting), "step": _step_file(model, facts)}
+
+
+def _note(model: LatentNCA) -> tuple[Tensor, ...]:
+    ones = torch.ones(2)
+    timbre = torch.zeros(2, model.config.timbre_size + model.config.key_size)
+    return 60.0 * ones, 0.5 * ones, timbre, ones.clone(), 0.0 * ones
+
+
+def _seed_file(model: LatentNCA, facts: dict[str, Any]) -> bytes:
+    names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
+    return in_half_precision(to_onnx(SeedGraph(model), _note(model), names, list(GENOME), facts))
+
+
+def _step_file(model: LatentNCA, facts: dict[str, Any]) -> bytes:
+    config = model.config
+    with torch.no_grad():
+        genome = SeedGraph(model)(*_note(model))
+    mask = torch.ones(2, config.steps_per_hop, config.dimension)
+    inputs = (*genome, torch.zeros(2), -torch.ones(2), mask, torch.zeros(2, config.spec.num_mels))
+    names = [*GENOME, "age_s", "release_age_s", "fire_mask", "swell"]
+    return to_onnx(StepGraph(model), inputs, names, ["next_grid", "alive", f"{FIELD_PREFIX}{REPRESENTATION}"], facts)
+
+
+def codec_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:
+    """Export the decoder of the codec whose latents a latent checkpoint grows: the bank's decoder "latent".
+
+    Raises
+    ------
+    BankError
+        The codec's checkpoint is not where the latent one says, or the file differs from torch.
+    """
+    trained = load_checkpoint(Path(checkpoint.train_config.latent.codec))
+    codec = codec_of(trained)
+    content = export_decoder(codec, metadata(trained, metrics))
+    difference = decoder_parity(codec, content)
+    if not difference <= PARITY_LIMIT:
+        raise BankError(f"the exported codec differs from torch by {difference:.2g}, more than {PARITY_LIMIT:g}")
+    return content
