@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from .output import print_json, print_warning
 
 if TYPE_CHECKING:
     from ..engine.offline import RenderReport
+
+MAX_WORKERS = 8
+"""More than these wait for each other most of the time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stems", type=Path, metavar="DIR", help="also write one file per MIDI channel into DIR")
     parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        default=_num_cores(),
+        metavar="N",
+        help="processes that grow notes; the sound is the same for any number (default: one for each core)",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
@@ -78,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
             provider=arguments.provider,
             stems_dir=arguments.stems,
             bank_path=arguments.bank,
+            workers=arguments.workers,
             progress=progress,
             warn=warn,
         )
@@ -116,6 +128,16 @@ def _progress_bar(shown: bool) -> Iterator[Callable[[float, float], None] | None
 
 def _sample_rate_hz(text: str) -> int:
     return _integer(text, *SAMPLE_RATE_RANGE_HZ)
+
+
+def _workers(text: str) -> int:
+    return _integer(text, 1, MAX_WORKERS)
+
+
+def _num_cores() -> int:
+    """Return how many cores this process may use."""
+    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(known, MAX_WORKERS)
 
 
 def _seed(text: str) -> int:

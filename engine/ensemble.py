@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -22,6 +22,8 @@ from .choices import (
 )
 from .decoders.base import Decoder
 from .growth import GrowthModel
+from .helpers import Helper
+from .hops import HopGrower
 from .seams import Choice, InstrumentChooser
 from .synth import Synth
 from .voices import num_slots
@@ -86,6 +88,23 @@ class Casting:
         return choice
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What a helper needs to grow as its owner does; see `open_ensemble`."""
+
+    representation: str
+    decoder: str
+    bank_path: Path | None
+    max_voices: int
+
+    def __call__(self) -> HopGrower:
+        """Load the bank and make a grower."""
+        bank = Bank.load(self.bank_path)
+        growth = bank.growth_model(self.representation, provider="cpu")
+        decoder = bank.decoder(self.decoder, growth, num_slots(self.max_voices))
+        return HopGrower(growth, decoder, self.max_voices, fire_rate=1.0)
+
+
 @dataclass(eq=False)
 class Ensemble:
     """A synth with what is known about it.
@@ -103,6 +122,8 @@ class Ensemble:
         What grows the notes.
     bank : Bank, optional
         Where all of it comes from.
+    helpers : list of Helper
+        Processes that grow notes beside this one.
     """
 
     synth: Synth
@@ -112,10 +133,16 @@ class Ensemble:
     decoder: str = DEFAULT_DECODERS[DEFAULT_REPRESENTATION]
     growth: GrowthModel | None = None
     bank: Bank | None = None
+    helpers: list[Helper] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Know no decoder yet but the synth's own."""
         self._decoders: dict[str, Decoder | None] = {}  # None for one that does not fit what is grown
+
+    def close(self) -> None:
+        """End the helpers; the synth must not be used any more."""
+        while self.helpers:
+            self.helpers.pop().close()
 
     @property
     def decoders(self) -> tuple[str, ...]:
@@ -182,6 +209,7 @@ def open_ensemble(
     on_model_error: Literal["raise", "mute"] = "raise",
     effects: bool = True,
     grows_together: bool = False,
+    workers: int = 1,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -203,6 +231,9 @@ def open_ensemble(
         Another bank than the shipped one.
     max_voices, on_model_error, effects, grows_together
         As `Synth` has them.
+    workers : int
+        Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
+        script that asks for more than one guards its main part, as `multiprocessing` wants it.
 
     Raises
     ------
@@ -214,6 +245,8 @@ def open_ensemble(
     low, high = SAMPLE_RATE_RANGE_HZ
     if not low <= sample_rate <= high:
         raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
+    if workers < 1:
+        raise UsageError(f"the number of workers must be 1 or more, got {workers}")
     representation = closest(representation or DEFAULT_REPRESENTATION, REPRESENTATIONS, "representation")
     decoder = closest(decoder or DEFAULT_DECODERS[representation], DECODERS, "decoder")
     provider = closest(provider, PROVIDERS, "provider")
@@ -222,6 +255,8 @@ def open_ensemble(
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), only)
     first = bank.decoder(decoder, growth, num_slots(max_voices))
+    recipe = Recipe(representation, decoder, bank_path, max_voices)
+    helpers = [Helper(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
         growth,
         first,
@@ -233,8 +268,9 @@ def open_ensemble(
         on_model_error=on_model_error,
         effects=effects,
         grows_together=grows_together,
+        helpers=helpers,
     )
-    ensemble = Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank)
+    ensemble = Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank, helpers)
     ensemble.adopt(decoder, first)
     return ensemble
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -98,6 +98,7 @@ def render_file(
     provider: str = DEFAULT_PROVIDER,
     stems_dir: str | os.PathLike[str] | None = None,
     bank_path: str | os.PathLike[str] | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> RenderReport:
@@ -114,8 +115,8 @@ def render_file(
         Called with (seconds rendered, seconds expected) after every block.
     warn : callable, optional
         Called with one line of text for what is odd but no reason to stop.
-    instrument, representation, decoder, sample_rate, seed, provider, bank_path
-        See `engine.ensemble.open_ensemble`.
+    instrument, representation, decoder, sample_rate, seed, provider, bank_path, workers
+        See `engine.ensemble.open_ensemble`. The samples are the same for any number of workers.
 
     Raises
     ------
@@ -135,13 +136,15 @@ def render_file(
         provider=provider,
         stems=stems_dir is not None,
         bank_path=None if bank_path is None else Path(bank_path),
+        workers=workers,
     )
-    warn = warn or (lambda text: None)
-    for text in song.warnings:
-        warn(f"{os.fspath(midi_path)}: {text}")
-    if provider == "cuda" and not ensemble.on_cuda:
-        warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
-    report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
+    with closing(ensemble):
+        warn = warn or (lambda text: None)
+        for text in song.warnings:
+            warn(f"{os.fspath(midi_path)}: {text}")
+        if provider == "cuda" and not ensemble.on_cuda:
+            warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
+        report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
     for text in report.substitutions:
         warn(f"instrument not in the bank, played by the nearest: {text}")
     return report

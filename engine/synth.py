@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
 from .effects.rack import Rack
 from .growth_controls import GrowthControls
+from .helpers import Helper, SharedGrower
 from .hops import HopGrower
 from .limiter import Limiter
 from .mixer import Mixer
@@ -65,6 +67,9 @@ class Synth(GrowthControls):
         Whether voices that need a hop within the next half hop are grown with those that need one now. In small blocks
         that serves several times as many voices. A release, a bend or a controller may then be heard up to half a
         hop (6 ms) later than its frame, and which it is depends on block sizes; the onset of a note stays exact.
+    helpers : sequence of Helper
+        Processes that grow some of the voices, with the same models; they change no bit of the sound. With them
+        there is no other decoder, and voices do not grow together.
     on_model_error : "raise" or "mute"
         What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
 
@@ -91,6 +96,7 @@ class Synth(GrowthControls):
         stems: bool = False,
         effects: bool = True,
         grows_together: bool = False,
+        helpers: Sequence[Helper] = (),
         on_model_error: Literal["raise", "mute"] = "raise",
     ) -> None:
         check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
@@ -104,7 +110,11 @@ class Synth(GrowthControls):
         mixer = Mixer(self._internal_rate, stems)
         num_signals = 2 * mixer.num_buses
         self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
-        self._grower = HopGrower(growth, decoder, max_voices, fire_rate, grows_together)
+        self._grower = (
+            SharedGrower(growth, decoder, max_voices, fire_rate, helpers)
+            if helpers
+            else HopGrower(growth, decoder, max_voices, fire_rate, grows_together)
+        )
         performance = Performance()
         self._conductor = Conductor(
             self._grower,

@@ -72,7 +72,8 @@ def test_the_sound_lands_beside_the_song_by_default(
 def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, object] = {}
     monkeypatch.setattr(offline, "open_ensemble", lambda **options: seen.update(options) or fake)
-    wishes = "--instrument Piano --representation mel --decoder griffin-lim --sample-rate 8000 --seed 7 --provider cpu"
+    wishes = "--instrument Piano --representation mel --decoder griffin-lim --sample-rate 8000 --seed 7 --provider cpu "
+    wishes += "--workers 3"
     arguments = [
         *wishes.split(),
         "--stems",
@@ -92,6 +93,7 @@ def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatc
         "provider": "cpu",
         "stems": True,
         "bank_path": Path("my.bank"),
+        "workers": 3,
     }
     assert "channel-01.wav" in os.listdir(tmp_path / "stems")
 
@@ -157,6 +159,23 @@ def test_an_interrupted_render_leaves_nothing(tmp_path: Path, number: int, statu
     finally:
         process.kill()
     assert process.returncode == status
+    assert "Traceback" not in errors
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 2.0])
+def test_ctrl_c_ends_helpers_too_and_quietly(tmp_path: Path, wait_s: float) -> None:
+    script = "import sys; from tnca_synth.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "render", str(CANON), "-o", "a.wav", "--workers", "2"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob(".*.part")) and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(wait_s)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: all of them get it
+    _, errors = process.communicate(timeout=60)  # until the last of them has closed its end
+    assert process.returncode == 130
     assert "Traceback" not in errors
     assert os.listdir(tmp_path) == []
 

@@ -1,0 +1,243 @@
+"""Growing on several cores: helper processes grow some of the voices, and nothing in the sound tells which.
+
+What a voice grows and sounds like does not depend on the voices beside it, to the bit; so it may be grown anywhere, as
+long as all events reach it before the samples that they are for. Every call of `SharedGrower.grow` hands the helpers
+what has changed in their voices, grows the others meanwhile, and waits.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from multiprocessing.connection import Connection
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ModelError, TncaError, UsageError
+from .controls import ControlsAt
+from .decoders.base import Decoder
+from .hops import HopGrower
+from .seams import GrowthModel
+from .spectral import FloatArray
+from .voices import Voice
+
+OWN_WORK = 1
+"""Voices that mixing, effects and writing the sound are worth: so many fewer are grown beside them."""
+CLOSE_S = 2.0
+
+_SENT = tuple(field.name for field in fields(Voice) if field.name not in ("timbre", "audio"))
+_GIVEN_BACK = tuple(name for name in _SENT if name != "gestures")
+_sent_of, _given_back_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK)
+_SILENCE = np.zeros(0, np.float32)
+
+MakeGrower = Callable[[], HopGrower]
+"""Makes the grower of a helper, like that of its owner, in the helper's process: something that can be pickled."""
+
+
+class Task(NamedTuple):
+    """What a helper is asked to do.
+
+    Attributes
+    ----------
+    new : voices that it has not grown yet
+    facts : of every voice to grow, what `_SENT` names
+    until, controls_at : see `HopGrower.grow`
+    """
+
+    new: list[Voice]
+    facts: list[tuple[Any, ...]]
+    until: int
+    controls_at: ControlsAt
+
+
+class Result(NamedTuple):
+    """What came of it.
+
+    Attributes
+    ----------
+    facts : of the voices in the order of the task, what `_GIVEN_BACK` names
+    lengths, audio : how many samples each was given, and all of them in a row
+    failures : see `HopGrower.failures`
+    """
+
+    facts: list[tuple[Any, ...]]
+    lengths: list[int]
+    audio: FloatArray
+    failures: list[str]
+
+
+def serve(pipe: Connection, make: MakeGrower) -> None:
+    """Grow what is asked for until the other side of the pipe is gone. Runs in the helper's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner decides what Ctrl-C means
+    voices: dict[int, Voice] = {}
+    try:
+        grower = make()
+        pipe.send(None)
+        while True:
+            task: Task = pipe.recv()
+            try:
+                pipe.send(_work(grower, voices, task))
+            except TncaError as error:
+                pipe.send(error)
+    except (EOFError, OSError, TncaError):
+        return
+
+
+def _work(grower: HopGrower, voices: dict[int, Voice], task: Task) -> Result:
+    voices.update((voice.slot, voice) for voice in task.new)
+    slot_at = _SENT.index("slot")
+    share = [voices[facts[slot_at]] for facts in task.facts]
+    for voice, facts in zip(share, task.facts, strict=True):
+        _set(voice, _SENT, facts)
+        voice.audio = _SILENCE
+    grower.grow(share, task.until, task.controls_at)
+    failures, grower.failures = grower.failures, []
+    audio = [voice.audio for voice in share]
+    return Result(
+        [_given_back_of(voice) for voice in share],
+        [len(one) for one in audio],
+        np.concatenate((_SILENCE, *audio)),
+        failures,
+    )
+
+
+def _set(voice: Voice, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
+    for name, value in zip(names, values, strict=True):
+        setattr(voice, name, value)
+
+
+class Helper:
+    """A process that grows voices for this one. It starts by itself; until it `is_ready`, work goes on without it.
+
+    Thread: producer.
+    """
+
+    def __init__(self, make: MakeGrower) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, make), name="tnca-synth-helper", daemon=True)
+        with _interrupts_ignored():
+            self._process.start()
+        theirs.close()
+        self._share: list[Voice] = []
+        self._has_started = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes voices: never, if its process did not come up."""
+        if not self._has_started:
+            try:
+                self._has_started = self._pipe.poll() and self._pipe.recv() is None
+            except (EOFError, OSError):
+                return False
+        return self._has_started
+
+    def start(self, share: list[Voice], is_new: list[bool], until: int, controls_at: ControlsAt) -> None:
+        """Begin to grow voices; `finish` must follow."""
+        self._share = share
+        new = [voice for voice, first in zip(share, is_new, strict=True) if first]
+        try:
+            self._pipe.send(Task(new, [_sent_of(voice) for voice in share], until, controls_at))
+        except OSError as error:
+            raise _lost() from error
+
+    def finish(self) -> list[str]:
+        """Wait until the voices are grown; return what broke, one line each."""
+        try:
+            result: Result | TncaError = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise _lost() from error
+        if isinstance(result, TncaError):
+            raise result
+        ends = np.cumsum(result.lengths).tolist()
+        for voice, facts, length, end in zip(self._share, result.facts, result.lengths, ends, strict=True):
+            _set(voice, _GIVEN_BACK, facts)
+            voice.audio = np.concatenate((voice.audio, result.audio[end - length : end]))
+        return result.failures
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        self._process.join(CLOSE_S)
+        if self._process.is_alive():
+            self._process.kill()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let what is started here ignore Ctrl-C from its first moment on."""
+    if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _lost() -> ModelError:
+    return ModelError("a helper process ended while it grew notes; try again with one worker")
+
+
+class SharedGrower(HopGrower):
+    """A grower that shares its voices with helpers.
+
+    Parameters
+    ----------
+    growth, decoder, max_voices, fire_rate
+        As `HopGrower` has them; helpers know the same.
+    helpers : sequence of Helper
+    """
+
+    def __init__(
+        self, growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float, helpers: Sequence[Helper]
+    ) -> None:
+        super().__init__(growth, decoder, max_voices, fire_rate)
+        self._helpers = helpers
+        self._owners: dict[int, tuple[Voice, Helper | None]] = {}  # by slot
+
+    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Decode voices up to sample `until` at least, or to their end; see `HopGrower.grow`."""
+        shares: dict[Helper | None, list[Voice]] = {None: []}
+        is_new: dict[Helper | None, list[bool]] = {None: []}
+        for voice in voices:
+            if min(until, voice.end) > voice.decoded_until:
+                owner, first = self._owner(voice)
+                shares.setdefault(owner, []).append(voice)
+                is_new.setdefault(owner, []).append(first)
+        own = shares.pop(None)
+        busy = [helper for helper in shares if helper is not None]
+        for helper in busy:
+            helper.start(shares[helper], is_new[helper], until, controls_at)
+        super().grow(own, until, controls_at)
+        for helper in busy:
+            self.failures += helper.finish()
+
+    def decoder_number(self, decoder: Decoder) -> int:
+        """Return the number by which voices name a decoder; there is only the one that the helpers have, too."""
+        if decoder not in self._decoders:
+            raise UsageError("a synth with helpers cannot change its decoder")
+        return super().decoder_number(decoder)
+
+    def _owner(self, voice: Voice) -> tuple[Helper | None, bool]:
+        """Return who grows a voice, and whether for the first time."""
+        known = self._owners.get(voice.slot)
+        if known is not None and known[0] is voice:
+            return known[1], False
+        owner = self._least_busy() if voice.num_frames == 0 else None
+        self._owners[voice.slot] = (voice, owner)
+        return owner, True
+
+    def _least_busy(self) -> Helper | None:
+        loads: dict[Helper | None, int] = {helper: 0 for helper in self._helpers if helper.is_ready}
+        loads[None] = OWN_WORK
+        for voice, owner in self._owners.values():
+            loads[owner] += voice.end > voice.decoded_until
+        return min(loads, key=lambda owner: loads[owner])

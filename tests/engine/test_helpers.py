@@ -1,0 +1,109 @@
+"""Helper processes grow some of the voices, and nobody hears which."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.ensemble import Ensemble, open_ensemble
+from tnca_synth.engine.helpers import Helper
+from tnca_synth.engine.hops import HopGrower
+from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.errors import BankError, ModelError, UsageError
+from tnca_synth.midi import messages as midi
+
+RATE = 22050
+MAX_VOICES = 4
+
+
+def make(workers: int) -> Ensemble:
+    return open_ensemble(sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument="violin")
+
+
+def wait_for(helper: Helper) -> None:
+    deadline = time.monotonic() + 60.0
+    while not helper.is_ready:
+        assert time.monotonic() < deadline, "the helper did not come up"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def shared() -> Iterator[Ensemble]:
+    ensemble = make(2)
+    wait_for(ensemble.helpers[0])
+    yield ensemble
+    ensemble.close()
+
+
+def play(ensemble: Ensemble) -> FloatArray:
+    """Play chords, more notes than voices, a bend, pressure, a glide and a cut, in blocks of several lengths."""
+    synth = ensemble.synth
+    for index, key in enumerate((55, 62, 69, 74, 78, 59)):
+        synth.send(midi.note_on(0, key, 80), 900 * (index // 2))
+        synth.send(midi.note_off(0, key), 9000 + 700 * index)
+    for step in range(40):
+        synth.send(bytes((0xE0, 0, 64 + step // 2)), 2000 + 100 * step)
+    synth.send(bytes((0xA0, 78, 90)), 4000)
+    synth.send(midi.control_change(0, 74, 110), 5000)
+    synth.send(midi.note_on(1, 60, 100), 12000)
+    synth.send(midi.control_change(1, midi.ALL_SOUND_OFF, 0), 15000)
+    return np.concatenate([synth.render(size) for size in (64, 4096, 1000, 8192, 6000)])
+
+
+def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> None:
+    grown = 0
+    start = shared.helpers[0].start
+
+    def counted(share, *rest):  # type: ignore[no-untyped-def]
+        nonlocal grown
+        grown += len(share)
+        start(share, *rest)
+
+    shared.helpers[0].start = counted  # type: ignore[method-assign]
+    together, alone = play(shared), play(make(1))
+    assert grown > 10
+    assert shared.synth.notes_stolen > 0
+    assert np.abs(alone).max() > 0.01
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:
+    shared.synth.send(midi.note_on(0, 60, 80))
+    shared.synth.send(midi.note_on(0, 64, 80))
+    shared.synth.render(1000)
+    shared.helpers[0]._process.kill()
+    with pytest.raises(ModelError, match="helper process ended"):
+        shared.synth.render(40_000)
+
+
+def _fail() -> HopGrower:
+    raise BankError("no bank here")
+
+
+def test_a_helper_that_does_not_come_up_is_not_waited_for() -> None:
+    helper = Helper(_fail)
+    helper._process.join(60.0)
+    assert not helper.is_ready
+    helper.close()
+
+
+def test_closing_ends_the_processes(shared: Ensemble) -> None:
+    process = shared.helpers[0]._process
+    assert process.is_alive()
+    shared.close()
+    assert not process.is_alive()
+    assert not shared.helpers
+
+
+def test_with_helpers_the_decoder_stays(shared: Ensemble) -> None:
+    with pytest.raises(UsageError, match="cannot change its decoder"):
+        shared.set_decoder("griffin-lim")
+    assert shared.decoder == "harmonic"
+
+
+def test_there_is_one_worker_at_least() -> None:
+    with pytest.raises(UsageError, match="1 or more, got 0"):
+        make(0)
