@@ -85,10 +85,19 @@ class Choice:
 
 
 class TimbreBook:
-    """Instruments with the timbre vectors of one representation, and what moves them."""
+    """The instruments that one representation has timbres of, with their vectors and what moves them."""
 
     def __init__(self, instruments: tuple[Instrument, ...], timbres: TimbreTable, motions: MotionTable) -> None:
-        self.instruments = instruments
+        self._drums = {
+            one.name: [key for key in range(one.low, one.high + 1) if one.timbre_name(key) in timbres]
+            for one in instruments
+            if one.is_drums
+        }
+        self.instruments = tuple(
+            one for one in instruments if (self._drums[one.name] if one.is_drums else one.name in timbres)
+        )
+        if not self.instruments:
+            raise BankError("a representation has no timbre of any instrument of the bank; export it again")
         self._timbres, self._motions = timbres, motions
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
@@ -101,10 +110,19 @@ class TimbreBook:
         family = [one for one in candidates if one.family == wanted] or candidates
         instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
         substituted = instrument.program != program or instrument.is_drums != is_drums
-        name = instrument.timbre_name(key)
+        name = instrument.timbre_name(self._drum(instrument, key) if instrument.is_drums else key)
         timbre = self._timbres.vector(name, self._motions.heard_key(name, key))
         motion = self._motions.find(name, key)
         return Choice(instrument, timbre, instrument.pitched, substituted, motion)
+
+    @property
+    def has_drums(self) -> bool:
+        """Whether there is a drum kit."""
+        return any(one.is_drums for one in self.instruments)
+
+    def _drum(self, kit: Instrument, key: int) -> int:
+        """Return the nearest key of a kit that has a timbre."""
+        return min(self._drums[kit.name], key=lambda one: (abs(one - key), one))
 
 
 class Bank:
@@ -112,7 +130,7 @@ class Bank:
 
     Attributes
     ----------
-    instruments : the instruments that every representation of the bank plays
+    instruments : the instruments that its representations play; some may play only a few of them
     """
 
     def __init__(self, manifest: dict[str, Any], contents: dict[str, bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UsageError
+from ..midi.messages import NUM_CHANNELS
 from .decoders.base import Decoder
 from .seams import GrowthModel
 
@@ -20,6 +21,20 @@ def check_parameters(
     if on_model_error not in ("raise", "mute"):
         raise UsageError(f'on_model_error must be "raise" or "mute", got {on_model_error!r}')
     check_fields(decoder, growth.fields)
+
+
+def check_path(growth: GrowthModel, decoder: Decoder, sample_rate: int) -> None:
+    """Raise `UsageError` if a decoder cannot decode what is grown, or not at this rate."""
+    check_fields(decoder, growth.fields)
+    if growth.spec.sample_rate != sample_rate:
+        raise UsageError(f"a path at {growth.spec.sample_rate} Hz does not fit a synth at {sample_rate} Hz")
+
+
+def check_channel(channel: int | None) -> int | None:
+    """Return a MIDI channel 0..15, or None for all; raise `UsageError` for others."""
+    if channel is not None and not 0 <= channel < NUM_CHANNELS:
+        raise UsageError(f"the channel must be in 0..{NUM_CHANNELS - 1}, got {channel}")
+    return channel
 
 
 def check_fields(decoder: Decoder, fields: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 
-from ..midi.commands import Command, NoteCut, NoteMove, NoteStart
+from ..midi.commands import Command, NoteCut, NoteMove, NoteStart, PathChange
 from ..midi.messages import (
     ALL_SOUND_OFF,
     CHANNEL_PRESSURE,
@@ -24,12 +24,12 @@ from ..midi.messages import (
 )
 from ..midi.performance import Performance
 from .controls import ChannelControls, control_vector
-from .decoders.base import Decoder
 from .effects.rack import NUM_SENDS, Rack
 from .fades import Fades
-from .hops import HopGrower
 from .mixer import Mixer, level_vector
+from .paths import Growers
 from .spectral import FloatArray
+from .switching import Switchboard
 from .voices import Voice, VoiceAllocator
 from .voicing import Voicing, release_speed
 
@@ -51,11 +51,13 @@ class Conductor:
     sounded_until : int
         First internal sample from which all has been silent.
     notes_started, notes_stolen, peak_voices : int
+    switchboard : Switchboard
+        Which path each channel's notes take.
     """
 
     def __init__(
         self,
-        grower: HopGrower,
+        grower: Growers,
         performance: Performance,
         voicing: Voicing,
         mixer: Mixer,
@@ -68,6 +70,7 @@ class Conductor:
         self._mixer = mixer
         self._rack = rack
         self._allocator = VoiceAllocator(max_voices)
+        self.switchboard = Switchboard(grower, performance, voicing, self._allocator)
         self._controls = ChannelControls(NUM_CHANNELS)
         self._queue: list[tuple[int, int, bytes]] = []
         self._order = count()
@@ -75,7 +78,6 @@ class Conductor:
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
         self._fading = Fades()  # of voices, by channel
         self._started: list[Voice] = []  # in this segment
-        self._decoder = 0
         length = round(FADE_S * grower.sample_rate)
         self._fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, length + 1) / (length + 1))).astype(np.float32)
         self._mono = np.zeros((NUM_CHANNELS, SEGMENT_SAMPLES), np.float32)
@@ -127,18 +129,6 @@ class Conductor:
         self._fade_out(victims)
         self.notes_stolen += len(victims)
 
-    def set_decoder(self, decoder: Decoder) -> None:
-        """Let a decoder of the same growth model sound new notes, and take over those that sound in a crossfade."""
-        self._decoder = self._grower.decoder_number(decoder)
-        for voice in list(self._allocator.voices.values()):
-            if voice.is_leaving or voice.decoder == self._decoder:
-                continue
-            if not voice.has_begun:
-                voice.decoder = self._decoder
-            elif self._allocator.has_free_slot:
-                successor = self._grower.hand_over(voice, self._allocator.claim(), self._decoder)
-                self._allocator.take_over(voice, successor)
-
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
         self._voicing.recast()
@@ -158,6 +148,13 @@ class Conductor:
         """Carry out commands up to `stop`; return the sample up to which can be rendered now."""
         while self._waiting:
             self._carry_out(self.position, self._waiting.popleft()[1])
+        self._take_events(self.position + 1)
+        # Before later events are taken: controls remember only what is to come of the segment that they are known in.
+        stop = self.switchboard.carry_out(self.position, stop, self._controls.at)
+        return self._take_events(stop)
+
+    def _take_events(self, stop: int) -> int:
+        """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, _, data = heappop(self._queue)
             for command in self._handle(sample, data):
@@ -206,11 +203,14 @@ class Conductor:
     def _needs_split(self, command: Command) -> bool:
         if isinstance(command, NoteMove):
             return command.is_stroke  # whether the note still sounds is known only then
-        return isinstance(command, NoteCut) or (isinstance(command, NoteStart) and self._allocator.is_full)
+        return isinstance(command, NoteCut | PathChange) or (isinstance(command, NoteStart) and self._allocator.is_full)
 
     def _carry_out(self, sample: int, command: Command) -> None:
         if isinstance(command, NoteStart):
             self._start(sample, command)
+            return
+        if isinstance(command, PathChange):
+            self.switchboard.change()
             return
         voice = self._allocator.voices.get(command.note_id)
         if isinstance(command, NoteMove):
@@ -232,8 +232,8 @@ class Conductor:
         if self._allocator.is_full:
             self._fade_out([self._allocator.choose_victim(sample)])
             self.notes_stolen += 1
-        voice = self._voicing.make(sample, note, self._allocator.claim())
-        voice.decoder = self._decoder
+        path = self.switchboard.path_of(note.channel)
+        voice = self._voicing.make(sample, note, self._allocator.claim(), path)
         self._allocator.voices[note.note_id] = voice
         self._started.append(voice)
         self._mixer.note_started(note.channel)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from ..errors import UsageError
 from .bank import Bank
+from .casting import Casting, NamedInstrument
 from .choices import (
     DECODERS,
     DEFAULT_DECODERS,
@@ -20,72 +21,14 @@ from .choices import (
     SAMPLE_RATE_RANGE_HZ,
     closest,
 )
-from .decoders.base import Decoder
 from .growth import GrowthModel
 from .helpers import Helper
 from .hops import HopGrower
-from .seams import Choice, InstrumentChooser
+from .repertoire import Repertoire
 from .synth import Synth
 from .voices import num_slots
 
 MAX_VOICES = 64
-
-
-class NamedInstrument(Protocol):
-    """What is asked of a bank's instrument to find it by name."""
-
-    @property
-    def name(self) -> str:
-        """Name for people."""
-        ...
-
-    @property
-    def program(self) -> int:
-        """General MIDI program 0..127 that it plays."""
-        ...
-
-    @property
-    def is_drums(self) -> bool:
-        """Whether it is a drum kit."""
-        ...
-
-
-class Casting:
-    """Chooses instruments from a bank, all alike if so told, and remembers which.
-
-    Parameters
-    ----------
-    bank : InstrumentChooser
-        What is chosen from.
-    only : NamedInstrument or None
-        Plays whatever is not on a drum channel.
-    """
-
-    def __init__(self, bank: InstrumentChooser, only: NamedInstrument | None = None) -> None:
-        self._bank = bank
-        self._only = only
-        self._chosen: dict[str, None] = {}
-
-    def play_only(self, only: NamedInstrument | None) -> None:
-        """Play whatever is not on a drum channel with one instrument, or with what it asks for; see `Synth.recast`."""
-        self._only = only
-
-    @property
-    def instruments(self) -> tuple[str, ...]:
-        """Names of the instruments that played, in order of appearance."""
-        return tuple(self._chosen)
-
-    def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
-        """Return what plays a key (see `engine.seams.InstrumentChooser`)."""
-        if self._only is not None and not is_drums:
-            program, bank, is_drums = self._only.program, 0, self._only.is_drums
-        return self.guest_for(program, bank, is_drums, key)
-
-    def guest_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
-        """Return what plays a key, whatever `play_only` says: in a pad of timbres."""
-        choice = self._bank.instrument_for(program, bank, is_drums, key)
-        self._chosen[choice.instrument.name] = None
-        return choice
 
 
 @dataclass(frozen=True)
@@ -117,13 +60,15 @@ class Ensemble:
     provider : str
         Execution provider that the growth model really runs on: "cpu" or "cuda".
     representation, decoder : str
-        What was chosen.
+        What was chosen for all channels.
     growth : GrowthModel, optional
         What grows the notes.
     bank : Bank, optional
         Where all of it comes from.
     helpers : list of Helper
         Processes that grow notes beside this one.
+    repertoire : Repertoire, optional
+        The other representations and decoders to choose among.
     """
 
     synth: Synth
@@ -134,10 +79,11 @@ class Ensemble:
     growth: GrowthModel | None = None
     bank: Bank | None = None
     helpers: list[Helper] = field(default_factory=list)
+    repertoire: Repertoire | None = None
 
     def __post_init__(self) -> None:
-        """Know no decoder yet but the synth's own."""
-        self._decoders: dict[str, Decoder | None] = {}  # None for one that does not fit what is grown
+        """Know no channel that has a path of its own."""
+        self._chosen: dict[int | None, tuple[str, str]] = {}
 
     def close(self) -> None:
         """End the helpers; the synth must not be used any more."""
@@ -145,37 +91,61 @@ class Ensemble:
             self.helpers.pop().close()
 
     @property
+    def representations(self) -> tuple[str, ...]:
+        """Names of the representations to choose among."""
+        return (self.representation,) if self.repertoire is None else self.repertoire.representations
+
+    @property
     def decoders(self) -> tuple[str, ...]:
         """Names of the decoders that can sound what is grown."""
-        names = DECODERS if self.bank is not None and self.growth is not None else (self.decoder,)
-        return tuple(name for name in names if self._decoder(name) is not None)
+        return self.decoders_of(self.representation)
 
-    def adopt(self, name: str, decoder: Decoder) -> None:
-        """Know the decoder that the synth was made with."""
-        self._decoders[name] = decoder
+    def decoders_of(self, representation: str) -> tuple[str, ...]:
+        """Names of the decoders that can sound what a representation grows; all of them are opened to know."""
+        return (self.decoder,) if self.repertoire is None else self.repertoire.decoders(representation)
 
-    def set_decoder(self, name: str) -> None:
-        """Let another decoder sound all notes from now on; sounding ones cross over (see `Synth.set_decoder`).
+    def set_path(
+        self, representation: str | None = None, decoder: str | None = None, channel: int | None = None
+    ) -> None:
+        """Let notes be grown and sounded otherwise from now on; sounding ones cross over (see `Synth.set_path`).
+
+        Parameters
+        ----------
+        representation : str, optional
+            None is the one chosen before.
+        decoder : str, optional
+            None is the best for the representation, or the one chosen before if that was not the best and fits.
+        channel : int, optional
+            MIDI channel 0..15; all by default.
 
         Raises
         ------
         UsageError
-            The name is unknown, or the decoder does not fit what is grown.
+            A name is unknown, or the decoder does not fit what is grown.
         """
-        name = closest(name, self.decoders, "decoder")
-        decoder = self._decoder(name)
-        if decoder is not None and name != self.decoder:
-            self.synth.set_decoder(decoder)
-            self.decoder = name
+        own, own_decoder = self._chosen.get(channel, (self.representation, self.decoder))
+        name = closest(representation or own, self.representations, "representation")
+        if self.repertoire is None:
+            return
+        if decoder is None:
+            special = own_decoder if own_decoder != DEFAULT_DECODERS.get(own) else ""
+            decoder = self.repertoire.best_decoder(name, special)
+        decoder = closest(decoder, self.decoders_of(name), "decoder")
+        path = self.repertoire.path(name, decoder)
+        assert path is not None
+        self.synth.set_path(path, channel)
+        self._chosen[channel] = name, decoder
+        if channel is None:
+            self._chosen.clear()
+            self.representation, self.decoder = name, decoder
 
-    def _decoder(self, name: str) -> Decoder | None:
-        """Return a decoder, made when it is first asked for; None if it does not fit."""
-        if name not in self._decoders and self.bank is not None and self.growth is not None:
-            try:
-                self._decoders[name] = self.bank.decoder(name, self.growth, num_slots(self.synth.max_voices))
-            except UsageError:
-                self._decoders[name] = None
-        return self._decoders.get(name)
+    def set_representation(self, name: str, channel: int | None = None) -> None:
+        """Let another representation grow the notes of a MIDI channel, or of all; see `set_path`."""
+        self.set_path(representation=name, channel=channel)
+
+    def set_decoder(self, name: str, channel: int | None = None) -> None:
+        """Let another decoder sound the notes of a MIDI channel, or of all; see `set_path`."""
+        self.set_path(decoder=name, channel=channel)
 
     def set_morph(self, channel: int, right: str, upper: str | None = None, far: str | None = None) -> None:
         """Let notes to come on a MIDI channel morph into instruments of the bank; see `Synth.set_morph`.
@@ -270,9 +240,10 @@ def open_ensemble(
         grows_together=grows_together,
         helpers=helpers,
     )
-    ensemble = Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank, helpers)
-    ensemble.adopt(decoder, first)
-    return ensemble
+    repertoire = Repertoire(bank, casting, max_voices, provider)
+    repertoire.adopt(representation, decoder, growth, first)
+    synth.find_paths_with(repertoire.find)
+    return Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank, helpers, repertoire)
 
 
 def find_instrument(instruments: Iterable[NamedInstrument], name: str) -> NamedInstrument:

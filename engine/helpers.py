@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ModelError, TncaError, UsageError
+from ..errors import ModelError, TncaError
 from .controls import ControlsAt
 from .decoders.base import Decoder
 from .hops import HopGrower
-from .seams import GrowthModel
+from .seams import Genome, GrowthModel
 from .spectral import FloatArray
 from .voices import Voice
 
@@ -99,12 +99,8 @@ def _work(grower: HopGrower, voices: dict[int, Voice], task: Task) -> Result:
     grower.grow(share, task.until, task.controls_at)
     failures, grower.failures = grower.failures, []
     audio = [voice.audio for voice in share]
-    return Result(
-        [_given_back_of(voice) for voice in share],
-        [len(one) for one in audio],
-        np.concatenate((_SILENCE, *audio)),
-        failures,
-    )
+    lengths = [len(one) for one in audio]
+    return Result([_given_back_of(voice) for voice in share], lengths, np.concatenate((_SILENCE, *audio)), failures)
 
 
 def _set(voice: Voice, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
@@ -220,11 +216,10 @@ class SharedGrower(HopGrower):
         for helper in busy:
             self.failures += helper.finish()
 
-    def decoder_number(self, decoder: Decoder) -> int:
-        """Return the number by which voices name a decoder; there is only the one that the helpers have, too."""
-        if decoder not in self._decoders:
-            raise UsageError("a synth with helpers cannot change its decoder")
-        return super().decoder_number(decoder)
+    def genome(self, slot: int) -> Genome:
+        """Return what the voice in a slot is grown from; nothing if a helper grows it."""
+        known = self._owners.get(slot)
+        return {} if known is not None and known[1] is not None else super().genome(slot)
 
     def _owner(self, voice: Voice) -> tuple[Helper | None, bool]:
         """Return who grows a voice, and whether for the first time."""

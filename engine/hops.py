@@ -15,14 +15,15 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls
+from .mishaps import MAX_PEAK, cut_broken, silence_broken
+from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
 from .shaping import shape
-from .spectral import FloatArray
 from .tending import cull, wound
 from .voices import SILENCE_PEAK, Voice, end_by_silence, num_slots
 
-MAX_PEAK = 1e4
-"""A voice louder than this has run away and counts as broken, like one with NaN."""
+SETTLING_HOPS = 12
+"""Hops that a genome planted for a note in its midst grows before it is decoded, and some more before it is heard."""
 
 
 class HopGrower:
@@ -48,16 +49,17 @@ class HopGrower:
         fire_rate: float,
         grows_together: bool = False,
     ) -> None:
+        self.growth = growth
+        self.decoder = decoder
         self._growth = growth
-        self._decoders = [decoder]
         self._max_voices = max_voices
         self._fire_rate = fire_rate
         self._grows_together = grows_together
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
-        self._hop = growth.spec.hop_length
+        self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
-        self._grown: dict[str, FloatArray] = {}  # fields of the rounds by name, (V, R, 2, F'), reused
+        self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -68,28 +70,50 @@ class HopGrower:
         until : int
         controls_at : what channels and gestures ask of the voices
         """
-        for number, decoder in enumerate(self._decoders):
-            jobs = self._jobs([voice for voice in voices if voice.decoder == number], until, decoder.lookahead)
-            if jobs:
-                self._grow(jobs, decoder, controls_at)
+        jobs = self._jobs(voices, until, self.decoder.lookahead)
+        if jobs:
+            self._grow(jobs, self.decoder, controls_at)
 
-    def decoder_number(self, decoder: Decoder) -> int:
-        """Return the number by which voices name a decoder, from now on or already known."""
-        if decoder not in self._decoders:
-            self._decoders.append(decoder)
-        return self._decoders.index(decoder)
+    def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
+        """Grow voices by hops that nobody hears, planting those that have no genome.
 
-    def hand_over(self, voice: Voice, slot: int, decoder: int) -> Voice:
-        """Return a voice in another slot that grows on from where `voice` stands, sounded by another decoder."""
-        for values in self._store.values():
-            values[slot] = values[voice.slot]
-        return voice.hand_over(slot, decoder, self._hop)
+        Parameters
+        ----------
+        controls_at : read once for each hop, as in `grow`
+        """
+        jobs = [Job(voice, num_hops, True, num_hops) for voice in voices]
+        if num_hops:
+            batch = self._batch(jobs, controls_at)
+            self._plant_new(batch)
+            self._run_rounds(batch, ())
+            batch.remember()
+
+    def genome(self, slot: int) -> Genome:
+        """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
+        return {name: values[slot] for name, values in self._store.items()}
+
+    def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:
+        """Let the clocks of a voice that run fast or slow now be ahead as they were some hops ago."""
+        if voice.age_lead_s or voice.release_lead_s:
+            clocks = self._batch([Job(voice, 0, True, 1)], controls_at).clocks
+            ages = (voice.age_lead_s, clocks.age_lead_s), (voice.release_lead_s, clocks.release_lead_s)
+            leads = [lead - num_hops * (float(after[0, 0]) - lead) for lead, after in ages]
+            voice.age_lead_s, voice.release_lead_s = leads if voice.num_frames else (0.0, 0.0)
+
+    def adopt(self, voice: Voice, genome: Genome) -> None:
+        """Grow a voice on from the genome of another one, (...) without the axis of voices."""
+        self._make_store({name: values[None] for name, values in genome.items()})
+        for name, values in genome.items():
+            self._store[name][voice.slot] = values
+        voice.is_planted = True
+
+    def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
+        exact = not getattr(self.decoder, "follows_f0", True)
+        growth = self._growth
+        return make_batch(jobs, controls_at, self.decoder.lookahead, growth.spec, growth.motions, exact)
 
     def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
-        follows_f0 = getattr(decoder, "follows_f0", True)
-        batch = make_batch(
-            jobs, controls_at, decoder.lookahead, self._growth.spec, self._growth.motions, exact=not follows_f0
-        )
+        batch = self._batch(jobs, controls_at)
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
         first = 0
@@ -147,19 +171,23 @@ class HopGrower:
         )
 
     def _plant_new(self, batch: Batch) -> None:
-        """Plant the seeds of the voices that have grown nothing yet."""
-        rows = [index for index, job in enumerate(batch.jobs) if job.voice.num_frames == 0]
+        """Plant the seeds of the voices that have no genome yet."""
+        rows = [index for index, job in enumerate(batch.jobs) if not job.voice.is_planted]
         if not rows:
             return
         planted = self._plant(batch, 0, rows)
-        if not self._store:
-            self._store = {
-                name: np.zeros((num_slots(self._max_voices), *values.shape[1:]), np.float32)
-                for name, values in planted.items()
-            }
-            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, planted["grid"].shape[1])
+        self._make_store(planted)
         for name, values in planted.items():
             self._store[name][batch.slots[rows]] = values
+        for row in rows:
+            batch.jobs[row].voice.is_planted = True
+
+    def _make_store(self, genome: Genome) -> None:
+        """Make room for genomes (V, ...) like this one, if there is none yet."""
+        if not self._store:
+            slots = num_slots(self._max_voices)
+            self._store = {name: np.zeros((slots, *values.shape[1:]), np.float32) for name, values in genome.items()}
+            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, genome["grid"].shape[1])
 
     def _run_rounds(self, batch: Batch, wanted: Sequence[str]) -> NDArray[np.bool_]:
         """Grow the frames of all rounds into `_grown`; return what lived, (R, V)."""
@@ -178,7 +206,7 @@ class HopGrower:
             grid[:active], alive[index, :active] = grown.grid, grown.alive
             for name in wanted:
                 values = grown.fields[name]
-                self._room(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
+                self._grown.room(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
         self._store["grid"][rows_of] = grid
         for row in replanted:
             for name, values in genome.items():
@@ -204,22 +232,13 @@ class HopGrower:
             if name != "grid":
                 values[rows] = planted[name]
 
-    def _room(self, name: str, shape: tuple[int, ...], frame_shape: tuple[int, ...]) -> FloatArray:
-        """Return the reused buffer of a field with room for (V, R) frames."""
-        room = self._grown.get(name)
-        if room is None or room.shape[0] < shape[0] or room.shape[1] < shape[1]:
-            old = np.zeros((0, 0, *frame_shape), np.float32) if room is None else room
-            size = (max(shape[0], old.shape[0]), max(shape[1], old.shape[1]))
-            room = self._grown[name] = np.zeros((*size, *frame_shape), np.float32)
-            room[: old.shape[0], : old.shape[1]] = old
-        return room
-
     def _decode(self, batch: Batch, rows: slice, decoder: Decoder) -> None:
         """Decode voices that need equally many frames and are equally new."""
         job = batch.jobs[rows.start]
         ahead = decoder.lookahead if job.is_new else 0
         fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
-        self._silence_broken(batch, rows, fields, decoder.lookahead)
+        spec = self._growth.spec
+        self.failures += silence_broken(batch.jobs[rows], fields, decoder.lookahead, spec)
         fields = self._coloured(batch, rows, fields)
         slots, frames = batch.slots[rows], slice(0, job.num_frames)
         controls = NoteControls(batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames])
@@ -234,7 +253,7 @@ class HopGrower:
             voice, start = done.voice, done.voice.decoded_until
             voice.has_begun = True
             if not whole:
-                self._cut_broken(voice, peaks[index], start, decoder.name)
+                self.failures += cut_broken(voice, peaks[index], start, decoder.name, spec)
             voice.audio = np.concatenate((voice.audio, audio[index]))
             voice.decoded_until = start + audio.shape[1]
             silent = peaks[index] < SILENCE_PEAK
@@ -255,33 +274,6 @@ class HopGrower:
             coloured[name] = pair.copy()
             coloured[name][:, :, 0] = shape(pair[:, :, 0], self._growth.spec, grown_hz, *colour)
         return coloured
-
-    def _silence_broken(self, batch: Batch, rows: slice, fields: Fields, lookahead: int) -> None:
-        """End the voices whose grown fields are not finite, and make these harmless for the decoder."""
-        for name, values in fields.items():
-            if -np.inf < values.min() and values.max() < np.inf:  # never so with NaN
-                continue
-            for index, job in enumerate(batch.jobs[rows]):
-                broken = np.flatnonzero(~np.isfinite(values[index]).all(axis=(1, 2)))
-                if broken.size:
-                    frame = job.voice.num_frames + int(broken[0])
-                    hop = max(frame - lookahead, 0)
-                    self._fail(job.voice, job.voice.onset + hop * self._hop, f"grew NaN or infinity in {name}")
-            np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
-
-    def _cut_broken(self, voice: Voice, peaks: FloatArray, start: int, decoder: str) -> None:
-        broken = np.flatnonzero(~(peaks < MAX_PEAK))
-        if broken.size:
-            self._fail(voice, start + int(broken[0]) * self._hop, f"decoder {decoder} gave no finite sound")
-
-    def _fail(self, voice: Voice, end: int, what: str) -> None:
-        at_s = (end - voice.onset) / self._rate
-        if voice.end > end:
-            self.failures.append(
-                f"{what} for a note at pitch {voice.pitch:.2f} of MIDI channel {voice.channel + 1}, "
-                f"{at_s:.2f} s after its onset; the note was cut"
-            )
-            voice.end = end
 
     def _end_by_death(self, job: Job, alive: NDArray[np.bool_]) -> None:
         """Let a voice end one hop after its first dead frame, which outlasts the windows of the living ones."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .seams import Choice
+from .seams import Choice, Role
 from .spectral import FloatArray
 
 
@@ -19,6 +19,11 @@ def pad_weights(place: ArrayLike) -> NDArray[np.float64]:
     """Return the weights (..., 4) of own instrument, right, upper and far corner at places (..., 2), each 0..1."""
     x, y = np.moveaxis(np.asarray(place, np.float64), -1, 0)
     return np.stack([(1.0 - x) * (1.0 - y), x * (1.0 - y), (1.0 - x) * y, x * y], -1)
+
+
+def role_of(choice: Choice, key: int) -> Role:
+    """Return the role of what was chosen for a key."""
+    return Role(choice.instrument.program, choice.instrument.is_drums, key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +37,7 @@ class Pad:
     semitones : float64 (4,), tuning off that of its own instrument
     inharmonicity : float64 (4,)
     motions : float64 (4, 2), rows of `engine.motions.Motion`
+    roles : who is in the corners
     """
 
     timbres: FloatArray
@@ -39,6 +45,7 @@ class Pad:
     semitones: NDArray[np.float64]
     inharmonicity: NDArray[np.float64]
     motions: NDArray[np.float64]
+    roles: tuple[Role, ...]
 
     @classmethod
     def of(cls, choices: Sequence[Choice], key: int) -> Pad:
@@ -50,6 +57,7 @@ class Pad:
             semitones=(cents - cents[0]) / 100.0,
             inharmonicity=inharmonicity,
             motions=np.array([choice.motion for choice in choices], np.float64),
+            roles=tuple(role_of(choice, key) for choice in choices),
         )
 
 

@@ -81,12 +81,30 @@ class GrowthModel(Protocol):
         ...
 
 
+class Role(NamedTuple):
+    """What plays a note, whatever grows it: an instrument by the program it has in the bank, and the key struck."""
+
+    program: int
+    is_drums: bool
+    key: int
+
+
 class Instrument(Protocol):
     """A playable timbre."""
 
     @property
     def name(self) -> str:
         """Name for people."""
+        ...
+
+    @property
+    def program(self) -> int:
+        """General MIDI program 0..127 that it plays."""
+        ...
+
+    @property
+    def is_drums(self) -> bool:
+        """Whether it is a drum kit."""
         ...
 
     def tuning(self, key: int) -> tuple[float, float]:

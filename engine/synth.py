@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError, UsageError
 from ..midi.messages import NUM_CHANNELS
 from ..midi.performance import Performance
-from .checks import check_fields, check_parameters
+from .checks import check_channel, check_parameters, check_path
 from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
 from .effects.rack import Rack
@@ -20,9 +20,11 @@ from .helpers import Helper, SharedGrower
 from .hops import HopGrower
 from .limiter import Limiter
 from .mixer import Mixer
+from .paths import Growers, Path
 from .resampler import Resampler
 from .seams import GrowthModel, InstrumentChooser
 from .spectral import FloatArray
+from .switching import FindPath
 from .voicing import Voicing
 
 
@@ -68,8 +70,8 @@ class Synth(GrowthControls):
         that serves several times as many voices. A release, a bend or a controller may then be heard up to half a
         hop (6 ms) later than its frame, and which it is depends on block sizes; the onset of a note stays exact.
     helpers : sequence of Helper
-        Processes that grow some of the voices, with the same models; they change no bit of the sound. With them
-        there is no other decoder, and voices do not grow together.
+        Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
+        bit of the sound, unless sounding notes go over to another decoder.
     on_model_error : "raise" or "mute"
         What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
 
@@ -104,22 +106,24 @@ class Synth(GrowthControls):
         self.max_voices = max_voices
         self.model_errors = 0
         self._internal_rate = growth.spec.sample_rate
-        self._fields = growth.fields
         self._raises = on_model_error == "raise"
         self._has_stems = stems
         mixer = Mixer(self._internal_rate, stems)
         num_signals = 2 * mixer.num_buses
         self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
-        self._grower = (
+        first = (
             SharedGrower(growth, decoder, max_voices, fire_rate, helpers)
             if helpers
             else HopGrower(growth, decoder, max_voices, fire_rate, grows_together)
         )
+        self._growers = Growers(
+            first, bank, lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together)
+        )
         performance = Performance()
         self._conductor = Conductor(
-            self._grower,
+            self._growers,
             performance,
-            Voicing(performance, bank, seed, self._internal_rate),
+            Voicing(performance, self._growers.paths, seed, self._internal_rate),
             mixer,
             Rack(self._internal_rate) if effects else None,
             max_voices,
@@ -194,22 +198,20 @@ class Synth(GrowthControls):
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
         self._conductor.schedule(sample, bytes(data))
 
-    def set_decoder(self, decoder: Decoder) -> None:
-        """Let another decoder sound new notes and take over those that sound.
-
-        Parameters
-        ----------
-        decoder : Decoder
-            With as many slots as `voices.num_slots` says, of fields that the growth model has. Sounding notes cross
-            over within its look-ahead and two hops.
+    def set_path(self, path: Path, channel: int | None = None) -> None:
+        """Let another path grow and sound a MIDI channel 0..15, or all; it takes over sounding notes within 20 ms.
 
         Raises
         ------
         UsageError
-            The growth model lacks a field that the decoder needs.
+            The path does not fit: another sample rate, or a decoder that needs what is not grown.
         """
-        check_fields(decoder, self._fields)
-        self._conductor.set_decoder(decoder)
+        check_path(path.growth, path.decoder, self._internal_rate)
+        self._conductor.switchboard.choose(check_channel(channel), path)
+
+    def find_paths_with(self, find: FindPath) -> None:
+        """Let MIDI choose among the paths that a function finds; see `engine.switching`."""
+        self._conductor.switchboard.find = find
 
     def panic(self) -> None:
         """Silence everything as soon as possible: forget queued events, fade voices and effects, reset controllers."""
@@ -287,7 +289,7 @@ class Synth(GrowthControls):
         return self._limiter.process(mix)[:, lead_in:], line[:, lead_in:num_frames]
 
     def _report_failures(self) -> None:
-        failures, self._grower.failures = self._grower.failures, []
+        failures = self._growers.take_failures()
         self.model_errors += len(failures)
         if failures and self._raises:
             more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""

@@ -27,6 +27,10 @@ class TimbreTable:
             self._keys[name] = np.array(table["keys"], np.float32)
             self._codes[name] = np.array(table["codes"], np.float16).astype(np.float32)
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether it has a timbre of that name."""
+        return name in self._vectors
+
     def vector(self, name: str, key: float) -> FloatArray:
         """Return the timbre of a key, float32 (D,): recorded keys have codes, and others lie between theirs."""
         if name not in self._codes:

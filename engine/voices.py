@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .gestures import Gestures
 from .motions import STILL, Motion
 from .pads import Morph
+from .seams import Role
 from .spectral import FloatArray
 
 NEVER = 1 << 62
@@ -23,12 +24,13 @@ SILENT_HELD_S = 1.0
 
 _NO_AUDIO = np.zeros(0, np.float32)
 
-CROSSFADE_SAMPLES = 256
+CROSSFADE_SAMPLES = 110
+"""How long a note takes to go over to another path: 5 ms."""
 _RISE = (0.5 - 0.5 * np.cos(np.pi * (np.arange(CROSSFADE_SAMPLES) + 0.5) / CROSSFADE_SAMPLES)).astype(np.float32)
 
 
 def num_slots(max_voices: int) -> int:
-    """Return how many slots so many voices need: as many again for those that another decoder is taking over."""
+    """Return how many slots so many voices need: as many again for those that another path is taking over."""
     return 2 * max_voices
 
 
@@ -60,9 +62,11 @@ class Voice:
     motion : what moves it
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
-    decoder : number of the decoder that sounds it
-    has_begun : whether that decoder has begun with it
-    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`, because a decoder takes over from another
+    path : number of what grows and sounds it, see `engine.paths`
+    role : what plays it on any path
+    is_planted : whether it has a genome
+    has_begun : whether its decoder has begun with it
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`, because one path takes over from another
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -97,7 +101,9 @@ class Voice:
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)
     audio_start: int = 0
-    decoder: int = 0
+    path: int = 0
+    role: Role | None = None
+    is_planted: bool = False
     has_begun: bool = False
     rises_at: int = -NEVER
     falls_at: int = NEVER
@@ -112,14 +118,17 @@ class Voice:
         """Whether another voice takes this note over."""
         return self.falls_at < NEVER
 
-    def hand_over(self, slot: int, decoder: int, hop_length: int) -> Voice:
-        """Return the voice that goes on with this note where its growth stands now; this one fades out there."""
-        start = self.onset + self.num_frames * hop_length
-        self.falls_at, self.end = start, min(self.end, start + CROSSFADE_SAMPLES)
+    def hand_over(self, slot: int, path: int, sample: int) -> Voice:
+        """Return a voice that goes on with this note from `sample` on, not grown yet; this one fades out there."""
+        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
         return replace(
-            self, slot=slot, decoder=decoder, has_begun=False, end=NEVER, audio=_NO_AUDIO, audio_start=start,
-            decoded_until=start, rises_at=start, falls_at=NEVER,
+            self, slot=slot, path=path, is_planted=False, has_begun=False, num_frames=0, end=NEVER, audio=_NO_AUDIO,
+            audio_start=self.onset, decoded_until=self.onset, rises_at=sample, falls_at=NEVER,
         )  # fmt: skip
+
+    def start_from(self, hop: int, hop_length: int) -> None:
+        """Let the decoder begin with this hop instead of the onset's."""
+        self.audio_start = self.decoded_until = self.onset + hop * hop_length
 
     def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
         """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
@@ -175,9 +184,9 @@ class VoiceAllocator:
         self.voices[voice.note_id] = voice
 
     @property
-    def has_free_slot(self) -> bool:
-        """Whether `claim` would find one."""
-        return bool(self._free)
+    def can_take_over(self) -> bool:
+        """Whether a voice can go over to another path and leave slots for all notes to come."""
+        return 2 * (len(self.voices) - self.num_playing) < len(self.voices) + len(self._free)
 
     def claim(self) -> int:
         """Return the lowest free slot."""

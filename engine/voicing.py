@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..midi.commands import NoteMove, NoteStart
 from ..midi.general_midi import program_name
 from ..midi.messages import DEFAULT_RELEASE_VELOCITY
 from ..midi.performance import Performance
 from .chance import note_seed
 from .gestures import Gestures
-from .pads import Morph, Pad
-from .seams import Choice, InstrumentChooser
+from .pads import Morph, Pad, role_of
+from .paths import Path
+from .seams import Choice, Role
 from .voices import Voice
 
 SOFT_TILT_DB = -1.5
@@ -31,7 +34,8 @@ class Voicing:
     ----------
     performance : Performance
         Says program, bank and tuning of the channels.
-    bank : InstrumentChooser
+    paths : sequence of Path
+        What voices can be on, by number.
     seed : int
         Root of all chance.
     rate : int
@@ -43,22 +47,22 @@ class Voicing:
         Which instruments stand in for others, each once, in order of appearance.
     """
 
-    def __init__(self, performance: Performance, bank: InstrumentChooser, seed: int, rate: int) -> None:
+    def __init__(self, performance: Performance, paths: Sequence[Path], seed: int, rate: int) -> None:
         self._performance = performance
-        self._bank = bank
+        self._paths = paths
         self._seed = seed
         self._rate = rate
-        self._choices: dict[tuple[int, int, bool, int], Choice] = {}
+        self._choices: dict[tuple[int, int, int, bool, int], Choice] = {}
         self.substitutions: dict[str, None] = {}
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key."""
         self._choices.clear()
 
-    def make(self, sample: int, note: NoteStart, slot: int) -> Voice:
+    def make(self, sample: int, note: NoteStart, slot: int, path: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
-        choice = self._choose(note.channel, note.key)
-        morph = self._morph(choice, note.channel, note.key)
+        choice = self._choose(path, note.channel, note.key)
+        morph = self._morph(choice, path, note.channel, note.key)
         inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
         voice = Voice(
@@ -77,16 +81,34 @@ class Voicing:
             key_tuning=self._performance.key_tuning(note.channel, note.key),
             morph=morph,
             motion=choice.motion,
+            path=path,
+            role=role_of(choice, note.key),
         )
         if note.glide_from is not None:
             origin = self._pitch(choice, note.channel, note.glide_from) - pitch
             _gestures(voice).glide(sample, 0.0, self._samples(note.glide_s), origin)
         return voice
 
+    def recast_voice(self, voice: Voice, path: int) -> None:
+        """Let the same instrument, or what stands in for it, play a voice on another path."""
+        before, voice.path = voice.path, path
+        if voice.role is None or self._paths[before].bank is self._paths[path].bank:
+            return
+        choice, old = self._play(path, voice.role), self._play(before, voice.role)
+        cents, voice.inharmonicity = choice.instrument.tuning(voice.role.key)
+        retuned = (cents - old.instrument.tuning(voice.role.key)[0]) / 100.0
+        voice.pitch += retuned
+        voice.planted_pitch += retuned
+        voice.last_pitch += retuned
+        voice.timbre, voice.pitched, voice.motion = choice.timbre, choice.pitched, choice.motion
+        if voice.morph is not None:
+            corners = [self._play(path, role) for role in voice.morph.pad.roles]
+            voice.morph = Morph(Pad.of(corners, voice.role.key), voice.morph.place, voice.morph.place)
+
     def move(self, sample: int, voice: Voice, move: NoteMove) -> None:
         """Carry a voice to another key."""
         gestures = _gestures(voice)
-        pitch = self._pitch(self._choose(move.channel, move.key), move.channel, move.key)
+        pitch = self._pitch(self._choose(voice.path, move.channel, move.key), move.channel, move.key)
         gestures.glide(sample, pitch - voice.pitch - gestures.tuning, self._samples(move.glide_s))
         voice.key = move.key
         voice.key_tuning = self._performance.key_tuning(move.channel, move.key)
@@ -104,7 +126,7 @@ class Voicing:
         pressure = self._performance.channels[voice.channel].key_pressure.get(voice.key, 0.0)
         _gestures(voice).press(sample, pressure)
 
-    def _morph(self, own: Choice, index: int, key: int) -> Morph | None:
+    def _morph(self, own: Choice, path: int, index: int, key: int) -> Morph | None:
         """Return where a new note is on its channel's pad, None if the channel has no pad.
 
         Where no program was chosen for a corner, what its neighbour below or to the left has is there, too.
@@ -113,15 +135,16 @@ class Voicing:
         right, upper, far = channel.growth.programs
         if channel.is_drums or (right is None and upper is None and far is None):
             return None
-        at_right = own if right is None else self._choose_program(right, key)
-        at_upper = own if upper is None else self._choose_program(upper, key)
-        at_far = (at_right if upper is None else at_upper) if far is None else self._choose_program(far, key)
+        at_right = own if right is None else self._play(path, Role(right, False, key))
+        at_upper = own if upper is None else self._play(path, Role(upper, False, key))
+        at_far = (at_right if upper is None else at_upper) if far is None else self._play(path, Role(far, False, key))
         return Morph(Pad.of((own, at_right, at_upper, at_far), key), channel.growth.morph)
 
-    def _choose_program(self, program: int, key: int) -> Choice:
-        """Return what plays a key in a corner of a pad: the program, even where one instrument plays all channels."""
-        choose = getattr(self._bank, "guest_for", self._bank.instrument_for)
-        choice: Choice = choose(program, 0, False, key)
+    def _play(self, path: int, role: Role) -> Choice:
+        """Return what plays a role on a path, even where one instrument plays all channels."""
+        bank = self._paths[path].bank
+        choose = getattr(bank, "guest_for", bank.instrument_for)
+        choice: Choice = choose(role.program, 0, role.is_drums, role.key)
         return choice
 
     def _pitch(self, choice: Choice, channel: int, key: int) -> float:
@@ -131,11 +154,12 @@ class Voicing:
     def _samples(self, time_s: float) -> int:
         return round(time_s * self._rate)
 
-    def _choose(self, index: int, key: int) -> Choice:
+    def _choose(self, path: int, index: int, key: int) -> Choice:
         channel = self._performance.channels[index]
-        wanted = (channel.program, channel.bank, channel.is_drums, key)
+        asked = (channel.program, channel.bank, channel.is_drums, key)
+        wanted = (path, *asked)
         if wanted not in self._choices:
-            choice = self._choices[wanted] = self._bank.instrument_for(*wanted)
+            choice = self._choices[wanted] = self._paths[path].bank.instrument_for(*asked)
             if choice.substituted:
                 name = f"drum key {key}" if channel.is_drums else program_name(channel.program)
                 self.substitutions[f"{name}: {choice.instrument.name}"] = None

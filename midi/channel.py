@@ -33,6 +33,7 @@ from .messages import (
     VOLUME,
 )
 from .parameters import RegisteredParameters
+from .paths import DECODER, PATH_BANK, REPRESENTATION, path_number, path_of_bank
 
 PEDAL_DOWN: Final = 64
 HALF_PEDAL: Final = 32
@@ -101,6 +102,8 @@ class Channel:
         Bend range, tuning and others.
     growth : GrowthSettings
         What it asks of the growth of its notes.
+    path : tuple of two int
+        Numbers of representation and decoder, see `midi.paths`; 0 where MIDI has not chosen.
     """
 
     def __init__(self, index: int) -> None:
@@ -114,6 +117,7 @@ class Channel:
         self.parameters = RegisteredParameters()
         self.program = 0
         self.bank = 0
+        self.path = (0, 0)
         self.is_drums = self.index == DRUM_CHANNEL
         self.is_mono = False
         self.growth.reset()
@@ -230,6 +234,10 @@ class Channel:
             self.growth.control(controller, value)
         elif controller == BRIGHTNESS and self.growth.slide_target is not None:
             self.growth.control(self.growth.slide_target, value)
+        elif controller == REPRESENTATION:
+            self.path = (path_number(value), self.path[1])
+        elif controller == DECODER:
+            self.path = (self.path[0], path_number(value))
         elif controller == PORTAMENTO_CONTROL:
             self._portamento_source = value
         return self.parameters.control(controller, value)
@@ -254,6 +262,8 @@ class Channel:
             self.is_drums = True
         elif msb == _GM2_MELODIC:
             self.is_drums = False
+        elif msb == PATH_BANK:
+            self.path = path_of_bank(self.controllers[BANK_LSB])
 
     def _paired(self, controller: int) -> float:
         """Return a controller's value 0..127 with the fraction that its LSB gives."""

@@ -80,4 +80,11 @@ class NoteMove:
     is_stroke: bool
 
 
-Command = NoteStart | NoteMove | NoteRelease | NoteCut
+@dataclass(frozen=True, slots=True)
+class PathChange:
+    """A channel's notes, sounding ones too, shall be grown and sounded as `Channel.path` says now."""
+
+    channel: int
+
+
+Command = NoteStart | NoteMove | NoteRelease | NoteCut | PathChange

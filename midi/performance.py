@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final
 
 from .channel import PEDAL_DOWN, Channel
-from .commands import Command, NoteCut, NoteRelease
+from .commands import Command, NoteCut, NoteRelease, PathChange
 from .expression import Expression, expression_of
 from .growth import DAMAGE
 from .messages import (
@@ -49,6 +49,7 @@ from .messages import (
     is_complete,
 )
 from .part import Part
+from .paths import DECODER, REPRESENTATION
 from .system import System
 from .system_exclusive import Exclusive, gs_part_channel, recognise
 from .tuning import Tunings
@@ -271,6 +272,9 @@ class Performance:
     def _poly(self, index: int, _value: int) -> list[Command]:
         return self._parts[index].set_mono(False)
 
+    def _change_path(self, index: int, _value: int) -> list[Command]:
+        return [PathChange(index)]
+
 
 _HANDLERS: Final[dict[int, Callable[[Performance, int, int, int], list[Command]]]] = {
     NOTE_OFF: Performance._note_off,
@@ -291,4 +295,5 @@ _CONTROLLER_ACTIONS: Final[dict[int, Callable[[Performance, int, int], list[Comm
     **dict.fromkeys((ALL_NOTES_OFF, OMNI_OFF, OMNI_ON), Performance._all_notes_off),
     MONO_ON: Performance._mono,
     POLY_ON: Performance._poly,
+    **dict.fromkeys((REPRESENTATION, DECODER), Performance._change_path),
 }

@@ -66,7 +66,7 @@ class FakeGrowth:
     def step(self, genome: Genome, hop: HopInputs) -> FakeGrown:
         grid = genome["grid"]
         age_s, release_age_s, fire_mask, swell = hop
-        assert swell.shape == (len(grid), NUM_CELLS) and swell.dtype == np.float32
+        assert swell.shape == (len(grid), self.spec.num_mels) and swell.dtype == np.float32
         assert len(grid) == len(genome["pitch"]) == len(age_s) == len(release_age_s)
         assert fire_mask.shape == (len(grid), self.steps_per_hop, NUM_CELLS)
         assert age_s.dtype == release_age_s.dtype == fire_mask.dtype == np.float32
@@ -140,6 +140,8 @@ class FakeInstrument:
     name: str = "Fake Grand"
     cents: float = 0.0
     stretch: float = 0.0
+    program: int = 0
+    is_drums: bool = False
 
     def tuning(self, key: int) -> tuple[float, float]:
         return self.cents, self.stretch

@@ -98,10 +98,15 @@ def test_closing_ends_the_processes(shared: Ensemble) -> None:
     assert not shared.helpers
 
 
-def test_with_helpers_the_decoder_stays(shared: Ensemble) -> None:
-    with pytest.raises(UsageError, match="cannot change its decoder"):
-        shared.set_decoder("griffin-lim")
-    assert shared.decoder == "harmonic"
+def test_another_decoder_takes_over_what_a_helper_grows(shared: Ensemble) -> None:
+    shared.synth.send(midi.note_on(0, 62, 90))
+    shared.synth.send(midi.note_on(0, 69, 90))
+    before = shared.synth.render(RATE // 2)
+    shared.set_decoder("griffin-lim")
+    after = shared.synth.render(RATE // 2)
+    assert shared.synth.active_voices == 2
+    levels = [np.sqrt((one[-RATE // 4 :] ** 2).mean()) for one in (before, after)]
+    assert 20 * np.log10(levels[1] / levels[0]) == pytest.approx(0.0, abs=2.0)
 
 
 def test_there_is_one_worker_at_least() -> None:

@@ -1,0 +1,57 @@
+"""Voices whose models give NaN, infinity, or a sound that has run away: they are cut, and told of.
+
+Letters: V voices, T frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .batch import Job
+from .decoders.base import Fields
+from .spec import AudioSpec
+from .spectral import FloatArray
+from .voices import Voice
+
+MAX_PEAK = 1e4
+"""A voice louder than this has run away and counts as broken, like one with NaN."""
+
+
+def silence_broken(jobs: Sequence[Job], fields: Fields, lookahead: int, spec: AudioSpec) -> list[str]:
+    """End the voices whose grown fields (V, T, ...) are not finite, and make these harmless for the decoder.
+
+    Return what broke, one line each.
+    """
+    failures: list[str] = []
+    for name, values in fields.items():
+        if -np.inf < values.min() and values.max() < np.inf:  # never so with NaN
+            continue
+        axes = tuple(range(1, values.ndim - 1))
+        for index, job in enumerate(jobs):
+            broken = np.flatnonzero(~np.isfinite(values[index]).all(axis=axes))
+            if broken.size:
+                hop = max(job.voice.num_frames + int(broken[0]) - lookahead, 0)
+                end = job.voice.onset + hop * spec.hop_length
+                failures += _cut(job.voice, end, f"grew NaN or infinity in {name}", spec)
+        np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
+    return failures
+
+
+def cut_broken(voice: Voice, peaks: FloatArray, start: int, decoder: str, spec: AudioSpec) -> list[str]:
+    """End a voice at the first of its hops from sample `start` on whose peak (T,) is out of all bounds."""
+    broken = np.flatnonzero(~(peaks < MAX_PEAK))
+    end = start + int(broken[0]) * spec.hop_length if broken.size else voice.end
+    return [*_cut(voice, end, f"decoder {decoder} gave no finite sound", spec)]
+
+
+def _cut(voice: Voice, end: int, what: str, spec: AudioSpec) -> Iterator[str]:
+    """Let a voice end, and tell if that is news."""
+    if voice.end > end:
+        voice.end = end
+        at_s = (end - voice.onset) / spec.sample_rate
+        yield (
+            f"{what} for a note at pitch {voice.pitch:.2f} of MIDI channel {voice.channel + 1}, "
+            f"{at_s:.2f} s after its onset; the note was cut"
+        )

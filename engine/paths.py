@@ -1,0 +1,121 @@
+"""Paths from notes to sound: what grows them, what sounds them, and who casts them. Voices of several sound together.
+
+A note that goes over to another path is given to a twin of the same age. Where both grow alike the twin grows on from
+the note's own genome; else its genome is planted and settles for a few hops first. Either way its decoder begins some
+hops before it is heard, so that it is under way when it takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .controls import ControlsAt
+from .decoders.base import Decoder
+from .hops import SETTLING_HOPS, HopGrower
+from .seams import GrowthModel, InstrumentChooser
+from .voices import Voice
+
+LEAD_IN_HOPS = 4
+"""Hops that a decoder has sounded before it is heard: as long as the windows of what has gone before reach."""
+
+
+class Path(NamedTuple):
+    """A way from notes to sound.
+
+    Attributes
+    ----------
+    growth : grows the notes
+    decoder : sounds them, and those of no other path; with as many slots as `voices.num_slots` says
+    bank : says what plays a key, as `growth` knows it
+    """
+
+    growth: GrowthModel
+    decoder: Decoder
+    bank: InstrumentChooser
+
+
+class Growers:
+    """The growers of all paths; voices name them by number. Path 0 is there from the start.
+
+    Parameters
+    ----------
+    first : HopGrower
+        Of path 0.
+    bank : InstrumentChooser
+        Of path 0.
+    make : callable
+        Makes the grower of a further path.
+
+    Attributes
+    ----------
+    paths : list of Path, by number
+    """
+
+    def __init__(self, first: HopGrower, bank: InstrumentChooser, make: Callable[[Path], HopGrower]) -> None:
+        self.paths = [Path(first.growth, first.decoder, bank)]
+        self._growers = [first]
+        self._make = make
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples in a second, at the internal rate."""
+        return self._growers[0].sample_rate
+
+    def number(self, path: Path) -> int:
+        """Return the number by which voices name a path, from now on or already known."""
+        for number, known in enumerate(self.paths):
+            if all(one is other for one, other in zip(known, path, strict=True)):
+                return number
+        self.paths.append(path)
+        self._growers.append(self._make(path))
+        return len(self.paths) - 1
+
+    def take_failures(self) -> list[str]:
+        """Return what broke since this was asked last, one line each."""
+        failures = [line for grower in self._growers for line in grower.failures]
+        for grower in self._growers:
+            grower.failures = []
+        return failures
+
+    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Decode voices up to sample `until` at least, or to their end; see `HopGrower.grow`."""
+        if len(self._growers) == 1:
+            self._growers[0].grow(voices, until, controls_at)
+            return
+        for number, grower in enumerate(self._growers):
+            share = [voice for voice in voices if voice.path == number]
+            if share:
+                grower.grow(share, until, controls_at)
+
+    def prepare(self, pairs: Sequence[tuple[Voice, Voice]], sample: int, controls_at: ControlsAt) -> None:
+        """Bring twins to where they can take over at `sample`; pairs are of a note's voice and its twin."""
+
+        def now(voices: Sequence[Voice], samples: np.ndarray) -> np.ndarray:
+            return controls_at(voices, np.maximum(samples, sample))
+
+        settling: dict[tuple[int, int], list[Voice]] = {}
+        for voice, twin in pairs:
+            grower = self._growers[twin.path]
+            first = max((sample - voice.onset) // grower.hop - LEAD_IN_HOPS, 0)
+            twin.start_from(first, grower.hop)
+            genome = self._genome(voice, twin) if first > SETTLING_HOPS else {}
+            twin.num_frames = first if genome else max(first - SETTLING_HOPS, 0)
+            grower.set_clocks_back(twin, self._age_frames(voice) // grower.hop - twin.num_frames, now)
+            if genome:
+                grower.adopt(twin, genome)
+            else:
+                settling.setdefault((twin.path, first - twin.num_frames), []).append(twin)
+        for (number, num_hops), twins in settling.items():
+            self._growers[number].settle(twins, num_hops, now)
+
+    def _genome(self, voice: Voice, twin: Voice) -> dict[str, np.ndarray]:
+        """Return the genome that a twin can grow on from, nothing if it grows otherwise."""
+        is_alike = self.paths[voice.path].growth is self.paths[twin.path].growth
+        return self._growers[voice.path].genome(voice.slot) if is_alike else {}
+
+    def _age_frames(self, voice: Voice) -> int:
+        """Return how far a voice has grown, in samples since its onset."""
+        return voice.num_frames * self._growers[voice.path].hop

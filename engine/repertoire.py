@@ -1,0 +1,91 @@
+"""The paths of a bank by name: its representations and the decoders that fit them, opened when first asked for."""
+
+from __future__ import annotations
+
+from ..errors import UsageError
+from .bank import Bank
+from .casting import Casting
+from .choices import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
+from .decoders.base import Decoder
+from .growth import GrowthModel
+from .paths import Path
+from .voices import num_slots
+
+
+class Repertoire:
+    """Paths that a synth can take.
+
+    Parameters
+    ----------
+    bank : Bank
+    casting : Casting
+        Its wishes hold for every path.
+    max_voices : int
+    provider : str
+        Execution provider of all models.
+    """
+
+    def __init__(self, bank: Bank, casting: Casting, max_voices: int, provider: str) -> None:
+        self._bank, self._casting = bank, casting
+        self._num_slots, self._provider = num_slots(max_voices), provider
+        self._grown: dict[str, tuple[GrowthModel, Casting]] = {}
+        self._paths: dict[tuple[str, str], Path | None] = {}  # None where a decoder does not fit
+
+    def adopt(self, representation: str, decoder: str, growth: GrowthModel, first: Decoder) -> None:
+        """Know the path that a synth was made with."""
+        self._grown[representation] = growth, self._casting
+        self._paths[representation, decoder] = Path(growth, first, self._casting)
+
+    @property
+    def representations(self) -> tuple[str, ...]:
+        """Names of the representations to choose among."""
+        return tuple(name for name in REPRESENTATIONS if name in self._bank.representations)
+
+    def decoders(self, representation: str) -> tuple[str, ...]:
+        """Names of the decoders that can sound what a representation grows."""
+        return tuple(name for name in DECODERS if self.path(representation, name) is not None)
+
+    def best_decoder(self, representation: str, preferred: str = "") -> str:
+        """Return the name of the preferred decoder if it fits, else of the representation's best."""
+        for name in (preferred, DEFAULT_DECODERS.get(representation, ""), *DECODERS):
+            if name in DECODERS and self.path(representation, name) is not None:
+                return name
+        raise UsageError(f"no decoder fits the {representation} representation of this bank")
+
+    def path(self, representation: str, decoder: str) -> Path | None:
+        """Return a path; None if the decoder does not fit."""
+        wanted = (representation, decoder)
+        if wanted not in self._paths:
+            growth, casting = self._growth(representation)
+            try:
+                made = self._bank.decoder(decoder, growth, self._num_slots)
+            except UsageError:
+                self._paths[wanted] = None
+            else:
+                self._paths[wanted] = Path(growth, made, casting)
+        return self._paths[wanted]
+
+    def find(self, path: Path, representation: int, decoder: int) -> Path | None:
+        """Return the path that MIDI numbers name, from 1 as in `engine.choices`; 0 is what `path` has.
+
+        A decoder that does not fit gives way to the best one; None if there is no such representation.
+        """
+        own, own_decoder = self._name(path)
+        name = own if representation == 0 else _numbered(REPRESENTATIONS, representation)
+        if name not in self.representations:
+            return None
+        wanted = _numbered(DECODERS, decoder) or (own_decoder if name == own else "")
+        return self.path(name, self.best_decoder(name, wanted))
+
+    def _growth(self, representation: str) -> tuple[GrowthModel, Casting]:
+        if representation not in self._grown:
+            growth = self._bank.growth_model(representation, self._provider)
+            self._grown[representation] = growth, self._casting.over(self._bank.timbre_book(growth))
+        return self._grown[representation]
+
+    def _name(self, path: Path) -> tuple[str, str]:
+        return next(names for names, known in self._paths.items() if known is path or known == path)
+
+
+def _numbered(names: tuple[str, ...], number: int) -> str:
+    return names[number - 1] if 1 <= number <= len(names) else ""
