@@ -6,7 +6,6 @@ Letters: V voices, T frames, H partials, N bins, F bands.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..seed import MAX_PARTIALS, partial_hz
 from ..spec import AudioSpec
@@ -53,8 +52,8 @@ class BinMagnitudes:
         place = partial_hz(hz, controls.inharmonicity[:, None], MAX_PARTIALS) / bin_hz
         nearest = np.minimum(place, self.spec.num_bins + 2).astype(np.intp)
         comb = np.zeros((*hz.shape, self.spec.num_bins + 5), np.float32)
-        voice, frame = np.indices(hz.shape, sparse=True)
-        at: tuple[NDArray[np.intp], NDArray[np.intp]] = (voice[..., None], frame[..., None])
+        voice, frame = (np.arange(count) for count in hz.shape)
+        at = voice[:, None, None], frame[:, None]
         for offset in (-1, 0, 1, 2):
             np.add.at(comb, (*at, nearest + offset), lobe_power(nearest + offset - place).astype(np.float32))
         return comb[..., : self.spec.num_bins]

@@ -150,7 +150,13 @@ class Block(nn.Module):
 
 
 class BigVGAN(nn.Module):
-    """The generator; see `StreamingVocoder`."""
+    """The generator.
+
+    Attributes
+    ----------
+    lag_frames : frames by which what it gives lags behind what it is fed
+    outputs : names of what it gives
+    """
 
     outputs = ("audio",)
 

@@ -7,12 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from ...engine.decoders.foreign_mel import ForeignMel
 from ...errors import BankError, UsageError
 from .bigvgan import BigVGAN, BigVGANConfig
-from .tape import StreamingVocoder
 from .vocos import Vocos, VocosConfig
 from .weights import Weights, fill, find_config, read_weights
 
@@ -24,7 +21,7 @@ class Imported:
     Attributes
     ----------
     name : "BigVGAN" or "Vocos"
-    network : StreamingVocoder
+    network : BigVGAN or Vocos
     mel : ForeignMel
         What it is fed.
     centred_window : bool or None
@@ -32,7 +29,7 @@ class Imported:
     """
 
     name: str
-    network: StreamingVocoder
+    network: BigVGAN | Vocos
     mel: ForeignMel
     centred_window: bool | None = None
 
@@ -53,24 +50,25 @@ def load(checkpoint: Path, config: Path | None = None) -> Imported:
     """
     if not checkpoint.is_file():
         raise BankError(f"cannot read the checkpoint {checkpoint}: no such file")
-    values = find_config(checkpoint, config)
+    imported = describe(find_config(checkpoint, config))
+    weights = read_weights(checkpoint)
+    fill(imported.network.eval(), _of_network(weights, imported.name), imported.name)
+    return imported
+
+
+def describe(values: Mapping[str, Any]) -> Imported:
+    """Return the vocoder of a configuration, its weights not yet filled in; errors as `load` has them."""
     try:
         if "upsample_rates" in values:
-            imported = _bigvgan(values)
-        elif {"feature_extractor", "backbone", "head"} <= values.keys():
-            imported = _vocos(values)
-        else:
-            raise UsageError(
-                "the configuration is neither BigVGAN's ('upsample_rates') nor Vocos' ('feature_extractor', "
-                "'backbone', 'head'): other vocoders cannot be imported"
-            )
+            return _bigvgan(values)
+        if EXPECTED.keys() <= values.keys():
+            return _vocos(values)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BankError(f"the configuration is incomplete or wrong: {error}") from error
-    network = imported.network
-    assert isinstance(network, nn.Module)  # both are
-    weights = read_weights(checkpoint)
-    fill(network.eval(), _of_network(weights, imported.name), imported.name)
-    return imported
+        raise BankError(f"the configuration is incomplete or wrong: {error!r}") from error
+    raise UsageError(
+        "the configuration is neither BigVGAN's ('upsample_rates') nor Vocos' ('feature_extractor', 'backbone', "
+        "'head'): other vocoders cannot be imported"
+    )
 
 
 def _of_network(weights: Weights, name: str) -> Weights:

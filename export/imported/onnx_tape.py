@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -91,7 +91,7 @@ class OnnxTape(Tape[Named]):
             self._constants[key] = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
         return str(self._constants[key].name)
 
-    def _node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str:
+    def _node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         self._count += 1
         name = f"{kind.lower()}_{self._count}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))

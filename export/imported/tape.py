@@ -122,23 +122,6 @@ class Tape(ABC, Generic[Signal]):
         """Halve (V, N, C): exponentials of the first half, `largest` at most, and the second half."""
 
 
-class StreamingVocoder(Protocol):
-    """A network from frames to sound or spectra.
-
-    Attributes
-    ----------
-    lag_frames : frames by which what it gives lags behind what it is fed
-    outputs : names of what it gives
-    """
-
-    lag_frames: int
-    outputs: tuple[str, ...]
-
-    def stream(self, frames: Signal, tape: Tape[Signal]) -> tuple[Signal, ...]:
-        """Return what the frames (V, T, num_mels) give, each output (V, T, ...)."""
-        ...
-
-
 class TorchTape(Tape[Tensor]):
     """Runs at once.
 

@@ -82,7 +82,13 @@ class Head(nn.Module):
 
 
 class Vocos(nn.Module):
-    """Backbone and head; see `StreamingVocoder`."""
+    """Backbone and head.
+
+    Attributes
+    ----------
+    lag_frames : frames by which what it gives lags behind what it is fed
+    outputs : names of what it gives
+    """
 
     outputs = ("magnitude", "phase")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ def read_weights(path: Path) -> Weights:
         There is no such file, it is no checkpoint, or it holds anything but weights.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that torch did not write; it refuses them right after
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BankError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     except pickle.UnpicklingError as error:
