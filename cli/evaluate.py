@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..training.config import TrainConfig
     from ..training.evaluation import NoteResult
 
+MEANS = ("new keys", "new velocity", "pitched")
 DEFAULT_PATHS = ("dual+harmonic", "dual+griffin-lim", "mel+vocoder", "mel+griffin-lim")
 
 
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         rows = [
             [name, *(_cell(table.get(name, {}), key, digits) for table in summary.values())] for name in instruments
         ]
-        rows.append(["mean, pitched", *(_cell(table.get("pitched", {}), key, digits) for table in summary.values())])
+        for mean in MEANS:
+            rows.append([f"mean, {mean}", *(_cell(table.get(mean, {}), key, digits) for table in summary.values())])
         print_table(["", *summary], rows)
     print("\nshare of pitched notes within 10 cents of the recording (SwiftF0)")
     print_table(list(summary), [[_cell(table.get("pitched", {}), "within_10_cents", 3) for table in summary.values()]])

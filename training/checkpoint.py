@@ -39,7 +39,7 @@ class Checkpoint:
     timbre_names : one per row of the timbre table
     tuning : timbre name -> keys, cents, inharmonicity
     motions : uint8 (N,), what moves the recorded keys, as `MotionArrays.to_bytes` gives it
-    iteration, seconds : how far it is, and the training time it took
+    iteration, seconds : how far it is, and the training time it took, with that of the run it started from
     resume : what going on needs
     """
 
@@ -97,13 +97,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**values)
 
 
-def load_start(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Read the averaged weights and the timbre names of a checkpoint of any version; else raise `BankError`."""
+def load_start(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
+    """Read averaged weights, timbre names and the seconds spent on them, of any version; else raise `BankError`."""
     values = _read(path)
     weights = values.get("weights") if isinstance(values, dict) else None
     if not isinstance(weights, dict):
         raise BankError(f"{path} holds no weights of tnca-synth")
-    return weights, tuple(values.get("timbre_names", ()))
+    return weights, tuple(values.get("timbre_names", ())), float(values.get("seconds", 0.0))
 
 
 def _read(path: Path) -> Any:

@@ -20,11 +20,12 @@ from ..engine.spectral import FloatArray, mel_filterbank, power_spectrogram
 from .config import DataConfig
 from .distance import stft_distance
 from .features import extract
-from .recordings import InstrumentConfig, Recording, SoundFont
+from .recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont
 
 HOLD_S, TAIL_S = 1.5, 0.8
 VELOCITIES = (64, 90)
 SAMPLER_SEMITONES = 3
+RECORDED_BESIDE = 2  # semitones from a key never recorded to the recorded one that is heard beside it
 GRIFFIN_LIM_ITERATIONS = 32
 NOTE_SLOT = np.zeros(1, np.intp)
 
@@ -50,6 +51,11 @@ class NoteResult:
     mel_db: float = float("nan")
     cents: float = float("nan")
 
+    @property
+    def is_new_key(self) -> bool:
+        """Whether the key was never recorded; else only its velocity was not."""
+        return self.pitched and self.pitch % 4 == 3
+
 
 def held_out_keys(instrument: InstrumentConfig) -> list[int]:
     """Keys that training never saw; every fourth, or four drums of a kit (whose held-out layer is the velocity)."""
@@ -61,12 +67,18 @@ def held_out_keys(instrument: InstrumentConfig) -> list[int]:
 def reference_notes(
     instrument: InstrumentConfig, data: DataConfig, sample_rate: int, max_keys: int
 ) -> Iterable[tuple[Recording, FloatArray]]:
-    """Yield held-out recordings, each with the recording three semitones lower (for the sampler)."""
+    """Yield held-out recordings, each with the recording three semitones lower (for the sampler).
+
+    Of pitched instruments both kinds are heard: keys never recorded, and beside each a recorded key in the velocity
+    that was not, so that all of the keyboard is judged.
+    """
     font = SoundFont(data.soundfont, sample_rate)
     keys = held_out_keys(instrument)
     chosen = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, max_keys).astype(int))]
-    for key in chosen:
-        for velocity in VELOCITIES if instrument.pitched else VELOCITIES[-1:]:
+    for held_out in chosen:
+        beside = held_out + RECORDED_BESIDE if held_out + RECORDED_BESIDE <= instrument.high else held_out - 1
+        both = [(held_out, velocity) for velocity in VELOCITIES] + [(beside, HELD_OUT_VELOCITY)]
+        for key, velocity in both if instrument.pitched else [(held_out, HELD_OUT_VELOCITY)]:
             audio = font.render(instrument.program, key, velocity, HOLD_S, TAIL_S, instrument.drum_keys)
             if np.abs(audio).max() < 1e-3:
                 continue
@@ -246,7 +258,10 @@ def summarise(results: list[NoteResult]) -> dict[str, dict[str, dict[str, float]
     table: dict[str, dict[str, dict[str, float]]] = {}
     for path in dict.fromkeys(result.path for result in results):
         here = [result for result in results if result.path == path]
-        groups = {"all": here, "pitched": [result for result in here if result.pitched]}
+        pitched = [result for result in here if result.pitched]
+        groups = {"all": here, "pitched": pitched}
+        groups["new keys"] = [result for result in pitched if result.is_new_key]
+        groups["new velocity"] = [result for result in pitched if not result.is_new_key]
         for result in here:
             groups.setdefault(result.instrument, []).append(result)
         table[path] = {name: _means(group) for name, group in groups.items() if group}

@@ -123,11 +123,14 @@ class TrainingLoop(ABC):
         for name, value in self.model.state_dict().items():
             self.average[name].lerp_(value, 1.0 - decay)
 
-    def start_from(self, weights: dict[str, Tensor], timbre_names: Sequence[str] = ()) -> tuple[str, ...]:
+    def start_from(
+        self, weights: dict[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
+    ) -> tuple[str, ...]:
         """Begin with the weights of another run where name and shape agree; return the names of those that do not.
 
-        What a table holds of each timbre is found by `timbre_names`, the other run's.
+        What a table holds of each timbre is found by `timbre_names`, the other run's. The `seconds` it took count.
         """
+        self.seconds = seconds
         own = self.model.state_dict()
         weights = dict(weights)
         rows = [timbre_names.index(name) for name in self.notes.timbre_names if name in timbre_names]

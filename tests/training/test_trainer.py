@@ -119,10 +119,11 @@ def test_a_run_can_start_from_the_weights_of_another() -> None:
     weights = {name: value.clone() for name, value in first.average.items()}
     weights["swells.weight"] = torch.zeros(3, 3)
     fresh = other.model.state_dict()["swells.weight"].clone()
-    assert other.start_from(weights) == ("swells.weight",)
+    assert other.start_from(weights, seconds=12.5) == ("swells.weight",)
     for state in (other.model.state_dict(), other.average):
         assert torch.equal(state["update.weight"], weights["update.weight"])
         assert torch.equal(state["swells.weight"], fresh)
+    assert other.seconds == 12.5
     other.iterate()
 
 
