@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
     from ..training.comparison.report import write_report
     from ..training.comparison.run import compare
-    from ..training.comparison.tables import all_tables, winner_sentence
+    from ..training.comparison.tables import all_tables, sampler_sentence, winner_sentence
     from ..training.config import load_preset
 
     data = load_preset(arguments.preset).data
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         for table in all_tables(comparison):
             print(f"\n{table.title}")
             print_table(table.header, table.rows)
-        print(f"\n{winner_sentence(comparison)}")
+        print(f"\n{winner_sentence(comparison)}\n{sampler_sentence(comparison)}")
     if written:
         print(f"The page is {written[0]}", file=sys.stderr)
     return 0

@@ -150,7 +150,7 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def step(self, *state: torch.Tensor) -> torch.Tensor:
+    def step(self, *state: Any) -> torch.Tensor:
         grid = self._model.step(*state)
         self.grids.append(grid[0].numpy())
         return grid
@@ -167,6 +167,7 @@ def hear(decoder: Decoder, growth: Growth, notes: NoteSet, spec: AudioSpec, num_
     frames = len(growth.grids)
     hz = float(pitch_to_hz(float(notes.pitch[0]))) if notes.features[0].pitched else 0.0
     grown_hz = np.full((1, frames), hz)
-    sway = notes.motions.sway(notes.own_motion[:1], np.arange(frames)[:, None] * spec.hop_s).T
+    times_s = np.arange(frames, dtype=np.float64)[:, None] * spec.hop_s
+    sway = notes.motions.sway(notes.own_motion[:1], times_s).T
     pitch = NoteControls(grown_hz * 2.0 ** (sway / 12.0), notes.stretch[:1].numpy().astype(np.float64), grown_hz)
     return decode_note(decoder, growth.fields, pitch, seed=0)[:num_samples]

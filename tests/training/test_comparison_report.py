@@ -23,8 +23,16 @@ from tnca_synth.training.comparison.player import SAMPLER, NoteRow, Player, Rout
 from tnca_synth.training.comparison.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, write_report
 from tnca_synth.training.comparison.run import RECORDING, Comparison, Example
 from tnca_synth.training.comparison.speed import Speed
-from tnca_synth.training.comparison.summary import ALL, PathResult, best_in_budget, frontier, mean_measures, summarise
-from tnca_synth.training.comparison.tables import all_tables, winner_sentence
+from tnca_synth.training.comparison.summary import (
+    ALL,
+    SHARED,
+    PathResult,
+    best_in_budget,
+    frontier,
+    mean_measures,
+    summarise,
+)
+from tnca_synth.training.comparison.tables import all_tables, sampler_sentence, winner_sentence
 from tnca_synth.training.config import load_preset
 
 EQUAL = Measures(0.5, 0.5, 5.0, 6.0, 0.9, 1.0, 2.0, 0.5, 0.0)
@@ -35,16 +43,19 @@ def row(path: str = "mel+vocoder", kind: str = KEY, instrument: str = "reed", **
     return NoteRow(path, instrument, kind, 63, 64, True, replace(EQUAL, **changes))
 
 
-def path_result(name: str, distance: float, voices: float = 50.0, training_s: float = 100.0, **measures: float):
+def path_result(name: str, distance: float, voices: float = 50.0, training_s: float = 100.0) -> PathResult:
     route = None if name == SAMPLER else Route(*name.split("+"))
-    means = summarise([row(name, distance=distance, **measures)])[name]
+    means = summarise([row(name, distance=distance)])[name]
     if route is None:
         return PathResult(name, None, means)
     return PathResult(name, route, means, Costs(1, 2, 0.1, 0.1, training_s, 10), Speed(1.0 / voices, 9.0))
 
 
-def verdict_on(paths: list[PathResult], claim: str) -> Verdict:
-    (found,) = [one for one in judge(paths) if one.claim.startswith(claim)]
+def verdict_on(claim: str, **measured: dict[str, float]) -> Verdict:
+    """Judge paths of which one note was measured; `dual_harmonic` is dual+harmonic."""
+    rows = [row(name.replace("_", "+", 1), **measures) for name, measures in measured.items()]
+    paths = [path_result(one.path, one.measures.distance) for one in rows]
+    (found,) = [one for one in judge(paths, rows) if one.claim.startswith(claim)]
     return found
 
 
@@ -69,7 +80,7 @@ def comparison() -> Comparison:
         PathResult(str(one), one, means[str(one)], path_costs(tiny.bank(), *one), Speed(0.01, float("nan")))
         for one in ROUTES
     ]
-    return Comparison(paths, rows, judge(paths), {"cores": "2"}, examples)
+    return Comparison(paths, rows, judge(paths, rows), {"cores": "2"}, examples)
 
 
 class Tags(HTMLParser):
@@ -138,43 +149,59 @@ def test_both_kinds_are_summed_up_apart_and_together() -> None:
         [row(distance=1.0), row(kind=LAYER, distance=3.0), row(instrument="kit", kind=LAYER, distance=5.0)]
     )
     table = means["mel+vocoder"]
-    assert list(table) == [ALL, *KINDS]
+    assert list(table) == [ALL, *KINDS, SHARED]
     assert table[ALL][ALL]["distance"] == 3.0
     assert table[KEY] == {ALL: table[KEY]["reed"], "reed": table[KEY]["reed"]}
     assert table[LAYER]["kit"]["distance"] == 5.0
 
 
 def test_an_expectation_holds_when_enough_of_the_error_goes() -> None:
-    paths = [path_result("mel+vocoder", 1.0, high_db=10.0), path_result("dual+harmonic", 0.7, high_db=7.0)]
-    overall = verdict_on(paths, "dual against mel: overall")
+    measured = {"mel_vocoder": {"distance": 1.0, "high_db": 10.0}, "dual_harmonic": {"distance": 0.7, "high_db": 7.0}}
+    overall = verdict_on("dual against mel: overall", **measured)
     assert (overall.verdict, overall.measured) == (HOLDS, pytest.approx(0.3))
-    high = verdict_on(paths, "dual against mel: high")
+    high = verdict_on("dual against mel: high", **measured)
     assert (high.verdict, high.measured) == (FAILS, pytest.approx(0.3))
     assert "7 dB with dual+harmonic and 10 dB with mel+vocoder: 30 % less, 10 points short of the 40 %" in high.why
 
 
 def test_phase_is_judged_by_what_is_missing_to_coherence() -> None:
-    paths = [path_result("mel+vocoder", 1.0, phase=0.6), path_result("dual+harmonic", 0.7, phase=0.7)]
-    assert verdict_on(paths, "dual against mel: phase").measured == pytest.approx(0.25)
-    worse = verdict_on([paths[0], path_result("dual+harmonic", 0.7, phase=0.5)], "dual against mel: phase")
+    claim = "dual against mel: phase"
+    better = verdict_on(claim, mel_vocoder={"phase": 0.6}, dual_harmonic={"phase": 0.7})
+    assert (better.verdict, better.measured) == (HOLDS, pytest.approx(0.25))
+    worse = verdict_on(claim, mel_vocoder={"phase": 0.6}, dual_harmonic={"phase": 0.5})
     assert worse.verdict == FAILS and "25 % more" in worse.why
 
 
 def test_the_best_decoder_of_each_representation_is_judged() -> None:
-    paths = [path_result("mel+vocoder", 1.0), path_result("mel+griffin-lim", 2.0), path_result("dual+harmonic", 0.9)]
-    assert verdict_on(paths, "dual against mel: overall").measured == pytest.approx(0.1)
+    measured = {"mel_vocoder": 1.0, "mel_griffin-lim": 2.0, "dual_harmonic": 0.9}
+    distances = {name: {"distance": value} for name, value in measured.items()}
+    assert verdict_on("dual against mel: overall", **distances).measured == pytest.approx(0.1)
 
 
-def test_training_may_take_so_many_times_as_long() -> None:
-    base = path_result("mel+vocoder", 1.0, training_s=100.0)
-    assert verdict_on([base, path_result("dual+harmonic", 0.9, training_s=140.0)], "dual trains").verdict == HOLDS
-    assert verdict_on([base, path_result("dual+harmonic", 0.9, training_s=160.0)], "dual trains").verdict == FAILS
-    unknown = verdict_on([base, path_result("dual+harmonic", 0.9, training_s=float("nan"))], "dual trains")
-    assert unknown.verdict == UNKNOWN
+def test_two_sides_are_judged_on_the_notes_that_both_play() -> None:
+    rows = [row("mel+vocoder", distance=1.0), row("mel+vocoder", instrument="kit", distance=9.0)]
+    rows += [row("dual+harmonic", distance=0.5)]
+    means = summarise(rows)
+    paths = [replace(path_result(name, 1.0), means=means[name]) for name in means]
+    overall = next(one for one in judge(paths, rows) if one.claim == "dual against mel: overall +25 %")
+    assert overall.measured == pytest.approx(0.5)
+    assert paths[0].overall["distance"] == 1.0
+    assert paths[0].means[ALL][ALL]["distance"] == 5.0
+    tables = all_tables(replace(comparison(), paths=paths))
+    assert "notes of the instruments that every path plays" in [one.title for one in tables]
+    (by_instrument,) = [one for one in tables if one.title.endswith("by instrument")]
+    assert by_instrument.rows == [["reed", "1.00", "0.50"], ["kit", "9.00", "-"]]
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(140.0, HOLDS), (160.0, FAILS), (float("nan"), UNKNOWN)])
+def test_training_may_take_so_many_times_as_long(seconds: float, verdict: str) -> None:
+    paths = [path_result("mel+vocoder", 1.0, training_s=100.0), path_result("dual+harmonic", 0.9, training_s=seconds)]
+    (found,) = [one for one in judge(paths, []) if one.claim.startswith("dual trains")]
+    assert found.verdict == verdict
 
 
 def test_what_was_not_compared_is_not_judged() -> None:
-    verdicts = judge([path_result(SAMPLER, 1.0), path_result("dual+harmonic", 0.9)])
+    verdicts = judge([path_result(SAMPLER, 1.0), path_result("dual+harmonic", 0.9)], [])
     assert {one.verdict for one in verdicts} == {UNKNOWN}
     assert verdicts[0].why == "no path of mel was compared"
 
@@ -192,6 +219,20 @@ def test_the_winner_plays_enough_voices() -> None:
     assert only_slow.winner == slow
     assert "none plays 32 voices" in winner_sentence(only_slow)
     assert winner_sentence(replace(comparison(), paths=[])) == "No path was compared."
+
+
+def test_the_winner_is_held_against_the_sampler_on_every_instrument() -> None:
+    def path(name: str, reed: float, kit: float) -> PathResult:
+        rows = [row(name, distance=reed), row(name, instrument="kit", distance=kit)]
+        route = None if name == SAMPLER else Route(*name.split("+"))
+        return PathResult(name, route, summarise(rows)[name], speed=None if route is None else Speed(0.01, 1.0))
+
+    both = replace(comparison(), paths=[path(SAMPLER, 1.0, 0.6), path("dual+harmonic", 0.5, 0.7)])
+    assert sampler_sentence(both) == (
+        "Against the sampler dual+harmonic takes 25 % off the STFT distance in the mean; "
+        "better on 1 of 2 instruments, not on kit."
+    )
+    assert sampler_sentence(replace(comparison(), paths=[])) == ""
 
 
 def test_every_row_of_every_table_is_complete() -> None:

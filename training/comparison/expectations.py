@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .summary import PathResult, best
+from .player import NoteRow
+from .summary import PathResult, best, mean_measures, shared_notes
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not measured"
 
@@ -56,6 +58,7 @@ EXPECTATIONS: Final = (
     Expectation("latent", "dual", "phase", "phase", 0.50),
     Expectation("latent", "dual", "temporal structure", "envelope_db", 0.30),
     Expectation("latent", "dual", "overall", "distance", 0.35),
+    Expectation("multi-scale", "dual", "overall", "distance", 0.15),
     Expectation("dual", "mel", "training", TRAINING, 1.5),
     Expectation("multi-scale", "mel", "training", TRAINING, 2.0),
     Expectation("latent", "mel", "training", TRAINING, 5.0),
@@ -69,43 +72,46 @@ ERRORS: Final = {
 }
 
 
-def judge(paths: Sequence[PathResult]) -> list[Verdict]:
-    """Hold every expectation against what was measured."""
-    return [_judge(one, paths) for one in EXPECTATIONS]
+def judge(paths: Sequence[PathResult], rows: Sequence[NoteRow]) -> list[Verdict]:
+    """Hold every expectation against what was measured, on the notes that both sides play."""
+    return [_judge(one, paths, rows) for one in EXPECTATIONS]
 
 
-def _judge(one: Expectation, paths: Sequence[PathResult]) -> Verdict:
+def _judge(one: Expectation, paths: Sequence[PathResult], rows: Sequence[NoteRow]) -> Verdict:
     champions = {name: _best_of(paths, name) for name in (one.base, one.better)}
     missing = [name for name, path in champions.items() if path is None]
     if missing:
         return Verdict(one.claim, one.expected, None, UNKNOWN, f"no path of {' or '.join(missing)} was compared")
     base, better = (champions[name] for name in (one.base, one.better))
     assert base is not None and better is not None
-    return _training(one, base, better) if one.measure == TRAINING else _quality(one, base, better)
+    if one.measure == TRAINING:
+        return _training(one, base, better)
+    return _quality(one, *((path.name, _error(rows, path.name, one, base, better)) for path in (base, better)))
 
 
 def _best_of(paths: Sequence[PathResult], representation: str) -> PathResult | None:
     return best(one for one in paths if one.route is not None and one.route.representation == representation)
 
 
-def error_of(path: PathResult, measure: str) -> float:
-    """Return a mean measure as an error, 0 at best."""
-    value = path.overall[measure]
-    return 1.0 - value if measure == "phase" else value
+def _error(rows: Sequence[NoteRow], name: str, one: Expectation, *sides: PathResult) -> float:
+    """Return a path's mean measure over the notes that both sides play, as an error: 0 at best."""
+    shared = shared_notes(rows, [side.name for side in sides])
+    means = mean_measures([row for row in rows if row.path == name and row.note in shared])
+    return 1.0 - means[one.measure] if one.measure == "phase" else means[one.measure]
 
 
-def _quality(one: Expectation, base: PathResult, better: PathResult) -> Verdict:
-    before, after = error_of(base, one.measure), error_of(better, one.measure)
-    if not before > 0.0:
-        return Verdict(one.claim, one.expected, None, UNKNOWN, f"{base.name} shows no error, or none was measured")
+def _quality(one: Expectation, base: tuple[str, float], better: tuple[str, float]) -> Verdict:
+    (base_name, before), (better_name, after) = base, better
+    if not (before > 0.0 and math.isfinite(after)):
+        return Verdict(one.claim, one.expected, None, UNKNOWN, f"{base_name} shows no error, or none was measured")
     gain = 1.0 - after / before
     unit = UNITS[one.measure]
     moved = f"{abs(100 * gain):.0f} % {'less' if gain >= 0.0 else 'more'}"
-    values = f"{after:.3g}{unit} with {better.name} and {before:.3g}{unit} with {base.name}"
+    values = f"{after:.3g}{unit} with {better_name} and {before:.3g}{unit} with {base_name}"
     points = 100 * (gain - one.expected)
     held = gain >= one.expected
-    verdict = HOLDS if held else FAILS
     away = f"{abs(points):.0f} points {'above' if held else 'short of'} the {100 * one.expected:.0f} % expected"
+    verdict = HOLDS if held else FAILS
     return Verdict(one.claim, one.expected, gain, verdict, f"{ERRORS[one.measure]} is {values}: {moved}, {away}")
 
 

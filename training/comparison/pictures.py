@@ -36,7 +36,7 @@ def draw_frontier(comparison: Comparison) -> bytes:
         if path.costs is None:
             by_time.axhline(path.overall["distance"], color="grey", linestyle=":", label=path.name)
             by_macs.axhline(path.overall["distance"], color="grey", linestyle=":")
-    figure.legend(*by_time.get_legend_handles_labels(), loc="outside right", fontsize=8)
+    figure.legend(*by_time.get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return _png(figure)
 
 

@@ -41,6 +41,11 @@ class NoteRow:
     pitched: bool
     measures: Measures
 
+    @property
+    def note(self) -> tuple[str, int, int]:
+        """Instrument, pitch and velocity: what the same note has on every path."""
+        return self.instrument, self.pitch, self.velocity
+
     def to_dict(self) -> dict[str, Any]:
         """Return one flat row of plain values."""
         facts = asdict(self)
@@ -78,7 +83,10 @@ class Player:
         self._judge = PitchJudge()
 
     def play(self, note: HeldOutNote) -> dict[str, FloatArray]:
-        """Return what the sampler and every route make of a note, each float32 at `RATE`, as long as its recording."""
+        """Return what the sampler and every route make of a note, each float32 at `RATE`, as long as its recording.
+
+        Routes whose representation does not know the instrument are left out.
+        """
         played = {SAMPLER: sampler(note.lower, RATE)}
         for representation in self.growth:
             played |= self._play_on(representation, note)
@@ -87,14 +95,16 @@ class Player:
     def _play_on(self, representation: str, note: HeldOutNote) -> dict[str, FloatArray]:
         """Grow a note once, and decode it by every decoder of the representation."""
         growth, recording, instrument = self.growth[representation], note.recording, note.instrument
+        book = self.books[representation]
+        choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
+        if choice.substituted:
+            return {}
         decoders: dict[str, Decoder] = {
             str(route): decoder for route, decoder in self.decoders.items() if route.representation == representation
         }
         spec = growth.spec
         seconds = len(recording.audio) / RATE
         frames = int(seconds / spec.hop_s) + 1 + max(decoder.lookahead for decoder in decoders.values())
-        book = self.books[representation]
-        choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
         fields = grow_note(growth, choice, recording, frames)
         steady = controls(growth, choice, recording.pitch, frames)[0]
         played = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from .pictures import draw_example, draw_frontier
 from .run import Comparison
-from .tables import Table, all_tables, winner_sentence
+from .tables import Table, all_tables, sampler_sentence, winner_sentence
 
 JSON_NAME, HTML_NAME, FRONTIER_NAME = "comparison.json", "comparison.html", "frontier.png"
 STYLE = """
@@ -47,7 +47,7 @@ def html_page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     notes = f"{len({(row.instrument, row.pitch, row.velocity) for row in comparison.rows})} held-out notes"
     parts = [
         "<h1>Every representation and decoder, side by side</h1>",
-        f"<p>{escape(winner_sentence(comparison))}</p>",
+        f"<p>{escape(winner_sentence(comparison))} {escape(sampler_sentence(comparison))}</p>",
         f'<p class="note">{escape(notes)}; {escape(machine)}. Less is better, but for phase (1 at best), '
         "in tune and voices. Definitions: docs/comparison.md.</p>",
         *(_table(one) for one in tables),

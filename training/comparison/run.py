@@ -98,7 +98,7 @@ def compare(
     means = summarise(rows)
     by_name: dict[str, Route] = {str(route): route for route in routes}
     paths = [_path_result(bank, bank_path, name, by_name.get(name), means[name], report) for name in means]
-    return Comparison(paths, rows, judge(paths), machine(), examples)
+    return Comparison(paths, rows, judge(paths, rows), machine(), examples)
 
 
 def _path_result(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from .notes import KINDS
 from .player import NoteRow, Route
 from .speed import Speed
 
-ALL = "all"
+ALL, SHARED = "all", "shared"
 IN_TUNE_CENTS = 10.0
 BUDGET_VOICES = 32
 """Voices that one core must play in real time for a path to be the default: the design's figure for dual."""
@@ -29,7 +29,8 @@ class PathResult:
     ----------
     name : such as "dual+harmonic", or "sampler"
     route : None for the sampler, which has neither models nor costs
-    means : kind of held-out notes or "all" -> instrument or "all" -> measure -> mean
+    means : kind of held-out notes, "all" or "shared" (those that every path plays) -> instrument or "all" -> measure
+        -> mean
     """
 
     name: str
@@ -40,8 +41,13 @@ class PathResult:
 
     @property
     def overall(self) -> Means:
-        """Means over all notes."""
-        return self.means[ALL][ALL]
+        """Means over the notes that every path plays, over its own where there are none: what paths are ranked by."""
+        return self.means.get(SHARED, self.means[ALL])[ALL]
+
+    @property
+    def by_instrument(self) -> dict[str, Means]:
+        """Means over all notes of each instrument."""
+        return {name: means for name, means in self.means[ALL].items() if name != ALL}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -72,18 +78,28 @@ def mean_measures(rows: Sequence[NoteRow]) -> Means:
     return means | {"notes": len(rows)}
 
 
-def summarise(rows: Iterable[NoteRow]) -> dict[str, dict[str, dict[str, Means]]]:
-    """Return path -> kind or "all" -> instrument or "all" -> means; groups without a note are left out."""
+def summarise(rows: Sequence[NoteRow]) -> dict[str, dict[str, dict[str, Means]]]:
+    """Return path -> kind, "all" or "shared" -> instrument or "all" -> means; groups without a note are left out."""
+    shared = shared_notes(rows, {row.path for row in rows})
     groups: dict[tuple[str, str, str], list[NoteRow]] = {}
     for row in rows:
-        for kind in (ALL, row.kind):
+        for kind in (ALL, row.kind, *((SHARED,) if row.note in shared else ())):
             for instrument in (ALL, row.instrument):
                 groups.setdefault((row.path, kind, instrument), []).append(row)
     table: dict[str, dict[str, dict[str, Means]]] = {}
     for (path, kind, instrument), group in groups.items():
         table.setdefault(path, {}).setdefault(kind, {})[instrument] = mean_measures(group)
-    ordered = (ALL, *KINDS)
+    ordered = (ALL, *KINDS, SHARED)
     return {path: {kind: kinds[kind] for kind in ordered if kind in kinds} for path, kinds in table.items()}
+
+
+def shared_notes(rows: Iterable[NoteRow], paths: Collection[str]) -> set[tuple[str, int, int]]:
+    """Return the notes that each of some paths plays; see `NoteRow.note`."""
+    played: dict[str, set[tuple[str, int, int]]] = {path: set() for path in paths}
+    for row in rows:
+        if row.path in played:
+            played[row.path].add(row.note)
+    return set.intersection(*played.values()) if played else set()
 
 
 def best(paths: Iterable[PathResult]) -> PathResult | None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from .expectations import UNKNOWN, Verdict
 from .notes import KEY, LAYER
 from .run import Comparison
-from .summary import ALL, BUDGET_VOICES, PathResult
+from .summary import ALL, BUDGET_VOICES, SHARED, PathResult
 
 ABSENT = "-"
 KIND_TITLES = {
     ALL: "all held-out notes",
     KEY: "keys never recorded",
     LAYER: "recorded keys at the held-out velocity",
+    SHARED: "notes of the instruments that every path plays",
 }
 
 
@@ -98,9 +99,14 @@ def _costs(path: PathResult) -> list[str]:
 
 def instrument_table(paths: list[PathResult]) -> Table:
     """Return the mean distance of every instrument on every path."""
-    instruments = [name for name in paths[0].means[ALL] if name != ALL] if paths else []
-    rows = [[name, *(_number(path.means[ALL][name]["distance"], 2) for path in paths)] for name in instruments]
+    instruments = list(paths[0].by_instrument) if paths else []
+    rows = [[name, *(_distance(path, name) for path in paths)] for name in instruments]
     return Table("STFT distance by instrument", ["instrument", *(path.name for path in paths)], rows)
+
+
+def _distance(path: PathResult, instrument: str) -> str:
+    means = path.by_instrument.get(instrument)
+    return ABSENT if means is None else _number(means["distance"], 2)
 
 
 def verdict_table(verdicts: list[Verdict]) -> Table:
@@ -118,7 +124,9 @@ def _measured(one: Verdict) -> str:
 def all_tables(comparison: Comparison) -> list[Table]:
     """Return every table of a comparison, in reading order."""
     paths = comparison.paths
-    quality = [quality_table(paths, kind) for kind in KIND_TITLES]
+    everyone_plays_all = all(path.means.get(SHARED) == path.means[ALL] for path in paths)
+    kinds = [kind for kind in KIND_TITLES if kind != SHARED or not everyone_plays_all]
+    quality = [quality_table(paths, kind) for kind in kinds]
     return [
         *(one for one in quality if one is not None),
         cost_table(paths),
@@ -136,6 +144,21 @@ def winner_sentence(comparison: Comparison) -> str:
     playing = f"{BUDGET_VOICES} voices in real time on one core"
     among = f"of those that play {playing}" if voices >= BUDGET_VOICES else f"of all (none plays {playing})"
     return f"Best {among}: {winner.name}, {voices:.0f} voices."
+
+
+def sampler_sentence(comparison: Comparison) -> str:
+    """Say how much nearer than the sampler the winner comes, and on which instruments it does not."""
+    winner = comparison.winner
+    sampler = next((one for one in comparison.paths if one.route is None), None)
+    if winner is None or sampler is None:
+        return ""
+    gain = 1.0 - winner.overall["distance"] / sampler.overall["distance"]
+    ours, theirs = winner.by_instrument, sampler.by_instrument
+    lost = [name for name in ours if ours[name]["distance"] >= theirs[name]["distance"]]
+    where = f"better on {len(ours) - len(lost)} of {len(ours)} instruments" + (
+        f", not on {', '.join(lost)}" if lost else ""
+    )
+    return f"Against the sampler {winner.name} takes {100 * gain:.0f} % off the STFT distance in the mean; {where}."
 
 
 def as_markdown(table: Table) -> str:
