@@ -26,7 +26,7 @@ from .motions import measure_motions
 from .recordings import InstrumentConfig, SoundFont
 from .sources import FolderSource, NSynthSource, RecordingSource
 
-FEATURES_VERSION = 5
+FEATURES_VERSION = 6
 EMPTY = np.zeros((0, 2, 0), np.float16)
 NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02

@@ -11,7 +11,7 @@ from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, level_from_power, mel_filterbank, power_spectrogram
 from .analysis import estimate_tuning, give_lobes_to_partials, residual_power
 from .recordings import Recording
-from .sway import measure_sway
+from .sway import measure_sway, straighten
 
 TONALITY_RANGE_DB = 40.0
 
@@ -50,24 +50,39 @@ def tonality(total: FloatArray, residual: FloatArray, spec: AudioSpec) -> FloatA
     return (np.clip(ratio_db / TONALITY_RANGE_DB, 0.0, 1.0) * (total > floor)).astype(np.float32)
 
 
+def tonal_and_noise(
+    audio: FloatArray, f0_hz: float, stretch: float, sway: FloatArray, spec: AudioSpec
+) -> tuple[FloatArray, FloatArray]:
+    """Return the power of a pitched sound and of the noise in it, each (T, num_bins).
+
+    Both as they are when the pitch does not sway: a window in which partials move shows them as noise.
+    """
+    frames = np.arange(len(sway))
+    if sway.any():
+        audio, frames = straighten(audio, sway, spec)
+    power = power_spectrogram(audio, spec)
+    noise = np.minimum(residual_power(audio, f0_hz, stretch, spec), power)
+    noise = give_lobes_to_partials(noise, power, f0_hz, stretch, spec)
+    return power[frames], noise[frames]
+
+
 def extract(recording: Recording, spec: AudioSpec, inharmonic: bool) -> NoteFeatures:
     """Measure every field of one recording."""
     power = power_spectrogram(recording.audio, spec)
     bank = mel_filterbank(spec)
     cents, stretch = 0.0, 0.0
-    residual = power
     sway = np.zeros(len(power), np.float32)
+    total, noise = power, power
     if recording.pitched:
         nominal = float(pitch_to_hz(recording.pitch))
         held = recording.audio[: max(int(recording.hold_s * spec.sample_rate), spec.n_fft * 4)]
         cents, stretch = estimate_tuning(held, nominal, spec, inharmonic)
         f0_hz = nominal * 2 ** (cents / 1200)
-        residual = np.minimum(residual_power(recording.audio, f0_hz, stretch, spec), power)
-        residual = give_lobes_to_partials(residual, power, f0_hz, stretch, spec)
         sway = measure_sway(recording.audio, f0_hz, stretch, spec)
+        total, noise = tonal_and_noise(recording.audio, f0_hz, stretch, sway, spec)
     fields = []
-    for total, noise in ((power @ bank.T, residual @ bank.T), (power, residual)):
-        pair = np.stack([level_from_power(total, spec), tonality(total, noise, spec)], 1)
+    for level, whole, rest in ((power @ bank.T, total @ bank.T, noise @ bank.T), (power, total, noise)):
+        pair = np.stack([level_from_power(level, spec), tonality(whole, rest, spec)], 1)
         fields.append(pair.astype(np.float16))
     return NoteFeatures(
         recording.instrument, recording.pitch, recording.velocity, recording.pitched, recording.held_out,

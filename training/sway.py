@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
 from ..engine.seed import partial_hz
@@ -20,6 +22,7 @@ STEADY_CENTS = 1.2  # what wavers by less counts as steady
 DISAGREEING_CENTS = 12.0  # partials that waver apart are several sources, without a pitch that could be followed
 SETTLED_FRAMES = 8
 SMOOTHING_FRAMES = 0.7
+OVERSAMPLING = 4  # before cubic interpolation, whose error then lies below -90 dB
 
 
 def measure_sway(audio: FloatArray, f0_hz: float, inharmonicity: float, spec: AudioSpec) -> FloatArray:
@@ -83,3 +86,26 @@ def track_partials(
     mean = (weight * ratio).sum(1) / total
     apart = np.sqrt((weight * (ratio - mean[:, None]) ** 2).sum(1) / total)
     return 1200.0 * np.log2(1.0 + mean), 1200.0 * np.log2(1.0 + apart), np.abs(after).max(1)
+
+
+def straighten(audio: FloatArray, sway: FloatArray, spec: AudioSpec) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Play a recording faster where its pitch is low and slower where it is high, so that it no longer sways.
+
+    Parameters
+    ----------
+    audio : float32 (N,)
+    sway : float32 (T,), semitones at each spectral frame
+
+    Returns
+    -------
+    straight : float32 (N',)
+    frames : (T,), the spectral frame of `straight` that is nearest to each frame of `audio`
+    """
+    at_samples = np.interp(np.arange(len(audio)) / spec.hop_length, np.arange(len(sway)), sway)
+    passed = np.concatenate([[0.0], np.cumsum(2.0 ** (at_samples / 12.0))])  # straight samples before each sample
+    times = np.interp(np.arange(int(passed[-1])), passed, np.arange(len(passed)))
+    fine = soxr.resample(audio, spec.sample_rate, OVERSAMPLING * spec.sample_rate, quality="VHQ")
+    straight = CubicSpline(np.arange(len(fine)) / OVERSAMPLING, fine)(np.minimum(times, len(audio) - 1))
+    at_frames = passed[np.minimum(np.arange(len(sway)) * spec.hop_length, len(passed) - 1)]
+    frames = np.rint(at_frames / spec.hop_length).astype(np.intp)
+    return straight.astype(np.float32), np.minimum(frames, len(straight) // spec.hop_length)
