@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.training.sway import measure_sway
+from tnca_synth.training.features import tonal_and_noise
+from tnca_synth.training.sway import measure_sway, straighten
 
 SPEC = AudioSpec()
 SECONDS = 2.0
@@ -59,3 +60,23 @@ def test_a_fundamental_above_all_bins_does_not_sway() -> None:
     sway = measure_sway(np.zeros(5_000, np.float32), 12_000.0, 0.0, SPEC)
     assert sway.shape == (5_000 // SPEC.hop_length + 1,)
     assert not sway.any()
+
+
+def test_a_straightened_tone_stands_still() -> None:
+    swaying = tone(wave(30.0, 5.5))
+    straight, frames = straighten(swaying, measure_sway(swaying, 440.0, 0.0, SPEC), SPEC)
+    inner = straight[2_000:-2_000]
+    again, _ = straighten(inner, np.zeros(len(inner) // SPEC.hop_length + 1, np.float32), SPEC)
+    np.testing.assert_allclose(again[500:-500], inner[500 : len(again) - 500], atol=2e-3)
+    assert np.abs(100.0 * measure_sway(inner, 440.0, 0.0, SPEC)).max() < 6.0
+    assert np.abs(np.diff(frames) - 1).max() <= 1
+    assert frames[-1] <= len(straight) // SPEC.hop_length
+
+
+def test_what_only_sways_is_no_noise() -> None:
+    swaying = tone(wave(40.0, 5.5), partials=20)
+    sway = measure_sway(swaying, 440.0, 0.0, SPEC)
+    along, steady = (
+        tonal_and_noise(swaying, 440.0, 0.0, moved, SPEC)[1][20:100].sum() for moved in (sway, np.zeros_like(sway))
+    )
+    assert along < 0.05 * steady
