@@ -35,20 +35,20 @@ class Reverb:
         self.tail_samples = round(TAIL_S * sample_rate)
         self._delays = _line_lengths(sample_rate)
         self._chunk = int(self._delays.min())
-        self._size = int(self._delays.max()) + self._chunk
+        self._size = int(self._delays.max())
+        starts = np.arange(1, _NUM_LINES + 1) * self._size - self._delays
+        self._leaving = starts[:, None] + np.arange(self._chunk)  # places in the lines, (L, chunk)
         gain = 10.0 ** (-3.0 * self._delays / (DECAY_S * sample_rate))
         self._matrix = (_hadamard(_NUM_LINES) * gain).astype(np.float32)  # (L, L): mixes and fades
         signs = _hadamard(_NUM_LINES) * np.sqrt(_NUM_LINES)
         self._out = (signs[[5, 10]] * _WET).astype(np.float32)  # (2, L): two rows that have nothing in common
         self._in = (signs[3] / np.sqrt(_NUM_LINES)).astype(np.float32)[:, None]
-        self._rows = np.arange(_NUM_LINES)[:, None]
         self.clear()
 
     def clear(self) -> None:
         """Be silent, as at the beginning."""
-        self._lines = np.zeros((_NUM_LINES, self._size), np.float32)
-        self._before = np.zeros((_NUM_LINES, 1), np.float32)  # what left the lines one sample ago
-        self._position = 0
+        self._lines = np.zeros((_NUM_LINES, self._size), np.float32)  # oldest samples first
+        self._before = np.zeros(_NUM_LINES, np.float32)  # what left the lines one sample ago
 
     def process(self, send: FloatArray, start: int) -> FloatArray:
         """Return what comes back, float32 (2, N), of what is sent (N,); `start` plays no part."""
@@ -60,13 +60,15 @@ class Reverb:
 
     def _advance(self, send: FloatArray) -> FloatArray:
         """Take at most as many samples as the shortest line holds."""
-        now = self._position + np.arange(len(send))
-        leaving = self._lines[self._rows, (now - self._delays[:, None]) % self._size]
-        delayed = np.concatenate((self._before, leaving[:, :-1]), axis=1)
-        damped = np.float32(1.0 - DAMPING) * leaving + np.float32(DAMPING) * delayed
-        self._lines[:, now % self._size] = self._matrix @ damped + self._in * send
-        self._before = leaving[:, -1:]
-        self._position = (self._position + len(send)) % self._size
+        count = len(send)
+        leaving = self._lines.take(self._leaving[:, :count])
+        damped = np.empty_like(leaving)
+        damped[:, 0], damped[:, 1:] = self._before, leaving[:, :-1]
+        damped *= np.float32(DAMPING)
+        damped += np.float32(1.0 - DAMPING) * leaving
+        entering = self._matrix @ damped + self._in * send
+        self._lines = np.concatenate((self._lines[:, count:], entering), axis=1)
+        self._before = leaving[:, -1]
         return self._out @ damped
 
 
