@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UsageError
+from ..midi import paths as midi
 from .bank import Bank
 from .casting import Casting
 from .choices import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
@@ -66,15 +67,15 @@ class Repertoire:
         return self._paths[wanted]
 
     def find(self, path: Path, representation: int, decoder: int) -> Path | None:
-        """Return the path that MIDI numbers name, from 1 as in `engine.choices`; 0 is what `path` has.
+        """Return the path that MIDI's numbers name; 0 is what `path` has.
 
         A decoder that does not fit gives way to the best one; None if there is no such representation.
         """
         own, own_decoder = self._name(path)
-        name = own if representation == 0 else _numbered(REPRESENTATIONS, representation)
+        name = own if representation == 0 else midi.named(midi.REPRESENTATIONS, representation)
         if name not in self.representations:
             return None
-        wanted = _numbered(DECODERS, decoder) or (own_decoder if name == own else "")
+        wanted = midi.named(midi.DECODERS, decoder) or (own_decoder if name == own else "")
         return self.path(name, self.best_decoder(name, wanted))
 
     def _growth(self, representation: str) -> tuple[GrowthModel, Casting]:
@@ -85,7 +86,3 @@ class Repertoire:
 
     def _name(self, path: Path) -> tuple[str, str]:
         return next(names for names, known in self._paths.items() if known is path or known == path)
-
-
-def _numbered(names: tuple[str, ...], number: int) -> str:
-    return names[number - 1] if 1 <= number <= len(names) else ""

@@ -26,7 +26,7 @@ _NO_AUDIO = np.zeros(0, np.float32)
 
 CROSSFADE_SAMPLES = 110
 """How long a note takes to go over to another path: 5 ms."""
-_RISE = (0.5 - 0.5 * np.cos(np.pi * (np.arange(CROSSFADE_SAMPLES) + 0.5) / CROSSFADE_SAMPLES)).astype(np.float32)
+_RISE = (0.5 - 0.5 * np.cos(np.pi * np.arange(CROSSFADE_SAMPLES + 1) / CROSSFADE_SAMPLES)).astype(np.float32)
 
 
 def num_slots(max_voices: int) -> int:
@@ -147,7 +147,7 @@ class Voice:
 
 def _ramp(shape: FloatArray, start: int, length: int) -> FloatArray:
     """Return `length` values of a ramp from its sample `start` on; before and beyond it keeps its ends."""
-    return shape[np.clip(np.arange(start, start + length), 0, CROSSFADE_SAMPLES - 1)]
+    return shape[np.clip(np.arange(start, start + length), 0, CROSSFADE_SAMPLES)]
 
 
 class VoiceAllocator:

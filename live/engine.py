@@ -13,8 +13,9 @@ from typing import Final
 from ..engine.bank import Bank
 from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
 from ..errors import TncaError
+from ..midi import paths as midi
 from ..midi.inputs import MidiInputs
-from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, program_change
+from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, control_change, program_change
 from ..midi.ports import Arrival
 from .audio import find_output, list_outputs, open_output
 from .mapping import MessageMap, describe
@@ -74,6 +75,8 @@ class Engine:
             self._synth, self._output, self._inbox, self._mapping, self._notices.append, self._recorder, cost_s
         )
         self._record_instrument()
+        if options.representation is not None or options.decoder is not None:
+            self._record_path()
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
         self._ports_polled_s = 0.0
 
@@ -81,7 +84,7 @@ class Engine:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
         with undisturbed():
             self._thread.start()
-            pipe.send(Ready(self.instruments, self._ensemble.decoders, self.representations, self.status()))
+            pipe.send(Ready(self.instruments, self.paths, self.status()))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -96,9 +99,9 @@ class Engine:
         return tuple(one.name for one in self._bank.instruments)
 
     @property
-    def representations(self) -> tuple[str, ...]:
-        """Names of the representations of the bank."""
-        return self._bank.representations
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Names of the representations of the bank, with those of the decoders that fit them."""
+        return {name: self._ensemble.decoders_of(name) for name in self._ensemble.representations}
 
     def status(self) -> LiveStatus:
         """Return this moment."""
@@ -146,13 +149,13 @@ class Engine:
         return self._ensemble.bank
 
     def _warm_up(self) -> float:
-        """Play through every decoder, the chosen one last and most; return what the start of a note costs then."""
-        chosen = self._ensemble.decoder
-        for name in self._ensemble.decoders:
-            if name != chosen:
-                self._ensemble.set_decoder(name)
+        """Play through every path, the chosen one last and most; return what the start of a note costs then."""
+        chosen = self._ensemble.representation, self._ensemble.decoder
+        for path in [(name, decoder) for name, decoders in self.paths.items() for decoder in decoders]:
+            if path != chosen:
+                self._ensemble.set_path(*path)
                 warm_up(self._synth, self._options.block_size, FEW_CHORDS)
-        self._ensemble.set_decoder(chosen)
+        self._ensemble.set_path(*chosen)
         warm_up(self._synth, self._options.block_size)
         return note_cost_s(self._synth, self._options.block_size)
 
@@ -187,7 +190,8 @@ class Engine:
             "panic": lambda: self._player.do(self._synth.panic),
             "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
-            "decoder": lambda: self._player.do(lambda: self._select_decoder(command.value)),
+            "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
+            "decoder": lambda: self._player.do(lambda: self._select_path(None, command.value)),
         }
         actions[command.name]()
 
@@ -198,9 +202,21 @@ class Engine:
         self._instrument = name
         self._record_instrument()
 
-    def _select_decoder(self, name: str) -> None:
+    def _select_path(self, representation: str | None, decoder: str | None) -> None:
         """Thread: producer."""
-        self._ensemble.set_decoder(name)
+        self._ensemble.set_path(representation, decoder)
+        self._record_path()
+
+    def _record_path(self) -> None:
+        """Let the recorded MIDI choose the path as the player did."""
+        if self._recorder is None:
+            return
+        for channel in range(NUM_CHANNELS):
+            for controller, names, name in (
+                (midi.REPRESENTATION, midi.REPRESENTATIONS, self._ensemble.representation),
+                (midi.DECODER, midi.DECODERS, self._ensemble.decoder),
+            ):
+                self._player.record(control_change(channel, controller, midi.path_value(names, name)))
 
     def _record_instrument(self) -> None:
         """Let the recorded MIDI ask for what plays, so that rendering it gives the same sound."""

@@ -34,8 +34,13 @@ class Session(Protocol):
         ...
 
     @property
-    def decoders(self) -> Sequence[str]:
+    def representations(self) -> Sequence[str]:
         """Names to choose from."""
+        ...
+
+    @property
+    def decoders(self) -> Sequence[str]:
+        """Names to choose from, for the representation chosen."""
         ...
 
     def status(self) -> LiveStatus:
@@ -44,6 +49,10 @@ class Session(Protocol):
 
     def select_instrument(self, name: str) -> None:
         """Play new notes on it."""
+        ...
+
+    def select_representation(self, name: str) -> None:
+        """Grow all in it."""
         ...
 
     def select_decoder(self, name: str) -> None:
@@ -89,6 +98,7 @@ class PlayScreen(App[int]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "choose_instrument", "Instrument"),
+        Binding("n", "choose_representation", "Grown as"),
         Binding("r", "choose_decoder", "Decoder"),
         Binding("m", "learn", "MIDI learn"),
         Binding("z", "octave(-1)", "Octave", key_display="z/x"),
@@ -148,6 +158,11 @@ class PlayScreen(App[int]):
     def action_choose_instrument(self) -> None:
         """Open the list of instruments."""
         self._choose("Instrument", self._session.instruments, self._status.instrument, self._session.select_instrument)
+
+    def action_choose_representation(self) -> None:
+        """Open the list of representations."""
+        session, current = self._session, self._status.representation
+        self._choose("Grown as", session.representations, current, session.select_representation)
 
     def action_choose_decoder(self) -> None:
         """Open the list of decoders."""

@@ -36,7 +36,7 @@ class LiveSession:
 
     Attributes
     ----------
-    instruments, decoders, representations : tuple of str
+    instruments : tuple of str
         Names to choose among, known from `start` on.
 
     Notes
@@ -46,8 +46,7 @@ class LiveSession:
 
     def __init__(self, options: LiveOptions) -> None:
         self.instruments: tuple[str, ...] = ()
-        self.decoders: tuple[str, ...] = ()
-        self.representations: tuple[str, ...] = ()
+        self._paths: dict[str, tuple[str, ...]] = {}
         self._options = options
         self._status = LiveStatus()
         self._process: BaseProcess | None = None
@@ -55,6 +54,16 @@ class LiveSession:
         self._end: Closed | None = None
         self._has_died = self._is_closing = False
         self._notices: tuple[str, ...] = ()  # of processes before this one
+
+    @property
+    def representations(self) -> tuple[str, ...]:
+        """Names to choose among, known from `start` on."""
+        return tuple(self._paths)
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Names of the decoders that fit the representation chosen."""
+        return self._paths.get(self._options.representation or self._status.representation, ())
 
     @property
     def process_id(self) -> int | None:
@@ -102,6 +111,12 @@ class LiveSession:
         name = closest(name, self.instruments, "instrument")
         self._options = replace(self._options, instrument=name)
         self._tell("instrument", name)
+
+    def select_representation(self, name: str) -> None:
+        """Grow all notes in this representation from now on; `UsageError` if there is none of that name."""
+        name = closest(name, self.representations, "representation")
+        self._options = replace(self._options, representation=name, decoder=None)
+        self._tell("representation", name)
 
     def select_decoder(self, name: str) -> None:
         """Hear all notes through this decoder from now on; `UsageError` if there is none of that name."""
@@ -211,8 +226,7 @@ class LiveSession:
         if isinstance(said, LiveStatus):
             self._status = said
         elif isinstance(said, Ready):
-            self.instruments, self.decoders = said.instruments, said.decoders
-            self.representations, self._status = said.representations, said.status
+            self.instruments, self._paths, self._status = said.instruments, said.paths, said.status
             if self._notices:
                 self._notices = (*self._notices, f"the audio output {said.status.audio_device} is back")
         elif isinstance(said, TncaError):

@@ -131,8 +131,7 @@ class Ready:
     """What the engine process says when it is playable."""
 
     instruments: tuple[str, ...]
-    decoders: tuple[str, ...]
-    representations: tuple[str, ...]
+    paths: dict[str, tuple[str, ...]]  # the decoders of each representation
     status: LiveStatus
 
 
@@ -147,7 +146,7 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 class Command(NamedTuple):
-    """What the control process wants: "instrument", "decoder", "send", "learn", "panic" or "close"."""
+    """What the control process wants: "instrument", "representation", "decoder", "send", "learn", "panic", "close"."""
 
     name: str
     value: Any = None

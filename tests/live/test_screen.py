@@ -189,6 +189,16 @@ def test_a_decoder_is_chosen(session: FakeSession, settings: Path) -> None:
     assert session.told == [("decoder", "vocoder")]
 
 
+def test_a_representation_is_chosen(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("n", "m", "enter")
+        await settled(pilot)
+        assert "mel" in row_with(app, "Grown as")
+
+    on_screen(session, settings, body)
+    assert session.told == [("representation", "mel")]
+
+
 def test_arrows_step_through_the_instruments(session: FakeSession, settings: Path) -> None:
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
         for key in ("right", "right", "left"):

@@ -57,6 +57,10 @@ class FakeSession:
         self.told.append(("instrument", name))
         self.show(instrument=name)
 
+    def select_representation(self, name: str) -> None:
+        self.told.append(("representation", name))
+        self.show(representation=name)
+
     def select_decoder(self, name: str) -> None:
         self.told.append(("decoder", name))
         self.show(decoder=name)

@@ -1,0 +1,270 @@
+"""Paths change under notes that sound: on time, for their own channel alone, and with every note carried on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine import choices
+from tnca_synth.engine.bank import TimbreBook
+from tnca_synth.engine.paths import Path
+from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.synth import Synth
+from tnca_synth.engine.timbres import TimbreTable
+from tnca_synth.errors import BankError, UsageError
+from tnca_synth.midi import messages as midi
+from tnca_synth.midi import paths as numbers
+
+from ..support import tiny
+from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrowth, make_synth, render_in_blocks, set_up
+from .listening import level_db, pitch_of
+
+LIMIT = round(0.02 * RATE)
+
+
+class Mute(FakeDecoder):
+    """Sounds nothing, so that what is left is the old path."""
+
+    def decode(self, *arguments: object) -> FloatArray:
+        return 0.0 * super().decode(*arguments)  # type: ignore[arg-type]
+
+
+def path(decoder: FakeDecoder | None = None, growth: FakeGrowth | None = None) -> Path:
+    return Path(growth or FakeGrowth(), decoder or FakeDecoder(64), FakeBank())
+
+
+def playing(keys: range = range(60, 61), growth: FakeGrowth | None = None, seconds: float = 0.5) -> Synth:
+    """Return a synth whose notes have sounded for a while."""
+    synth = make_synth(growth, FakeDecoder(64), max_voices=32)
+    set_up(synth)
+    for key in keys:
+        synth.send(midi.note_on(0, key, 100), 3 * key)
+    synth.render(round(seconds * RATE))
+    return synth
+
+
+@pytest.mark.parametrize("num_notes", [1, 2, 12, 32])
+def test_from_command_to_the_end_of_the_old_path_it_takes_at_most_20_ms(num_notes: int) -> None:
+    synth = playing(range(40, 40 + num_notes))
+    synth.set_path(path(Mute(64)))
+    audio = np.abs(synth.render(RATE // 4)).max(axis=1)
+    last = int(np.flatnonzero(audio > 0.0)[-1]) + 1
+    assert 0 < last <= LIMIT
+    assert num_notes > 2 or last <= round(0.008 * RATE)
+    assert synth.active_voices == num_notes
+
+
+def test_a_note_keeps_its_pitch_level_and_age() -> None:
+    growth = FakeGrowth()
+    synth = playing()
+    before = synth.render(RATE // 2)
+    synth.set_path(path(growth=growth))
+    now_s = (synth.frame - 180) / RATE
+    synth.render(LIMIT)
+    after = synth.render(RATE // 2)
+    assert pitch_of(after) == pytest.approx(60.0, abs=0.02)
+    assert level_db(after) == pytest.approx(level_db(before), abs=0.2)
+    assert growth.ages_s[-1][0] == pytest.approx(now_s + LIMIT / RATE + 0.5, abs=3 * SPEC.hop_s)
+    assert len(growth.ages_s) < 80, "grown from the start instead of from a few hops before"
+
+
+def test_with_the_same_growth_the_genome_is_kept() -> None:
+    growth = FakeGrowth(held_factor=0.98)
+    plain, switched = (playing(growth=growth, seconds=0.5) for _ in range(2))
+    switched.set_path(path(growth=growth))
+    levels = [level_db(synth.render(RATE // 2)[LIMIT:]) for synth in (plain, switched)]
+    assert levels[1] == pytest.approx(levels[0], abs=2.0)
+    assert len(growth.planted_pitches) == 2
+
+
+def test_a_young_note_is_grown_again_from_its_onset() -> None:
+    growth = FakeGrowth()
+    synth = playing(seconds=0.06)  # the note begins at 8 ms
+    synth.set_path(path(growth=growth))
+    synth.render(HOP)
+    assert growth.ages_s[0][0] == 0.0
+
+
+def test_a_choice_taken_back_before_it_is_heard_changes_nothing() -> None:
+    growth = FakeGrowth()
+    plain, switched = (playing(growth=growth, seconds=0.5) for _ in range(2))
+    switched.set_path(path(Mute(64), growth))
+    switched.set_path(switched._growers.paths[0])
+    np.testing.assert_array_equal(switched.render(5000), plain.render(5000))
+
+
+def test_a_channel_changes_alone() -> None:
+    def stems(channel: int | None) -> FloatArray:
+        synth = make_synth(decoder=FakeDecoder(64), max_voices=32, stems=True)
+        for index in (0, 1):
+            synth.send(midi.note_on(index, 60 + index, 100))
+        synth.render(RATE // 4)
+        if channel is not None:
+            synth.set_path(path(Mute(64)), channel)
+        return synth.render_stems(RATE // 4).stems
+
+    steady, changed = stems(None), stems(1)
+    np.testing.assert_array_equal(changed[0], steady[0])
+    assert np.abs(changed[1, LIMIT:]).max() == 0.0
+
+
+def test_notes_to_come_take_the_path_of_their_channel() -> None:
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth.set_path(path(Mute(64)), 3)
+    synth.send(midi.note_on(3, 60, 100))
+    assert np.abs(synth.render(RATE // 4)).max() == 0.0
+    synth.send(midi.note_on(2, 60, 100))
+    assert np.abs(synth.render(RATE // 4)).max() > 0.01
+
+
+def test_a_note_due_in_this_block_begins_on_the_new_path() -> None:
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth.send(midi.note_on(0, 60, 100), 50)
+    synth.render(20)
+    synth.set_path(path(Mute(64)))
+    assert np.abs(synth.render(RATE // 4)).max() == 0.0
+
+
+def test_back_and_forth_keeps_every_note_once_and_lets_all_of_them_end() -> None:
+    synth = playing(range(40, 60))
+    paths = [path(FakeDecoder(64)), path(FakeDecoder(64))]
+    for index in range(12):
+        synth.set_path(paths[index % 2])
+        if index == 5:
+            for key in range(40, 60):
+                synth.send(midi.note_off(0, key))
+        synth.render(17 + 30 * index)
+        assert synth.active_voices == 20
+    synth.render(RATE)
+    assert synth.active_voices == 0 and synth.idle
+
+
+def test_stealing_while_notes_go_over_finds_a_slot_for_every_note() -> None:
+    synth = make_synth(decoder=FakeDecoder(8), max_voices=4)
+    paths = [path(FakeDecoder(8)), path(FakeDecoder(8))]
+    for index in range(40):
+        synth.send(midi.note_on(0, 40 + index, 100))
+        synth.send(midi.note_on(0, 80 - index, 100))
+        synth.set_path(paths[index % 2])
+        synth.render(30 + index)
+        assert synth.active_voices <= 4
+    synth.panic()
+    synth.render(RATE)
+    assert synth.active_voices == 0
+
+
+def test_a_path_of_another_rate_is_refused() -> None:
+    with pytest.raises(UsageError, match="8000 Hz does not fit a synth at 22050 Hz"):
+        make_synth().set_path(Path(FakeGrowth(spec=tiny.SPEC), FakeDecoder(8), FakeBank()))
+    with pytest.raises(UsageError, match=r"channel must be in 0\.\.15"):
+        make_synth().set_path(path(), 16)
+
+
+def test_drums_stay_where_there_are_drums() -> None:
+    melodic = FakeBank()
+    melodic.has_drums = False  # type: ignore[attr-defined]
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth.set_path(Path(FakeGrowth(), Mute(64), melodic))
+    synth.send(midi.note_on(9, 40, 100))
+    assert np.abs(synth.render(RATE // 4)).max() > 0.01
+
+
+def sounded_by(*messages: bytes, before: tuple[bytes, ...] = ()) -> list[tuple[int, int]]:
+    """Return what MIDI asked for while a note of channel 1 sounded, and whether it could be heard: (0, 0) if not."""
+    asked: list[tuple[int, int]] = []
+
+    def find(_: Path, representation: int, decoder: int) -> Path:
+        asked.append((representation, decoder))
+        return muted
+
+    muted = path(Mute(64))
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth.find_paths_with(find)
+    for message in (*before, midi.note_on(0, 60, 100)):
+        synth.send(message)
+    synth.render(RATE // 4)
+    for message in messages:
+        synth.send(message)
+    heard = np.abs(synth.render(RATE // 4)[LIMIT:]).max() > 0.0
+    return [(0, 0)] if heard else asked
+
+
+@pytest.mark.parametrize(("controller", "asked"), [(numbers.REPRESENTATION, (2, 0)), (numbers.DECODER, (0, 2))])
+@pytest.mark.parametrize("value", [20, 29])
+def test_controllers_choose_the_path_of_notes_that_sound(controller: int, value: int, asked: tuple[int, int]) -> None:
+    assert sounded_by(midi.control_change(0, controller, value)) == [asked]
+    assert sounded_by(midi.control_change(1, controller, value)) == [(0, 0)]
+    assert sounded_by(midi.control_change(0, controller, 9)) == [(0, 0)]
+
+
+def test_both_controllers_at_once_make_one_change() -> None:
+    both = [midi.control_change(0, 26, 15), midi.control_change(0, 27, 35)]
+    assert sounded_by(*both) == [(1, 3)]
+
+
+def test_a_bank_chooses_the_path_of_notes_to_come() -> None:
+    bank = (midi.control_change(0, 0, 125), midi.control_change(0, 32, 23))
+    assert sounded_by(*bank, midi.program_change(0, 5)) == [(0, 0)], "the note that sounds has changed"
+    assert sounded_by(before=(*bank, midi.program_change(0, 5))) == [(2, 3)]
+    assert sounded_by(before=bank) == [(0, 0)], "without a program change"
+    assert sounded_by(before=(midi.control_change(0, 32, 23), midi.program_change(0, 5))) == [(0, 0)]
+
+
+def test_a_reset_returns_to_what_was_chosen_outside() -> None:
+    gm_on = bytes.fromhex("f07e7f0901f7")
+    assert sounded_by(before=(midi.control_change(0, 26, 20), gm_on)) == [(0, 0)]
+
+
+def test_the_last_choice_holds() -> None:
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth.find_paths_with(lambda *_: path())
+    synth.send(midi.control_change(0, 26, 20))
+    synth.render(10)
+    synth.set_path(path(Mute(64)))
+    synth.send(midi.note_on(0, 60, 100))
+    assert np.abs(synth.render(RATE // 4)).max() == 0.0
+
+
+@pytest.mark.parametrize("block", [13, 333])
+def test_block_sizes_change_nothing(block: int) -> None:
+    def song() -> Synth:
+        growth = FakeGrowth()
+        others = {(1, 0): path(FakeDecoder(64, lookahead=3)), (2, 0): path(FakeDecoder(64), growth)}
+        synth = make_synth(growth, FakeDecoder(64), max_voices=8)
+        synth.find_paths_with(lambda _, *asked: others.get(asked))
+        for index in range(10):
+            synth.send(midi.note_on(0, 50 + index, 90), 400 * index + 300)
+            synth.send(midi.note_off(0, 50 + index), 500 * index + 2000)
+            synth.send(midi.control_change(0, 26, 10 * (index % 3)), 611 * index + 431)
+            synth.send(midi.control_change(0, 7, 90 + index), 613 * index + 450)
+        return synth
+
+    np.testing.assert_array_equal(render_in_blocks(song(), 7000, block), song().render(7000))
+
+
+def test_every_name_that_can_be_chosen_has_a_number() -> None:
+    assert set(choices.REPRESENTATIONS) <= set(numbers.REPRESENTATIONS)
+    assert set(choices.DECODERS) <= set(numbers.DECODERS)
+    for names in (numbers.REPRESENTATIONS, numbers.DECODERS):
+        for index, name in enumerate(names):
+            assert numbers.path_number(numbers.path_value(names, name)) == index + 1
+            assert numbers.named(names, index + 1) == name
+    assert numbers.path_of_bank(numbers.bank_of_path(5, 4)) == (5, 4)
+
+
+def book(*timbres: str) -> TimbreBook:
+    table = TimbreTable({name: [0.0] for name in timbres}, {})
+    return TimbreBook(tiny.bank().instruments, table, FakeGrowth().motions)
+
+
+def test_a_representation_plays_what_it_has_timbres_for() -> None:
+    reed, guitar = 71, 25
+    assert book("reed", "string").instrument_for(guitar, 0, False, 60).instrument.name == "string"
+    chosen = book("reed").instrument_for(guitar, 0, False, 60)
+    assert (chosen.instrument.name, chosen.substituted) == ("reed", True)
+    assert not book("reed").has_drums
+    assert book("reed", "kit:36").instrument_for(0, 0, True, 35).instrument.name == "kit"
+    assert not book("string").instrument_for(guitar, 0, False, 60).substituted
+    assert book("string").instrument_for(reed, 0, False, 60).substituted
+    with pytest.raises(BankError, match="no timbre of any instrument"):
+        book("lute")
