@@ -8,11 +8,16 @@ from typing import Final
 
 from ..errors import UsageError
 
-REPRESENTATIONS: Final = ("mel", "dual", "latent")
+REPRESENTATIONS: Final = ("mel", "dual", "latent", "multi-scale")
 DEFAULT_REPRESENTATION: Final = "dual"
 
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "latent", "ensemble", "imported")
-DEFAULT_DECODERS: Final = {"mel": "vocoder", "dual": "harmonic", "latent": "latent"}
+DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "fine-harmonic", "latent", "ensemble", "imported")
+DEFAULT_DECODERS: Final = {
+    "mel": "vocoder",
+    "dual": "harmonic",
+    "latent": "latent",
+    "multi-scale": "fine-harmonic",
+}
 """The best decoder of each representation."""
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")

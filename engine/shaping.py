@@ -6,6 +6,7 @@ nothing is touched. Letters: V voices, T frames, F bands or bins.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -69,9 +70,9 @@ def _resonance_hz(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache
 def frequencies_hz(spec: AudioSpec, size: int) -> NDArray[np.float64]:
     """Return the frequency of each band or bin of a field with `size` of them."""
-    if size == spec.num_mels:
-        return np.asarray(mel_edges_hz(spec)[1:-1], np.float64)
-    return np.linspace(0.0, spec.sample_rate / 2.0, size)
+    if size == spec.num_bins:
+        return np.linspace(0.0, spec.sample_rate / 2.0, size)
+    return np.asarray(mel_edges_hz(replace(spec, num_mels=size))[1:-1], np.float64)
 
 
 @lru_cache

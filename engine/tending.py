@@ -118,7 +118,8 @@ def wound(grid: FloatArray, erased: NDArray[np.int64], seeds: NDArray[np.uint64]
 def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:
     """Return what grew without the cells whose neighbourhood's alpha is not above `life` (V,): silent in all fields.
 
-    Bins lie between cells and fall with those around them, as they are read.
+    Bands are cells, those of several fields one after the other. Bins beyond them lie between cells and fall with those
+    around them, as they are read.
     """
     rows = np.flatnonzero(life > np.float32(ALIVE_ABOVE))
     if not rows.size:
@@ -127,9 +128,12 @@ def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:
     threshold = np.minimum(life[rows], LIVELIEST * alpha.max(axis=1))
     alive = (alpha > threshold[:, None]).astype(np.float32)
     grown.grid[rows] *= alive[..., None]
+    first = 0
     for values in grown.fields.values():
-        if values.shape[-1] == alive.shape[1]:
-            values[rows, 0] *= alive
+        last = first + values.shape[-1]
+        if last <= alive.shape[1]:
+            values[rows, 0] *= alive[:, first:last]
+            first = last
         else:
             low, share = bins_among_bands(spec)
             values[rows, 0] *= alive[:, low] + share * (alive[:, low + 1] - alive[:, low])

@@ -16,8 +16,8 @@ from .. import __version__
 from ..engine.bank import FORMAT, MANIFEST, MOTIONS, Tuning
 from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
-from ..training.checkpoint import Checkpoint
-from ..training.nca import NUM_KEYS, TNCA
+from ..training.checkpoint import Checkpoint, GrownModel
+from ..training.nca import NUM_KEYS
 from ..training.recordings import InstrumentConfig
 from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
 
@@ -57,7 +57,7 @@ def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, 
     return config.representation, {"seed": export_seed(model, planting), "step": export_step(model, facts)}
 
 
-def played_model(checkpoint: Checkpoint) -> TNCA:
+def played_model(checkpoint: Checkpoint) -> GrownModel:
     """Return the growth model as it is played: what is stored in half precision, rounded to it."""
     model = checkpoint.growth_model()
     with torch.no_grad():
@@ -67,7 +67,7 @@ def played_model(checkpoint: Checkpoint) -> TNCA:
     return model
 
 
-def key_codes(model: TNCA, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
+def key_codes(model: GrownModel, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """Collect the codes of all recorded keys; see `engine.timbres.TimbreTable`."""
     codes = model.keys.weight.detach().half().numpy().reshape(len(checkpoint.timbre_names), NUM_KEYS, -1)
     found = {}
@@ -123,7 +123,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
     Parameters
     ----------
     folder : replaced if it holds a bank; other files in it (such as ``__init__.py``) stay
-    checkpoints : one growth model per representation, and a vocoder
+    checkpoints : one growth model per representation, the one with most instruments first, and a vocoder
     metrics : preset name -> what was measured, for the model files' metadata
 
     Returns
@@ -133,7 +133,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
     Raises
     ------
     UsageError
-        No growth model among the checkpoints, two of one representation, or models of different instruments.
+        No growth model among the checkpoints, two of one representation, or one with instruments that the first lacks.
     """
     files: dict[str, bytes] = {}
     models: dict[str, dict[str, str]] = {}
@@ -146,9 +146,8 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
             files["vocoder.onnx"] = vocoder_file(checkpoint, known)
             decoders["vocoder"] = "vocoder.onnx"
             continue
-        if lead is not None and lead.timbre_names != checkpoint.timbre_names:
-            raise UsageError("the growth models were trained on different instruments; a bank needs the same in all")
         lead = lead or checkpoint
+        _check_timbres(lead, checkpoint)
         representation, exported = growth_files(checkpoint, known)
         if representation in models:
             raise UsageError(f"two models of representation {representation!r} were given; a bank holds one of each")
@@ -167,6 +166,16 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}
+
+
+def _check_timbres(lead: Checkpoint, other: Checkpoint) -> None:
+    """Raise `UsageError` where a model has timbres that the first one lacks, whose instruments are the bank's."""
+    unknown = set(other.timbre_names) - set(lead.timbre_names)
+    if unknown:
+        raise UsageError(
+            f"the {other.train_config.name} model has instruments that the {lead.train_config.name} model lacks "
+            f"({', '.join(sorted(unknown))}): name the model with all of them first"
+        )
 
 
 def _instruments(checkpoint: Checkpoint) -> tuple[InstrumentConfig, ...]:

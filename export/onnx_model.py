@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.growth import FIELD_PREFIX
+from ..training.checkpoint import GrownModel
+from ..training.multiscale import MultiScaleNCA
 from ..training.nca import LINEAR_LEVEL, LINEAR_TONALITY, SWELL_UNIT, TNCA
 from ..training.vocoder import MelVocoder
 
@@ -34,7 +36,7 @@ class SeedGraph(nn.Module):
         """Return the genome, in the order of `genome_names`, of the arguments of `NoteSeed.forward`."""
         planted = self.seed(*note)
         planted["cell"] = planted["cell"] + self.clock_bias
-        return tuple(planted[name] for name in genome_names(self.seed.config.representation))
+        return tuple(planted[name] for name in self.seed.config.genome_names)
 
 
 class StepGraph(nn.Module):
@@ -70,7 +72,7 @@ class StepGraph(nn.Module):
         That is the grid, whether anything lives (V,), and the fields (V, 2, F) with level >= 0 and tonality in 0..1.
         """
         *genome, age_s, release_age_s, fire_mask, swell = state
-        planted = dict(zip(genome_names(self.config.representation), genome, strict=True))
+        planted = dict(zip(self.config.genome_names, genome, strict=True))
         grid = planted["grid"]
         since_s = release_age_s.clamp_min(0.0)
         times = torch.stack([age_s, since_s], 1)
@@ -103,6 +105,36 @@ class StepGraph(nn.Module):
         return pair.view(-1, genes.shape[1], 2).transpose(1, 2)
 
 
+class ScaleSeedGraph(nn.Module):
+    """MIDI to the genome of all scales."""
+
+    def __init__(self, model: MultiScaleNCA) -> None:
+        super().__init__()
+        self.seed, self.names = model.seed, model.config.genome_names
+
+    def forward(self, *note: Tensor) -> tuple[Tensor, ...]:
+        """Return the genome of the arguments of `ScaleSeed.forward`."""
+        planted = self.seed(*note)
+        return tuple(planted[name] for name in self.names)
+
+
+class ScaleStepGraph(nn.Module):
+    """One hop of all scales: state in, state and fields out."""
+
+    def __init__(self, model: MultiScaleNCA) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
+        """Return what `StepGraph.forward` returns, of the same inputs."""
+        names = self.model.config.genome_names
+        planted = dict(zip(names, state, strict=False))
+        grid = self.model.step(planted["grid"], planted, *state[len(names) :])
+        fields = self.model.fields(grid, planted)
+        alive = self.model.alive(grid)[..., 0].amax(1)
+        return (grid, alive, *(bounded(fields[name]) for name in self.model.config.field_names))
+
+
 class VocoderGraph(nn.Module):
     """The mel vocoder, its output bounded like every field."""
 
@@ -120,30 +152,21 @@ def bounded(pair: Tensor) -> Tensor:
     return torch.minimum(pair.clamp_min(0.0), pair.new_tensor([[float("inf")], [1.0]]))
 
 
-def genome_names(representation: str) -> tuple[str, ...]:
-    """Names of the seed model's outputs, the grid first."""
-    names = ("grid", "cell", "rates")
-    return (*names, "bin") if representation == "dual" else names
-
-
-def field_names(representation: str) -> tuple[str, ...]:
-    """Names of the fields a representation offers."""
-    return ("mel", "linear") if representation == "dual" else ("mel",)
-
-
-def export_seed(model: TNCA, metadata: dict[str, Any]) -> bytes:
+def export_seed(model: GrownModel, metadata: dict[str, Any]) -> bytes:
     """Serialise the seed model."""
-    config = model.config
-    names = genome_names(config.representation)
-    inputs = [
-        torch.full((2,), 60.0),
-        torch.full((2,), 0.5),
-        torch.zeros(2, config.timbre_size + config.key_size),
-        torch.ones(2),
-        torch.zeros(2),
-    ]
+    graph, names = _seed_graph(model), list(model.config.genome_names)
     input_names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
-    return in_half_precision(to_onnx(SeedGraph(model), tuple(inputs), input_names, list(names), metadata))
+    return in_half_precision(to_onnx(graph, _any_note(model), input_names, names, metadata))
+
+
+def _seed_graph(model: GrownModel) -> nn.Module:
+    return SeedGraph(model) if isinstance(model, TNCA) else ScaleSeedGraph(model)
+
+
+def _any_note(model: GrownModel) -> tuple[Tensor, ...]:
+    """Return the inputs of a seed model for two notes."""
+    ones, config = torch.ones(2), model.config
+    return 60.0 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size + config.key_size), ones.clone(), 0.0 * ones
 
 
 def in_half_precision(content: bytes) -> bytes:
@@ -162,18 +185,16 @@ def in_half_precision(content: bytes) -> bytes:
     return model.SerializeToString()
 
 
-def export_step(model: TNCA, metadata: dict[str, Any]) -> bytes:
+def export_step(model: GrownModel, metadata: dict[str, Any]) -> bytes:
     """Serialise the step model."""
     config = model.config
-    names = genome_names(config.representation)
+    graph = StepGraph(model) if isinstance(model, TNCA) else ScaleStepGraph(model)
     with torch.no_grad():
-        ones = torch.ones(2)
-        note = (60 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size + config.key_size), ones, 0 * ones)
-        planted = dict(zip(names, SeedGraph(model)(*note), strict=True))
-    mask = torch.ones(2, config.steps_per_hop, config.spec.num_mels)
-    inputs = (*(planted[name] for name in names), torch.zeros(2), -ones, mask, torch.zeros(2, config.spec.num_mels))
-    outputs = ["next_grid", "alive", *(FIELD_PREFIX + name for name in field_names(config.representation))]
-    return to_onnx(StepGraph(model), inputs, [*names, *HOP_INPUTS], outputs, metadata)
+        genome = _seed_graph(model)(*_any_note(model))
+    mask = torch.ones(2, config.steps_per_hop, config.cells)
+    inputs = (*genome, torch.zeros(2), -torch.ones(2), mask, torch.zeros(2, config.spec.num_mels))
+    outputs = ["next_grid", "alive", *(FIELD_PREFIX + name for name in config.field_names)]
+    return to_onnx(graph, inputs, [*config.genome_names, *HOP_INPUTS], outputs, metadata)
 
 
 def to_onnx(

@@ -24,8 +24,7 @@ from ..engine.seams import Genome, HopInputs
 from ..errors import BankError
 from ..training.checkpoint import Checkpoint
 from ..training.dataset import between
-from ..training.nca import TNCA, NCAConfig
-from ..training.rollout import NoteBatch, plant, release_age
+from ..training.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, release_age
 from ..training.vocoder import MelVocoder
 from .bank_writer import played_model, replace_files, write_bank
 from .onnx_model import bounded
@@ -66,7 +65,7 @@ class Hop:
 
 
 def rollout_parity(
-    model: TNCA, growth: GrowthModel, recorded: Recorded, seconds: float = ROLLOUT_S, voices: int = 4
+    model: GrowingModel, growth: GrowthModel, recorded: Recorded, seconds: float = ROLLOUT_S, voices: int = 4
 ) -> float:
     """Grow the same notes in torch and in ONNX Runtime, each from its own grids, and compare what they grow.
 
@@ -87,7 +86,7 @@ def rollout_parity(
     return max(difference(wanted[name], found[name]) for wanted, found in both for name in growth.fields)
 
 
-def rollout_score(config: NCAConfig, recorded: Recorded, seconds: float, voices: int) -> Iterator[Hop]:
+def rollout_score(config: GrowthConfig, recorded: Recorded, seconds: float, voices: int) -> Iterator[Hop]:
     """Yield the hops of a rollout."""
     generator = torch.Generator().manual_seed(SEED)
     frames = round(seconds / config.spec.hop_s)
@@ -97,7 +96,7 @@ def rollout_score(config: NCAConfig, recorded: Recorded, seconds: float, voices:
     rate = torch.linspace(LOWEST_FIRE_RATE, 1.0, voices)[:, None, None]
     for t in range(frames):
         age_s = torch.full((voices,), t * config.spec.hop_s)
-        dice = torch.rand(voices, config.steps_per_hop, config.spec.num_mels, generator=generator)
+        dice = torch.rand(voices, config.steps_per_hop, config.cells, generator=generator)
         swell = SWELL_SPREAD * torch.randn(voices, config.spec.num_mels, generator=generator)
         yield Hop(planted.get(t), age_s, release_age(age_s, notes.hold_s), (dice < rate).float(), swell)
 
@@ -125,7 +124,7 @@ def varied_notes(voices: int, recorded: Recorded, seconds: float) -> NoteBatch:
 
 
 @torch.no_grad()
-def grow_in_torch(model: TNCA, score: list[Hop]) -> Iterator[Fields]:
+def grow_in_torch(model: GrowingModel, score: list[Hop]) -> Iterator[Fields]:
     """Yield the fields of each hop as the trained model grows them, bounded as the exported one bounds them."""
     grid: Tensor | None = None
     planted: dict[str, Tensor] = {}
@@ -133,10 +132,7 @@ def grow_in_torch(model: TNCA, score: list[Hop]) -> Iterator[Fields]:
         planted = planted if hop.notes is None else plant(model, hop.notes)
         grid = planted["grid"] if grid is None else grid
         grid = model.step(grid, planted, hop.age_s, hop.released_s, hop.fire_mask, hop.swell)
-        fields = {"mel": bounded(model.mel(grid)).numpy()}
-        if "bin" in planted:
-            fields["linear"] = bounded(model.linear(grid, planted)).numpy()
-        yield fields
+        yield {name: bounded(field).numpy() for name, field in model.fields(grid, planted).items()}
 
 
 def grow_in_onnx_runtime(growth: GrowthModel, recorded: Recorded, score: list[Hop]) -> Iterator[Fields]:
@@ -192,9 +188,10 @@ def bank_parity(folder: Path, checkpoints: list[Checkpoint]) -> dict[str, float]
         if config.kind == "vocoder":
             figures["vocoder"] = vocoder_parity(checkpoint.vocoder(), (folder / "vocoder.onnx").read_bytes())
         else:
-            name = config.model.representation
+            model = played_model(checkpoint)
+            name = model.config.representation
             recorded = [(timbre, tuple(checkpoint.tuning[timbre]["keys"])) for timbre in checkpoint.timbre_names]
-            figures[name] = rollout_parity(played_model(checkpoint), bank.growth_model(name, "cpu"), recorded)
+            figures[name] = rollout_parity(model, bank.growth_model(name, "cpu"), recorded)
     return figures
 
 

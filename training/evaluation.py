@@ -134,7 +134,7 @@ def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames:
 
     pitched = one(float(choice.pitched))
     genome = growth.plant(one(tuned), one(recording.velocity / 127), choice.timbre[None], pitched, one(stretch))
-    mask = np.ones((1, growth.steps_per_hop, growth.spec.num_mels), np.float32)
+    mask = np.ones((1, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
     grown: dict[str, list[FloatArray]] = {name: [] for name in growth.fields}
     for t in range(frames):
         age_s = t * growth.spec.hop_s

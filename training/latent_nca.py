@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
-from .nca import ALPHA, CLOCK_TIMES_S, NUM_KEYS, PITCH_PERIODS, RELEASE_CLOCK_TIMES_S, TNCA
+from .nca import ALPHA, CLOCK_TIMES_S, NUM_KEYS, RELEASE_CLOCK_TIMES_S, TNCA
+from .partials import PITCH_PERIODS
 
 LATENT = 0
 LATENT_RANGE = 1.2
@@ -98,11 +99,10 @@ class LatentSeed(nn.Module):
 
 
 class LatentNCA(nn.Module):
-    """A causal column NCA with a life mask, a fire rate and gated updates; see `TNCA`, whose methods it shares."""
+    """A causal column NCA with a life mask, a fire rate and gated updates; see `TNCA`."""
 
     clock_rates: Tensor
     release_rates: Tensor
-    timbre = TNCA.timbre
     alive = staticmethod(TNCA.alive)
 
     def __init__(self, config: LatentConfig, num_timbres: int) -> None:
@@ -125,6 +125,12 @@ class LatentNCA(nn.Module):
             self.update.bias[config.channels :] = 1.0
         self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
         self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
+
+    def timbre(self, timbre: Tensor, low: Tensor, high: Tensor, mix: Tensor) -> Tensor:
+        """Return timbre vectors (B, timbre_size + key_size); see `TNCA.timbre`."""
+        rows = timbre * NUM_KEYS
+        code = torch.lerp(self.keys(rows + low), self.keys(rows + high), mix[:, None])
+        return torch.cat([self.timbres(timbre), code], 1)
 
     def step(
         self,

@@ -37,8 +37,9 @@ NUM_CLOCKS = len(CLOCK_TIMES_S) + len(RELEASE_CLOCK_TIMES_S) + 1
 class ScaleConfig:
     """Size of a multi-scale TNCA; saved in its checkpoints and ONNX metadata. `spec` is that of the middle scale."""
 
-    channels: int = 12
-    hidden: int = 96
+    representation: str = "multi-scale"
+    channels: int = 10
+    hidden: int = 64
     steps_per_hop: int = 1
     timbre_size: int = 24
     key_size: int = 16
@@ -68,6 +69,11 @@ class ScaleConfig:
     def field_names(self) -> tuple[str, ...]:
         """Names of what the columns grow: mel40, mel and mel160, where the spec has 80 bands."""
         return tuple("mel" if bands == self.spec.num_mels else f"mel{bands}" for bands in self.bands)
+
+    @property
+    def genome_names(self) -> tuple[str, ...]:
+        """Names of what a note seed is planted as, the grid first."""
+        return "grid", "cell", "rates"
 
     def spec_of(self, bands: int) -> AudioSpec:
         """Return the spec of one scale."""
@@ -181,7 +187,6 @@ class MultiScaleNCA(nn.Module):
 
     clock_exponents: Tensor
     timbre = TNCA.timbre
-    genome_names = ("grid", "cell", "rates")
 
     def __init__(self, config: ScaleConfig, num_timbres: int) -> None:
         super().__init__()

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..engine.spec import AudioSpec
 from ..engine.spectral import bands_among_bands, mel_edges_hz, mel_filterbank
-from .nca import ALPHA, PARTIAL_AXIS, PITCH_AXIS, PITCH_PERIODS, note_features
-from .partials import comb_features, interpolate, partial_number
+from .nca import ALPHA, PARTIAL_AXIS, PITCH_AXIS
+from .partials import PITCH_PERIODS, comb_features, interpolate, note_features, partial_number
 
 if TYPE_CHECKING:
     from .multiscale import ScaleConfig

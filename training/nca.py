@@ -17,13 +17,12 @@ from torch.nn import functional as F
 from ..engine.spec import AudioSpec
 from ..engine.spectral import bins_among_bands, mel_edges_hz, mel_filterbank
 from ..errors import UsageError
-from .partials import comb_features, interpolate, partial_number
+from .partials import PITCH_PERIODS, comb_features, interpolate, note_features, partial_number
 
 MEL_LEVEL, MEL_TONALITY, LINEAR_LEVEL, LINEAR_TONALITY, ALPHA = range(5)
 ALIVE_ABOVE = 0.1
 CLOCK_TIMES_S = (0.015, 0.06, 0.25, 1.0, 4.0)
 RELEASE_CLOCK_TIMES_S = (0.03, 0.15, 0.6)
-PITCH_PERIODS = (64.0, 32.0, 16.0)
 NUM_KEYS = 128
 SWELL_UNIT = 0.1  # level of a swell that the hidden units see as 1: 4 dB
 PITCH_AXIS = (-1.0, 8.0, 8)  # octaves relative to f0: from, to, points per octave
@@ -63,6 +62,12 @@ class NCAConfig:
         """Names of what is grown."""
         return ("mel", "linear") if self.representation == "dual" else ("mel",)
 
+    @property
+    def genome_names(self) -> tuple[str, ...]:
+        """Names of what a note seed is planted as, the grid first."""
+        names = ("grid", "cell", "rates")
+        return (*names, "bin") if self.representation == "dual" else names
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
         return asdict(self)
@@ -71,13 +76,6 @@ class NCAConfig:
     def from_dict(cls, values: dict[str, Any]) -> NCAConfig:
         """Rebuild a config from `to_dict`'s values."""
         return cls(**{**values, "spec": AudioSpec.from_dict(values["spec"])})
-
-
-def note_features(pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
-    """Return what seed networks are told of notes beside their timbres, (B, 5 + 2 per pitch period)."""
-    p = (pitch - 60.0) / 24.0
-    waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
-    return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
 
 
 class NoteSeed(nn.Module):

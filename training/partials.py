@@ -1,14 +1,23 @@
-"""Where the partials of a pitch lie, as the networks see it.
+"""Notes and where their partials lie, as the networks see them.
 
 Letters: B notes, N frequencies (linear bins), P points of an axis, G genes.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 FAR_BINS = 8.0
+PITCH_PERIODS = (64.0, 32.0, 16.0)
+
+
+def note_features(pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
+    """Return what seed networks are told of notes beside their timbres, (B, 5 + 2 per pitch period)."""
+    p = (pitch - 60.0) / 24.0
+    waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
+    return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
 
 
 def interpolate(values: Tensor, position: Tensor) -> Tensor:

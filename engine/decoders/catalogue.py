@@ -10,6 +10,7 @@ from ...errors import UsageError
 from ..growth import GrowthModel
 from .base import Decoder
 from .ensemble import EnsembleDecoder
+from .fine_harmonic import FineHarmonicDecoder
 from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
 from .imported import ImportedDecoder
@@ -57,6 +58,7 @@ MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
     "vocoder": lambda parts: VocoderDecoder(parts.model("vocoder"), parts.num_slots, parts.growth.provider),
     "griffin-lim": lambda parts: GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes),
     "harmonic": lambda parts: HarmonicDecoder(parts.growth.spec, parts.num_slots),
+    "fine-harmonic": lambda parts: FineHarmonicDecoder(parts.growth.spec, parts.num_slots),
     "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
     "ensemble": _ensemble,
     "imported": _imported,

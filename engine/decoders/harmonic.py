@@ -61,11 +61,11 @@ class HarmonicDecoder:
     consumes = ("linear",)
     lookahead = 1
 
-    def __init__(self, spec: AudioSpec, num_slots: int) -> None:
+    def __init__(self, spec: AudioSpec, num_slots: int, comb: Comb | None = None) -> None:
         self.spec = spec
         self._split = Split(spec)
         self._noise = NoiseBank(spec)
-        self._comb = Comb(spec, num_slots)
+        self._comb = Comb(spec, num_slots) if comb is None else comb
         self._oscillators = Oscillators(spec, num_slots)
         self._amplitude = np.zeros((num_slots, MAX_PARTIALS), np.float32)
         self._count = np.zeros(num_slots, np.intp)  # of partials in it; the others are silent
@@ -82,13 +82,13 @@ class HarmonicDecoder:
         self._frame[slots] = 0
         self._amplitude[slots] = 0.0
         self._count[slots] = 0
-        ends, noise = self._measure(slots, fields["linear"], controls)
+        ends, noise = self._measure(slots, fields[self.consumes[0]], controls)
         self._count[slots] = _last_used(ends)
         self._keep(slots, ends, noise, controls)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
-        pair = fields["linear"]
+        pair = fields[self.consumes[0]]
         voices, hops = controls.f0_hz.shape
         if voices * hops <= TILE_HOPS:
             return self._decode(slots, pair, controls)
@@ -128,13 +128,17 @@ class HarmonicDecoder:
         frame = self._frame[slots][:, None] + np.arange(pair.shape[1])
         ends = self._amplitudes(slots, pair, controls)
         pitched = (controls.f0_hz > 0.0)[..., None]
-        bins = self._noise.bins
-        magnitude = self._split.noise(pair[:, :, 0, bins], pair[:, :, 1, bins], pitched)
+        magnitude = self._split.noise(*self._noisy(pair), pitched)
         if frame[:, 0].min() < len(self._onset_power) - 1:
             known = np.minimum(frame, len(self._onset_power) - 1)
             ends[:, 1:] /= self._onset_amplitude[known][..., None]
             magnitude /= np.sqrt(self._onset_power[known])[..., None]
         return ends, self._noise.frames(magnitude, self._seed[slots], frame)
+
+    def _noisy(self, pair: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return level and tonality (V, T, K) at the bins of the noise."""
+        bins = self._noise.bins
+        return pair[:, :, 0, bins], pair[:, :, 1, bins]
 
     def _amplitudes(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> FloatArray:
         """Return the amplitudes (V, T + 1, H) that were kept and those that are read off the frames."""

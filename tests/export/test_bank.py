@@ -240,7 +240,7 @@ def test_a_bank_needs_a_growth_model_and_one_of_each(tmp_path: Path, monkeypatch
     for checkpoints, told in (
         ([], "at least one growth model"),
         ([vocoder], "at least one growth model"),
-        ([mel, vocoder, stranger], "different instruments"),
+        ([mel, vocoder, stranger], "has instruments that the mel model lacks"),
         ([mel, dual, mel], "two models of representation 'mel'"),
     ):
         with pytest.raises(UsageError, match=told):

@@ -1,0 +1,104 @@
+"""The multi-scale model in a bank: equal to torch, beside models of more instruments, blocks of any size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import tiny_scales
+import torch
+
+from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.growth import GrowthModel
+from tnca_synth.engine.seams import HopInputs
+from tnca_synth.engine.synth import Synth
+from tnca_synth.engine.tending import cull
+from tnca_synth.engine.voices import num_slots
+from tnca_synth.errors import UsageError
+from tnca_synth.export.bank_writer import growth_files, write_bank
+from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
+from tnca_synth.midi.messages import note_off, note_on, program_change
+
+
+@cache
+def files() -> dict[str, bytes]:
+    return growth_files(tiny_scales.checkpoint(), {})[1]
+
+
+def growth() -> GrowthModel:
+    return GrowthModel(files()["seed"], files()["step"])
+
+
+def test_a_ten_second_rollout_is_the_same_in_torch_and_onnx_runtime() -> None:
+    assert rollout_parity(tiny_scales.network(), growth(), tiny.RECORDED, 10.0, voices=5) <= PARITY_LIMIT
+
+
+@pytest.mark.parametrize(
+    "name", ["columns.0.perceive.weight", "columns.2.update.weight", "seed.columns.1.to_rates.bias"]
+)
+def test_parity_notices_a_weight_that_differs_a_little(name: str) -> None:
+    model = tiny_scales.network()
+    with torch.no_grad():
+        model.get_parameter(name).add_(0.01)
+    assert rollout_parity(model, growth(), tiny.RECORDED, 1.0) > PARITY_LIMIT
+
+
+def test_a_bank_holds_it_beside_models_of_more_instruments(tmp_path: Path) -> None:
+    whole, scales = tiny.checkpoint(tiny.config("mel")), tiny_scales.checkpoint()
+    weights = {name: value.clone() for name, value in scales.weights.items()}
+    weights["timbres.weight"] = weights["timbres.weight"][2:3]
+    weights["keys.weight"] = weights["keys.weight"].unflatten(0, (len(tiny.TIMBRES), -1))[2]
+    few = replace(scales, weights=weights, timbre_names=("reed",))
+    sizes, parity = write_checked_bank(tmp_path / "bank", [whole, few], {})
+    assert {"multi-scale.seed.onnx", "multi-scale.step.onnx"} <= set(sizes)
+    assert parity["multi-scale"] <= PARITY_LIMIT
+    bank = Bank.load(tmp_path / "bank")
+    model = bank.growth_model("multi-scale", "cpu")
+    assert model.fields == SCALE_FIELDS
+    assert bank.timbre_book(model).instrument_for(25, 0, False, 60).instrument.name == "reed"
+    with pytest.raises(UsageError, match="name the model with all of them first"):
+        write_bank(tmp_path / "other", [few, whole], {})
+
+
+SCALE_FIELDS = tiny_scales.SCALES.field_names
+
+
+@pytest.mark.parametrize("sizes", [[1] * 200 + [127] * 20, [64], [4096]])
+def test_blocks_of_any_size_give_the_same_samples(sizes: list[int], tmp_path: Path) -> None:
+    write_bank(tmp_path, [tiny_scales.checkpoint()], {})
+    bank = Bank.load(tmp_path)
+
+    def render(blocks: list[int]) -> np.ndarray:
+        model = bank.growth_model("multi-scale", "cpu")
+        decoder = bank.decoder("fine-harmonic", model, num_slots(8))
+        synth = Synth(model, decoder, bank.timbre_book(model), sample_rate=tiny.SPEC.sample_rate, max_voices=8)
+        for data, frame in ((program_change(0, 71), 0), (note_on(0, 62, 90), 37), (note_off(0, 62), 1500)):
+            synth.send(data, frame)
+        audio, done = [], 0
+        while done < 3000:
+            size = min(blocks[len(audio) % len(blocks)], 3000 - done)
+            audio.append(synth.render(size).copy())
+            done += size
+        return np.concatenate(audio)
+
+    whole = render([3000])
+    assert np.abs(whole).max() > 1e-4
+    np.testing.assert_allclose(render(sizes), whole, rtol=0, atol=1e-6)
+
+
+def test_a_raised_life_threshold_silences_each_scale_where_its_own_cells_die() -> None:
+    model = growth()
+    one = np.ones(1, np.float32)
+    genome = model.plant(60 * one, one, np.zeros((1, model.timbre_size), np.float32), one, 0 * one)
+    mask = np.ones((1, 1, tiny_scales.SCALES.cells), np.float32)
+    grown = model.step(genome, HopInputs(0 * one, -one, mask, np.zeros((1, tiny.SPEC.num_mels), np.float32)))
+    grown.grid[..., 4] = 0.9
+    grown.grid[:, 8:24, 4] = 0.2  # all of the middle scale
+    kept = {name: values.copy() for name, values in grown.fields.items()}
+    culled = cull(grown, 0.5 * one, model.spec)
+    assert not culled.fields["mel"][0, 0, 2:-2].any()
+    np.testing.assert_array_equal(culled.fields["mel32"][0, 0, 1:], kept["mel32"][0, 0, 1:])
