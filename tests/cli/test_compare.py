@@ -38,7 +38,7 @@ def test_a_path_is_compared_with_the_sampler_and_written_down(
     assert best.endswith("real time on one core: dual+harmonic, 100 voices.")
     assert against.startswith("Against the sampler dual+harmonic takes ")
     assert f"The page is {tmp_path / 'out' / 'comparison.html'}" in printed.err
-    assert {"comparison.json", "comparison.html", "frontier.png", "flute.png"} == {
+    assert {"comparison.json", "comparison.html", "comparison.md", "frontier.png", "flute.png"} == {
         path.name for path in (tmp_path / "out").iterdir()
     }
     values = json.loads((tmp_path / "out" / "comparison.json").read_text())

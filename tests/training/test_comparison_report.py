@@ -20,7 +20,7 @@ from tnca_synth.training.comparison.expectations import FAILS, HOLDS, UNKNOWN, V
 from tnca_synth.training.comparison.measures import RATE, Measures
 from tnca_synth.training.comparison.notes import KEY, KINDS, LAYER, HeldOutNote, held_out_notes, spread
 from tnca_synth.training.comparison.player import SAMPLER, NoteRow, Player, Route, fitting_routes
-from tnca_synth.training.comparison.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, write_report
+from tnca_synth.training.comparison.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_report
 from tnca_synth.training.comparison.run import RECORDING, Comparison, Example
 from tnca_synth.training.comparison.speed import Speed
 from tnca_synth.training.comparison.summary import (
@@ -250,8 +250,8 @@ def test_every_row_of_every_table_is_complete() -> None:
 
 def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) -> None:
     written = write_report(comparison(), tmp_path / "new" / "folder")
-    assert [path.name for path in written] == [HTML_NAME, JSON_NAME, FRONTIER_NAME, "reed.png"]
-    for picture in written[2:]:
+    assert [path.name for path in written] == [HTML_NAME, JSON_NAME, MARKDOWN_NAME, FRONTIER_NAME, "reed.png"]
+    for picture in written[3:]:
         assert picture.read_bytes().startswith(b"\x89PNG")
     values = json.loads(written[1].read_text())
     assert set(values["paths"]) == {SAMPLER, "mel+vocoder", "dual+harmonic"}
@@ -259,6 +259,7 @@ def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) ->
     assert values["paths"][SAMPLER]["costs"] is None
     assert len(values["notes"]) == 6
     assert set(Measures.names()) <= set(values["notes"][0])
+    assert written[2].read_text().count("| --- |") == len(all_tables(comparison()))
     page = written[0].read_text()
     parser = Tags()
     parser.feed(page)

@@ -1,4 +1,4 @@
-"""The files of a comparison: JSON, PNG, and one HTML page that needs nothing beside itself."""
+"""The files of a comparison: JSON, PNG, Markdown, and one HTML page that needs nothing beside itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 
 from .pictures import draw_example, draw_frontier
 from .run import Comparison
-from .tables import Table, all_tables, sampler_sentence, winner_sentence
+from .tables import Table, all_tables, as_markdown, sampler_sentence, winner_sentence
 
-JSON_NAME, HTML_NAME, FRONTIER_NAME = "comparison.json", "comparison.html", "frontier.png"
+JSON_NAME, HTML_NAME, MARKDOWN_NAME = "comparison.json", "comparison.html", "comparison.md"
+FRONTIER_NAME = "frontier.png"
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
@@ -33,6 +34,7 @@ def write_report(comparison: Comparison, folder: Path) -> list[Path]:
     contents = {
         HTML_NAME: html_page(comparison, pictures).encode(),
         JSON_NAME: (json.dumps(finite(comparison.to_dict()), indent=1, allow_nan=False) + "\n").encode(),
+        MARKDOWN_NAME: markdown(comparison).encode(),
         **pictures,
     }
     for name, content in contents.items():
@@ -57,6 +59,12 @@ def html_page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     ]
     head = f'<meta charset="utf-8"><title>tnca-synth: comparison</title><style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(parts) + "\n</body></html>\n"
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the tables as Markdown."""
+    parts = [f"{one.title[0].upper()}{one.title[1:]}:\n\n{as_markdown(one)}" for one in all_tables(comparison)]
+    return "\n\n".join([*parts, winner_sentence(comparison), sampler_sentence(comparison)]) + "\n"
 
 
 def _table(table: Table) -> str:
