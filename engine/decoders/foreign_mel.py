@@ -9,6 +9,7 @@ Letters: V voices, T frames, N bins, M bands of theirs.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,22 +69,24 @@ class ForeignMel:
         )
         return [f"{text.format(wanted)}, not {got}" for text, wanted, got in pairs if wanted != got]
 
-    def filterbank(self) -> FloatArray:
-        """Return the triangular bands over bins, float32 (M, N)."""
-        to_mel, to_hz = (hz_to_mel, mel_to_hz) if self.scale == "slaney" else (_hz_to_htk, _htk_to_hz)
-        low, high = float(to_mel(self.fmin_hz)), float(to_mel(self.fmax_hz))
-        edges = to_hz(np.linspace(low, high, self.num_mels + 2))
-        bins_hz = np.arange(self.n_fft // 2 + 1) * self.sample_rate / self.n_fft
-        rising = (bins_hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
-        falling = (edges[2:, None] - bins_hz) / np.diff(edges)[1:, None]
-        height = 2.0 / (edges[2:] - edges[:-2]) if self.scale == "slaney" else np.ones(self.num_mels)
-        return (np.clip(np.minimum(rising, falling), 0.0, None) * height[:, None]).astype(np.float32)
-
     def log_mel(self, magnitude: FloatArray) -> FloatArray:
         """Return frames (..., M) of magnitudes (..., N), where a full-scale sine peaks at 1."""
         scale = np.float32(hann(self.n_fft).sum() / 2.0)
-        bands = (magnitude * scale) @ self.filterbank().T
+        bands = (magnitude * scale) @ foreign_filterbank(self).T
         return np.log(np.maximum(bands, np.float32(self.clip))).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def foreign_filterbank(mel: ForeignMel) -> FloatArray:
+    """Return the triangular bands over bins, float32 (M, N)."""
+    to_mel, to_hz = (hz_to_mel, mel_to_hz) if mel.scale == "slaney" else (_hz_to_htk, _htk_to_hz)
+    low, high = float(to_mel(mel.fmin_hz)), float(to_mel(mel.fmax_hz))
+    edges = to_hz(np.linspace(low, high, mel.num_mels + 2))
+    bins_hz = np.arange(mel.n_fft // 2 + 1) * mel.sample_rate / mel.n_fft
+    rising = (bins_hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins_hz) / np.diff(edges)[1:, None]
+    height = 2.0 / (edges[2:] - edges[:-2]) if mel.scale == "slaney" else np.ones(mel.num_mels)
+    return (np.clip(np.minimum(rising, falling), 0.0, None) * height[:, None]).astype(np.float32)
 
 
 def _hz_to_htk(hz: float) -> float:
