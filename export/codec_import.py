@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from .codec_model import PARITY_LIMIT, decoder_parity, encoder_parity, export_de
 from .imported.weights import Weights, fill, read_weights, without_weight_norm
 
 NAMES = re.compile(r"(encoder|decoder)\.(?:model|layers)\.(.+)")
-SAFETENSORS_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+SAFETENSORS_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
 def read_encodec(path: Path) -> Codec:

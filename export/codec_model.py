@@ -123,8 +123,9 @@ def _traced(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            graph, (*inputs.values(), *states), buffer, input_names=names, output_names=outputs, dynamic_axes=axes,
-            opset_version=OPSET, dynamo=False, verbose=False,
+            graph, (*inputs.values(), *states), buffer,  # type: ignore[arg-type] # without dynamo it takes a buffer
+            input_names=names, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+            verbose=False,
         )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}

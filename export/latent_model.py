@@ -45,13 +45,13 @@ class StepGraph(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(
-        self, grid: Tensor, cell: Tensor, rates: Tensor, age_s: Tensor, release_age_s: Tensor, fire_mask: Tensor,
-        swell: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return the next grid (V, F, C), whether any cell lives (V,), and the latent field (V, 1, F)."""
-        planted = dict(zip(GENOME, (grid, cell, rates), strict=True))
-        grown = self.model.step(grid, planted, age_s, release_age_s, fire_mask, swell)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the next grid (V, F, C), whether any cell lives (V,), and the latent field (V, 1, F).
+
+        `inputs` are the `GENOME`, age_s, release_age_s, fire_mask and swell of `LatentNCA.step`.
+        """
+        planted = dict(zip(GENOME, inputs, strict=False))
+        grown = self.model.step(inputs[0], planted, *inputs[len(GENOME) :])
         return grown, self.model.alive(grown)[..., 0].amax(1), bounded(self.model.latent(grown))[:, None]
 
 
@@ -82,7 +82,8 @@ def latent_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, 
     }
     table = model.timbres.weight.detach().numpy()
     timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
-    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
+    codes = key_codes(model, checkpoint)  # type: ignore[arg-type] # it reads the table of keys alone
+    planting = facts | {"timbres": timbres, "key_codes": codes}
     return REPRESENTATION, {"seed": _seed_file(model, planting), "step": _step_file(model, facts)}
 
 

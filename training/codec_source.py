@@ -52,10 +52,10 @@ class SourceHead(nn.Module):
         self.to_partials = nn.Conv1d(channels, MAX_PARTIALS, 1)
         self.to_noise = nn.Conv1d(channels, noise_bands, 1)
         with torch.no_grad():
-            self.to_partials.weight.mul_(0.3)
-            self.to_noise.weight.mul_(0.3)
-            self.to_partials.bias.fill_(FIRST_AMPLITUDE)
-            self.to_noise.bias.fill_(FIRST_NOISE)
+            for layer, level in ((self.to_partials, FIRST_AMPLITUDE), (self.to_noise, FIRST_NOISE)):
+                assert layer.bias is not None
+                layer.weight.mul_(0.3)
+                layer.bias.fill_(level)
         self.register_buffer("coarse_at", torch.arange(self.hop // COARSE) * float(COARSE), persistent=False)
         self.register_buffer("fine_at", torch.arange(COARSE).float(), persistent=False)
         ramp = (torch.arange(self.hop) % self.stretch).reshape(-1, COARSE) / self.stretch
