@@ -162,7 +162,7 @@ def test_a_wheel_holds_every_module_and_all_data(tmp_path: Path) -> None:
     subprocess.run(command, cwd=source, check=True, timeout=300, env={**os.environ, "PIP_NO_INDEX": "1"})
     (wheel,) = (source / "wheels").glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
-    data = ("*.py", "*.onnx", "*.json", "*.toml", "py.typed")
+    data = ("*.py", "*.onnx", "*.npz", "*.json", "*.toml", "py.typed")
     expected = {
         str(Path("" if folder == "tnca_synth" else "tnca_synth", path.relative_to(source)))
         for folder in FOLDERS

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnca_synth.engine.decoders.base import Fields, NoteControls
-from tnca_synth.engine.motions import STILL, Motion, MotionTable
+from tnca_synth.engine.motions import STILL, Motion, MotionArrays, MotionTable
 from tnca_synth.engine.seams import Genome, HopInputs
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray
@@ -43,6 +43,8 @@ class FakeGrowth:
     spec: AudioSpec = SPEC
     fields: tuple[str, ...] = ("mel",)
     steps_per_hop: int = 2
+    moves: MotionArrays | None = None
+    swells: list[FloatArray] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
     ages_s: list[NDArray[np.float32]] = field(default_factory=list)
     release_ages_s: list[NDArray[np.float32]] = field(default_factory=list)
@@ -61,7 +63,7 @@ class FakeGrowth:
 
     @property
     def motions(self) -> MotionTable:
-        return MotionTable(self.spec)
+        return MotionTable(self.spec, self.moves)
 
     def step(self, genome: Genome, hop: HopInputs) -> FakeGrown:
         grid = genome["grid"]
@@ -70,6 +72,7 @@ class FakeGrowth:
         assert len(grid) == len(genome["pitch"]) == len(age_s) == len(release_age_s)
         assert fire_mask.shape == (len(grid), self.steps_per_hop, NUM_CELLS)
         assert age_s.dtype == release_age_s.dtype == fire_mask.dtype == np.float32
+        self.swells.append(swell.copy())
         self.batch_sizes.append(len(grid))
         self.grown_pitches.append(genome["pitch"].copy())
         self.ages_s.append(age_s.copy())
@@ -152,10 +155,7 @@ class FakeChoice:
     instrument: FakeInstrument
     pitched: bool
     substituted: bool
-
-    @property
-    def motion(self) -> Motion:
-        return STILL
+    motion: Motion = STILL
 
     @property
     def timbre(self) -> FloatArray:
@@ -167,11 +167,13 @@ class FakeBank:
     """Knows the programs 0..7; others are stood in for."""
 
     cents: float = 0.0
+    motions: tuple[Motion, ...] = (STILL,)  # of the programs, the last one of all others
     asked: list[tuple[int, int, bool, int]] = field(default_factory=list)
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> FakeChoice:
         self.asked.append((program, bank, is_drums, key))
-        return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7)
+        motion = self.motions[min(program, len(self.motions) - 1)]
+        return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7, motion)
 
 
 def make_synth(
