@@ -259,7 +259,7 @@ def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) ->
     assert values["paths"][SAMPLER]["costs"] is None
     assert len(values["notes"]) == 6
     assert set(Measures.names()) <= set(values["notes"][0])
-    assert written[2].read_text().count("| --- |") == len(all_tables(comparison()))
+    assert written[2].read_text().count("\n| --- |") == len(all_tables(comparison()))
     page = written[0].read_text()
     parser = Tags()
     parser.feed(page)
