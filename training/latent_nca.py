@@ -103,6 +103,7 @@ class LatentNCA(nn.Module):
 
     clock_rates: Tensor
     release_rates: Tensor
+    silence: Tensor
     alive = staticmethod(TNCA.alive)
 
     def __init__(self, config: LatentConfig, num_timbres: int) -> None:
@@ -123,6 +124,7 @@ class LatentNCA(nn.Module):
             self.update.bias.zero_()
             self.update.bias[ALPHA] = 0.5
             self.update.bias[config.channels :] = 1.0
+        self.register_buffer("silence", torch.zeros(config.dimension))  # the codec's, as the trainer finds it
         self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
         self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
 
@@ -170,7 +172,6 @@ class LatentNCA(nn.Module):
             grid = grown * (self.alive(grid) * self.alive(grown))
         return grid
 
-    @staticmethod
-    def latent(grid: Tensor) -> Tensor:
-        """Return the latents of grids (..., F, C), each (..., F)."""
-        return grid[..., LATENT]
+    def latent(self, grid: Tensor) -> Tensor:
+        """Return the latents (B, F) of grids (B, F, C); where no cell lives, those of silence, which are not 0."""
+        return self.silence + self.alive(grid)[..., 0] * (grid[..., LATENT] - self.silence)

@@ -44,6 +44,8 @@ class LatentTrainer(TrainingLoop):
             raise UsageError(f"{config.latent.codec} has other latents than latent.dimension and latent.spec say")
         rng = np.random.default_rng(config.seed + 1)
         latents = Latents(self.codec, notes)
+        self.model.silence.copy_(latents.silence)
+        self.average["silence"].copy_(latents.silence)
         self.pool = LatentPool(notes, latents, config.pool_size, config.latent.channels, rng)
 
     def iterate(self) -> Losses:
@@ -52,7 +54,7 @@ class LatentTrainer(TrainingLoop):
         batch, grids = self._grow_window(chosen)
         wanted, life = (one.to(self.place) for one in self.pool.wanted(chosen, config.window_frames))
         valid = self.pool.valid(chosen, config.window_frames).to(self.place)
-        grown = self.model.latent(grids)
+        grown = self.model.latent(grids.flatten(0, 1)).unflatten(0, grids.shape[:2])
         sounding = valid * life
         level = _mean((grown - wanted).abs().mean(2), sounding)
         alpha = _mean((grids[..., ALPHA] - life[..., None]).square().mean(2), valid)
