@@ -10,82 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from .. import __version__
 from ..engine.bank import FORMAT, MANIFEST, MOTIONS, Tuning
 from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
-from ..training.checkpoint import Checkpoint, GrownModel
-from ..training.nca import NUM_KEYS
+from ..training.checkpoint import Checkpoint
 from ..training.recordings import InstrumentConfig
-from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
+from .kinds import EXPORTERS
 
 BANK_SUFFIXES = (".onnx", ".npz")
-
-
-def metadata(checkpoint: Checkpoint, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Collect what every model file says of itself."""
-    config = checkpoint.train_config
-    return {
-        "producer": f"tnca-synth {__version__}",
-        "opset": OPSET,
-        "kind": config.kind,
-        "preset": config.name,
-        "seed": config.seed,
-        "iterations": checkpoint.iteration,
-        "training_seconds": round(checkpoint.seconds),
-        "data": Path(config.data.soundfont).name,
-        "licence": config.data.licence,
-        "metrics": metrics,
-    }
-
-
-def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
-    """Export a growth checkpoint; return its representation and the contents of its seed and step models."""
-    model = played_model(checkpoint)
-    config = model.config
-    facts = metadata(checkpoint, metrics) | {
-        "representation": config.representation,
-        "spec": config.spec.to_dict(),
-        "steps_per_hop": config.steps_per_hop,
-        "timbre_size": config.timbre_size + config.key_size,
-    }
-    table = model.timbres.weight.detach().numpy()
-    timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
-    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
-    return config.representation, {"seed": export_seed(model, planting), "step": export_step(model, facts)}
-
-
-def played_model(checkpoint: Checkpoint) -> GrownModel:
-    """Return the growth model as it is played: what is stored in half precision, rounded to it."""
-    model = checkpoint.growth_model()
-    with torch.no_grad():
-        for weights in (*model.seed.parameters(), model.keys.weight):
-            if weights.numel() >= HALF_FROM or weights is model.keys.weight:
-                weights.copy_(weights.half().float())
-    return model
-
-
-def key_codes(model: GrownModel, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
-    """Collect the codes of all recorded keys; see `engine.timbres.TimbreTable`."""
-    codes = model.keys.weight.detach().half().numpy().reshape(len(checkpoint.timbre_names), NUM_KEYS, -1)
-    found = {}
-    for row, name in enumerate(checkpoint.timbre_names):
-        keys = list(checkpoint.tuning[name]["keys"])
-        # The shortest text that reads back as the same half-precision number.
-        found[name] = {"keys": keys, "codes": [[float(str(x)) for x in codes[row, key]] for key in keys]}
-    return found
-
-
-def vocoder_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:
-    """Export a vocoder checkpoint."""
-    vocoder = checkpoint.vocoder()
-    facts = metadata(checkpoint, metrics) | {
-        "spec": vocoder.config.spec.to_dict(),
-        "history_frames": vocoder.config.history_frames,
-    }
-    return export_vocoder(vocoder, facts)
 
 
 def tuning_entry(name: str, checkpoint: Checkpoint) -> dict[str, list[float]]:
@@ -142,17 +74,20 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
     for checkpoint in checkpoints:
         config = checkpoint.train_config
         known = metrics.get(config.name, {})
-        if config.kind == "vocoder":
-            files["vocoder.onnx"] = vocoder_file(checkpoint, known)
-            decoders["vocoder"] = "vocoder.onnx"
+        if config.kind not in EXPORTERS:
+            raise UsageError(f"a bank has no place for a {config.kind} model")
+        exported = EXPORTERS[config.kind](checkpoint, known)
+        files |= {f"{name}.onnx": content for name, content in exported.decoders.items()}
+        decoders |= {name: f"{name}.onnx" for name in exported.decoders}
+        representation = exported.representation
+        if not representation:
             continue
         lead = lead or checkpoint
         _check_timbres(lead, checkpoint)
-        representation, exported = growth_files(checkpoint, known)
         if representation in models:
             raise UsageError(f"two models of representation {representation!r} were given; a bank holds one of each")
-        models[representation] = {part: f"{representation}.{part}.onnx" for part in exported}
-        files |= {f"{representation}.{part}.onnx": content for part, content in exported.items()}
+        models[representation] = {part: f"{representation}.{part}.onnx" for part in exported.models}
+        files |= {f"{representation}.{part}.onnx": content for part, content in exported.models.items()}
     if lead is None:
         raise UsageError("a bank needs at least one growth model")
     files[MOTIONS] = lead.motion_bytes

@@ -17,8 +17,8 @@ from ..training.checkpoint import Checkpoint, load_checkpoint
 from ..training.codec_trainer import codec_of
 from ..training.latent_nca import LATENT_RANGE, LatentNCA
 from ..training.latent_trainer import latent_model
-from .bank_writer import key_codes, metadata
 from .codec_model import PARITY_LIMIT, decoder_parity, export_decoder
+from .model_files import key_codes, metadata
 from .onnx_model import HALF_FROM, in_half_precision, to_onnx
 
 REPRESENTATION = "latent"
@@ -71,7 +71,7 @@ def played_latent_model(checkpoint: Checkpoint) -> LatentNCA:
 
 
 def latent_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
-    """Export a latent checkpoint like `bank_writer.growth_files`."""
+    """Export a latent checkpoint like `model_files.growth_files`."""
     model = played_latent_model(checkpoint)
     config = model.config
     facts = metadata(checkpoint, metrics) | {

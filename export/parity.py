@@ -26,7 +26,8 @@ from ..training.checkpoint import Checkpoint
 from ..training.dataset import between
 from ..training.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, release_age
 from ..training.vocoder import MelVocoder
-from .bank_writer import played_model, replace_files, write_bank
+from .bank_writer import replace_files, write_bank
+from .model_files import played_model
 from .onnx_model import bounded
 
 PARITY_LIMIT = 1e-4
@@ -74,7 +75,7 @@ def rollout_parity(
 
     Parameters
     ----------
-    model : the trained model as it is played (`bank_writer.played_model`)
+    model : the trained model as it is played (`model_files.played_model`)
     recorded : name and recorded keys of each row of its timbre table
 
     Returns

@@ -54,7 +54,7 @@ class MelComb(Comb):
         power = np.nan_to_num(lobe_power(bins - flat[..., None]))
         rows = np.arange(len(flat))[:, None, None] * self._num_bins
         index = rows + np.clip(np.nan_to_num(bins), 0, self._num_bins - 1).astype(np.intp)
-        found = np.bincount(index.ravel(), power.ravel(), minlength=len(flat) * self._num_bins)
+        found = np.bincount(index.ravel(), power.ravel(), minlength=len(flat) * self._num_bins).astype(np.float64)
         return found.reshape(*place.shape[:-1], self._num_bins)
 
 

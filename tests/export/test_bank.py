@@ -21,7 +21,7 @@ from tnca_synth.engine.inference import open_session, read_metadata
 from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.errors import BankError, UsageError
-from tnca_synth.export import bank_writer
+from tnca_synth.export import bank_writer, kinds
 from tnca_synth.export.bank_writer import replace_files
 from tnca_synth.export.onnx_model import HALF_FROM, OPSET, in_half_precision, to_onnx
 
@@ -233,8 +233,8 @@ def test_a_dead_grid_is_told_to_be_dead() -> None:
 
 
 def test_a_bank_needs_a_growth_model_and_one_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_writer, "growth_files", lambda checkpoint, _: (checkpoint.train_config.name, {}))
-    monkeypatch.setattr(bank_writer, "vocoder_file", lambda checkpoint, _: b"")
+    monkeypatch.setattr(kinds, "growth_files", lambda checkpoint, _: (checkpoint.train_config.name, {}))
+    monkeypatch.setattr(kinds, "vocoder_file", lambda checkpoint, _: b"")
     mel, dual, vocoder = tiny.checkpoints()
     stranger = replace(dual, timbre_names=("a", "b", "c", "d"))
     for checkpoints, told in (

@@ -12,14 +12,16 @@ import tiny
 import tiny_scales
 import torch
 
-from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.bank import Bank, Instrument, TimbreBook
+from tnca_synth.engine.decoders.catalogue import Parts, make_decoder
 from tnca_synth.engine.growth import GrowthModel
 from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.synth import Synth
 from tnca_synth.engine.tending import cull
 from tnca_synth.engine.voices import num_slots
 from tnca_synth.errors import UsageError
-from tnca_synth.export.bank_writer import growth_files, write_bank
+from tnca_synth.export.bank_writer import write_bank
+from tnca_synth.export.model_files import growth_files
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
 from tnca_synth.midi.messages import note_off, note_on, program_change
 
@@ -68,14 +70,12 @@ SCALE_FIELDS = tiny_scales.SCALES.field_names
 
 
 @pytest.mark.parametrize("sizes", [[1] * 200 + [127] * 20, [64], [4096]])
-def test_blocks_of_any_size_give_the_same_samples(sizes: list[int], tmp_path: Path) -> None:
-    write_bank(tmp_path, [tiny_scales.checkpoint()], {})
-    bank = Bank.load(tmp_path)
-
+def test_blocks_of_any_size_give_the_same_samples(sizes: list[int]) -> None:
     def render(blocks: list[int]) -> np.ndarray:
-        model = bank.growth_model("multi-scale", "cpu")
-        decoder = bank.decoder("fine-harmonic", model, num_slots(8))
-        synth = Synth(model, decoder, bank.timbre_book(model), sample_rate=tiny.SPEC.sample_rate, max_voices=8)
+        model = growth()
+        book = TimbreBook((Instrument("reed", 71),), model.timbres, model.motions)
+        decoder = make_decoder("fine-harmonic", Parts({}, model, num_slots(8)))
+        synth = Synth(model, decoder, book, sample_rate=tiny.SPEC.sample_rate, max_voices=8)
         for data, frame in ((program_change(0, 71), 0), (note_on(0, 62, 90), 37), (note_off(0, 62), 1500)):
             synth.send(data, frame)
         audio, done = [], 0
