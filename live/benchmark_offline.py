@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -94,6 +95,10 @@ def measure_clicks(workload: LiveWorkload) -> dict[str, Any]:
     names = [name for name in _open(workload, 16).decoders if name != workload.decoder]
     for name in names:
         results[f"decoder_{name}_dbfs"] = _click(workload, lambda one, name=name: one.set_decoder(name), 16)  # type: ignore[misc]
+    for name in _open(workload, 16).representations:
+        if name != workload.representation:
+            change = partial(Ensemble.set_representation, name=name)
+            results[f"representation_{name}_dbfs"] = _click(workload, change, 16)
     return results
 
 

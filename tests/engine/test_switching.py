@@ -1,4 +1,4 @@
-"""Another decoder takes over while notes sound: without a click, a gap, or a note left behind."""
+"""Another path takes over while notes sound: without a click, a gap, or a note left behind."""
 
 from __future__ import annotations
 
@@ -85,6 +85,34 @@ def test_switching_back_and_forth_at_once_keeps_every_note_once() -> None:
     ensemble.synth.panic()
     ensemble.synth.render(RATE)
     assert ensemble.synth.active_voices == 0
+
+
+def above(audio: np.ndarray, cutoff_hz: float = 5000.0) -> np.ndarray:
+    """What lies above a frequency, where an organ has little and a click has much."""
+    n = np.arange(129) - 64
+    low_pass = np.sinc(2.0 * cutoff_hz / RATE * n) * np.hanning(129)
+    return np.abs(audio - np.convolve(audio, low_pass / low_pass.sum(), mode="same"))
+
+
+@pytest.mark.parametrize(("first", "second"), [("dual", "mel"), ("mel", "dual")])
+def test_another_representation_takes_over_without_a_click_or_a_gap(first: str, second: str) -> None:
+    at, sounds = 441 * 30, {}
+    for change in ((first, second), (first, first), (second, second)):
+        ensemble = open_ensemble(sample_rate=RATE, instrument="church-organ", representation=change[0])
+        for key in (60, 67):
+            ensemble.synth.send(bytes([0x90, key, 100]), at_frame=200)
+        before = ensemble.synth.render(at)
+        ensemble.set_representation(change[1])
+        sounds[change] = np.concatenate([before, ensemble.synth.render(at)])[:, 0]
+        assert ensemble.representation == change[1]
+    mixed, old, new = sounds.values()
+    around, after = slice(at - 441, at + 4 * 441), slice(at + 441, at + 9 * 441)
+    excess = above(mixed)[around].max() - max(above(one)[at - RATE // 4 : at + RATE // 4].max() for one in (old, new))
+    assert excess < 10.0 ** (-60.0 / 20.0)
+    levels = [10 * np.log10((one[after] ** 2).mean()) for one in (mixed, new)]
+    assert levels[0] == pytest.approx(levels[1], abs=2.0)
+    blocks = (mixed[around].reshape(-1, 147) ** 2).mean(1)
+    assert 10 * np.log10(blocks.min()) > 10 * np.log10((old[around] ** 2).mean()) - 12.0
 
 
 def test_a_decoder_that_does_not_fit_is_refused() -> None:
