@@ -100,7 +100,7 @@ class PlayScreen(App[int]):
         Binding("i", "choose_instrument", "Instrument"),
         Binding("n", "choose_representation", "Grown as"),
         Binding("r", "choose_decoder", "Decoder"),
-        Binding("m", "learn", "MIDI learn"),
+        Binding("m", "learn", "Learn"),
         Binding("z", "octave(-1)", "Octave", key_display="z/x"),
         Binding("x,down,up", "octave(1)", show=False),
         Binding("c", "velocity(-1)", "Touch", key_display="c/v"),

@@ -74,7 +74,7 @@ def test_all_is_shown_in_80_by_24(session: FakeSession, settings: Path) -> None:
             "latency 7.4 ms", "Keystation 49 MK3", "system, 48,000 Hz, blocks of 128",
             "Note on C4, velocity 96, channel 1", "octave C4", "touch 96", "pedal up", "space is the pedal",
             "Audio output: system at 48000 Hz",
-            "i Instrument", "r Decoder", "m MIDI learn", "z/x Octave", "c/v Touch", "esc Panic", "q Quit",
+            "i Instrument", "n Grown as", "r Decoder", "m Learn", "z/x Octave", "c/v Touch", "esc Panic", "q Quit",
         ):  # fmt: skip
             assert told in text, told
 
