@@ -18,12 +18,14 @@ from ..midi.file import Song, read_midi_file
 from ..midi.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
+    CONTROL_CHANGE,
     NUM_CHANNELS,
     SOSTENUTO,
     SUSTAIN,
     control_change,
     is_note_start,
 )
+from ..midi.paths import DECODER, REPRESENTATION
 from .audiofile import AudioWriter
 from .choices import DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
 from .ensemble import Ensemble, open_ensemble
@@ -116,7 +118,8 @@ def render_file(
     warn : callable, optional
         Called with one line of text for what is odd but no reason to stop.
     instrument, representation, decoder, sample_rate, seed, provider, bank_path, workers
-        See `engine.ensemble.open_ensemble`. The samples are the same for any number of workers.
+        See `engine.ensemble.open_ensemble`. The samples are the same for any number of workers: a song that changes
+        its path by controller, which moves sounding notes, is rendered by one.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def render_file(
         provider=provider,
         stems=stems_dir is not None,
         bank_path=None if bank_path is None else Path(bank_path),
-        workers=workers,
+        workers=1 if changes_path(song) else workers,
     )
     with closing(ensemble):
         warn = warn or (lambda text: None)
@@ -148,6 +151,12 @@ def render_file(
     for text in report.substitutions:
         warn(f"instrument not in the bank, played by the nearest: {text}")
     return report
+
+
+def changes_path(song: Song) -> bool:
+    """Return whether a song chooses representations or decoders by controller, and so for sounding notes."""
+    heads = ((one.data[0] & 0xF0, one.data[1]) for one in song.messages if len(one.data) > 2)
+    return any(status == CONTROL_CHANGE and controller in (REPRESENTATION, DECODER) for status, controller in heads)
 
 
 def render_song(

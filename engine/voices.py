@@ -17,7 +17,7 @@ from .spectral import FloatArray
 NEVER = 1 << 62
 """A sample number beyond all time."""
 
-SILENCE_PEAK = 10.0 ** (-90.0 / 20.0)
+SILENCE_PEAK = 10.0 ** (-80.0 / 20.0)
 SILENT_RELEASED_S = 0.1
 SILENT_HELD_S = 1.0
 """How long a voice may stay below `SILENCE_PEAK` before it ends: a held one may still have a slow attack ahead."""
