@@ -275,6 +275,6 @@ def test_wrong_wishes_are_refused_before_a_bank_is_loaded(
 
 @pytest.mark.parametrize(("controller", "expected"), [(26, True), (27, True), (25, False), (7, False)])
 def test_a_song_that_moves_sounding_notes_to_another_path_is_told(controller: int, expected: bool) -> None:
-    moved = song([(0.0, note_on(0, 60, 100)), (0.5, control_change(3, controller, 15)), (1.0, note_off(0, 60))])
+    moved = song((0.0, note_on(0, 60, 100)), (0.5, control_change(3, controller, 15)), (1.0, note_off(0, 60)))
     assert offline.changes_path(moved) is expected
-    assert not offline.changes_path(song([(0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))]))
+    assert not offline.changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))
