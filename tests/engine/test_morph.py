@@ -115,8 +115,11 @@ def test_planting_is_rare_on_the_way() -> None:
 
 
 def test_a_voice_glides_however_far_the_controller_leaps() -> None:
+    semitones = np.array([0.0, 1, 0, 0])
+    pad = Pad(np.zeros((4, 3), np.float32), np.ones(4), semitones, np.zeros(4), np.zeros((4, 2)), roles=())
+
     class Row:
-        morph = Morph(Pad(np.zeros((4, 3), np.float32), np.ones(4), np.array([0.0, 1, 0, 0]), np.zeros(4)), (0.0, 0.0))
+        morph = Morph(pad, (0.0, 0.0))
         num_frames, pitched = 5, True
 
     controls = np.zeros((20, 1, 14))

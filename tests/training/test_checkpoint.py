@@ -94,7 +94,7 @@ def test_an_interrupted_write_leaves_the_previous_checkpoint(path: Path, monkeyp
 
 
 def test_a_checkpoint_of_the_other_kind_says_so() -> None:
-    with pytest.raises(BankError, match="holds a growth model, not a vocoder"):
+    with pytest.raises(BankError, match="holds a growth model, not a vocoder model"):
         tiny.checkpoint(tiny.config("mel")).vocoder()
-    with pytest.raises(BankError, match="holds a vocoder model, not a growth"):
+    with pytest.raises(BankError, match="holds a vocoder model, which does not grow notes"):
         tiny.checkpoint(tiny.vocoder_config()).growth_model()
