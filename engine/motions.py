@@ -72,8 +72,8 @@ class MotionArrays:
     def to_bytes(self) -> bytes:
         """Serialise, the same arrays to the same bytes."""
         target = io.BytesIO()
-        facts = {"rate_hz": np.float64(self.rate_hz), "names": np.array(self.names)}
-        np.savez_compressed(target, **{name: getattr(self, name) for name in ARRAYS}, **facts)
+        values: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
+        np.savez_compressed(target, **values, rate_hz=np.float64(self.rate_hz), names=np.array(self.names))
         return target.getvalue()
 
     @classmethod

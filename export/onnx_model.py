@@ -127,9 +127,9 @@ class ScaleStepGraph(nn.Module):
 
     def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
         """Return what `StepGraph.forward` returns, of the same inputs."""
-        names = self.model.config.genome_names
-        planted = dict(zip(names, state, strict=False))
-        grid = self.model.step(planted["grid"], planted, *state[len(names) :])
+        *genome, age_s, release_age_s, fire_mask, swell = state
+        planted = dict(zip(self.model.config.genome_names, genome, strict=True))
+        grid = self.model.step(planted["grid"], planted, age_s, release_age_s, fire_mask, swell)
         fields = self.model.fields(grid, planted)
         alive = self.model.alive(grid)[..., 0].amax(1)
         return (grid, alive, *(bounded(fields[name]) for name in self.model.config.field_names))

@@ -157,9 +157,9 @@ def assemble(
     mels, linears = [], []
     further: dict[str, list[NDArray[np.float16]]] = {}
     for group in groups:
-        for note in group if measure is not None else ():
-            for name, values in measure(note).items():
-                further.setdefault(name, []).append(values)
+        for values in [measure(note) for note in group] if measure else []:
+            for name, value in values.items():
+                further.setdefault(name, []).append(value)
         mel, linear = _join(group, "mel"), _join(group, "linear") if with_linear else EMPTY
         mels.append(mel)
         linears.append(linear)

@@ -121,7 +121,7 @@ def controls(growth: GrowthModel, choice: Choice, pitch: int, frames: int) -> tu
 
 def frame_times(growth: GrowthModel, frames: int) -> NDArray[np.float64]:
     """Return the ages in seconds of the frames of one note, (frames, 1)."""
-    return np.arange(frames)[:, None] * growth.spec.hop_s
+    return np.arange(frames, dtype=np.float64)[:, None] * growth.spec.hop_s
 
 
 def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames: int) -> dict[str, FloatArray]:

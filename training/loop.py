@@ -7,16 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..engine.bank import Tuning
-from ..engine.motions import MotionArrays
 from .checkpoint import Checkpoint, save_checkpoint
 from .config import TrainConfig
+from .dataset import NoteSet
 
 WARM_UP_ITERATIONS = 50
 FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
@@ -34,25 +33,6 @@ class Progress:
     seconds: float
 
 
-class Notes(Protocol):
-    """What a checkpoint tells of the notes that a model learned from."""
-
-    @property
-    def timbre_names(self) -> tuple[str, ...]:
-        """One per row of the timbre table."""
-        ...
-
-    @property
-    def tuning(self) -> dict[str, Tuning]:
-        """Measured tuning by timbre."""
-        ...
-
-    @property
-    def motion_arrays(self) -> MotionArrays:
-        """What moves the recorded keys."""
-        ...
-
-
 class TrainingLoop(ABC):
     """Optimiser, schedule, weight average, random states and checkpoints around `iterate`.
 
@@ -63,7 +43,7 @@ class TrainingLoop(ABC):
     place : torch device
     """
 
-    def __init__(self, config: TrainConfig, notes: Notes, model: nn.Module, place: str = "cpu") -> None:
+    def __init__(self, config: TrainConfig, notes: NoteSet, model: nn.Module, place: str = "cpu") -> None:
         self.config, self.notes, self.place = config, notes, torch.device(place)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)

@@ -48,7 +48,7 @@ class Overtime:
             end = int(note.hold_s / hop_s) - 3  # windows beyond reach into the release
             start_s[i] = end * hop_s
             fifth = second // 5
-            ages = (np.arange(end - second, end) * hop_s)[:, None]
+            ages = (np.arange(end - second, end, dtype=np.float64) * hop_s)[:, None]
             decays = note.instrument.split(":")[0] in notes.decaying
             for name in names:
                 last = notes.frames(name, i)[end - second : end].float().numpy()

@@ -103,7 +103,7 @@ class NoteBatch:
         motion = notes.own_motion[index]
         if borrow is not None:
             motion = np.where(borrow[:, None], notes.lent_motion[index], motion)
-        return cls(*(column[index] for column in columns), *keys, torch.from_numpy(motion))
+        return cls(*[*(column[index] for column in columns), *keys, torch.from_numpy(motion)])
 
     def to(self, place: torch.device | str) -> NoteBatch:
         """Return the batch on another torch device."""
