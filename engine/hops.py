@@ -263,7 +263,7 @@ class HopGrower:
             end_by_silence(voice, silent, start, self._hop, self._rate)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
-        """Return fields with the colour that controls give them."""
+        """Return fields with the colour that controls give them: those that are levels and tonality."""
         if batch.colour is None:
             return fields
         num_frames = batch.jobs[rows.start].num_frames
@@ -271,6 +271,9 @@ class HopGrower:
         grown_hz = batch.grown_hz[rows, :num_frames]
         coloured = {}
         for name, pair in fields.items():
+            if pair.shape[2] != LEVEL_AND_TONALITY:
+                coloured[name] = pair
+                continue
             coloured[name] = pair.copy()
             coloured[name][:, :, 0] = shape(pair[:, :, 0], self._growth.spec, grown_hz, *colour)
         return coloured
