@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tiny
 
 from tnca_synth.engine import choices
 from tnca_synth.engine.bank import TimbreBook
@@ -15,7 +16,6 @@ from tnca_synth.errors import BankError, UsageError
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi import paths as numbers
 
-from ..support import tiny
 from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrowth, make_synth, render_in_blocks, set_up
 from .listening import level_db, pitch_of
 

@@ -143,7 +143,7 @@ def test_what_a_bank_does_not_hold_is_a_usage_error(bank_folder: Path) -> None:
         bank.growth_model("dual", "cpu")
     with pytest.raises(UsageError, match="harmonic decoder needs the field 'linear'"):
         bank.decoder("harmonic", growth, 4)
-    with pytest.raises(UsageError, match="no vocoder"):
+    with pytest.raises(UsageError, match="no model of the vocoder decoder"):
         bank.decoder("vocoder", growth, 4)
 
 

@@ -17,7 +17,7 @@ from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.training.checkpoint import Checkpoint, load_checkpoint
 from tnca_synth.training.loop import Progress, TrainingLoop
 from tnca_synth.training.pool import OVERTIME_FROM_S, Overtime, SamplePool
-from tnca_synth.training.trainer import Trainer
+from tnca_synth.training.trainer import Trainer, fire_masks
 from tnca_synth.training.vocoder_trainer import VocoderTrainer
 
 HOP_S = tiny.SPEC.hop_s
@@ -258,10 +258,17 @@ def test_a_window_past_the_end_of_a_note_is_not_valid() -> None:
     assert made.valid(FIRST, 8)[0].tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
 
 
-def test_rates_of_firing_below_one_are_part_of_training() -> None:
-    trainer = make_trainer("mel", slow_fire_share=0.5)
-    assert isinstance(trainer, Trainer)
-    masks = trainer._fire_masks(200, 8)
+def test_rates_of_firing_below_one_are_part_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+
+    def noted(generator: torch.Generator, slow_share: float, shape: tuple[int, int, int, int]) -> torch.Tensor:
+        told.append(slow_share)
+        return fire_masks(generator, slow_share, shape)
+
+    monkeypatch.setattr("tnca_synth.training.trainer.fire_masks", noted)
+    make_trainer("mel", slow_fire_share=0.5).iterate()
+    assert told == [0.5]
+    masks = fire_masks(torch.Generator().manual_seed(5), 0.5, (200, 8, 1, CELLS))
     shares = masks.mean((1, 2, 3))
     assert set(masks.unique().tolist()) == {0.0, 1.0}
     assert 0.3 < float((shares == 1.0).float().mean()) < 0.7
