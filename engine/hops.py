@@ -26,6 +26,10 @@ SETTLING_HOPS = 12
 """Hops that a genome planted for a note in its midst grows before it is decoded, and some more before it is heard."""
 
 
+LEVEL_AND_TONALITY = 2
+"""Rows of a field whose levels can be coloured; latents have one."""
+
+
 class HopGrower:
     """Owns the grids, genomes and decoder state of all slots and advances them hop by hop.
 
