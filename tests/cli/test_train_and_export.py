@@ -43,7 +43,7 @@ def tnca(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path) -> None:
+def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     preset, cache = tmp_path / "mine.toml", tmp_path / "cache"
     preset.write_text(PRESET)
     common = ("--cache", cache, "--output", tmp_path / "run", "--threads", "1", "--seed", "4")
@@ -58,21 +58,26 @@ def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path) -> None:
     held_out = json.loads((tmp_path / "run" / "validation.jsonl").read_text())["held_out_db"]
     assert held_out["mel"]["flute"] > 0
 
-    again = tnca("train", preset, *common)
-    assert (again.returncode, again.stdout) == (2, "")
-    assert again.stderr.count("error:") == 1
-    assert "give --resume to go on with it" in again.stderr
-    other = tnca("train", preset, *common, "--resume", "--iterations", "9")
-    assert other.returncode == 2
-    assert "was trained with another configuration" in other.stderr
-    resumed = tnca("train", preset, *common, "--resume")
-    assert (resumed.returncode, resumed.stdout) == (0, done.stdout)
-    tuned = tnca("train", preset, "--cache", cache, "--output", tmp_path / "tuned", "--start-from", checkpoint)
-    assert tuned.returncode == 0, tuned.stderr
-    assert "new weights: none" in " ".join(tuned.stderr.split())
-    foreign = tnca("train", preset, "--cache", cache, "--output", tmp_path / "no", "--start-from", preset)
-    assert foreign.returncode == 1
-    assert "is not a readable checkpoint" in foreign.stderr
+    def train(*arguments: str | Path) -> tuple[int, str, str]:
+        """Train in this process, which has torch already."""
+        status = main(["train", str(preset), *map(str, arguments)])
+        return (status, *capsys.readouterr())
+
+    status, out, error = train(*common)
+    assert (status, out, error.count("error:")) == (2, "", 1)
+    assert "give --resume to go on with it" in error
+    status, out, error = train(*common, "--resume", "--iterations", "9")
+    assert status == 2
+    assert "was trained with another configuration" in error
+    status, out, error = train(*common, "--resume")
+    assert (status, out) == (0, done.stdout)
+    others = ("--cache", cache, "--threads", "1", "--start-from")
+    status, out, error = train(*others, checkpoint, "--output", tmp_path / "tuned")
+    assert status == 0, error
+    assert "new weights: none" in " ".join(error.split())
+    status, out, error = train(*others, preset, "--output", tmp_path / "no")
+    assert status == 1
+    assert "is not a readable checkpoint" in error
 
 
 @pytest.mark.parametrize(
