@@ -129,7 +129,9 @@ def test_notes_held_for_half_a_minute_stay_finite_and_struck_ones_fade(bank: Ban
     for name in ("grand-piano", "fingered-bass", "vibraphone"):
         assert by_name[name][-1] < by_name[name][20] - 40, f"{name} does not fade"
     for name in ("violin", "flute", "brass-section"):
-        assert np.ptp(by_name[name][172:]) < 3.0, f"{name} does not hold its level"
+        held = by_name[name][172:]
+        assert np.ptp(held) < 6.0, f"{name} sways more than its recording"
+        assert np.ptp(np.convolve(held, np.ones(344) / 344, "valid")) < 1.0, f"{name} does not hold its level over 4 s"
 
 
 def test_the_command_renders_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
