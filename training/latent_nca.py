@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
-from .nca import ALPHA, CLOCK_TIMES_S, NUM_KEYS, RELEASE_CLOCK_TIMES_S, TNCA
+from .nca import ALPHA, CLOCK_TIMES_S, NUM_KEYS, RELEASE_CLOCK_TIMES_S, TNCA, timbre_vectors
 from .partials import PITCH_PERIODS
 
 LATENT = 0
@@ -130,9 +130,7 @@ class LatentNCA(nn.Module):
 
     def timbre(self, timbre: Tensor, low: Tensor, high: Tensor, mix: Tensor) -> Tensor:
         """Return timbre vectors (B, timbre_size + key_size); see `TNCA.timbre`."""
-        rows = timbre * NUM_KEYS
-        code = torch.lerp(self.keys(rows + low), self.keys(rows + high), mix[:, None])
-        return torch.cat([self.timbres(timbre), code], 1)
+        return timbre_vectors(self.timbres, self.keys, timbre, low, high, mix)
 
     def step(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from .codec_trainer import codec_of
 from .config import TrainConfig
 from .latent_nca import LatentNCA
 from .latent_pool import LatentPool, Latents
-from .loop import Losses, TrainingLoop
+from .loop import Losses, PooledLoop
 from .losses import overflow_loss
 from .nca import ALPHA
 from .rollout import NoteBatch, release_age, swells
@@ -31,7 +30,7 @@ SETTLING_HOPS = 2  # whose past the decoder does not know
 FAINT = -11.0  # log amplitude of what is not worth matching
 
 
-class LatentTrainer(TrainingLoop):
+class LatentTrainer(PooledLoop[LatentPool]):
     """Trains one `LatentNCA` on the latents of one codec."""
 
     def __init__(self, config: TrainConfig, notes: SoundNotes, place: str = "cpu") -> None:
@@ -118,15 +117,6 @@ class LatentTrainer(TrainingLoop):
         model = LatentNCA(self.config.latent, len(self.notes.timbre_names))
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()})
         return model.eval()
-
-    def resume_state(self) -> dict[str, Any]:
-        """Return the pool's state beside the loop's."""
-        return super().resume_state() | {"pool": self.pool.state_dict()}
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same configuration, exactly as if never interrupted."""
-        super().resume(checkpoint)
-        self.pool.load_state_dict(checkpoint.resume["pool"])
 
 
 def plant(model: LatentNCA, batch: NoteBatch) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -154,3 +154,33 @@ class TrainingLoop(ABC):
         self.rng.bit_generator.state = state["rng"]
         self.average = {name: value.to(self.place) for name, value in checkpoint.weights.items()}
         self.iteration, self.seconds = checkpoint.iteration, checkpoint.seconds
+
+
+class Pool(Protocol):
+    """States of growth kept and reused."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`'s values."""
+        ...
+
+
+PoolKind = TypeVar("PoolKind", bound=Pool)
+
+
+class PooledLoop(TrainingLoop, Generic[PoolKind]):
+    """A training loop whose notes come from a pool."""
+
+    pool: PoolKind
+
+    def resume_state(self) -> dict[str, Any]:
+        """Return the pool's state beside the loop's."""
+        return super().resume_state() | {"pool": self.pool.state_dict()}
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same configuration, exactly as if never interrupted."""
+        super().resume(checkpoint)
+        self.pool.load_state_dict(checkpoint.resume["pool"])

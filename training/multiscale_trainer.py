@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +12,10 @@ from torch import Tensor
 
 from ..engine.spec import AudioSpec
 from ..engine.spectral import bands_among_bands, level_from_power, mel_filterbank, power_from_level
-from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .dataset import Measure, NoteSet, load_notes
 from .features import TONALITY_RANGE_DB, NoteFeatures, tonality
-from .loop import Losses, TrainingLoop
+from .loop import Losses, PooledLoop
 from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss
 from .multiscale import MultiScaleNCA
 from .nca import ALPHA
@@ -57,7 +55,7 @@ def load_scale_notes(
     )
 
 
-class MultiScaleTrainer(TrainingLoop):
+class MultiScaleTrainer(PooledLoop[SamplePool]):
     """Trains one `MultiScaleNCA` on one set of notes (`load_scale_notes`)."""
 
     def __init__(self, config: TrainConfig, notes: NoteSet, place: str = "cpu") -> None:
@@ -137,12 +135,3 @@ class MultiScaleTrainer(TrainingLoop):
         model = MultiScaleNCA(self.scales, len(self.notes.timbre_names))
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()})
         return model.eval()
-
-    def resume_state(self) -> dict[str, Any]:
-        """Return the pool's state beside the loop's."""
-        return super().resume_state() | {"pool": self.pool.state_dict()}
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same configuration, exactly as if never interrupted."""
-        super().resume(checkpoint)
-        self.pool.load_state_dict(checkpoint.resume["pool"])

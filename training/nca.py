@@ -78,6 +78,15 @@ class NCAConfig:
         return cls(**{**values, "spec": AudioSpec.from_dict(values["spec"])})
 
 
+def timbre_vectors(
+    timbres: nn.Embedding, keys: nn.Embedding, timbre: Tensor, low: Tensor, high: Tensor, mix: Tensor
+) -> Tensor:
+    """Return timbre vectors (B, timbre_size + key_size) from their tables; see `TNCA.timbre`."""
+    rows = timbre * NUM_KEYS
+    code = torch.lerp(keys(rows + low), keys(rows + high), mix[:, None])
+    return torch.cat([timbres(timbre), code], 1)
+
+
 class NoteSeed(nn.Module):
     """From MIDI to the static side of a note: the initial grid and the genes every cell reads while it lives."""
 
@@ -236,9 +245,7 @@ class TNCA(nn.Module):
         low, high : int64 (B,), recorded keys below and above, equal on a recorded key
         mix : (B,), 0 at `low`, 1 at `high`
         """
-        rows = timbre * NUM_KEYS
-        code = torch.lerp(self.keys(rows + low), self.keys(rows + high), mix[:, None])
-        return torch.cat([self.timbres(timbre), code], 1)
+        return timbre_vectors(self.timbres, self.keys, timbre, low, high, mix)
 
     def step(
         self,

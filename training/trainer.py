@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .dataset import NoteSet
-from .loop import Losses, TrainingLoop
+from .loop import Losses, PooledLoop
 from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss, perceptual_loss
 from .nca import ALPHA, TNCA
 from .pool import Overtime, SamplePool
@@ -32,7 +29,7 @@ def fire_masks(generator: torch.Generator, slow_share: float, shape: tuple[int, 
     return (torch.rand(shape, generator=generator) < rate[:, None, None, None]).float()
 
 
-class Trainer(TrainingLoop):
+class Trainer(PooledLoop[SamplePool]):
     """Trains one TNCA on one set of notes."""
 
     def __init__(self, config: TrainConfig, notes: NoteSet, place: str = "cpu") -> None:
@@ -117,12 +114,3 @@ class Trainer(TrainingLoop):
         model = TNCA(self.config.model, len(self.notes.timbre_names))
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()})
         return model.eval()
-
-    def resume_state(self) -> dict[str, Any]:
-        """Return the pool's state beside the loop's."""
-        return super().resume_state() | {"pool": self.pool.state_dict()}
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same configuration, exactly as if never interrupted."""
-        super().resume(checkpoint)
-        self.pool.load_state_dict(checkpoint.resume["pool"])
