@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,27 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (getattr(sign
 
 
 MAY_SKIP = "hardware"
+
+# JACK keeps a list of eight servers, in which those that were killed stay: then no further one starts. Where none runs,
+# the list can go. This must be before any test loads JACK's library, which keeps it open.
+JACK_SERVERS = Path("/dev/shm/jack-shm-registry")
+
+
+def _runs(program: str) -> bool:
+    names = (path / "comm" for path in Path("/proc").glob("[0-9]*"))
+    for name in names:
+        try:
+            if name.read_text().startswith(program):
+                return True
+        except OSError:  # it has ended meanwhile
+            continue
+    return False
+
+
+def pytest_configure() -> None:
+    """Forget the JACK servers that were killed."""
+    if JACK_SERVERS.exists() and os.access(JACK_SERVERS, os.W_OK) and not _runs("jackd"):
+        JACK_SERVERS.unlink()
 
 
 def _no_skips() -> bool:

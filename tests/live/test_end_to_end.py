@@ -131,27 +131,34 @@ def test_latency_is_what_is_reported_and_constant_within_a_period(probe):
     with LiveSession(LiveOptions(block_size=PERIOD)) as session, quiet_observation():
         probe.connect_midi()
         probe.connect_audio()
-        for data in DRY:
-            session.send(data)
-        time.sleep(0.5)
-        rng = np.random.default_rng(0)
-        written = []
-        with probe.capture() as blocks:
-            frame = probe.frame + RATE // 10
-            for _ in range(20):
-                written.append(probe.send(note_on(0, 60, 100), frame + int(rng.integers(PERIOD))))
-                probe.send(control_change(0, 120, 0), frame + RATE // 20)
-                frame += RATE // 8
-            wait_until(lambda: probe.frame > frame)
-        frames = np.concatenate([np.arange(start, start + len(block)) for start, block in blocks])
-        level = np.abs(np.concatenate([block for _, block in blocks])).max(axis=1)
-        onsets = [frames[(frames >= when) & (level > AUDIBLE)][0] for when in written]
-        latencies_ms = 1e3 * (np.array(onsets) - written) / RATE
-        period_ms = 1e3 * PERIOD / RATE
-        promised_ms = session.status().latency_ms
-        # JACK hands a period's messages over at its beginning: those written late in it wait less.
-        in_time = (latencies_ms < promised_ms + 1.0) & (latencies_ms > promised_ms - period_ms - 1.0)
-        assert in_time.mean() >= 0.75, latencies_ms  # the rest is left to a machine that is busy with other things
+        for _ in range(3):  # a machine that is busy with other things may spoil one
+            latencies_ms = measure_latencies_ms(session, probe)
+            promised_ms, period_ms = session.status().latency_ms, 1e3 * PERIOD / RATE
+            # JACK hands a period's messages over at its beginning: those written late in it wait less.
+            in_time = (latencies_ms < promised_ms + 1.0) & (latencies_ms > promised_ms - period_ms - 1.0)
+            if in_time.mean() >= 0.75:
+                return
+        raise AssertionError(latencies_ms)
+
+
+def measure_latencies_ms(session, probe):
+    """Return how long 20 dry notes take to be heard, (20,)."""
+    for data in (*DRY, control_change(0, 120, 0)):
+        session.send(data)
+    time.sleep(0.5)
+    rng = np.random.default_rng(0)
+    written = []
+    with probe.capture() as blocks:
+        frame = probe.frame + RATE // 10
+        for _ in range(20):
+            written.append(probe.send(note_on(0, 60, 100), frame + int(rng.integers(PERIOD))))
+            probe.send(control_change(0, 120, 0), frame + RATE // 20)
+            frame += RATE // 8
+        wait_until(lambda: probe.frame > frame)
+    frames = np.concatenate([np.arange(start, start + len(block)) for start, block in blocks])
+    level = np.abs(np.concatenate([block for _, block in blocks])).max(axis=1)
+    onsets = [frames[(frames >= when) & (level > AUDIBLE)][0] for when in written]
+    return 1e3 * (np.array(onsets) - written) / RATE
 
 
 # In a process of its own: PortAudio ends a process that outlives the JACK server it knew.
