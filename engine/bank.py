@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -178,12 +179,16 @@ class Bank:
 
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> GrowthModel:
         """Open the models of a representation; `UsageError` if the bank has none."""
-        models = self._manifest["models"]
-        if representation not in models:
-            raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(models)}")
-        named = models[representation]
-        motions = MotionArrays.from_bytes(self._contents[MOTIONS]) if MOTIONS in self._contents else None
-        return GrowthModel(self._contents[named["seed"]], self._contents[named["step"]], provider, threads, motions)
+        known = self.representations
+        if representation not in known:
+            raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
+        models = self.models_of(representation)
+        return GrowthModel(models["seed"], models["step"], provider, threads, self._motions)
+
+    @cached_property
+    def _motions(self) -> MotionArrays | None:
+        """What moves the notes of all representations, unpacked when the first of them is opened."""
+        return MotionArrays.from_bytes(self._contents[MOTIONS]) if MOTIONS in self._contents else None
 
     def timbre_book(self, growth: GrowthModel) -> TimbreBook:
         """Return the instruments as a growth model knows them."""

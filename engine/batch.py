@@ -174,15 +174,15 @@ def move(
     voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey | None
 ) -> tuple[NDArray[np.float64], FloatArray]:
     """Return what moves V voices at ages (R, V): semitones (R, V) off their pitch, and swells (R, V, F)."""
-    moved = np.array([voice.motion for voice in voices], np.float64)
-    sway, swell = motions.sway(moved, age_s), motions.swell(moved, age_s)
+    sway, swell = motions.read(np.array([voice.motion for voice in voices], np.float64), age_s)
+    if journey is None:
+        return sway, swell
     for row, voice in enumerate(voices):
-        if journey is None or voice.morph is None:
-            continue
-        weights, ages = pad_weights(journey.places[:, row]), np.repeat(age_s[:, row : row + 1], 4, axis=1)
-        sway[:, row] = (weights * motions.sway(voice.morph.pad.motions, ages)).sum(1)
-        corners = motions.swell(voice.morph.pad.motions, ages)
-        swell[:, row] = (weights.astype(np.float32)[..., None] * corners).sum(1)
+        if voice.morph is not None:
+            weights, ages = pad_weights(journey.places[:, row]), np.repeat(age_s[:, row : row + 1], 4, axis=1)
+            sways, swells = motions.read(voice.morph.pad.motions, ages)
+            sway[:, row] = (weights * sways).sum(1)
+            swell[:, row] = (weights.astype(np.float32)[..., None] * swells).sum(1)
     return sway, swell
 
 

@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 
 from ..errors import BankError
 from .spec import AudioSpec
-from .spectral import FloatArray, transposed_bands
+from .spectral import FloatArray, between, transposed_bands
 from .takes import Takes
 
 PACE_RANGE = (0.5, 2.0)
 ARRAYS = ("codes", "code_scale", "shapes", "shape_scale", "first", "loop", "likeness", "timbre", "key")
+
+
+Places = tuple[NDArray[np.intp], NDArray[np.float64]]
+"""The code below each of some moments, and how far it is from there to the next, each (T, V)."""
 
 
 class Motion(NamedTuple):
@@ -134,15 +138,26 @@ class MotionTable:
         """Return the key whose timbre a key has; see `Takes.heard_key`."""
         return self._takes[name].heard_key(key) if name in self._takes else key
 
+    def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], FloatArray]:
+        """Return what `sway` and `swell` return."""
+        places = self._places(motions, age_s)
+        return self._sway(places), self._swell(motions, places)
+
     def sway(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return semitones (T, V) that pitches are off at ages (T, V); motions (V, 2) are rows of `Motion`."""
-        low, mix = self._places(motions, age_s)
-        sway = self._codes[:, 0]
-        return np.asarray(sway[low] + mix * (sway[low + (mix > 0.0)] - sway[low]))
+        return self._sway(self._places(motions, age_s))
 
     def swell(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> FloatArray:
         """Return how far the level of each cell is off its smooth course, float32 (T, V, F); see `sway`."""
-        low, mix = self._places(motions, age_s)
+        return self._swell(motions, self._places(motions, age_s))
+
+    def _sway(self, places: Places) -> NDArray[np.float64]:
+        low, mix = places
+        sway = self._codes[:, 0]
+        return np.asarray(sway[low] + mix * (sway[low + (mix > 0.0)] - sway[low]))
+
+    def _swell(self, motions: NDArray[np.float64], places: Places) -> FloatArray:
+        low, mix = places
         codes = self._codes[low, 1:]
         codes += mix[..., None].astype(np.float32) * (self._codes[low + (mix > 0.0), 1:] - codes)
         swell: FloatArray = np.matmul(codes[:, :, None], self._shapes[motions[:, 0].astype(np.intp)])[:, :, 0]
@@ -150,9 +165,7 @@ class MotionTable:
             swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
         return swell
 
-    def _places(
-        self, motions: NDArray[np.float64], age_s: NDArray[np.float64]
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def _places(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Places:
         """Return the code below each moment, and how far it is from there to the next, each (T, V)."""
         rows = motions[:, 0].astype(np.intp)
         last, loop = self._last[rows], self._loop[rows]
@@ -165,8 +178,7 @@ class MotionTable:
 
 def transposed(bands: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
     """Return values of mel bands (..., F) as they are when the sound is transposed by a frequency ratio."""
-    low, share = transposed_bands(spec, ratio)
-    return bands[..., low] + share * (bands[..., low + 1] - bands[..., low])
+    return between(bands, *transposed_bands(spec, ratio))
 
 
 def _nothing(num_cells: int) -> MotionArrays:

@@ -89,6 +89,12 @@ def transposed_bands(spec: AudioSpec, ratio: float) -> tuple[NDArray[np.intp], F
     return low, (at - low).astype(np.float32)
 
 
+def between(values: FloatArray, low: NDArray[np.intp], share: FloatArray) -> FloatArray:
+    """Return values (..., F) read between: at places (N,), the index below each and how far it is to the next."""
+    below: FloatArray = values[..., low]
+    return below + share * (values[..., low + 1] - below)
+
+
 def stft(audio: FloatArray, n_fft: int, hop_length: int, window: FloatArray | None = None) -> NDArray[np.complex64]:
     """Short-time Fourier transform with centred windows, zeros beyond the ends, no scaling.
 

@@ -20,13 +20,11 @@ from .kinds import EXPORTERS
 BANK_SUFFIXES = (".onnx", ".npz")
 
 
-def tuning_entry(name: str, checkpoint: Checkpoint) -> dict[str, list[float]]:
+def tuning_entry(name: str, checkpoint: Checkpoint, motions: MotionTable) -> dict[str, list[float]]:
     """Describe the tuning of every key from the first recorded one to the last, of others as they are heard."""
     if name not in checkpoint.tuning:
         return {"keys": [60], "cents": [0.0], "inharmonicity": [0.0]}
     recorded = Tuning(**{column: tuple(values) for column, values in checkpoint.tuning[name].items()})
-    arrays = MotionArrays.from_bytes(checkpoint.motion_bytes)
-    motions = MotionTable(checkpoint.train_config.model.spec, arrays)
     keys = range(recorded.keys[0], recorded.keys[-1] + 1)
     cents, stretch = zip(*(recorded.at(motions.heard_key(name, key)) for key in keys), strict=True)
     return {
@@ -36,7 +34,7 @@ def tuning_entry(name: str, checkpoint: Checkpoint) -> dict[str, list[float]]:
     }
 
 
-def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint) -> dict[str, Any]:
+def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint, motions: MotionTable) -> dict[str, Any]:
     """Describe an instrument for the manifest."""
     return {
         "name": config.name,
@@ -45,7 +43,7 @@ def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint) -> dict[s
         "pitched": config.pitched,
         "low": config.low,
         "high": config.high,
-        "tuning": tuning_entry(config.name if config.pitched else "", checkpoint),
+        "tuning": tuning_entry(config.name if config.pitched else "", checkpoint, motions),
     }
 
 
@@ -91,12 +89,13 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
     if lead is None:
         raise UsageError("a bank needs at least one growth model")
     files[MOTIONS] = lead.motion_bytes
+    motions = MotionTable(lead.train_config.model.spec, MotionArrays.from_bytes(lead.motion_bytes))
     manifest = {
         "format": FORMAT,
         "licence": lead.train_config.data.licence,
         "models": models,
         "decoders": decoders,
-        "instruments": [instrument_entry(one, lead) for one in _instruments(lead)],
+        "instruments": [instrument_entry(one, lead, motions) for one in _instruments(lead)],
         "files": {name: _file_facts(content) for name, content in files.items()},
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine.spec import AudioSpec
-from ..engine.spectral import FloatArray, bands_among_bands, bins_among_bands
+from ..engine.spectral import FloatArray, bands_among_bands, between, bins_among_bands
 from .dataset import AUDIBLE_LEVEL, NoteSet
 
 OVERTIME_FROM_S = 1.5  # shorter holds say nothing about a sound's steady state
@@ -64,8 +64,8 @@ def _on(name: str, swell: FloatArray, spec: AudioSpec) -> FloatArray:
     """Return swells (..., F) of mel bands as field `name` has them, on its bands or bins."""
     if name == "mel":
         return swell
-    low, share = bins_among_bands(spec) if name == "linear" else bands_among_bands(spec, int(name.removeprefix("mel")))
-    return swell[..., low] + share * (swell[..., low + 1] - swell[..., low])
+    places = bins_among_bands(spec) if name == "linear" else bands_among_bands(spec, int(name.removeprefix("mel")))
+    return between(swell, *places)
 
 
 class SamplePool:
