@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.decoders.source import NOISE_LENGTH
+from ..engine.decoders.source import NOISE_LENGTH, bands_to_bins
 from ..engine.seed import MAX_PARTIALS
 from ..engine.spec import AudioSpec
-from ..engine.spectral import hann, hz_to_mel
+from ..engine.spectral import hann
 from .codec_layers import Memory
 
 COARSE = 16
@@ -34,46 +34,27 @@ class SourceInput(NamedTuple):
     noise: Tensor
 
 
-class SourceHead(nn.Module):
-    """From C channels at P points per hop to sound: an amplitude per partial, and magnitudes of noise bands."""
+class SourceSound(nn.Module):
+    """From levels at P points per hop to sound: partials that glide from point to point, and noise between them."""
 
-    PITCH_FEATURES = 4
     idft: Tensor
     bands_to_bins: Tensor
     coarse_at: Tensor
     fine_at: Tensor
     ramp: Tensor
 
-    def __init__(self, spec: AudioSpec, channels: int, points: int, noise_bands: int) -> None:
+    def __init__(self, spec: AudioSpec, points: int, noise_bands: int) -> None:
         super().__init__()
         self.hop, self.points = spec.hop_length, points
         self.stretch = spec.hop_length // points
         self.stride = NOISE_LENGTH // 2 // self.stretch  # points per frame of noise
-        self.to_partials = nn.Conv1d(channels, MAX_PARTIALS, 1)
-        self.to_noise = nn.Conv1d(channels, noise_bands, 1)
-        with torch.no_grad():
-            for layer, level in ((self.to_partials, FIRST_AMPLITUDE), (self.to_noise, FIRST_NOISE)):
-                assert layer.bias is not None
-                layer.weight.mul_(0.3)
-                layer.bias.fill_(level)
         self.register_buffer("coarse_at", torch.arange(self.hop // COARSE) * float(COARSE), persistent=False)
         self.register_buffer("fine_at", torch.arange(COARSE).float(), persistent=False)
         ramp = (torch.arange(self.hop) % self.stretch).reshape(-1, COARSE) / self.stretch
         self.register_buffer("ramp", ramp, persistent=False)
         self.register_buffer("idft", _windowed_idft(), persistent=False)
-        self.register_buffer("bands_to_bins", _bands_to_bins(noise_bands, spec.sample_rate), persistent=False)
-
-    @staticmethod
-    def pitch_features(turn: Tensor) -> Tensor:
-        """Return slow functions of the pitch (B, PITCH_FEATURES, T); all are 0 for an unpitched voice."""
-        pitched = (turn[..., 0] > 0.0).to(turn.dtype)
-        octave = torch.log2(turn[..., 0].clamp_min(1e-5)) + 6.0
-        wave = octave * (2.0 * np.pi * 12.0 / 64.0)
-        return torch.stack([octave / 3.0, (octave / 3.0) ** 2, torch.sin(wave), torch.cos(wave)], 1) * pitched[:, None]
-
-    def controls(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log amplitudes of partials (B, H, T * P) and log magnitudes of noise (B, bands, T * P)."""
-        return LOUDEST - F.softplus(LOUDEST - self.to_partials(x)), LOUDEST - F.softplus(LOUDEST - self.to_noise(x))
+        spread = torch.from_numpy(bands_to_bins(noise_bands, spec.sample_rate))
+        self.register_buffer("bands_to_bins", spread, persistent=False)
 
     def sound(self, partials: Tensor, noise: Tensor, source: SourceInput, memory: Memory) -> Tensor:
         """Return the sound (B, T * hop) of controls."""
@@ -106,6 +87,34 @@ class SourceHead(nn.Module):
         return (frames[:, :, :half] + tails[:, :-1]).flatten(1)
 
 
+class SourceHead(SourceSound):
+    """From C channels at P points per hop to sound: an amplitude per partial, and magnitudes of noise bands."""
+
+    PITCH_FEATURES = 4
+
+    def __init__(self, spec: AudioSpec, channels: int, points: int, noise_bands: int) -> None:
+        super().__init__(spec, points, noise_bands)
+        self.to_partials = nn.Conv1d(channels, MAX_PARTIALS, 1)
+        self.to_noise = nn.Conv1d(channels, noise_bands, 1)
+        with torch.no_grad():
+            for layer, level in ((self.to_partials, FIRST_AMPLITUDE), (self.to_noise, FIRST_NOISE)):
+                assert layer.bias is not None
+                layer.weight.mul_(0.3)
+                layer.bias.fill_(level)
+
+    @staticmethod
+    def pitch_features(turn: Tensor) -> Tensor:
+        """Return slow functions of the pitch (B, PITCH_FEATURES, T); all are 0 for an unpitched voice."""
+        pitched = (turn[..., 0] > 0.0).to(turn.dtype)
+        octave = torch.log2(turn[..., 0].clamp_min(1e-5)) + 6.0
+        wave = octave * (2.0 * np.pi * 12.0 / 64.0)
+        return torch.stack([octave / 3.0, (octave / 3.0) ** 2, torch.sin(wave), torch.cos(wave)], 1) * pitched[:, None]
+
+    def controls(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log amplitudes of partials (B, H, T * P) and log magnitudes of noise (B, bands, T * P)."""
+        return LOUDEST - F.softplus(LOUDEST - self.to_partials(x)), LOUDEST - F.softplus(LOUDEST - self.to_noise(x))
+
+
 def _windowed_idft() -> Tensor:
     """Return the inverse FFT of real and imaginary parts under the root of a Hann window, (2 * K, NOISE_LENGTH).
 
@@ -115,14 +124,6 @@ def _windowed_idft() -> Tensor:
     basis = np.fft.irfft(np.concatenate([np.eye(bins), 1j * np.eye(bins)]), axis=1)
     scaled = basis * np.sqrt(NOISE_LENGTH / 2.0) * np.sqrt(hann(NOISE_LENGTH))
     return torch.tensor(scaled, dtype=torch.float32)
-
-
-def _bands_to_bins(bands: int, sample_rate: int) -> Tensor:
-    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins: (bands, K)."""
-    hz = np.arange(NOISE_LENGTH // 2 + 1) * sample_rate / NOISE_LENGTH
-    place = hz_to_mel(hz) / hz_to_mel(sample_rate / 2.0) * (bands - 1)
-    weights = np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place))
-    return torch.tensor(weights, dtype=torch.float32)
 
 
 class SpectrumFront(nn.Module):

@@ -56,7 +56,7 @@ class ScaleConfig:
             raise UsageError(f"scales.spec.num_mels must be even, got {self.spec.num_mels}")
 
     @property
-    def bands(self) -> tuple[int, int, int]:
+    def bands(self) -> tuple[int, ...]:
         """Cells of each column, the coarsest first."""
         return self.spec.num_mels // 2, self.spec.num_mels, self.spec.num_mels * 2
 

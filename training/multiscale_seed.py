@@ -128,12 +128,29 @@ class ScaleSeed(nn.Module):
         -------
         grid (B, A, C), cell (B, A, H) and rates (B, A, 4).
         """
+        _, genes = self.read(pitch, velocity, timbre, pitched, stretch, jitter)
+        parts = [column(genes) for column in self.columns]
+        return {
+            name: torch.cat(part, 1)
+            for name, part in zip(("grid", "cell", "rates"), zip(*parts, strict=True), strict=True)
+        }
+
+    def read(
+        self,
+        pitch: Tensor,
+        velocity: Tensor,
+        timbre: Tensor,
+        pitched: Tensor,
+        stretch: Tensor,
+        jitter: Tensor | None = None,
+    ) -> tuple[Tensor, Genes]:
+        """Return the trunk's features (B, seed_hidden) of notes and the genes that its heads make of them."""
         config = self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
         z = self.trunk(torch.cat([note_features(*shown, pitched), timbre], 1))
         f0 = 440.0 * torch.exp2((pitch.double() - 69.0) / 12.0)
         lobes = comb_features(self.bins_hz, f0, stretch.double())[..., 0]
-        genes = Genes(
+        return z, Genes(
             band=self.band_head(z).view(-1, config.spec.num_mels, config.band_genes),
             relative=self.pitch_head(z).view(-1, self.pitch_points, config.pitch_genes),
             partial=self.partial_head(z).view(-1, self.partial_points, config.partial_genes),
@@ -142,8 +159,3 @@ class ScaleSeed(nn.Module):
             comb=10.0 ** (4.0 * (lobes.to(pitch.dtype) - 1.0)),
             pitched=pitched[:, None, None],
         )
-        parts = [column(genes) for column in self.columns]
-        return {
-            name: torch.cat(part, 1)
-            for name, part in zip(("grid", "cell", "rates"), zip(*parts, strict=True), strict=True)
-        }

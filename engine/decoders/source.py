@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..chance import mix
 from ..seed import MAX_PARTIALS, partial_hz
-from ..spectral import FloatArray
+from ..spectral import FloatArray, hz_to_mel
 
 NOISE_LENGTH = 256
 """Samples of a frame of noise; frames overlap by half."""
@@ -39,6 +39,13 @@ def partial_turns(
     ratio = partial_hz(1.0, stretch, MAX_PARTIALS)[:, None]
     start = ratio * cycles[..., None] + SINE_PHASE
     return (start - np.floor(start)).astype(np.float32), (ratio * step[..., None]).astype(np.float32)
+
+
+def bands_to_bins(bands: int, sample_rate: int) -> FloatArray:
+    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins: (bands, K)."""
+    hz = np.arange(NOISE_LENGTH // 2 + 1) * sample_rate / NOISE_LENGTH
+    place = hz_to_mel(hz) / hz_to_mel(sample_rate / 2.0) * (bands - 1)
+    return np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place)).astype(np.float32)
 
 
 class Source:
