@@ -1,0 +1,72 @@
+"""The direct decoder: the waveform grid grows a hop of sound from what the column grew, its past cells kept per slot.
+
+Letters: V voices, T hops, K numbers in a frame of conditions, S slots.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import BankError
+from ..inference import open_session, read_metadata
+from ..spec import AudioSpec
+from ..spectral import FloatArray
+from .base import Fields, NoteControls
+from .latent import NEXT_STATE, STATE
+from .source import Source
+
+
+class DirectDecoder:
+    """Decoder of the waveform representation; see `Decoder`.
+
+    A hop glides from one frame of conditions to the next, so the newest frame waits for the next call.
+
+    Parameters
+    ----------
+    model : contents of a file that `export.waveform_model` wrote
+    num_slots : S
+    """
+
+    name = "direct"
+    consumes = ("waveform",)
+    lookahead = 1
+
+    def __init__(self, model: bytes, num_slots: int, provider: str = "cpu") -> None:
+        self._session = open_session(model, provider)
+        metadata = read_metadata(self._session)
+        if metadata.get("kind") != "direct" or "spec" not in metadata:
+            raise BankError("the direct decoder lacks its metadata; it was not exported by tnca-synth")
+        self.spec = AudioSpec.from_dict(metadata["spec"])
+        self._states = {
+            one.name: np.zeros((num_slots, *one.shape[1:]), np.float32)
+            for one in self._session.get_inputs()
+            if one.name.startswith(STATE)
+        }
+        self._outputs = ["audio", *(NEXT_STATE + name.removeprefix(STATE) for name in self._states)]
+        self._source = Source(self.spec.sample_rate, self.spec.hop_length, num_slots)
+        self._newest = np.zeros((num_slots, int(metadata["conditions"])), np.float32)
+        self._f0_hz = np.zeros(num_slots)
+
+    def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
+        """Start notes with their first frame; see `Decoder.begin`."""
+        for state in self._states.values():
+            state[slots] = 0.0
+        self._source.begin(slots, seeds)
+        self._newest[slots] = fields["waveform"][:, 0, 0]
+        self._f0_hz[slots] = controls.f0_hz[:, 0]
+
+    def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
+        """Continue notes by T frames; see `Decoder.decode`."""
+        field = np.concatenate([self._newest[slots][:, None], fields["waveform"][:, :, 0]], 1)
+        f0_hz = np.concatenate([self._f0_hz[slots][:, None], controls.f0_hz], 1)
+        mean_hz = 0.5 * (f0_hz[:, 1:] + f0_hz[:, :-1])
+        inputs = {"field": field, **{name: state[slots] for name, state in self._states.items()}}
+        inputs |= self._source.advance(slots, mean_hz, controls.inharmonicity)
+        audio, *states = self._session.run(self._outputs, inputs)
+        for kept, state in zip(self._states.values(), states, strict=True):
+            kept[slots] = state
+        self._newest[slots] = field[:, -1]
+        self._f0_hz[slots] = controls.f0_hz[:, -1]
+        sound: FloatArray = audio
+        return sound
