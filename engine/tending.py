@@ -119,7 +119,7 @@ def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:
     """Return what grew without the cells whose neighbourhood's alpha is not above `life` (V,): silent in all fields.
 
     Bands are cells, those of several fields one after the other. Bins beyond them lie between cells and fall with those
-    around them, as they are read.
+    around them, as they are read. What is neither falls in the next hop, when it is read out of the grid.
     """
     rows = np.flatnonzero(life > np.float32(ALIVE_ABOVE))
     if not rows.size:
@@ -134,7 +134,7 @@ def cull(grown: Grown, life: FloatArray, spec: AudioSpec) -> Grown:
         if last <= alive.shape[1]:
             values[rows, 0] *= alive[:, first:last]
             first = last
-        else:
+        elif values.shape[-1] == spec.num_bins:
             low, share = bins_among_bands(spec)
             values[rows, 0] *= alive[:, low] + share * (alive[:, low + 1] - alive[:, low])
     return grown

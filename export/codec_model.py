@@ -22,6 +22,7 @@ from ..engine.decoders.latent import NEXT_STATE, STATE
 from ..engine.decoders.source import NOISE_LENGTH, partial_turns
 from ..engine.inference import open_session
 from ..engine.seed import MAX_PARTIALS
+from ..engine.spec import AudioSpec
 from ..training.codec import Codec, CodecConfig
 from ..training.codec_layers import Memory
 from ..training.codec_source import SourceInput
@@ -87,14 +88,14 @@ def export_decoder(codec: Codec, metadata: dict[str, Any]) -> bytes:
     graph = DecoderGraph(codec).eval()
     source = source_of_silence(2, 3, config)[: graph.num_source]
     inputs = dict(zip(("latent", *SOURCE), (torch.zeros(2, 3, config.dimension), *source), strict=False))
-    return _traced(graph, inputs, first_states(codec, 2), "audio", facts(config) | metadata)
+    return streaming_onnx(graph, inputs, first_states(codec, 2), "audio", facts(config) | metadata)
 
 
 def export_encoder(codec: Codec, metadata: dict[str, Any]) -> bytes:
     """Serialise the encoder of a codec with a waveform front; voices and hops are dynamic."""
     audio = torch.zeros(2, 3 * codec.config.spec.hop_length)
     states = first_states(codec, 2, of_encoder=True)
-    return _traced(EncoderGraph(codec).eval(), {"audio": audio}, states, "latent", facts(codec.config) | metadata)
+    return streaming_onnx(EncoderGraph(codec).eval(), {"audio": audio}, states, "latent", facts(codec.config) | metadata)
 
 
 def facts(config: CodecConfig) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def facts(config: CodecConfig) -> dict[str, Any]:
     }
 
 
-def _traced(
+def streaming_onnx(
     graph: nn.Module, inputs: dict[str, Tensor], states: Sequence[Tensor], output: str, metadata: dict[str, Any]
 ) -> bytes:
     """Export by tracing: `onnx_model.to_onnx` unrolls recurrent layers, and takes a minute over lengths of signals."""
@@ -141,9 +142,9 @@ def decoder_parity(codec: Codec, content: bytes, voices: int = 3) -> float:
 
     def inputs(hops: int) -> dict[str, Tensor]:
         latent = torch.rand(voices, hops, codec.config.dimension, generator=generator) * 2.0 - 1.0
-        return {"latent": latent, **_probe_source(voices, hops, codec.config, generator, graph.num_source)}
+        return {"latent": latent, **probe_source(voices, hops, codec.config.spec, generator, graph.num_source)}
 
-    return _parity(graph, content, inputs, first_states(codec, voices))
+    return streaming_parity(graph, content, inputs, first_states(codec, voices))
 
 
 def encoder_parity(codec: Codec, content: bytes, voices: int = 3) -> float:
@@ -153,23 +154,25 @@ def encoder_parity(codec: Codec, content: bytes, voices: int = 3) -> float:
     def inputs(hops: int) -> dict[str, Tensor]:
         return {"audio": 0.3 * torch.randn(voices, hops * codec.config.spec.hop_length, generator=generator)}
 
-    return _parity(EncoderGraph(codec).eval(), content, inputs, first_states(codec, voices, of_encoder=True))
+    return streaming_parity(EncoderGraph(codec).eval(), content, inputs, first_states(codec, voices, of_encoder=True))
 
 
-def _probe_source(
-    voices: int, hops: int, config: CodecConfig, generator: torch.Generator, count: int
+def probe_source(
+    voices: int, hops: int, spec: AudioSpec, generator: torch.Generator, count: int = len(SOURCE)
 ) -> dict[str, Tensor]:
+    """Return the first `count` inputs of the source of voices that differ in pitch and inharmonicity, by name."""
     step = np.linspace(0.002, 0.03, voices)[:, None] + np.zeros(hops)
-    turns = partial_turns(step * np.arange(hops) * config.spec.hop_length, step, np.linspace(0.0, 3e-4, voices))
-    frames = hops * config.spec.hop_length // (NOISE_LENGTH // 2)
+    turns = partial_turns(step * np.arange(hops) * spec.hop_length, step, np.linspace(0.0, 3e-4, voices))
+    frames = hops * spec.hop_length // (NOISE_LENGTH // 2)
     noise = torch.randn(voices, frames, 2, NOISE_LENGTH // 2 + 1, generator=generator)
     return dict(zip(SOURCE[:count], (*(torch.from_numpy(one) for one in turns), noise), strict=False))
 
 
 @torch.no_grad()
-def _parity(
+def streaming_parity(
     graph: nn.Module, content: bytes, inputs: Callable[[int], dict[str, Tensor]], states: tuple[Tensor, ...]
 ) -> float:
+    """Return the largest difference of a file from its graph over `PROBE_CALLS`, of whose hops `inputs` are given."""
     session = open_session(content, "cpu")
     names = [f"{STATE}{n}" for n in range(len(states))]
     ours, theirs = list(states), [state.numpy() for state in states]

@@ -58,6 +58,11 @@ class NCAConfig:
         return self.spec.num_mels
 
     @property
+    def reads_out(self) -> bool:
+        """Whether levels are read out between the cells as well."""
+        return self.representation != "mel"
+
+    @property
     def field_names(self) -> tuple[str, ...]:
         """Names of what is grown."""
         return ("mel", "linear") if self.representation == "dual" else ("mel",)
@@ -116,7 +121,7 @@ class NoteSeed(nn.Module):
         self.to_hidden = nn.Linear(cell_inputs, config.hidden)
         self.to_rates = nn.Linear(cell_inputs, 4)
         self.to_grid = nn.Linear(cell_inputs, config.channels)
-        if config.representation == "dual":
+        if config.reads_out:
             self.partial_head = nn.Linear(config.seed_hidden, config.partial_genes * self.partial_points)
             self.to_readout = nn.Linear(config.partial_genes + 3 + 2, config.readout_hidden)
         bins_hz = np.arange(spec.num_bins) * spec.sample_rate / spec.n_fft
@@ -181,12 +186,24 @@ class NoteSeed(nn.Module):
             "cell": self.to_hidden(cell),
             "rates": torch.exp(self.to_rates(cell).clamp(-4.0, 5.0)),
         }
-        if config.representation == "dual":
-            number = partial_number(self.bins_hz.double(), f0, stretch.double()).to(pitch.dtype)
-            genes = self.partial_head(z).view(-1, self.partial_points, config.partial_genes)
-            genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
-            planted["bin"] = self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))
-        return planted
+        return planted | self.read_out_genes(z, f0, stretch, pitched, comb) if config.reads_out else planted
+
+    def read_out_genes(
+        self, z: Tensor, f0: Tensor, stretch: Tensor, pitched: Tensor, comb: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the genes of what is read out between the cells: here, of bins.
+
+        Parameters
+        ----------
+        z : (B, seed_hidden), what the trunk made of the notes
+        f0 : float64 (B,), in Hz
+        stretch, pitched : (B,)
+        comb : (B, N, 3), see `comb_features`
+        """
+        number = partial_number(self.bins_hz.double(), f0, stretch.double()).to(comb.dtype)
+        genes = self.partial_head(z).view(-1, self.partial_points, self.config.partial_genes)
+        genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
+        return {"bin": self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))}
 
 
 class TNCA(nn.Module):
@@ -221,9 +238,9 @@ class TNCA(nn.Module):
         self.register_buffer("clock_rates", 1.0 / torch.tensor(CLOCK_TIMES_S), persistent=False)
         self.register_buffer("release_rates", 1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S), persistent=False)
         swelling = torch.zeros(config.channels)
-        swelling[[MEL_LEVEL, LINEAR_LEVEL] if config.representation == "dual" else [MEL_LEVEL]] = 1.0
+        swelling[[MEL_LEVEL, LINEAR_LEVEL] if config.reads_out else [MEL_LEVEL]] = 1.0
         self.register_buffer("swelling", swelling, persistent=False)
-        if config.representation == "dual":
+        if config.reads_out:
             self.read_state = nn.Linear(config.channels, config.readout_hidden, bias=False)
             self.read_out = nn.Linear(config.readout_hidden, 2)
             nn.init.zeros_(self.read_out.weight)
