@@ -11,98 +11,18 @@ import onnx
 import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..engine.growth import FIELD_PREFIX
 from ..training.checkpoint import GrownModel
 from ..training.multiscale import MultiScaleNCA
-from ..training.nca import LINEAR_LEVEL, LINEAR_TONALITY, SWELL_UNIT, TNCA
+from ..training.nca import TNCA
 from ..training.vocoder import MelVocoder
+from .step_graph import SeedGraph, StepGraph, bounded
 
 OPSET = 18
 HOP_INPUTS = ("age_s", "release_age_s", "fire_mask", "swell")
 HALF_FROM = 4096
 """Seed weights of so many numbers or more are stored in half precision, and widened when the model is opened."""
-
-
-class SeedGraph(nn.Module):
-    """MIDI to genome, with explicit names for ONNX."""
-
-    def __init__(self, model: TNCA) -> None:
-        super().__init__()
-        self.seed, self.clock_bias = model.seed, model.clocks.bias
-
-    def forward(self, *note: Tensor) -> tuple[Tensor, ...]:
-        """Return the genome, in the order of `genome_names`, of the arguments of `NoteSeed.forward`."""
-        planted = self.seed(*note)
-        planted["cell"] = planted["cell"] + self.clock_bias
-        return tuple(planted[name] for name in self.seed.config.genome_names)
-
-
-class StepGraph(nn.Module):
-    """One hop of growth: state in, state and fields out.
-
-    The arithmetic is `TNCA.step`'s, regrouped for speed: the four maps into the hidden layer become one, so that one
-    matrix product serves neighbours, envelopes, swells and clocks, and the clocks' bias moves into the seed.
-    `export.parity` holds the two together.
-    """
-
-    into_hidden: Tensor
-    clock_exponents: Tensor
-    swelling: Tensor
-    bin_mix: Tensor
-
-    def __init__(self, model: TNCA) -> None:
-        super().__init__()
-        self.model, self.config = model, model.config
-        swells = model.swells.weight / SWELL_UNIT
-        maps = (model.perceive.weight, model.envelopes.weight, swells, model.clocks.weight)
-        self.register_buffer("swelling", model.swelling)
-        self.register_buffer("into_hidden", torch.cat([weight.detach() for weight in maps], 1).T.contiguous())
-        exponents = torch.zeros(2, len(model.clock_rates) + len(model.release_rates))
-        exponents[0, : len(model.clock_rates)] = -model.clock_rates
-        exponents[1, len(model.clock_rates) :] = -model.release_rates
-        self.register_buffer("clock_exponents", exponents)
-        if self.config.representation == "dual":
-            self.register_buffer("bin_mix", model.bin_mix.repeat(1, self.config.channels))
-
-    def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
-        """From the genome, age, release age, fire mask and swell, return the grown state.
-
-        That is the grid, whether anything lives (V,), and the fields (V, 2, F) with level >= 0 and tonality in 0..1.
-        """
-        *genome, age_s, release_age_s, fire_mask, swell = state
-        planted = dict(zip(self.config.genome_names, genome, strict=True))
-        grid = planted["grid"]
-        since_s = release_age_s.clamp_min(0.0)
-        times = torch.stack([age_s, since_s], 1)
-        released = (release_age_s >= 0.0).to(grid.dtype)[:, None]
-        clocks = torch.cat([torch.exp(times @ self.clock_exponents), released], 1)[:, None] + 0.0 * grid[..., :1]
-        decays = torch.exp(-planted["rates"] * torch.stack([age_s, age_s, since_s, since_s], 1)[:, None])
-        swelling = swell[..., None] * self.swelling
-        driven = torch.cat([decays, swell[..., None], clocks], 2)
-        for k in range(self.config.steps_per_hop):
-            padded = F.pad(grid, (0, 0, 1, 1))
-            inputs = torch.cat([padded[:, :-2], grid, padded[:, 2:], driven], 2)
-            hidden = torch.addmm(planted["cell"].flatten(0, 1), inputs.flatten(0, 1), self.into_hidden)
-            out = self.model.update(F.relu(hidden)).view(-1, grid.shape[1], 2 * self.config.channels)
-            target, gate = out.split(self.config.channels, 2)
-            target = target + swelling
-            grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
-            grid = grown * (self.model.alive(grid) * self.model.alive(grown))
-        fields = [self.model.mel(grid)]
-        if "bin" in planted:
-            fields.append(self._linear(grid, planted["bin"]))
-        return (grid, self.model.alive(grid)[..., 0].amax(1), *(bounded(field) for field in fields))
-
-    def _linear(self, grid: Tensor, genes: Tensor) -> Tensor:
-        """`TNCA.linear`, each matrix product with its sum in one operator."""
-        model = self.model
-        low = grid.index_select(1, model.bin_low)
-        here = (low + self.bin_mix * (grid.index_select(1, model.bin_low + 1) - low)).flatten(0, 1)
-        hidden = F.relu(torch.addmm(genes.flatten(0, 1), here, model.read_state.weight.T))
-        pair = here[:, LINEAR_LEVEL : LINEAR_TONALITY + 1] + model.read_out(hidden)
-        return pair.view(-1, genes.shape[1], 2).transpose(1, 2)
 
 
 class ScaleSeedGraph(nn.Module):
@@ -145,11 +65,6 @@ class VocoderGraph(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the linear field (V, T, 2, N) of the arguments of `MelVocoder.forward`."""
         return bounded(self.vocoder(*inputs))
-
-
-def bounded(pair: Tensor) -> Tensor:
-    """Clip a level and tonality pair (..., 2, F) to what they can mean."""
-    return torch.minimum(pair.clamp_min(0.0), pair.new_tensor([[float("inf")], [1.0]]))
 
 
 def export_seed(model: GrownModel, metadata: dict[str, Any]) -> bytes:

@@ -28,7 +28,7 @@ from ..training.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, rel
 from ..training.vocoder import MelVocoder
 from .bank_writer import replace_files, write_bank
 from .model_files import played_model
-from .onnx_model import bounded
+from .step_graph import bounded
 
 PARITY_LIMIT = 1e-4
 VOCODER_LIMIT = (
