@@ -30,8 +30,9 @@ def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list
     keys = [(one.low + one.high) // 2 for one in pitched]
     choices = [book.instrument_for(one.program, 0, False, key) for one, key in zip(pitched, keys, strict=True)]
     tuning = np.array([one.tuning(key) for one, key in zip(pitched, keys, strict=True)], np.float32)
+    shift = np.array([choice.motion.semitones for choice in choices], np.float32)
     genome = growth.plant(
-        np.array(keys, np.float32) + tuning[:, 0] / 100,
+        np.array(keys, np.float32) + tuning[:, 0] / 100 - shift,
         np.full(len(keys), velocity / 127, np.float32),
         np.stack([choice.timbre for choice in choices]),
         np.array([float(choice.pitched) for choice in choices], np.float32),

@@ -18,6 +18,7 @@ from .decoders.base import Decoder
 from .decoders.catalogue import Parts, make_decoder
 from .growth import GrowthModel
 from .motions import Motion, MotionArrays, MotionTable
+from .retouching import RetouchArrays
 from .spectral import FloatArray
 from .timbres import TimbreTable
 
@@ -111,7 +112,8 @@ class TimbreBook:
         family = [one for one in candidates if one.family == wanted] or candidates
         instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
         substituted = instrument.program != program or instrument.is_drums != is_drums
-        name = instrument.timbre_name(self._drum(instrument, key) if instrument.is_drums else key)
+        key = self._drum(instrument, key) if instrument.is_drums else key
+        name = instrument.timbre_name(key)
         timbre = self._timbres.vector(name, self._motions.heard_key(name, key))
         motion = self._motions.find(name, key)
         return Choice(instrument, timbre, instrument.pitched, substituted, motion)
@@ -183,7 +185,8 @@ class Bank:
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
         models = self.models_of(representation)
-        return GrowthModel(models["seed"], models["step"], provider, threads, self._motions)
+        retouch = RetouchArrays.from_bytes(models["retouch"]) if "retouch" in models else None
+        return GrowthModel(models["seed"], models["step"], provider, threads, self._motions, retouch)
 
     @cached_property
     def _motions(self) -> MotionArrays | None:
@@ -201,7 +204,7 @@ class Bank:
 
 def _check_manifest(manifest: dict[str, Any]) -> None:
     """Raise `KeyError` or `ValueError` for a missing part, or a file name that leads out of the folder."""
-    listed = [name for models in manifest["models"].values() for name in (models["seed"], models["step"])]
+    listed = [models[part] for models in manifest["models"].values() for part in {"seed", "step"} | models.keys()]
     for name in (*listed, *manifest["decoders"].values()):
         if name not in manifest["files"]:
             raise KeyError(name)

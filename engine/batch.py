@@ -59,6 +59,10 @@ class Batch:
     tending: Tending | None  # of the growth; None where all is neutral
     journey: Journey | None  # over pads of timbres; None where no voice has one
     swell: FloatArray  # (R, V, F), what moves the levels
+    retouch: (
+        FloatArray | None
+    )  # (R, V, N), what is set right of them afterwards; None where the growth has no such table
+    semitones: NDArray[np.float64]  # (R, V), from the keys that are grown to those that sound
 
     @property
     def voices(self) -> list[Voice]:
@@ -110,6 +114,7 @@ class _Facts(NamedTuple):
     release_lead_s: NDArray[np.float64]
     release_speed: NDArray[np.float64]
     tilt_db: NDArray[np.float64]
+    semitones: NDArray[np.float64]
 
 
 _facts_of = attrgetter(*_Facts._fields)
@@ -144,7 +149,7 @@ def make_batch(
     is_timely = is_plain and tending is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
     pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
     clocks = read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate)
-    sway, swell = move(voices, motions, clocks.age_s.astype(np.float64), journey)
+    sway, swell, retouch = move(voices, motions, clocks.age_s.astype(np.float64), journey)
     sounding = pitch if is_plain else _with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
     sounding = sounding if exact or not sway.any() else np.clip(sounding + sway, *PITCH_RANGE)
     plan = _plan(facts, sounding if exact else pitch, exact, journey)
@@ -167,23 +172,46 @@ def make_batch(
         tending=tending,
         journey=journey,
         swell=swell,
+        retouch=retouch,
+        semitones=_semitones(voices, facts, plan),
     )
 
 
 def move(
     voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey | None
-) -> tuple[NDArray[np.float64], FloatArray]:
-    """Return what moves V voices at ages (R, V): semitones (R, V) off their pitch, and swells (R, V, F)."""
-    sway, swell = motions.read(np.array([voice.motion for voice in voices], np.float64), age_s)
-    if journey is None:
-        return sway, swell
-    for row, voice in enumerate(voices):
+) -> tuple[NDArray[np.float64], FloatArray, FloatArray | None]:
+    """Return what moves V voices at ages (R, V).
+
+    Returns
+    -------
+    sway : (R, V), semitones off their pitch
+    swell : (R, V, F)
+    retouch : (R, V, N) or None; see `MotionTable.retouch`
+    """
+    rows = np.array([voice.motion for voice in voices], np.float64)
+    sway, swell = motions.read(rows, age_s)
+    retouch = motions.retouch(rows, age_s)
+    for row, voice in enumerate(voices) if journey is not None else ():
         if voice.morph is not None:
-            weights, ages = pad_weights(journey.places[:, row]), np.repeat(age_s[:, row : row + 1], 4, axis=1)
-            sways, swells = motions.read(voice.morph.pad.motions, ages)
-            sway[:, row] = (weights * sways).sum(1)
-            swell[:, row] = (weights.astype(np.float32)[..., None] * swells).sum(1)
-    return sway, swell
+            weights, corners = pad_weights(journey.places[:, row]), voice.morph.pad.motions
+            ages = np.repeat(age_s[:, row : row + 1], 4, axis=1)
+            shares = weights.astype(np.float32)[..., None]
+            sway[:, row] = (weights * motions.sway(corners, ages)).sum(1)
+            swell[:, row] = (shares * motions.swell(corners, ages)).sum(1)
+            corrections = motions.retouch(corners, ages)
+            if retouch is not None and corrections is not None:
+                retouch[:, row] = (shares * corrections).sum(1)
+    return sway, swell, retouch
+
+
+def _semitones(voices: Sequence[Voice], facts: _Facts, plan: Plan) -> NDArray[np.float64]:
+    """Return the semitones (R, V) from the keys that are grown to those that sound."""
+    semitones = np.repeat(facts.semitones[None], len(plan.planted), 0)
+    if plan.places is not None:
+        for row, voice in enumerate(voices):
+            if voice.morph is not None:
+                semitones[:, row] = pad_weights(plan.places[:, row]) @ voice.morph.pad.lent_semitones
+    return semitones
 
 
 def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journey | None) -> Plan:

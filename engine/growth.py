@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import BankError
 from .inference import open_session, read_metadata, session_provider
 from .motions import MotionArrays, MotionTable
+from .retouching import RetouchArrays
 from .seams import Genome, HopInputs
 from .spec import AudioSpec
 from .spectral import FloatArray
@@ -47,6 +48,7 @@ class GrowthModel:
         provider: str = "cpu",
         threads: int = 1,
         motions: MotionArrays | None = None,
+        retouch: RetouchArrays | None = None,
     ) -> None:
         self._seed = open_session(seed_model, provider, threads)
         self._step = open_session(step_model, provider, threads)
@@ -59,7 +61,7 @@ class GrowthModel:
         self.metadata = planting
         self.timbres = TimbreTable(planting["timbres"], planting.get("key_codes", {}))
         self.spec = AudioSpec.from_dict(planting["spec"])
-        self.motions = MotionTable(self.spec, motions)
+        self.motions = MotionTable(self.spec, motions, retouch)
         self.representation: str = planting["representation"]
         self.steps_per_hop = int(planting["steps_per_hop"])
         self.timbre_size = int(planting["timbre_size"])

@@ -15,6 +15,7 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls
+from .finishing import Finisher
 from .mishaps import MAX_PEAK, cut_broken, silence_broken
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
@@ -62,6 +63,7 @@ class HopGrower:
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
+        self._finisher = Finisher(growth.spec, growth.motions, num_slots(max_voices))
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -167,7 +169,7 @@ class HopGrower:
     def _plant_together(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         voices = [batch.jobs[row].voice for row in rows]
         return self._growth.plant(
-            batch.plan.planted[index, rows].astype(np.float32),
+            (batch.plan.planted[index, rows] - batch.semitones[index, rows]).astype(np.float32),
             np.array([voice.velocity for voice in voices], np.float32),
             np.array([batch.timbre(index, row) for row in rows], np.float32),
             np.array([batch.pitched(index, row) for row in rows], np.float32),
@@ -243,9 +245,18 @@ class HopGrower:
         fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
         spec = self._growth.spec
         self.failures += silence_broken(batch.jobs[rows], fields, decoder.lookahead, spec)
-        fields = self._coloured(batch, rows, fields)
         slots, frames = batch.slots[rows], slice(0, job.num_frames)
         controls = NoteControls(batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames])
+        retouch = None if batch.retouch is None else batch.retouch[frames, rows].transpose(1, 0, 2)
+        fields = self._finisher.finish(
+            slots,
+            fields,
+            retouch,
+            batch.semitones[frames, rows].T,
+            batch.grown_hz[rows, frames],
+            controls.inharmonicity,
+        )
+        fields = self._coloured(batch, rows, fields)
         if ahead:
             first = {name: values[:, :ahead] for name, values in fields.items()}
             decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])

@@ -7,20 +7,21 @@ R swells of a motion, F cells, V voices, T moments.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from math import log2
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BankError
+from .retouching import RetouchArrays, RetouchTable
 from .spec import AudioSpec
 from .spectral import FloatArray, between, transposed_bands
+from .stored import StoredArrays
 from .takes import Takes
 
 PACE_RANGE = (0.5, 2.0)
-ARRAYS = ("codes", "code_scale", "shapes", "shape_scale", "first", "loop", "likeness", "timbre", "key")
 
 
 Places = tuple[NDArray[np.intp], NDArray[np.float64]]
@@ -39,12 +40,17 @@ class Motion(NamedTuple):
     row: int
     pace: float = 1.0
 
+    @property
+    def semitones(self) -> float:
+        """Semitones from the recorded key to the one that moves like it."""
+        return 12.0 * log2(self.pace)
+
 
 STILL = Motion(-1)
 
 
 @dataclass(frozen=True, eq=False)
-class MotionArrays:
+class MotionArrays(StoredArrays):
     """What a table is made from and stored as.
 
     Attributes
@@ -73,22 +79,12 @@ class MotionArrays:
     key: NDArray[np.int64]
     names: tuple[str, ...]
 
-    def to_bytes(self) -> bytes:
-        """Serialise, the same arrays to the same bytes."""
-        target = io.BytesIO()
-        values: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
-        np.savez_compressed(target, **values, rate_hz=np.float64(self.rate_hz), names=np.array(self.names))
-        return target.getvalue()
+    WHAT = "motions"
 
-    @classmethod
-    def from_bytes(cls, content: bytes) -> MotionArrays:
-        """Read what `to_bytes` wrote; anything else raises `BankError`."""
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                values: dict[str, Any] = {name: stored[name] for name in ARRAYS}
-                return cls(rate_hz=float(stored["rate_hz"]), names=tuple(stored["names"].tolist()), **values)
-        except Exception as error:  # numpy, zip and zlib raise many kinds
-            raise BankError(f"the bank's motions cannot be read ({type(error).__name__}); export it again") from error
+    @property
+    def owners(self) -> list[tuple[str, int]]:
+        """Timbre and key of each of M."""
+        return [(self.names[row], int(key)) for row, key in zip(self.timbre, self.key, strict=True)]
 
 
 class MotionTable:
@@ -100,9 +96,17 @@ class MotionTable:
         Its mel bands are the F cells.
     arrays : MotionArrays, optional
         Without them nothing moves.
+    retouch : RetouchArrays, optional
+        What the growth misses on the same keys.
+
+    Attributes
+    ----------
+    retouched_field, retouched_partials : the field that `retouch` sets right, and its partials; "" and 0 without
     """
 
-    def __init__(self, spec: AudioSpec, arrays: MotionArrays | None = None) -> None:
+    def __init__(
+        self, spec: AudioSpec, arrays: MotionArrays | None = None, retouch: RetouchArrays | None = None
+    ) -> None:
         self._takes: dict[str, Takes] = {}
         self._rows: dict[str, int] = {}
         if arrays is None:
@@ -110,6 +114,9 @@ class MotionTable:
         if arrays.shapes.shape[2] != spec.num_mels:
             raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
         self._spec = spec
+        self._retouch = None if retouch is None else RetouchTable(retouch, arrays.owners, spec.hop_s)
+        self.retouched_field = "" if retouch is None else retouch.field
+        self.retouched_partials = 0 if retouch is None else retouch.partials
         self.rate_hz = arrays.rate_hz
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)
@@ -135,8 +142,8 @@ class MotionTable:
         return Motion(self._rows[name] + index, pace)
 
     def heard_key(self, name: str, key: float) -> float:
-        """Return the key whose timbre a key has; see `Takes.heard_key`."""
-        return self._takes[name].heard_key(key) if name in self._takes else key
+        """Return the recorded key that a key is heard from, the key itself where nothing is known of the timbre."""
+        return float(self._takes[name].keys[self._takes[name].lender(key)]) if name in self._takes else key
 
     def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], FloatArray]:
         """Return what `sway` and `swell` return."""
@@ -147,9 +154,19 @@ class MotionTable:
         """Return semitones (T, V) that pitches are off at ages (T, V); motions (V, 2) are rows of `Motion`."""
         return self._sway(self._places(motions, age_s))
 
-    def swell(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> FloatArray:
-        """Return how far the level of each cell is off its smooth course, float32 (T, V, F); see `sway`."""
-        return self._swell(motions, self._places(motions, age_s))
+    def swell(self, motions: NDArray[np.float64], age_s: NDArray[np.float64], on_key: bool = False) -> FloatArray:
+        """Return how far the level of each cell is off its smooth course, float32 (T, V, F); see `sway`.
+
+        That is as recorded, for what is grown as the recorded key; `on_key` transposes it to the key that moves.
+        """
+        swell = self._swell(motions, self._places(motions, age_s))
+        for voice in np.flatnonzero(motions[:, 1] != 1.0) if on_key else ():
+            swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
+        return swell
+
+    def retouch(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> FloatArray | None:
+        """Return what `RetouchTable.read` does; None where there is no such table."""
+        return None if self._retouch is None else self._retouch.read(motions, age_s)
 
     def _sway(self, places: Places) -> NDArray[np.float64]:
         low, mix = places
@@ -161,8 +178,6 @@ class MotionTable:
         codes = self._codes[low, 1:]
         codes += mix[..., None].astype(np.float32) * (self._codes[low + (mix > 0.0), 1:] - codes)
         swell: FloatArray = np.matmul(codes[:, :, None], self._shapes[motions[:, 0].astype(np.intp)])[:, :, 0]
-        for voice in np.flatnonzero(motions[:, 1] != 1.0):
-            swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
         return swell
 
     def _places(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Places:

@@ -47,6 +47,11 @@ class Pad:
     motions: NDArray[np.float64]
     roles: tuple[Role, ...]
 
+    @property
+    def lent_semitones(self) -> NDArray[np.float64]:
+        """Semitones (4,) from the keys that the corners are grown as to their own."""
+        return 12.0 * np.log2(self.motions[:, 1])
+
     @classmethod
     def of(cls, choices: Sequence[Choice], key: int) -> Pad:
         """Make the pad of a key from what plays it in the four corners."""

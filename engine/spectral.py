@@ -89,6 +89,19 @@ def transposed_bands(spec: AudioSpec, ratio: float) -> tuple[NDArray[np.intp], F
     return low, (at - low).astype(np.float32)
 
 
+def transposed_field_bands(spec: AudioSpec, num_bands: int, ratio: float) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return `transposed_bands` of a scale of `num_bands` mel bands."""
+    return transposed_bands(spec if num_bands == spec.num_mels else replace(spec, num_mels=num_bands), ratio)
+
+
+@lru_cache(maxsize=256)
+def transposed_bins(spec: AudioSpec, ratio: float) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return where each linear bin's sound comes from when a sound is transposed; see `transposed_bands`."""
+    at = np.minimum(np.arange(spec.num_bins) / ratio, spec.num_bins - 1.0)
+    low = np.minimum(at.astype(np.intp), spec.num_bins - 2)
+    return low, (at - low).astype(np.float32)
+
+
 def between(values: FloatArray, low: NDArray[np.intp], share: FloatArray) -> FloatArray:
     """Return values (..., F) read between: at places (N,), the index below each and how far it is to the next."""
     below: FloatArray = values[..., low]

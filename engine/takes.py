@@ -45,11 +45,3 @@ class Takes:
         if without_own or self._take[low] == self._take[high] or spans[0] == spans[1]:
             return nearest
         return low if spans[0] < spans[1] else high
-
-    def heard_key(self, key: float) -> float:
-        """Return the key whose timbre a key has: its own within a recording, the lender's between two."""
-        index = self.lender(key)
-        other = index + 1 if self.keys[index] < key else index - 1
-        if self.keys[index] == key or not 0 <= other < len(self.keys) or self._take[index] == self._take[other]:
-            return key
-        return float(self.keys[index])

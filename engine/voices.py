@@ -108,6 +108,11 @@ class Voice:
     rises_at: int = -NEVER
     falls_at: int = NEVER
 
+    @property
+    def semitones(self) -> float:
+        """Semitones from the key that it is grown as to its own."""
+        return self.motion.semitones
+
     def __post_init__(self) -> None:
         """Begin at the onset."""
         if not self.num_frames:

@@ -86,6 +86,9 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
             raise UsageError(f"two models of representation {representation!r} were given; a bank holds one of each")
         models[representation] = {part: f"{representation}.{part}.onnx" for part in exported.models}
         files |= {f"{representation}.{part}.onnx": content for part, content in exported.models.items()}
+        if checkpoint.retouch_bytes:
+            models[representation]["retouch"] = f"{representation}.retouch.npz"
+            files[f"{representation}.retouch.npz"] = checkpoint.retouch_bytes
     if lead is None:
         raise UsageError("a bank needs at least one growth model")
     files[MOTIONS] = lead.motion_bytes

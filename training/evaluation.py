@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.bank import Bank, Choice
 from ..engine.decoders.base import Decoder, NoteControls
+from ..engine.finishing import Finisher
 from ..engine.growth import GrowthModel
 from ..engine.seams import HopInputs
 from ..engine.seed import pitch_to_hz
@@ -125,15 +126,17 @@ def frame_times(growth: GrowthModel, frames: int) -> NDArray[np.float64]:
 
 
 def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames: int) -> dict[str, FloatArray]:
-    """Grow one note with the played model; fields (1, T, 2, F)."""
-    _, tuned, stretch = controls(growth, choice, recording.pitch, 1)
-    swell = growth.motions.swell(np.array([choice.motion]), frame_times(growth, frames))
+    """Grow one note with the played model, finished as the engine does; fields (1, T, 2, F)."""
+    steady, tuned, stretch = controls(growth, choice, recording.pitch, frames)
+    motion, times = np.array([choice.motion]), frame_times(growth, frames)
+    swell = growth.motions.swell(motion, times)
 
     def one(value: float) -> FloatArray:
         return np.array([value], np.float32)
 
-    pitched = one(float(choice.pitched))
-    genome = growth.plant(one(tuned), one(recording.velocity / 127), choice.timbre[None], pitched, one(stretch))
+    pitched, semitones = one(float(choice.pitched)), choice.motion.semitones
+    velocity = one(recording.velocity / 127)
+    genome = growth.plant(one(tuned - semitones), velocity, choice.timbre[None], pitched, one(stretch))
     mask = np.ones((1, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
     grown: dict[str, list[FloatArray]] = {name: [] for name in growth.fields}
     for t in range(frames):
@@ -143,7 +146,17 @@ def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames:
         genome["grid"] = hop.grid
         for name, field in hop.fields.items():
             grown[name].append(field)
-    return {name: np.stack(values, 1) for name, values in grown.items()}
+    fields = {name: np.stack(values, 1) for name, values in grown.items()}
+    retouch = growth.motions.retouch(motion, times)
+    finisher = Finisher(growth.spec, growth.motions, 1)
+    return finisher.finish(
+        NOTE_SLOT,
+        fields,
+        None if retouch is None else retouch.transpose(1, 0, 2),
+        np.full((1, frames), semitones),
+        steady.field_hz,
+        steady.inharmonicity,
+    )
 
 
 def decode_note(decoder: Decoder, fields: dict[str, FloatArray], steady: NoteControls, seed: int) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.finishing import transposed_field
 from ..engine.motions import MotionTable
 from ..engine.spec import AudioSpec
 from .dataset import NoteSet
@@ -105,6 +106,10 @@ class NoteBatch:
             motion = np.where(borrow[:, None], notes.lent_motion[index], motion)
         return cls(*[*(column[index] for column in columns), *keys, torch.from_numpy(motion)])
 
+    def as_played(self) -> NoteBatch:
+        """Return what is grown when the notes are played: keys never recorded as those that lend them their sound."""
+        return replace(self, pitch=self.pitch - 12.0 * torch.log2(self.motion[:, 1]).to(self.pitch.dtype))
+
     def to(self, place: torch.device | str) -> NoteBatch:
         """Return the batch on another torch device."""
         return NoteBatch(*(value.to(place) for value in vars(self).values()))
@@ -116,9 +121,9 @@ def plant(model: GrowingModel, batch: NoteBatch, jitter: Tensor | None = None) -
     return model.seed(batch.pitch, batch.velocity, timbre, batch.pitched, batch.stretch, jitter)
 
 
-def swells(motions: MotionTable, batch: NoteBatch, age_s: Tensor) -> Tensor:
-    """Return the swells (B, W, F) of a batch of notes at ages (B, W)."""
-    swell = motions.swell(batch.motion.cpu().numpy(), age_s.cpu().numpy().T.astype(np.float64))
+def swells(motions: MotionTable, batch: NoteBatch, age_s: Tensor, on_key: bool = True) -> Tensor:
+    """Return the swells (B, W, F) of a batch of notes at ages (B, W); for `on_key` see `MotionTable.swell`."""
+    swell = motions.swell(batch.motion.cpu().numpy(), age_s.cpu().numpy().T.astype(np.float64), on_key)
     return torch.from_numpy(swell).transpose(0, 1).to(age_s.device)
 
 
@@ -131,7 +136,7 @@ def release_age(age_s: Tensor, hold_s: Tensor) -> Tensor:
 def grow(
     model: GrowingModel, batch: NoteBatch, num_frames: int, motions: MotionTable, fire_mask: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Grow whole notes.
+    """Grow whole notes as they are played; see `engine.finishing`.
 
     Parameters
     ----------
@@ -142,16 +147,22 @@ def grow(
     -------
     Every field of the model by name, (B, T, 2, bands or bins).
     """
-    planted = plant(model, batch)
+    planted = plant(model, batch.as_played())
     grid = planted["grid"]
     ones = torch.ones(len(batch.pitch), model.config.steps_per_hop, grid.shape[1], device=grid.device)
     frames: dict[str, list[Tensor]] = {name: [] for name in model.config.field_names}
     times = torch.arange(num_frames, device=batch.hold_s.device) * model.config.spec.hop_s
-    swell = swells(motions, batch, times.expand(len(batch.hold_s), -1))
+    swell = swells(motions, batch, times.expand(len(batch.hold_s), -1), on_key=False)
     for t in range(num_frames):
         age_s = torch.full_like(batch.hold_s, t * model.config.spec.hop_s)
         mask = ones if fire_mask is None else fire_mask[t]
         grid = model.step(grid, planted, age_s, release_age(age_s, batch.hold_s), mask, swell[:, t])
         for name, field in model.fields(grid, planted).items():
             frames[name].append(field)
-    return {name: torch.stack(values, 1) for name, values in frames.items()}
+    grown = {name: torch.stack(values, 1) for name, values in frames.items()}
+    for row in torch.nonzero(batch.motion[:, 1] != 1.0).flatten().tolist():
+        for name, field in grown.items():
+            frames_of = field[row].cpu().numpy()
+            heard = transposed_field(name, frames_of, model.config.spec, float(batch.motion[row, 1]))
+            field[row] = torch.from_numpy(heard).to(field.device)
+    return grown

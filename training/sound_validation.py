@@ -26,7 +26,7 @@ def sound_of(codec: Codec, sounds: SoundNotes, note: int, latent: Tensor | None 
     """Return what the codec makes of a note's own latents, or of others (D, T), float32 (N,)."""
     one, hops = np.array([note]), int(sounds.num_frames[note])
     generator = torch.Generator().manual_seed(note)
-    source = source_input(sounds, one, np.zeros(1, np.int64), hops, codec.config, generator)
+    source = source_input(sounds, one, np.zeros(1, np.int64), hops, codec.config.spec, generator)
     if latent is None:
         latent = codec.encode(torch.from_numpy(sounds.audio[note])[None], source.turn)[0]
     sound: FloatArray = codec.decode(latent[None], source)[0].numpy()
@@ -38,8 +38,8 @@ def grown_latents(model: LatentNCA, sounds: SoundNotes, note: int) -> Tensor:
     """Grow a note's latents (D, T)."""
     batch, hops = NoteBatch.of(sounds, np.array([note])), int(sounds.num_frames[note])
     ages = torch.arange(hops)[None] * sounds.spec.hop_s
-    swell = swells(sounds.motions, batch, ages)
-    planted = plant(model, batch)
+    swell = swells(sounds.motions, batch, ages, on_key=False)
+    planted = plant(model, batch.as_played())
     grid, grown = planted["grid"], []
     mask = torch.ones(1, model.config.steps_per_hop, model.config.dimension)
     for t in range(hops):

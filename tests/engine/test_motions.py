@@ -84,8 +84,17 @@ def test_a_transposed_recording_runs_faster_and_its_bands_move_up() -> None:
     np.testing.assert_allclose(
         table.sway(rows(higher), at(0.5)), table.sway(rows(own), at(0.5 * higher.pace)), atol=1e-9
     )
-    moved = transposed(table.swell(rows(own), at(0.5 * higher.pace)), SPEC, higher.pace)
-    np.testing.assert_allclose(table.swell(rows(higher), at(0.5)), moved, atol=1e-5)
+    as_recorded = table.swell(rows(own), at(0.5 * higher.pace))
+    np.testing.assert_allclose(table.swell(rows(higher), at(0.5)), as_recorded, atol=1e-5)
+    moved = transposed(as_recorded, SPEC, higher.pace)
+    np.testing.assert_allclose(table.swell(rows(higher), at(0.5), on_key=True), moved, atol=1e-5)
+
+
+def test_a_motion_tells_how_far_it_is_from_its_recorded_key() -> None:
+    table = MotionTable(SPEC, arrays())
+    assert table.find("reed", 61).semitones == 0.0
+    assert table.find("reed", 64).semitones == pytest.approx(3.0)
+    assert STILL.semitones == 0.0
 
 
 def test_transposing_moves_a_peak_to_the_band_where_it_is_heard() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import tiny
 import torch
 from torch import Tensor
 
+from tnca_synth.engine.finishing import transposed_field
 from tnca_synth.training import nca
 from tnca_synth.training.nca import ALIVE_ABOVE, ALPHA, TNCA
 from tnca_synth.training.rollout import NoteBatch, grow, plant, release_age, swells
@@ -66,7 +70,7 @@ def living_grid(count: int = 3) -> Tensor:
 
 
 def test_growing_hop_by_hop_equals_growing_the_whole_note(model: TNCA) -> None:
-    notes, masks = batch(), fire_masks(3)
+    notes, masks = on_own_keys(batch()), fire_masks(3)
     whole = grow(model, notes, FRAMES, MOTIONS, masks)
     with torch.no_grad():
         planted = plant(model, notes)
@@ -79,6 +83,23 @@ def test_growing_hop_by_hop_equals_growing_the_whole_note(model: TNCA) -> None:
             if "linear" in whole:
                 torch.testing.assert_close(model.linear(grid, planted), whole["linear"][:, t], rtol=0, atol=1e-6)
     assert float(whole["mel"].diff(dim=1).abs().max()) > 0.01  # something grew
+
+
+def test_a_key_that_was_never_recorded_is_its_lender_transposed(model: TNCA) -> None:
+    lent = batch()
+    pace = lent.motion[:, 1]
+    lender = replace(on_own_keys(lent), pitch=(lent.pitch - 12.0 * torch.log2(pace)).float())
+    paced = grow(model, lent, FRAMES, MOTIONS)["mel"]
+    own = grow(model, lender, FRAMES, MOTIONS)["mel"]
+    assert float(pace[2]) > 1.05
+    moved = transposed_field("mel", own[2, :1].numpy(), tiny.SPEC, float(pace[2]))
+    np.testing.assert_allclose(paced[2, :1].numpy(), moved, atol=1e-5)  # later they move at another pace
+    np.testing.assert_allclose(paced[0].numpy(), own[0].numpy(), atol=1e-5)
+
+
+def on_own_keys(notes: NoteBatch) -> NoteBatch:
+    """Return notes that borrow from no other key."""
+    return replace(notes, motion=torch.stack([notes.motion[:, 0], torch.ones(len(notes.motion))], 1))
 
 
 def test_nothing_later_changes_what_has_grown(model: TNCA) -> None:

@@ -1,0 +1,137 @@
+"""What was grown becomes what is heard: levels set right, spectra on the key that sounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.finishing import Finisher, partial_places, transposed_field
+from tnca_synth.engine.motions import MotionArrays, MotionTable
+from tnca_synth.engine.retouching import RetouchArrays
+from tnca_synth.engine.spec import AudioSpec
+from tnca_synth.engine.spectral import FloatArray, level_from_power, power_spectrogram
+
+SPEC = AudioSpec()
+PARTIALS = 4
+BIN_HZ = SPEC.sample_rate / SPEC.n_fft
+
+
+def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num_mels) -> MotionTable:
+    """Return a table that sets a field right; its own corrections are not read here."""
+    moves = MotionArrays(
+        rate_hz=43.0, codes=np.zeros((1, 2), np.int8), code_scale=np.zeros((1, 2), np.float32),
+        shapes=np.zeros((1, 1, SPEC.num_mels), np.int8), shape_scale=np.zeros((1, 1), np.float32),
+        first=np.array([0, 1]), loop=np.zeros(1, np.float32), likeness=np.zeros(1, np.float32),
+        timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
+    )  # fmt: skip
+    size = partials + bands
+    retouch = RetouchArrays(
+        field=field, partials=partials, moments=np.array([0]), courses=np.zeros((1, 1, 1), np.int8),
+        course_scale=np.zeros((1, 1), np.float32), shapes=np.zeros((1, 1, size), np.int8),
+        shape_scale=np.zeros((1, 1), np.float32), timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
+    )  # fmt: skip
+    return MotionTable(SPEC, moves, retouch)
+
+
+def finish(
+    level: FloatArray, retouch: FloatArray | None, semitones: float = 0.0, hz: float = 430.0, name: str = "linear"
+) -> FloatArray:
+    """Finish one voice's levels (T, N)."""
+    motions = table(name, 0 if name == "mel" else PARTIALS)
+    pair = np.stack([level, np.full_like(level, 0.5)], 1)[None].astype(np.float32)
+    fields = Finisher(SPEC, motions, 2).finish(
+        np.array([1]),
+        {name: pair},
+        retouch,
+        np.full((1, len(level)), semitones),
+        np.full((1, len(level)), hz),
+        np.zeros(1),
+    )
+    return fields[name][0, :, 0]
+
+
+def test_a_partial_is_set_right_where_it_sounds_and_its_band_between() -> None:
+    level = np.full((3, SPEC.num_bins), 1.0)
+    retouch = np.zeros((1, 3, PARTIALS + SPEC.num_mels), np.float32)
+    retouch[..., 1], retouch[..., PARTIALS:] = 0.2, -0.1
+    finished = finish(level, retouch)
+    second = round(2 * 430.0 / BIN_HZ)
+    np.testing.assert_allclose(finished[:, second], 1.2, atol=1e-6)
+    np.testing.assert_allclose(finished[:, second - 10], 0.9, atol=1e-6)
+    np.testing.assert_allclose(finished[:, round(430.0 / BIN_HZ)], 1.0, atol=1e-6)
+
+
+def test_silence_stays_silent_and_nothing_sinks_below_it() -> None:
+    level = np.zeros((2, SPEC.num_bins))
+    level[1] = 0.05
+    retouch = np.full((1, 2, PARTIALS + SPEC.num_mels), 0.4, np.float32)
+    assert not finish(level, retouch)[0].any()
+    assert finish(level, retouch)[1].max() < 0.16
+    assert finish(level, -4.0 * retouch).min() == 0.0
+
+
+def test_the_partials_that_are_set_right_are_those_of_the_key_that_is_grown() -> None:
+    level = np.full((1, SPEC.num_bins), 1.0)
+    retouch = np.zeros((1, 1, PARTIALS + SPEC.num_mels), np.float32)
+    retouch[..., 3] = 0.3
+    moved = finish(level, retouch, semitones=2.0)
+    assert abs(np.argmax(moved[0]) - 4 * 430.0 / BIN_HZ) <= 2.0  # transposed to where it sounds
+
+
+def test_bands_of_a_mel_field_are_set_right_one_by_one() -> None:
+    level = np.full((1, SPEC.num_mels), 1.0)
+    retouch = np.random.default_rng(2).uniform(-0.2, 0.2, (1, 1, SPEC.num_mels)).astype(np.float32)
+    np.testing.assert_allclose(finish(level, retouch, name="mel"), 1.0 + retouch[0], atol=1e-6)
+
+
+def test_an_unpitched_voice_follows_its_bands_alone() -> None:
+    near, own = partial_places(SPEC, 0.0, 0.0, PARTIALS)
+    assert not own.any()
+    assert near.shape == (SPEC.num_bins,)
+
+
+@pytest.mark.parametrize("semitones", [-2.0, 1.0])
+def test_a_transposed_spectrum_is_that_of_the_transposed_tone(semitones: float) -> None:
+    ratio = 2.0 ** (semitones / 12.0)
+    time = np.arange(8192) / SPEC.sample_rate
+
+    def tone(hz: float) -> FloatArray:
+        audio = 0.5 * np.sin(2.0 * np.pi * hz * time) + 0.1 * np.sin(2.0 * np.pi * 3.0 * hz * time)
+        return level_from_power(power_spectrogram(audio.astype(np.float32), SPEC), SPEC)[16:17]
+
+    pair = np.stack([tone(900.0), tone(900.0)], 1)
+    moved = transposed_field("linear", pair, SPEC, ratio)[0, 0]
+    wanted = tone(900.0 * ratio)[0]
+    loud = wanted > wanted.max() - 0.3
+    assert np.abs(moved - wanted)[loud].mean() * SPEC.level_scale_db < 4.0
+    assert np.abs(pair[0, 0] - wanted)[loud].mean() * SPEC.level_scale_db > 6.0
+
+
+def test_what_is_no_spectrum_is_not_transposed() -> None:
+    latent = np.random.default_rng(1).normal(size=(3, 1, 32)).astype(np.float32)
+    np.testing.assert_array_equal(transposed_field("latent", latent, SPEC, 1.2), latent)
+
+
+def test_frames_of_different_pitch_are_set_right_as_they_are_alone() -> None:
+    rng = np.random.default_rng(7)
+    level = np.full((4, SPEC.num_bins), 1.0)
+    retouch = rng.uniform(-0.2, 0.2, (1, 4, PARTIALS + SPEC.num_mels)).astype(np.float32)
+    hz = np.array([[300.0, 330.0, 360.0, 360.0]])
+    motions = table()
+
+    def run(frames: slice) -> FloatArray:
+        pair = np.stack([level[frames], level[frames]], 1)[None].astype(np.float32)
+        finisher = Finisher(SPEC, motions, 1)
+        done = finisher.finish(
+            np.zeros(1, np.intp),
+            {"linear": pair},
+            retouch[:, frames],
+            np.zeros((1, len(level[frames]))),
+            hz[:, frames],
+            np.zeros(1),
+        )
+        return done["linear"][0, :, 0]
+
+    together = run(slice(0, 4))
+    for frame in range(4):
+        np.testing.assert_allclose(together[frame], run(slice(frame, frame + 1))[0], atol=1e-6)

@@ -1,0 +1,89 @@
+"""Corrections of the slow course of levels, read from their table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.motions import STILL
+from tnca_synth.engine.retouching import RetouchArrays, RetouchTable
+from tnca_synth.errors import BankError
+
+MOMENTS = np.array([0, 2, 6, 20])
+HOP_S = 0.01
+RANDOM = np.random.default_rng(5)
+
+
+def arrays(keys: tuple[int, ...] = (60, 64), size: int = 7) -> RetouchArrays:
+    """Return corrections of two courses on some keys of one timbre."""
+    return RetouchArrays(
+        field="linear",
+        partials=3,
+        moments=MOMENTS,
+        courses=RANDOM.integers(-127, 128, (len(keys), len(MOMENTS), 2)).astype(np.int8),
+        course_scale=np.full((len(keys), 2), 0.01, np.float32),
+        shapes=RANDOM.integers(-127, 128, (len(keys), 2, size)).astype(np.int8),
+        shape_scale=np.full((len(keys), 2), 0.01, np.float32),
+        timbre=np.zeros(len(keys), np.int64),
+        key=np.array(keys),
+        names=("reed",),
+    )
+
+
+def rows(*motions: tuple[int, float]) -> np.ndarray:
+    return np.array(motions, np.float64)
+
+
+def at(*ages_s: float) -> np.ndarray:
+    return np.array(ages_s)[:, None]
+
+
+def test_at_the_moments_the_courses_themselves_are_read_and_lines_between() -> None:
+    stored = arrays()
+    table = RetouchTable(stored, stored.owners, HOP_S)
+    wanted = (stored.courses[1] * 0.01) @ (stored.shapes[1] * 0.01)
+    read = table.read(rows((1, 1.0)), MOMENTS[:, None] * HOP_S)
+    np.testing.assert_allclose(read[:, 0], wanted, atol=1e-5)
+    between = table.read(rows((1, 1.0)), at(4 * HOP_S))
+    np.testing.assert_allclose(between[0, 0], (wanted[1] + wanted[2]) / 2, atol=1e-5)
+
+
+def test_after_the_last_moment_a_correction_stays() -> None:
+    stored = arrays()
+    table = RetouchTable(stored, stored.owners, HOP_S)
+    later = table.read(rows((0, 1.0)), at(0.2, 3.0, 600.0))
+    np.testing.assert_array_equal(later[0], later[1])
+    np.testing.assert_array_equal(later[0], later[2])
+
+
+def test_a_transposed_note_runs_through_its_courses_at_its_pace() -> None:
+    stored = arrays()
+    table = RetouchTable(stored, stored.owners, HOP_S)
+    np.testing.assert_allclose(table.read(rows((0, 1.5)), at(0.08)), table.read(rows((0, 1.0)), at(0.12)), atol=1e-6)
+
+
+def test_keys_are_found_by_timbre_and_key_and_others_need_no_correction() -> None:
+    stored = arrays()
+    table = RetouchTable(stored, [("reed", 62), ("reed", 64), ("drum", 64)], HOP_S)
+    own = RetouchTable(stored, stored.owners, HOP_S)
+    motions = rows((0, 1.0), (1, 1.0), (2, 1.0), tuple(STILL))
+    read = table.read(motions, np.full((1, 4), 0.03))
+    np.testing.assert_array_equal(read[0, 1], own.read(rows((1, 1.0)), at(0.03))[0, 0])
+    assert read[0, 1].any()
+    assert not read[0, [0, 2, 3]].any()
+
+
+def test_corrections_are_stored_and_read_back() -> None:
+    stored = arrays()
+    assert stored.to_bytes() == stored.to_bytes()
+    read = RetouchArrays.from_bytes(stored.to_bytes())
+    assert (read.field, read.partials, read.names) == ("linear", 3, ("reed",))
+    for name, value in vars(stored).items():
+        np.testing.assert_array_equal(getattr(read, name), value)
+
+
+@pytest.mark.parametrize("content", [b"", arrays().to_bytes()[:-40]])
+def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
+    with pytest.raises(BankError, match="retouching cannot be read") as caught:
+        RetouchArrays.from_bytes(content)
+    assert "\n" not in str(caught.value)

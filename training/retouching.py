@@ -1,0 +1,162 @@
+"""Measuring what a trained growth misses of the slow course of levels, once per recorded key.
+
+Letters: B notes, T frames, F bins or bands, K moments, P partials, N = P + bands, R courses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.finishing import LINEAR, partial_places
+from ..engine.retouching import RetouchArrays
+from ..engine.seed import pitch_to_hz
+from ..engine.spec import AudioSpec
+from ..engine.spectral import FloatArray, bins_among_bands
+from .dataset import NoteSet
+from .motions import CODE_RANGE, RELEASE_FRAMES, smooth_course
+from .rollout import GrowingModel, NoteBatch, grow
+
+RANK = 8
+PARTIALS = 64
+MOMENTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 26, *range(34, 345, 10)])
+"""Spectral frames, as far apart as the smooth course can bend."""
+USUAL_VELOCITIES = (40, 110)
+"""Softer and louder notes may be other recordings; they get what is measured of these."""
+FURTHEST = 0.5
+"""Level that a correction may reach, 20 dB: more tells that grown and recorded sound have nothing in common."""
+BATCH = 48
+
+
+class _Sum:
+    """What was measured of one key, note by note.
+
+    Notes are of different velocities and lengths. Where a short one ends the mean of the others would leap by what
+    its velocity has for itself; so steps from moment to moment are averaged, of those notes that know both.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._steps = np.zeros((len(MOMENTS), size))
+        self._count = np.zeros(len(MOMENTS))
+        self.loudness = np.zeros(size)
+
+    def add(self, values: FloatArray, loudness: FloatArray) -> None:
+        """Add a note's values (up to K, N) and how loud each of N is in it."""
+        self._steps[: len(values)] += np.diff(values, axis=0, prepend=0.0)
+        self._count[: len(values)] += 1.0
+        self.loudness += loudness
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the mean (K, N), kept where nothing is known any more."""
+        mean: NDArray[np.float64] = np.cumsum(self._steps / np.maximum(self._count, 1.0)[:, None], 0)
+        return mean
+
+
+class _Axes:
+    """Reads corrections of bins or bands as such of partials and bands."""
+
+    def __init__(self, spec: AudioSpec, field: str, width: int) -> None:
+        self._spec = spec
+        self.partials = PARTIALS if field == LINEAR else 0
+        self._to_bands: FloatArray | None = None
+        if self.partials:
+            low, share = bins_among_bands(spec)
+            self._to_bands = np.zeros((spec.num_mels, width), np.float32)
+            np.add.at(self._to_bands, (low, np.arange(width)), 1.0 - share)
+            np.add.at(self._to_bands, (low + 1, np.arange(width)), share)
+
+    def read(
+        self, missed: FloatArray, loudness: FloatArray, hz: float, stretch: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what is missed (K, F) on the axis of N, and the loudness (F,) there; the loud count most."""
+        if self._to_bands is None:
+            return missed, loudness
+        near, own = partial_places(self._spec, hz, stretch, self.partials)
+        share = np.zeros((self.partials, len(near)), np.float32)
+        share[near, np.arange(len(near))] = own * loudness
+        rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
+        weights = np.concatenate([share, rest])
+        total = weights.sum(1)
+        read: FloatArray = (missed @ weights.T) / np.maximum(total, 1e-9)
+        return read, total
+
+
+def measure_retouch(model: GrowingModel, notes: NoteSet) -> RetouchArrays:
+    """Grow every recorded key and measure what its last field misses of the smooth course of levels while held."""
+    field = model.config.field_names[-1]
+    spec = model.config.spec
+    axes = _Axes(spec, field, notes.all_frames(field).shape[2])
+    sums: dict[tuple[str, int], _Sum] = {}
+    chosen = _usual_notes(notes)
+    held = np.maximum((notes.hold_s[chosen].numpy() / spec.hop_s).astype(np.int64) - RELEASE_FRAMES, 2)
+    held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1] + 1)
+    order = np.argsort(held, kind="stable")
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        grown = grow(model, NoteBatch.of(notes, chosen[rows]), int(held[rows].max()), notes.motions)[field]
+        for level, note, length in zip(grown[:, :, 0].numpy(), chosen[rows], held[rows], strict=True):
+            _add(sums, axes, notes, int(note), field, np.maximum(level[:length], 0.0))
+    return _coded(sums, field, axes.partials)
+
+
+def _usual_notes(notes: NoteSet) -> NDArray[np.int64]:
+    """Return the notes to measure: of each recorded key those of usual velocities, or all where there are none."""
+    recorded = notes.indices(held_out=False)
+    usual = [i for i in recorded if USUAL_VELOCITIES[0] <= notes.features[i].velocity <= USUAL_VELOCITIES[1]]
+    known = {(notes.features[i].instrument, notes.features[i].pitch) for i in usual}
+    others = [i for i in recorded if (notes.features[i].instrument, notes.features[i].pitch) not in known]
+    return np.sort(np.array([*usual, *others], np.int64))
+
+
+def _add(
+    sums: dict[tuple[str, int], _Sum], axes: _Axes, notes: NoteSet, note: int, field: str, level: FloatArray
+) -> None:
+    """Add what a note that was grown with levels (T, F) misses."""
+    wanted = smooth_course(notes.frames(field, note)[: len(level), 0].float().numpy())
+    moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
+    missed = np.clip((wanted - smooth_course(level))[moments], -FURTHEST, FURTHEST)
+    loudness = _loudness(wanted.mean(0))
+    hz = float(pitch_to_hz(float(notes.pitch[note]))) * float(notes.pitched[note])
+    values, loudness = axes.read(missed, loudness, hz, float(notes.stretch[note]))
+    feature = notes.features[note]
+    at = (feature.instrument, feature.pitch)
+    sums.setdefault(at, _Sum(values.shape[1])).add(values, loudness)
+
+
+def _loudness(level: FloatArray) -> FloatArray:
+    """Return how much bins of a mean level (F,) count: half as much for each 5 dB that they are below the loudest."""
+    return np.asarray((np.exp2(4.0 * (level - level.max())) + 0.01) ** 2, np.float32)
+
+
+def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int) -> RetouchArrays:
+    owners = sorted(sums)
+    names = tuple(sorted({name for name, _ in owners}))
+    pairs = [_courses(sums[owner]) for owner in owners]
+    courses, shapes = (np.stack(parts) for parts in zip(*pairs, strict=True))
+    course_scale, shape_scale = np.abs(courses).max(1) / CODE_RANGE, np.abs(shapes).max(2) / CODE_RANGE
+    return RetouchArrays(
+        field=field,
+        partials=partials,
+        moments=MOMENTS.astype(np.int64),
+        courses=_rounded(courses, course_scale[:, None]),
+        course_scale=course_scale.astype(np.float32),
+        shapes=_rounded(shapes, shape_scale[:, :, None]),
+        shape_scale=shape_scale.astype(np.float32),
+        timbre=np.array([names.index(name) for name, _ in owners], np.int64),
+        key=np.array([key for _, key in owners], np.int64),
+        names=names,
+    )
+
+
+def _courses(measured: _Sum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the best R courses (K, R) and shapes (R, N) of one key, in which what is loud counts most."""
+    weight = np.sqrt(measured.loudness) + 1e-3 * np.sqrt(measured.loudness.max())
+    left, strength, right = np.linalg.svd(measured.mean() * weight, full_matrices=False)
+    courses, shapes = np.zeros((len(left), RANK)), np.zeros((RANK, len(weight)))
+    rank = min(RANK, len(strength))
+    courses[:, :rank], shapes[:rank] = left[:, :rank] * strength[:rank], right[:rank] / weight
+    return courses, shapes
+
+
+def _rounded(values: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.int8]:
+    return np.round(values / np.maximum(scale, 1e-12)).astype(np.int8)
