@@ -8,15 +8,16 @@ from typing import Final
 
 from ..errors import UsageError
 
-REPRESENTATIONS: Final = ("mel", "dual", "latent", "multi-scale")
+REPRESENTATIONS: Final = ("mel", "dual", "latent", "multi-scale", "hierarchical")
 DEFAULT_REPRESENTATION: Final = "dual"
 
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "fine-harmonic", "latent", "ensemble", "imported")
+DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "fine-harmonic", "latent", "ensemble", "imported", "glides")
 DEFAULT_DECODERS: Final = {
     "mel": "vocoder",
     "dual": "harmonic",
     "latent": "latent",
     "multi-scale": "fine-harmonic",
+    "hierarchical": "glides",
 }
 """The best decoder of each representation."""
 

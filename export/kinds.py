@@ -42,6 +42,7 @@ def _latent(checkpoint: Checkpoint, metrics: dict[str, Any]) -> Exported:
 EXPORTERS: Final[Mapping[str, Callable[[Checkpoint, dict[str, Any]], Exported]]] = {
     "growth": _growth,
     "multi-scale": _growth,
+    "hierarchical": _growth,
     "vocoder": _vocoder,
     "latent": _latent,
 }

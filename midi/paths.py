@@ -10,7 +10,17 @@ DECODER: Final = 27
 VALUES_PER_NUMBER: Final = 10
 """Values of a controller that mean the same number, so that a knob can be set to it."""
 REPRESENTATIONS: Final = ("mel", "dual", "hierarchical", "waveform", "latent", "multi-scale")
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "ensemble", "latent", "direct", "imported", "fine-harmonic")
+DECODERS: Final = (
+    "vocoder",
+    "griffin-lim",
+    "harmonic",
+    "ensemble",
+    "latent",
+    "direct",
+    "imported",
+    "fine-harmonic",
+    "glides",
+)
 """What the numbers 1, 2, ... mean. Songs rely on them: further names go to the end."""
 PATH_BANK: Final = 125
 """Bank MSB, like the SysEx number of non-commercial makers 7D: no system of sounds has it."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import BankError
 from .config import TrainConfig, train_config
+from .hierarchical import HierarchicalNCA
 from .multiscale import MultiScaleNCA
 from .nca import TNCA
 from .vocoder import MelVocoder
@@ -23,6 +24,7 @@ Model = TypeVar("Model", bound=nn.Module)
 GROWTHS: Final[Mapping[str, Callable[[TrainConfig, int], GrownModel]]] = {
     "growth": lambda config, num_timbres: TNCA(config.model, num_timbres),
     "multi-scale": lambda config, num_timbres: MultiScaleNCA(config.scales, num_timbres),
+    "hierarchical": lambda config, num_timbres: HierarchicalNCA(config.hierarchical, num_timbres),
 }
 """Models that grow notes by the kind of their runs, made of a configuration and a number of timbres."""
 FORMAT = "tnca-synth checkpoint 1"

@@ -14,7 +14,7 @@ from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray
 from ..errors import DatasetError
 from .config import DataConfig
-from .dataset import NoteSet, load_notes
+from .dataset import Measure, NoteSet, load_notes
 from .recordings import SoundFont
 
 
@@ -46,12 +46,16 @@ class SoundNotes(NoteSet):
 
 
 def load_sounds(
-    data: DataConfig, spec: AudioSpec, cache: Path, workers: int, report: Callable[[str], None] = lambda _: None
-) -> SoundNotes:
-    """Measure and render every note of a preset's instruments; `DatasetError` if there is none to train on."""
+    data: DataConfig, spec: AudioSpec, cache: Path, workers: int, report: Callable[[str], None] = lambda _: None,
+    with_linear: bool = False, measure: Measure | None = None,
+) -> SoundNotes:  # fmt: skip
+    """Measure and render every note of a preset's instruments; `DatasetError` if there is none to train on.
+
+    For `with_linear` and `measure` see `dataset.assemble`.
+    """
     if data.source != "soundfont":
         raise DatasetError("the codec learns from a SoundFont: set data.source to soundfont")
-    notes = load_notes(data, spec, cache, workers, report, with_linear=False)
+    notes = load_notes(data, spec, cache, workers, report, with_linear, measure)
     font = SoundFont(data.soundfont, spec.sample_rate)
     groups = (font.recordings(one, data.velocities, data.holds_s, data.tail_s) for one in data.instruments)
     return with_audio(notes, [one.audio for group in groups for one in group], spec)

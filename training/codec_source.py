@@ -33,6 +33,10 @@ class SourceInput(NamedTuple):
     turn: Tensor
     noise: Tensor
 
+    def to(self, place: torch.device) -> SourceInput:
+        """Return it on another torch device."""
+        return SourceInput(*(part.to(place) for part in self))
+
 
 class SourceSound(nn.Module):
     """From levels at P points per hop to sound: partials that glide from point to point, and noise between them."""

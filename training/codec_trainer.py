@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..engine.decoders.source import NOISE_LENGTH, partial_turns
+from ..engine.spec import AudioSpec
 from ..errors import BankError
 from .checkpoint import Checkpoint
-from .codec import Codec, CodecConfig
+from .codec import Codec
 from .codec_notes import SoundNotes
 from .codec_source import SourceInput
 from .config import TrainConfig
@@ -41,7 +42,7 @@ class CodecTrainer(TrainingLoop):
         first = [self._first_hop(note) for note in chosen]
         audio, early = self._stretches(chosen, first)
         start = np.array(first) - early
-        source = source_input(self.sounds, chosen, start, audio.shape[1] // hop, codec, self.generator)
+        source = source_input(self.sounds, chosen, start, audio.shape[1] // hop, codec.spec, self.generator)
         unbounded = self.model.unbounded(audio.to(self.place), source.turn.to(self.place))
         latent = torch.tanh(unbounded) if codec.bounded else unbounded
         noise = torch.randn(latent.shape, generator=self.generator).to(self.place)
@@ -102,11 +103,10 @@ def codec_of(checkpoint: Checkpoint) -> Codec:
 
 
 def source_input(
-    notes: SoundNotes, chosen: NDArray[np.int64], first: NDArray[np.int64], hops: int, codec: CodecConfig,
+    notes: SoundNotes, chosen: NDArray[np.int64], first: NDArray[np.int64], hops: int, spec: AudioSpec,
     generator: torch.Generator | None,
 ) -> SourceInput:  # fmt: skip
     """Return the source of T hops of notes from hop `first` (B,) on."""
-    spec = codec.spec
     step = notes.hop_hz(chosen, first, hops) / spec.sample_rate
     cycles = (np.cumsum(step, 1) - step) * spec.hop_length
     start, turn = partial_turns(cycles, step, notes.stretch.numpy()[chosen].astype(np.float64))

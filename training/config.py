@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
 from .codec import CodecConfig
+from .hierarchical import HierarchicalConfig
 from .latent_nca import LatentConfig
 from .multiscale import ScaleConfig
 from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
 
-KINDS = ("growth", "vocoder", "codec", "latent", "multi-scale")
+KINDS = ("growth", "vocoder", "codec", "latent", "multi-scale", "hierarchical")
 SOURCES = ("soundfont", "folder", "nsynth")
 PRESETS = Path(__file__).parent / "presets"
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
@@ -55,7 +56,8 @@ class LossConfig:
 
     `frequency_weight` is the weight of the top band where the lowest has 1. `l1` weighs the level error,
     `perceptual` the loudness error over several scales, `linear` the linear side of the dual representation.
-    `convergence` weighs the spectral convergence of the side that is decoded, from iteration `convergence_from` on.
+    `convergence` weighs the spectral convergence of the side that is decoded, from iteration `convergence_from` on,
+    `waveform` what is heard of the hierarchical representation.
     """
 
     l1: float = 1.0
@@ -65,6 +67,7 @@ class LossConfig:
     linear: float = 0.5
     convergence: float = 0.0
     convergence_from: int = 0
+    waveform: float = 1.0
     alpha: float = 0.1
     overflow: float = 0.1
 
@@ -73,12 +76,13 @@ class LossConfig:
 class TrainConfig:
     """One training run; saved whole in its checkpoints.
 
-    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder", "codec", "latent" or
+    `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder", "codec", "latent", "waveform" or
     "multi-scale". `started_from` is the
     checkpoint whose weights it begins with, if any. `pitch_jitter` (semitones) and
     `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. `borrowed_key_share` of the notes take
     the colour of their key from its neighbours, as keys never recorded must. `scales_join` says after which shares of
-    the iterations the second and the third scale of "multi-scale" join the first.
+    the iterations the second and the third scale of "multi-scale" join the first, `stages_join` after which
+    "hierarchical" goes on to its refinement, its waveform decoder, and all of it together.
     """
 
     name: str = "dual"
@@ -101,6 +105,7 @@ class TrainConfig:
     validate_every: int = 1000
     compile: bool = False
     scales_join: tuple[float, ...] = (0.15, 0.4)
+    stages_join: tuple[float, ...] = (0.1, 0.3, 0.4)
     data: DataConfig = field(default_factory=DataConfig)
     model: NCAConfig = field(default_factory=NCAConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -108,6 +113,7 @@ class TrainConfig:
     codec: CodecConfig = field(default_factory=CodecConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
     scales: ScaleConfig = field(default_factory=ScaleConfig)
+    hierarchical: HierarchicalConfig = field(default_factory=HierarchicalConfig)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -151,6 +157,7 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     data = section(values, "data")
     data["instruments"] = tuple(table(InstrumentConfig, v, "data.instruments") for v in data.get("instruments", ()))
     values["scales_join"] = tuple(values.get("scales_join", TrainConfig.scales_join))
+    values["stages_join"] = tuple(values.get("stages_join", TrainConfig.stages_join))
     data["velocities"] = tuple(data.get("velocities", DataConfig.velocities))
     data["holds_s"] = tuple(tuple(group) for group in data.get("holds_s", DataConfig.holds_s))
     model, vocoder, codec = (section(values, name) for name in ("model", "vocoder", "codec"))
@@ -163,6 +170,9 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     scales = section(values, "scales")
     scales["spec"] = table(AudioSpec, section(scales, "spec"), "scales.spec")
     values["scales"] = table(ScaleConfig, scales, "scales")
+    staged = section(values, "hierarchical")
+    staged["spec"] = table(AudioSpec, section(staged, "spec"), "hierarchical.spec")
+    values["hierarchical"] = table(HierarchicalConfig, staged, "hierarchical")
     model["spec"] = table(AudioSpec, section(model, "spec"), "model.spec")
     vocoder["spec"] = table(AudioSpec, section(vocoder, "spec"), "vocoder.spec")
     values["data"] = table(DataConfig, data, "data")

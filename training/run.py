@@ -21,6 +21,9 @@ from .codec_notes import SoundNotes, load_sounds
 from .codec_trainer import CodecTrainer
 from .config import TrainConfig
 from .dataset import NoteSet, load_notes
+from .hierarchical_sound import grown_distances
+from .hierarchical_targets import load_stage_notes
+from .hierarchical_trainer import HierarchicalTrainer
 from .latent_trainer import LatentTrainer
 from .loop import Losses, TrainingLoop
 from .loop import Progress as Step
@@ -66,6 +69,7 @@ RUNS: Final[Mapping[str, Run]] = {
     "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors),
     "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
     "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
+    "hierarchical": Run(load_stage_notes, HierarchicalTrainer, grown_distances, "STFT distance"),
 }
 """What is trained, by its kind: a further kind is a further line here."""
 

@@ -60,14 +60,16 @@ def save_picture(path: Path, notes: NoteSet, index: NDArray[np.int64], model: Gr
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    grown = grow(model, NoteBatch.of(notes, index), int(notes.num_frames[index].max()), notes.motions)["mel"]
+    names = model.config.field_names
+    name = "mel" if "mel" in names else names[0]
+    grown = grow(model, NoteBatch.of(notes, index), int(notes.num_frames[index].max()), notes.motions)[name]
     figure = Figure(figsize=(3.2 * len(index), 5.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, len(index), squeeze=False)
     spec = model.config.spec
     for column, note in enumerate(index):
         frames = int(notes.num_frames[note])
-        wanted = notes.frames("mel", note)[:, 0].float()
+        wanted = notes.frames(name, note)[:, 0].float()
         for row, level in enumerate((wanted, grown[column, :frames, 0].clamp_min(0.0))):
             axis = axes[row][column]
             db = level.numpy().T * spec.level_scale_db + spec.floor_db

@@ -11,6 +11,7 @@ from ..growth import GrowthModel
 from .base import Decoder
 from .ensemble import EnsembleDecoder
 from .fine_harmonic import FineHarmonicDecoder
+from .glides import GlidesDecoder
 from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
 from .imported import ImportedDecoder
@@ -62,6 +63,7 @@ MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
     "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
     "ensemble": _ensemble,
     "imported": _imported,
+    "glides": lambda parts: GlidesDecoder(parts.growth.spec, parts.num_slots),
 }
 
 

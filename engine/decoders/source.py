@@ -41,9 +41,9 @@ def partial_turns(
     return (start - np.floor(start)).astype(np.float32), (ratio * step[..., None]).astype(np.float32)
 
 
-def bands_to_bins(bands: int, sample_rate: int) -> FloatArray:
-    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins: (bands, K)."""
-    hz = np.arange(NOISE_LENGTH // 2 + 1) * sample_rate / NOISE_LENGTH
+def bands_to_bins(bands: int, sample_rate: int, length: int = NOISE_LENGTH) -> FloatArray:
+    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins of `length` samples: (bands, K)."""
+    hz = np.arange(length // 2 + 1) * sample_rate / length
     place = hz_to_mel(hz) / hz_to_mel(sample_rate / 2.0) * (bands - 1)
     return np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place)).astype(np.float32)
 
