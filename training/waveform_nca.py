@@ -24,7 +24,7 @@ from .partials import interpolate
 from .waveform_grid import GridConfig, WaveformGrid
 
 REPRESENTATION = "waveform"
-NO_TONE = 1e-4  # of the power at a partial: what noise leaves of it at least
+NO_TONE = 3e-3  # of the power at a partial: what noise leaves of it at least; less makes rounding errors large
 
 
 @dataclass(frozen=True)
