@@ -8,16 +8,27 @@ from typing import Final
 
 from ..errors import UsageError
 
-REPRESENTATIONS: Final = ("mel", "dual", "latent", "multi-scale", "hierarchical")
+REPRESENTATIONS: Final = ("mel", "dual", "latent", "multi-scale", "hierarchical", "waveform")
 DEFAULT_REPRESENTATION: Final = "dual"
 
-DECODERS: Final = ("vocoder", "griffin-lim", "harmonic", "fine-harmonic", "latent", "ensemble", "imported", "glides")
+DECODERS: Final = (
+    "vocoder",
+    "griffin-lim",
+    "harmonic",
+    "fine-harmonic",
+    "latent",
+    "ensemble",
+    "imported",
+    "glides",
+    "direct",
+)
 DEFAULT_DECODERS: Final = {
     "mel": "vocoder",
     "dual": "harmonic",
     "latent": "latent",
     "multi-scale": "fine-harmonic",
     "hierarchical": "glides",
+    "waveform": "direct",
 }
 """The best decoder of each representation."""
 

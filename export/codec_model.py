@@ -95,7 +95,9 @@ def export_encoder(codec: Codec, metadata: dict[str, Any]) -> bytes:
     """Serialise the encoder of a codec with a waveform front; voices and hops are dynamic."""
     audio = torch.zeros(2, 3 * codec.config.spec.hop_length)
     states = first_states(codec, 2, of_encoder=True)
-    return streaming_onnx(EncoderGraph(codec).eval(), {"audio": audio}, states, "latent", facts(codec.config) | metadata)
+    return streaming_onnx(
+        EncoderGraph(codec).eval(), {"audio": audio}, states, "latent", facts(codec.config) | metadata
+    )
 
 
 def facts(config: CodecConfig) -> dict[str, Any]:

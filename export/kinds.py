@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..training.checkpoint import Checkpoint
 from .latent_model import codec_file, latent_files
 from .model_files import growth_files, vocoder_file
+from .waveform_model import grid_file, waveform_files
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,15 @@ def _latent(checkpoint: Checkpoint, metrics: dict[str, Any]) -> Exported:
     return Exported({"latent": codec_file(checkpoint, metrics)}, *latent_files(checkpoint, metrics))
 
 
+def _waveform(checkpoint: Checkpoint, metrics: dict[str, Any]) -> Exported:
+    return Exported({"direct": grid_file(checkpoint, metrics)}, *waveform_files(checkpoint, metrics))
+
+
 EXPORTERS: Final[Mapping[str, Callable[[Checkpoint, dict[str, Any]], Exported]]] = {
     "growth": _growth,
     "multi-scale": _growth,
     "hierarchical": _growth,
     "vocoder": _vocoder,
     "latent": _latent,
+    "waveform": _waveform,
 }

@@ -17,8 +17,9 @@ from .multiscale import ScaleConfig
 from .nca import NCAConfig
 from .recordings import InstrumentConfig
 from .vocoder import VocoderConfig
+from .waveform_nca import WaveformConfig
 
-KINDS = ("growth", "vocoder", "codec", "latent", "multi-scale", "hierarchical")
+KINDS = ("growth", "vocoder", "codec", "latent", "waveform", "multi-scale", "hierarchical")
 SOURCES = ("soundfont", "folder", "nsynth")
 PRESETS = Path(__file__).parent / "presets"
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
@@ -112,6 +113,7 @@ class TrainConfig:
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
     codec: CodecConfig = field(default_factory=CodecConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
+    waveform: WaveformConfig = field(default_factory=WaveformConfig)
     scales: ScaleConfig = field(default_factory=ScaleConfig)
     hierarchical: HierarchicalConfig = field(default_factory=HierarchicalConfig)
 
@@ -167,6 +169,9 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     latent = section(values, "latent")
     latent["spec"] = table(AudioSpec, section(latent, "spec"), "latent.spec")
     values["latent"] = table(LatentConfig, latent, "latent")
+    waveform = section(values, "waveform")
+    waveform["spec"] = table(AudioSpec, section(waveform, "spec"), "waveform.spec")
+    values["waveform"] = table(WaveformConfig, waveform, "waveform")
     scales = section(values, "scales")
     scales["spec"] = table(AudioSpec, section(scales, "spec"), "scales.spec")
     values["scales"] = table(ScaleConfig, scales, "scales")

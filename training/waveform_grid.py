@@ -95,9 +95,7 @@ class Excitation(SourceSound):
         audible = ((source.turn < HIGHEST_TURN) & (source.turn > 0.0)).to(amplitude.dtype)
         tones = amplitude[:, ::POINTS].square()
         hiss = (magnitude[:, ::POINTS] @ self.bands_to_bins).square().mean(2)
-        ends = [
-            0.5 * (tones[:, part] * audible).sum(2) + hiss[:, part] for part in (slice(None, -1), slice(1, None))
-        ]
+        ends = [0.5 * (tones[:, part] * audible).sum(2) + hiss[:, part] for part in (slice(None, -1), slice(1, None))]
         return (torch.stack(ends, 2) + FLOOR_POWER).sqrt()
 
 

@@ -28,9 +28,7 @@ def waveform_of(model: WaveformNCA, sounds: SoundNotes, note: int) -> FloatArray
     return sound
 
 
-def waveform_distances(
-    run: TrainingLoop, sounds: SoundNotes, index: NDArray[np.int64]
-) -> dict[str, dict[str, float]]:
+def waveform_distances(run: TrainingLoop, sounds: SoundNotes, index: NDArray[np.int64]) -> dict[str, dict[str, float]]:
     """Return STFT distances from the recordings by instrument."""
     assert isinstance(run, WaveformTrainer)
     model = run.averaged_model()

@@ -9,6 +9,7 @@ from typing import Final
 from ...errors import UsageError
 from ..growth import GrowthModel
 from .base import Decoder
+from .direct import DirectDecoder
 from .ensemble import EnsembleDecoder
 from .fine_harmonic import FineHarmonicDecoder
 from .glides import GlidesDecoder
@@ -61,6 +62,7 @@ MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
     "harmonic": lambda parts: HarmonicDecoder(parts.growth.spec, parts.num_slots),
     "fine-harmonic": lambda parts: FineHarmonicDecoder(parts.growth.spec, parts.num_slots),
     "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
+    "direct": lambda parts: DirectDecoder(parts.model("direct"), parts.num_slots, parts.growth.provider),
     "ensemble": _ensemble,
     "imported": _imported,
     "glides": lambda parts: GlidesDecoder(parts.growth.spec, parts.num_slots),
