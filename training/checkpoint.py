@@ -17,6 +17,7 @@ from .hierarchical import HierarchicalNCA
 from .multiscale import MultiScaleNCA
 from .nca import TNCA
 from .vocoder import MelVocoder
+from .waveform_nca import WaveformNCA
 
 GrownModel = TNCA | MultiScaleNCA
 Model = TypeVar("Model", bound=nn.Module)
@@ -25,6 +26,7 @@ GROWTHS: Final[Mapping[str, Callable[[TrainConfig, int], GrownModel]]] = {
     "growth": lambda config, num_timbres: TNCA(config.model, num_timbres),
     "multi-scale": lambda config, num_timbres: MultiScaleNCA(config.scales, num_timbres),
     "hierarchical": lambda config, num_timbres: HierarchicalNCA(config.hierarchical, num_timbres),
+    "waveform": lambda config, num_timbres: WaveformNCA(config.waveform, num_timbres),
 }
 """Models that grow notes by the kind of their runs, made of a configuration and a number of timbres."""
 FORMAT = "tnca-synth checkpoint 1"

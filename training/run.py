@@ -34,6 +34,8 @@ from .sound_validation import Table, sound_distances
 from .trainer import Trainer
 from .validation import save_picture, validate, validation_notes
 from .vocoder_trainer import VocoderTrainer
+from .waveform_trainer import WaveformTrainer
+from .waveform_validation import waveform_distances
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
@@ -59,6 +61,10 @@ def _load_sounds(config: TrainConfig, cache: Path, workers: int, report: Callabl
     return load_sounds(config.data, spec, cache, workers, report)
 
 
+def _load_waveforms(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> SoundNotes:
+    return load_sounds(config.data, config.waveform.spec, cache, workers, report, with_linear=True)
+
+
 def _level_errors(run: TrainingLoop, notes: NoteSet, index: NDArray[np.int64]) -> Table:
     return validate(run.averaged_model(), notes, index)
 
@@ -70,6 +76,7 @@ RUNS: Final[Mapping[str, Run]] = {
     "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
     "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
     "hierarchical": Run(load_stage_notes, HierarchicalTrainer, grown_distances, "STFT distance"),
+    "waveform": Run(_load_waveforms, WaveformTrainer, waveform_distances, "STFT distance"),
 }
 """What is trained, by its kind: a further kind is a further line here."""
 
