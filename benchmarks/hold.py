@@ -3,7 +3,7 @@
     python benchmarks/hold.py [--minutes 10] [--representation dual] [--bank PATH] [--json]
 
 A sustaining instrument should stay where it is, a decaying one should end in silence, and nothing may become NaN.
-Levels are those of the grown mel field, all bands summed, averaged over a second.
+Levels are those of the grown mel field, all bands summed, averaged over a second; of partials where there is no mel.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from tnca_synth.engine.spectral import power_from_level
 
 SILENCE_DB = -80.0
 SETTLED_S = 2
+HEARD = ("mel", "partials")
+"""Fields whose powers add up to a level, the first one that is grown."""
 
 
 def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list[dict[str, object]]:
@@ -39,7 +41,8 @@ def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list
         np.ascontiguousarray(tuning[:, 1]),
     )
     motions = np.array([choice.motion for choice in choices])
-    mask = np.ones((len(keys), growth.steps_per_hop, growth.spec.num_mels), np.float32)
+    mask = np.ones((len(keys), growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
+    heard = next(name for name in (*HEARD, growth.fields[0]) if name in growth.fields)
     held = np.full(len(keys), -1.0, np.float32)
     hops_per_s = int(1.0 / growth.spec.hop_s)
     seconds = []
@@ -50,7 +53,7 @@ def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list
             swell = growth.motions.swell(motions, age_s[None].astype(np.float64))[0]
             hop = growth.step(genome, HopInputs(age_s, held, mask, swell))
             genome["grid"] = hop.grid
-            power += power_from_level(hop.fields["mel"][:, 0], growth.spec).sum(1)
+            power += power_from_level(hop.fields[heard][:, 0], growth.spec).sum(1)
         seconds.append(10 * np.log10(power / hops_per_s + 1e-12))
     levels = np.array(seconds)
     return [_facts(one.name, key, levels[:, i]) for i, (one, key) in enumerate(zip(pitched, keys, strict=True))]

@@ -29,6 +29,8 @@ SETTLING_HOPS = 12
 
 LEVEL_AND_TONALITY = 2
 """Rows of a field whose levels can be coloured; latents have one."""
+PARTIALS = "partials"
+"""The field whose levels are those of partials, not of bands or bins."""
 
 
 class HopGrower:
@@ -290,7 +292,8 @@ class HopGrower:
                 coloured[name] = pair
                 continue
             coloured[name] = pair.copy()
-            coloured[name][:, :, 0] = shape(pair[:, :, 0], self._growth.spec, grown_hz, *colour)
+            spec, is_partials = self._growth.spec, name == PARTIALS
+            coloured[name][:, :, 0] = shape(pair[:, :, 0], spec, grown_hz, *colour, of_partials=is_partials)
         return coloured
 
     def _end_by_death(self, job: Job, alive: NDArray[np.bool_]) -> None:

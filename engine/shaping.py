@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decoders.base import QUIET_LEVEL
+from .seed import partial_hz
 from .spec import AudioSpec
 from .spectral import FloatArray, mel_edges_hz
 
@@ -34,18 +35,20 @@ def shape(
     tilt_db: NDArray[np.float64],
     resonance_db: NDArray[np.float64],
     gain_db: NDArray[np.float64],
+    of_partials: bool = False,
 ) -> FloatArray:
     """Return levels with a tilt, a resonance and a gain.
 
     Parameters
     ----------
-    level : float32 (V, T, F), bands or bins
+    level : float32 (V, T, F), bands or bins, or partials of the fundamental
     f0_hz : (V, T), where tilting begins; 0 for an unpitched voice
     tilt_db : (V, T), dB per octave above there
     resonance_db : (V, T), gain at the top of a bell
     gain_db : (V, T)
+    of_partials : whether F are partials
     """
-    octaves = _octaves(spec, level.shape[-1])
+    octaves = _partial_octaves(f0_hz, level.shape[-1]) if of_partials else _octaves(spec, level.shape[-1])
     change_db = np.repeat(_column(gain_db), level.shape[-1], axis=-1)
     if tilt_db.any():
         above = np.maximum(octaves - _column(np.log2(np.maximum(f0_hz, PIVOT_HZ))), 0.0)
@@ -73,6 +76,11 @@ def frequencies_hz(spec: AudioSpec, size: int) -> NDArray[np.float64]:
     if size == spec.num_bins:
         return np.linspace(0.0, spec.sample_rate / 2.0, size)
     return np.asarray(mel_edges_hz(replace(spec, num_mels=size))[1:-1], np.float64)
+
+
+def _partial_octaves(f0_hz: NDArray[np.float64], count: int) -> FloatArray:
+    """Return where partials lie, (V, T, F); how far stiffness moves them hardly matters here."""
+    return np.log2(np.maximum(partial_hz(f0_hz, 0.0, count), 1.0)).astype(np.float32)
 
 
 @lru_cache

@@ -230,7 +230,8 @@ class Evaluator:
                 instrument.program, 0, instrument.drum_keys, recording.pitch
             )
             fields = grow_note(growth, choice, recording, frames + 4)
-            mel_db = float(np.abs(fields["mel"][0, :frames, 0] - wanted).mean() * spec.level_scale_db)
+            mel = fields["mel"][0, :frames, 0] if "mel" in fields else np.full_like(wanted, np.nan)
+            mel_db = float(np.abs(mel - wanted).mean() * spec.level_scale_db)
             steady, _, _ = controls(growth, choice, recording.pitch, frames + 4)
             for (of, name), decoder in self.decoders.items():
                 if of == representation:

@@ -8,6 +8,7 @@ A grid holds the coarse column, then a cell per partial, then one per band of no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -143,7 +144,7 @@ class HierarchicalNCA(MultiScaleNCA):
         self.decoder = WaveformDecoder(config)
         coarse = config.bands[0]
         ends = (0, coarse, coarse + MAX_PARTIALS, config.cells)
-        self.spans = tuple(slice(first, last) for first, last in zip(ends[:-1], ends[1:], strict=True))
+        self.spans = tuple(slice(first, last) for first, last in pairwise(ends))
 
     def step(
         self,
@@ -223,6 +224,6 @@ class HierarchicalNCA(MultiScaleNCA):
         return torch.stack(cells, 3) * guide.life[..., None]
 
     def fields(self, grid: Tensor, planted: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return level and tonality of the coarse bands, level and rise of partials and noise, each (B, 2, F or ...)."""
+        """Return level and tonality of the coarse bands, level and rise of the fine cells, each (B, 2, F or ...)."""
         pairs = (grid[:, self.spans[0], : MEL_TONALITY + 1], *(grid[:, s, SOUND : RISE + 1] for s in self.spans[1:]))
         return {name: pair.transpose(1, 2) for name, pair in zip(self.config.field_names, pairs, strict=True)}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NUM_PLACES = 7
 FINE_FACTS = 3
-"""Of a fine cell: where it lies among the coarse bands, the level it has beside theirs, and what tonality takes of it."""
+"""Of a fine cell: its place among the coarse bands, its level beside theirs, and what tonality takes of it."""
 FINE_RATES = 3
 LEAST_DENSITY = 0.05
 

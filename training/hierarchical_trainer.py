@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.decoders.glides import HIGHEST_TURN, POINTS
+from ..engine.decoders.glides import HIGHEST_TURN
 from ..engine.seed import MAX_PARTIALS
 from ..engine.spectral import bands_among_bands
 from .codec_notes import SoundNotes
