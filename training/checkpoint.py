@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -45,6 +45,7 @@ class Checkpoint:
     motions : uint8 (N,), what moves the recorded keys, as `MotionArrays.to_bytes` gives it
     iteration, seconds : how far it is, and the training time it took, with that of the run it started from
     resume : what going on needs
+    retouch : uint8 (N,), what it misses on the recorded keys, as `RetouchArrays.to_bytes` gives it; empty if unknown
     """
 
     config: dict[str, Any]
@@ -55,6 +56,7 @@ class Checkpoint:
     iteration: int
     seconds: float
     resume: dict[str, Any]
+    retouch: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.uint8))
 
     @property
     def train_config(self) -> TrainConfig:
@@ -65,6 +67,11 @@ class Checkpoint:
     def motion_bytes(self) -> bytes:
         """What moves the recorded keys, as it is stored in banks."""
         return self.motions.numpy().tobytes()
+
+    @property
+    def retouch_bytes(self) -> bytes:
+        """What it misses on the recorded keys, as it is stored in banks; nothing if unknown."""
+        return self.retouch.numpy().tobytes()
 
     def growth_model(self) -> GrownModel:
         """Build the averaged growing model."""
@@ -95,8 +102,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; anything else raises `BankError`."""
     values = _read(path)
-    names = {field.name for field in fields(Checkpoint)}
-    if not isinstance(values, dict) or values.pop("format", None) != FORMAT or values.keys() != names:
+    names = {one.name for one in fields(Checkpoint)}
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT or (values.keys() ^ names) - {"retouch"}:
         raise BankError(f"{path} is not a checkpoint of this version (expected {FORMAT!r})")
     return Checkpoint(**values)
 

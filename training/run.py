@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
-from .checkpoint import load_checkpoint, load_start
+from .checkpoint import GrownModel, load_checkpoint, load_start, save_checkpoint
 from .codec_notes import SoundNotes, load_sounds
 from .codec_trainer import CodecTrainer
 from .config import TrainConfig
@@ -30,6 +30,7 @@ from .loop import Progress as Step
 from .multiscale import MultiScaleNCA
 from .multiscale_trainer import MultiScaleTrainer, load_scale_notes
 from .nca import TNCA
+from .retouching import measure_retouch
 from .sound_validation import Table, sound_distances
 from .trainer import Trainer
 from .validation import save_picture, validate, validation_notes
@@ -43,12 +44,17 @@ PICTURES = 6
 
 @dataclass(frozen=True)
 class Run:
-    """How a kind of model is trained: what loads its notes, what trains it on them, and what tells its errors."""
+    """How a kind of model is trained.
+
+    That is what loads its notes, what trains it on them, what tells its errors in which unit, and whether what it
+    misses in the end is measured for `engine.retouching`.
+    """
 
     load: Callable[[TrainConfig, Path, int, Callable[[str], None]], NoteSet]
     trainer: Callable[..., TrainingLoop]
     errors: Callable[..., Table]
     unit: str = "dB"
+    is_retouched: bool = False
 
 
 def _load(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> NoteSet:
@@ -70,9 +76,9 @@ def _level_errors(run: TrainingLoop, notes: NoteSet, index: NDArray[np.int64]) -
 
 
 RUNS: Final[Mapping[str, Run]] = {
-    "growth": Run(_load, Trainer, _level_errors),
+    "growth": Run(_load, Trainer, _level_errors, is_retouched=True),
     "vocoder": Run(_load, VocoderTrainer, _level_errors),
-    "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors),
+    "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors, is_retouched=True),
     "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
     "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
     "hierarchical": Run(load_stage_notes, HierarchicalTrainer, grown_distances, "STFT distance"),
@@ -135,6 +141,12 @@ def train(
                 save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
 
         trainer.run(folder, report, check)
+    model = trainer.averaged_model()
+    if kind.is_retouched and isinstance(model, GrownModel):
+        console.log("measuring what the model misses on the recorded keys")
+        missed = measure_retouch(model, notes).to_bytes()
+        retouch = torch.frombuffer(bytearray(missed), dtype=torch.uint8)
+        save_checkpoint(path, replace(trainer.checkpoint(), retouch=retouch))
     return path
 
 
