@@ -21,7 +21,7 @@ from ..engine.spectral import FloatArray, mel_filterbank, power_spectrogram
 from .config import DataConfig
 from .distance import stft_distance
 from .features import extract
-from .recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont
+from .recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont, is_held_out_key
 
 HOLD_S, TAIL_S = 1.5, 0.8
 VELOCITIES = (64, 90)
@@ -55,13 +55,13 @@ class NoteResult:
     @property
     def is_new_key(self) -> bool:
         """Whether the key was never recorded; else only its velocity was not."""
-        return self.pitched and self.pitch % 4 == 3
+        return self.pitched and is_held_out_key(self.pitch)
 
 
 def held_out_keys(instrument: InstrumentConfig) -> list[int]:
     """Keys that training never saw; every fourth, or four drums of a kit (whose held-out layer is the velocity)."""
     if instrument.pitched:
-        return [key for key in range(instrument.low, instrument.high + 1) if key % 4 == 3]
+        return [key for key in range(instrument.low, instrument.high + 1) if is_held_out_key(key)]
     return list(range(instrument.low, instrument.high + 1, 8))
 
 
@@ -86,8 +86,7 @@ def reference_notes(
             low = font.render(
                 instrument.program, key - SAMPLER_SEMITONES, velocity, HOLD_S, TAIL_S, instrument.drum_keys
             )
-            name = f"{instrument.name}:{key}" if instrument.drum_keys else instrument.name
-            yield Recording(audio, name, key, velocity, HOLD_S, instrument.pitched), low
+            yield Recording(audio, instrument.timbre_name(key), key, velocity, HOLD_S, instrument.pitched), low
 
 
 def sampler(lower: FloatArray, sample_rate: int) -> FloatArray:

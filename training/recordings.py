@@ -40,7 +40,12 @@ class Recording:
     @property
     def held_out(self) -> bool:
         """Whether validation alone may see this note: every fourth pitch, and one velocity layer."""
-        return self.velocity == HELD_OUT_VELOCITY or (self.pitched and self.pitch % 4 == 3)
+        return self.velocity == HELD_OUT_VELOCITY or (self.pitched and is_held_out_key(self.pitch))
+
+
+def is_held_out_key(key: int) -> bool:
+    """Tell whether no training hears a key of a pitched instrument: every fourth."""
+    return key % 4 == 3
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,10 @@ class InstrumentConfig:
             raise DatasetError(f"instrument {self.name}: program must be in 0..127, got {self.program}")
         if not 0 <= self.low <= self.high <= 127:
             raise DatasetError(f"instrument {self.name}: keys must satisfy 0 <= low <= high <= 127")
+
+    def timbre_name(self, key: int) -> str:
+        """Return the timbre of a key: of a kit every key has its own."""
+        return f"{self.name}:{key}" if self.drum_keys else self.name
 
 
 class SoundFont:
@@ -121,5 +130,4 @@ class SoundFont:
                     audio = self.render(instrument.program, key, velocity, hold_s, tail_s, instrument.drum_keys)
                     if np.abs(audio).max() < PEAK_SILENT:
                         continue
-                    name = f"{instrument.name}:{key}" if instrument.drum_keys else instrument.name
-                    yield Recording(audio, name, key, velocity, hold_s, instrument.pitched)
+                    yield Recording(audio, instrument.timbre_name(key), key, velocity, hold_s, instrument.pitched)

@@ -10,7 +10,7 @@ import numpy as np
 from ...engine.spectral import FloatArray
 from ..config import DataConfig
 from ..evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
-from ..recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont
+from ..recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont, is_held_out_key
 from .measures import RATE
 
 KEY, LAYER = "key", "layer"
@@ -47,8 +47,7 @@ def held_out_notes(instrument: InstrumentConfig, data: DataConfig, num_keys: int
             for at in (key, key - SAMPLER_SEMITONES)
         )
         if np.abs(audio).max() >= AUDIBLE:
-            name = f"{instrument.name}:{key}" if instrument.drum_keys else instrument.name
-            recording = Recording(audio, name, key, velocity, HOLD_S, instrument.pitched)
+            recording = Recording(audio, instrument.timbre_name(key), key, velocity, HOLD_S, instrument.pitched)
             yield HeldOutNote(recording, lower, kind, instrument)
 
 
@@ -58,7 +57,7 @@ def _choose(instrument: InstrumentConfig, num_keys: int) -> Iterator[tuple[str, 
         yield from ((LAYER, key, HELD_OUT_VELOCITY) for key in spread(held_out_keys(instrument), num_keys))
         return
     yield from ((KEY, key, RECORDED_VELOCITY) for key in spread(held_out_keys(instrument), num_keys))
-    recorded = [key for key in range(instrument.low, instrument.high + 1) if key % 4 != 3]
+    recorded = [key for key in range(instrument.low, instrument.high + 1) if not is_held_out_key(key)]
     yield from ((LAYER, key, HELD_OUT_VELOCITY) for key in spread(recorded, num_keys))
 
 
