@@ -6,7 +6,7 @@ most first, so that the voices of a round, and those that are decoded together, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +19,12 @@ from .finishing import Finisher
 from .mishaps import MAX_PEAK, cut_broken, silence_broken
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
-from .shaping import shape
+from .shaping import Levels, coloured, levels_of
 from .tending import cull, wound
 from .voices import SILENCE_PEAK, Voice, end_by_silence, num_slots
 
 SETTLING_HOPS = 12
 """Hops that a genome planted for a note in its midst grows before it is decoded, and some more before it is heard."""
-
-
-LEVEL_AND_TONALITY = 2
-"""Rows of a field whose levels can be coloured; latents have one."""
-PARTIALS = "partials"
-"""The field whose levels are those of partials, not of bands or bins."""
 
 
 class HopGrower:
@@ -280,21 +274,14 @@ class HopGrower:
             end_by_silence(voice, silent, start, self._hop, self._rate)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
-        """Return fields with the colour that controls give them: those that are levels and tonality."""
+        """Return fields with the colour that controls give them."""
         if batch.colour is None:
             return fields
-        num_frames = batch.jobs[rows.start].num_frames
-        colour = batch.colour[:, rows, :num_frames]
-        grown_hz = batch.grown_hz[rows, :num_frames]
-        coloured = {}
-        for name, pair in fields.items():
-            if pair.shape[2] != LEVEL_AND_TONALITY:
-                coloured[name] = pair
-                continue
-            coloured[name] = pair.copy()
-            spec, is_partials = self._growth.spec, name == PARTIALS
-            coloured[name][:, :, 0] = shape(pair[:, :, 0], spec, grown_hz, *colour, of_partials=is_partials)
-        return coloured
+        frames = slice(0, batch.jobs[rows.start].num_frames)
+        known: Mapping[str, Sequence[Levels]] = getattr(self.decoder, "levels", {})
+        levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
+        colour = batch.colour[:, rows, frames]
+        return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)
 
     def _end_by_death(self, job: Job, alive: NDArray[np.bool_]) -> None:
         """Let a voice end one hop after its first dead frame, which outlasts the windows of the living ones."""

@@ -6,13 +6,15 @@ nothing is touched. Letters: V voices, T frames, F bands or bins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .decoders.base import QUIET_LEVEL
+from .decoders.base import QUIET_LEVEL, Fields
 from .seed import partial_hz
 from .spec import AudioSpec
 from .spectral import FloatArray, mel_edges_hz
@@ -26,6 +28,48 @@ RESONANCE_HZ = (600.0, 4000.0)
 """Resonance lies at this partial of the note, but within this range; for an unpitched voice in its middle."""
 RESONANCE_OCTAVES = 0.5
 """Standard deviation of the resonance's bell."""
+
+
+LEVEL_AND_TONALITY = 2
+"""Rows of a field whose levels can be coloured; latents have one."""
+PARTIALS = "partials"
+"""The field whose levels are those of partials, not of bands or bins."""
+
+
+class Levels(NamedTuple):
+    """Which numbers of a field's first row are levels, and whether they are those of partials."""
+
+    where: slice
+    of_partials: bool
+
+
+def levels_of(name: str, pair: FloatArray) -> tuple[Levels, ...]:
+    """Return what can be coloured of a field (V, T, rows, F) that is like those of spectra; nothing of others."""
+    return (Levels(slice(None), name == PARTIALS),) if pair.shape[2] == LEVEL_AND_TONALITY else ()
+
+
+def coloured(
+    fields: Fields,
+    levels: Mapping[str, Sequence[Levels]],
+    spec: AudioSpec,
+    f0_hz: NDArray[np.float64],
+    colour: NDArray[np.float64],
+) -> Fields:
+    """Return fields with coloured levels.
+
+    Parameters
+    ----------
+    fields : by name, float32 (V, T, rows, F)
+    levels : what of each field is levels
+    f0_hz : (V, T)
+    colour : (3, V, T), tilt, resonance and gain of `shape`
+    """
+    found = dict(fields)
+    for name in (one for one in fields if levels[one]):
+        found[name] = fields[name].copy()
+        for where, of_partials in levels[name]:
+            found[name][:, :, 0, where] = shape(fields[name][:, :, 0, where], spec, f0_hz, *colour, of_partials)
+    return found
 
 
 def shape(

@@ -126,7 +126,8 @@ def grid_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:
 def export_grid(model: WaveformNCA, facts: dict[str, Any]) -> bytes:
     """Serialise the grid; voices, hops and partials are dynamic."""
     config, hops = model.config, 3
-    told = {"kind": "direct", "spec": config.spec.to_dict(), "conditions": config.conditions}
+    sizes = {"conditions": config.conditions, "noise_bands": config.noise_bands}
+    told = {"kind": "direct", "spec": config.spec.to_dict(), **sizes}
     frames = hops * config.spec.hop_length // (NOISE_LENGTH // 2)
     inputs = {
         "field": torch.zeros(2, hops + 1, config.conditions),

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ...errors import BankError
 from ..inference import open_session, read_metadata
+from ..seed import MAX_PARTIALS
+from ..shaping import Levels
 from ..spec import AudioSpec
 from ..spectral import FloatArray
 from .base import Fields, NoteControls
@@ -26,6 +28,10 @@ class DirectDecoder:
     ----------
     model : contents of a file that `export.waveform_model` wrote
     num_slots : S
+
+    Attributes
+    ----------
+    levels : what of its field is levels, that colour can change
     """
 
     name = "direct"
@@ -47,6 +53,8 @@ class DirectDecoder:
         self._source = Source(self.spec.sample_rate, self.spec.hop_length, num_slots)
         self._newest = np.zeros((num_slots, int(metadata["conditions"])), np.float32)
         self._f0_hz = np.zeros(num_slots)
+        noise = slice(MAX_PARTIALS, MAX_PARTIALS + int(metadata["noise_bands"]))
+        self.levels = {"waveform": (Levels(slice(0, MAX_PARTIALS), True), Levels(noise, False))}
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first frame; see `Decoder.begin`."""

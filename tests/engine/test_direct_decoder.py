@@ -14,6 +14,8 @@ import torch
 from tnca_synth.engine.decoders.base import Fields
 from tnca_synth.engine.decoders.direct import DirectDecoder
 from tnca_synth.engine.decoders.source import Source
+from tnca_synth.engine.seed import MAX_PARTIALS
+from tnca_synth.engine.shaping import coloured
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.errors import BankError
 from tnca_synth.export.waveform_model import export_grid
@@ -90,6 +92,18 @@ def test_noise_depends_on_the_seed_alone() -> None:
     one, same, other = (decode(make(), fields(1), controls, seeds=[seed]) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
+
+
+def test_colour_changes_levels_and_leaves_tones_and_life_alone() -> None:
+    given, f0_hz = fields(1), np.full((1, FRAMES), 220.0)
+    tilt = np.zeros((3, 1, FRAMES))
+    tilt[0] = -6.0
+    found = coloured(given, make().levels, tiny_codec.SPEC, f0_hz, tilt)["waveform"] - given["waveform"]
+    partials, rest = found[..., :MAX_PARTIALS], found[..., MAX_PARTIALS:]
+    np.testing.assert_allclose(partials[..., 3], -2 * 6.0 / tiny_codec.SPEC.level_scale_db, atol=1e-5)
+    bands = tiny_waveform.CONFIG.noise_bands
+    assert rest[..., bands - 1].mean() < -0.1
+    assert not rest[..., bands:].any()
 
 
 def test_a_foreign_model_is_told_from_a_grid() -> None:

@@ -53,5 +53,6 @@ def frames(voices: int = 2, count: int = 12, seed: int = 0) -> Tensor:
 def checkpoint() -> Checkpoint:
     """Return a checkpoint of a network that was never trained."""
     whole = tiny.checkpoint(tiny.config("mel"))
-    data = tiny.config("mel").data
-    return replace(whole, config=train_config(data=data).to_dict(), weights=network().state_dict())
+    like = tiny.config("mel")
+    config = train_config(data=like.data, model=like.model)
+    return replace(whole, config=config.to_dict(), weights=network().state_dict())
