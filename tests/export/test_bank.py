@@ -168,7 +168,7 @@ def test_every_model_describes_itself(name: str) -> None:
 def test_the_manifest_vouches_for_every_file(bank_folder: Path) -> None:
     manifest = json.loads((bank_folder / MANIFEST).read_text())
     assert manifest["licence"] == "public domain"
-    assert set(manifest["files"]) == {*GROWTH_FILES, "vocoder.onnx", "motions.npz"}
+    assert set(manifest["files"]) == {*GROWTH_FILES, "dual.retouch.npz", "vocoder.onnx", "motions.npz"}
     for name, facts in manifest["files"].items():
         content = (bank_folder / name).read_bytes()
         assert facts == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
@@ -252,6 +252,18 @@ def test_replacing_a_bank_removes_what_is_stale_and_keeps_what_is_not_its(bank_f
     (bank_folder / "__init__.py").write_text("")
     replace_files(bank_folder, {"one.onnx": b"1", MANIFEST: b"{}"})
     assert {path.name for path in bank_folder.iterdir()} == {"__init__.py", "one.onnx", MANIFEST}
+
+
+def test_what_a_model_misses_comes_with_it(bank_folder: Path) -> None:
+    missed = bank_folder / "dual.retouch.npz"
+    bank = Bank.load(bank_folder)
+    assert bank.growth_model("dual", "cpu").motions.retouched_field == "linear"
+    assert bank.growth_model("mel", "cpu").motions.retouched_field == ""
+    missed.write_bytes(b"torn")
+    rehash(bank_folder, missed.name)
+    assert_refused(lambda: Bank.load(bank_folder).growth_model("dual", "cpu"), "retouching cannot be read")
+    missed.unlink()
+    assert_refused(lambda: Bank.load(bank_folder), "dual.retouch.npz is missing")
 
 
 def test_a_bank_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from tnca_synth.engine.bank import MANIFEST, Bank
 from tnca_synth.engine.growth import GrowthModel
+from tnca_synth.engine.retouching import RetouchArrays
 from tnca_synth.engine.seed import partial_hz, pitch_to_hz
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray
@@ -23,6 +24,7 @@ from tnca_synth.training.dataset import NoteSet, assemble
 from tnca_synth.training.features import extract
 from tnca_synth.training.nca import ALPHA, LINEAR_LEVEL, MEL_LEVEL, TNCA, NCAConfig
 from tnca_synth.training.recordings import InstrumentConfig, Recording
+from tnca_synth.training.retouching import measure_retouch
 from tnca_synth.training.vocoder import MelVocoder, VocoderConfig
 
 torch.set_num_threads(1)  # networks as small as these only wait for a second thread
@@ -133,7 +135,16 @@ def checkpoint(train_config: TrainConfig) -> Checkpoint:
     drums = {f"kit:{key}": {"keys": (key,), "cents": (0.0,), "inharmonicity": (0.0,)} for key in (35, 36)}
     tuning |= drums
     motions = torch.frombuffer(bytearray(notes().motion_arrays.to_bytes()), dtype=torch.uint8)
-    return Checkpoint(train_config.to_dict(), model.state_dict(), TIMBRES, tuning, motions, 123, 45.6, {})
+    known = Checkpoint(train_config.to_dict(), model.state_dict(), TIMBRES, tuning, motions, 123, 45.6, {})
+    if vocoder or train_config.model.representation == "mel":
+        return known
+    return replace(known, retouch=torch.frombuffer(bytearray(retouched().to_bytes()), dtype=torch.uint8))
+
+
+@cache
+def retouched() -> RetouchArrays:
+    """Return what the untrained dual network misses."""
+    return measure_retouch(growth_network("dual"), notes())
 
 
 RECORDED = (("kit:35", (35,)), ("kit:36", (36,)), ("reed", (60, 64)), ("string", (60, 64)))
