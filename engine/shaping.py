@@ -64,11 +64,14 @@ def coloured(
     f0_hz : (V, T)
     colour : (3, V, T), tilt, resonance and gain of `shape`
     """
+    tilt_db, resonance_db, gain_db = colour
     found = dict(fields)
     for name in (one for one in fields if levels[one]):
         found[name] = fields[name].copy()
         for where, of_partials in levels[name]:
-            found[name][:, :, 0, where] = shape(fields[name][:, :, 0, where], spec, f0_hz, *colour, of_partials)
+            level = fields[name][:, :, 0, where]
+            shaped = shape(level, spec, f0_hz, tilt_db, resonance_db, gain_db, of_partials)
+            found[name][:, :, 0, where] = shaped
     return found
 
 

@@ -20,7 +20,8 @@ from ..training.codec_source import SourceInput
 from ..training.waveform_nca import REPRESENTATION, WaveformNCA
 from .codec_model import PARITY_LIMIT, probe_source, streaming_onnx, streaming_parity
 from .model_files import key_codes, metadata, played_model
-from .onnx_model import HOP_INPUTS, bounded, in_half_precision, to_onnx
+from .onnx_model import HOP_INPUTS, in_half_precision, to_onnx
+from .step_graph import bounded
 
 
 class SeedGraph(nn.Module):

@@ -118,12 +118,10 @@ class WaveformGrid(nn.Module):
         nn.init.zeros_(self.update.weight)
         assert self.update.bias is not None
         nn.init.zeros_(self.update.bias)
-        self.film = nn.Sequential(
-            nn.Linear(config.conditions - 1, config.film_hidden), nn.SiLU(),
-            nn.Linear(config.film_hidden, 2 * config.wave_steps * config.wave_hidden),
-        )  # fmt: skip
+        asked = nn.Linear(config.film_hidden, 2 * config.wave_steps * config.wave_hidden)
         with torch.no_grad():
-            self.film[2].weight.mul_(0.3)
+            asked.weight.mul_(0.3)
+        self.film = nn.Sequential(nn.Linear(config.conditions - 1, config.film_hidden), nn.SiLU(), asked)
         self.register_buffer("across", (torch.arange(self.cells) + 0.5) / self.cells, persistent=False)
 
     def forward(self, field: Tensor, source: SourceInput, memory: Memory) -> Tensor:
