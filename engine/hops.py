@@ -16,6 +16,7 @@ from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls
 from .finishing import Finisher
+from .genomes import Genomes
 from .mishaps import MAX_PEAK, cut_broken, silence_broken
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
@@ -53,14 +54,13 @@ class HopGrower:
         self.growth = growth
         self.decoder = decoder
         self._growth = growth
-        self._max_voices = max_voices
         self._fire_rate = fire_rate
         self._grows_together = grows_together
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
         self._finisher = Finisher(growth.spec, growth.motions, num_slots(max_voices))
-        self._store: Genome = {}  # by name (S, ...), made when the first note is planted
+        self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
@@ -92,7 +92,7 @@ class HopGrower:
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
-        return {name: values[slot] for name, values in self._store.items()}
+        return self._genomes.of_slot(slot)
 
     def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:
         """Let the clocks of a voice that run fast or slow now be ahead as they were some hops ago."""
@@ -104,9 +104,7 @@ class HopGrower:
 
     def adopt(self, voice: Voice, genome: Genome) -> None:
         """Grow a voice on from the genome of another one, (...) without the axis of voices."""
-        self._make_store({name: values[None] for name, values in genome.items()})
-        for name, values in genome.items():
-            self._store[name][voice.slot] = values
+        self._keep(np.array([voice.slot]), {name: values[None] for name, values in genome.items()})
         voice.is_planted = True
 
     def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
@@ -177,24 +175,19 @@ class HopGrower:
         rows = [index for index, job in enumerate(batch.jobs) if not job.voice.is_planted]
         if not rows:
             return
-        planted = self._plant(batch, 0, rows)
-        self._make_store(planted)
-        for name, values in planted.items():
-            self._store[name][batch.slots[rows]] = values
+        self._keep(batch.slots[rows], self._plant(batch, 0, rows))
         for row in rows:
             batch.jobs[row].voice.is_planted = True
 
-    def _make_store(self, genome: Genome) -> None:
-        """Make room for genomes (V, ...) like this one, if there is none yet."""
-        if not self._store:
-            slots = num_slots(self._max_voices)
-            self._store = {name: np.zeros((slots, *values.shape[1:]), np.float32) for name, values in genome.items()}
+    def _keep(self, slots: NDArray[np.intp], genome: Genome) -> None:
+        """Keep what the voices in some slots (V,) are grown from."""
+        if not self._genomes:
             self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, genome["grid"].shape[1])
+        self._genomes.put(slots, genome)
 
     def _run_rounds(self, batch: Batch, wanted: Sequence[str]) -> NDArray[np.bool_]:
         """Grow the frames of all rounds into `_grown`; return what lived, (R, V)."""
-        rows_of = _as_slice(batch.slots)
-        genome = {name: values[rows_of] for name, values in self._store.items()}
+        genome = self._genomes.of(batch.slots)
         grid = genome["grid"]
         alive = np.zeros(batch.frames.shape, np.bool_)
         replanted: set[int] = set()
@@ -209,10 +202,10 @@ class HopGrower:
             for name in wanted:
                 values = grown.fields[name]
                 self._grown.room(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
-        self._store["grid"][rows_of] = grid
-        for row in replanted:
-            for name, values in genome.items():
-                self._store[name][batch.slots[row]] = values[row]
+        self._genomes.put_grids(batch.slots, grid)
+        if replanted:
+            rows = np.array(sorted(replanted))
+            self._genomes.put(batch.slots[rows], {name: values[rows] for name, values in genome.items()})
         return alive
 
     def _step(self, batch: Batch, index: int, active: int, genome: Genome) -> Grown:
@@ -260,6 +253,10 @@ class HopGrower:
         audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         whole = peaks.max() < MAX_PEAK  # never so with NaN
+        silent = peaks < SILENCE_PEAK
+        if batch.tending is not None:
+            silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows].T
+        is_silent, levels = silent.tolist(), peaks[:, -1].tolist()
         for index, done in enumerate(batch.jobs[rows]):
             voice, start = done.voice, done.voice.decoded_until
             voice.has_begun = True
@@ -267,11 +264,8 @@ class HopGrower:
                 self.failures += cut_broken(voice, peaks[index], start, decoder.name, spec)
             voice.audio = np.concatenate((voice.audio, audio[index]))
             voice.decoded_until = start + audio.shape[1]
-            silent = peaks[index] < SILENCE_PEAK
-            if batch.tending is not None:
-                silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows.start + index]
-            voice.level = float(peaks[index, -1])
-            end_by_silence(voice, silent, start, self._hop, self._rate)
+            voice.level = levels[index]
+            end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""
@@ -288,10 +282,3 @@ class HopGrower:
         if not alive.all():
             frame = job.voice.num_frames + int(np.argmin(alive))
             job.voice.end = min(job.voice.end, job.voice.onset + (frame + 1) * self._hop)
-
-
-def _as_slice(slots: NDArray[np.intp]) -> slice | NDArray[np.intp]:
-    """Return neighbouring slots as a slice, which spares copying their genomes."""
-    first = int(slots[0])
-    is_run = np.array_equal(slots, np.arange(first, first + len(slots)))
-    return slice(first, first + len(slots)) if is_run else slots

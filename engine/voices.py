@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .gestures import Gestures
 from .motions import STILL, Motion
@@ -17,10 +16,13 @@ from .spectral import FloatArray
 NEVER = 1 << 62
 """A sample number beyond all time."""
 
-SILENCE_PEAK = 10.0 ** (-80.0 / 20.0)
-SILENT_RELEASED_S = 0.1
+SILENCE_PEAK = 10.0 ** (-76.0 / 20.0)
+SILENT_RELEASED_S = 0.03
 SILENT_HELD_S = 1.0
-"""How long a voice may stay below `SILENCE_PEAK` before it ends: a held one may still have a slow attack ahead."""
+"""How long a voice may stay below `SILENCE_PEAK` before it ends: a held one may still have a slow attack ahead.
+
+A released one that waited longer would often not end at all: tails of noise come back above it now and then.
+"""
 
 _NO_AUDIO = np.zeros(0, np.float32)
 
@@ -140,8 +142,7 @@ class Voice:
         first = max(start, self.audio_start)
         last = max(first, min(stop, self.end))
         chunk = self.audio[first - self.audio_start : last - self.audio_start]
-        # A copy, so that a few samples do not keep a whole batch in memory.
-        self.audio = self.audio[stop - self.audio_start :].copy() if stop > self.audio_start else self.audio
+        self.audio = self.audio[max(stop - self.audio_start, 0) :]
         self.audio_start = max(self.audio_start, stop)
         if first < self.rises_at + CROSSFADE_SAMPLES:
             chunk = chunk * _ramp(_RISE, first - self.rises_at, len(chunk))
@@ -219,18 +220,23 @@ class VoiceAllocator:
         return [*released, *(voice for voice in voices if voice.release > sample)][:count]
 
 
-def end_by_silence(voice: Voice, silent: NDArray[np.bool_], start: int, hop_length: int, sample_rate: int) -> None:
-    """Let a voice end after the hop that completes its time of silence.
+def end_by_silence(voice: Voice, silent: list[bool], start: int, hop_length: int, sample_rate: int) -> None:
+    """Let a voice end with the hop that completes its time of silence, fading out in it.
 
     Parameters
     ----------
-    silent : bool (T,), which of the hops just decoded count as such
+    silent : of T, which of the hops just decoded count as such
     start : sample at which the first of them begins
     """
-    for index, is_silent in enumerate(silent.tolist()):
+    if not any(silent):
+        voice.silent_hops = 0
+        return
+    for index, is_silent in enumerate(silent):
         voice.silent_hops = voice.silent_hops + 1 if is_silent else 0
         hop_start = start + index * hop_length
         patience_s = SILENT_RELEASED_S if voice.release <= hop_start else SILENT_HELD_S
         if voice.silent_hops * hop_length >= patience_s * sample_rate:
             voice.end = min(voice.end, hop_start + hop_length)
+            first = hop_start - voice.decoded_until + len(voice.audio)
+            voice.audio[first : first + hop_length] *= np.linspace(1.0, 0.0, hop_length, dtype=np.float32)
             return

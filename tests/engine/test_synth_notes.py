@@ -262,8 +262,21 @@ def test_silence_ends_a_released_voice_soon_and_a_held_one_late() -> None:
         while (synth.active_voices or not synth.notes_started) and synth.frame < 2 * RATE:
             synth.render(HOP)
         lengths[is_released] = synth.frame / RATE
-    assert 0.1 < lengths[True] < 0.15
+    assert 0.03 < lengths[True] < 0.08
     assert 1.0 < lengths[False] < 1.05
+
+
+def test_a_voice_that_ends_by_silence_fades_out_in_its_last_hop() -> None:
+    quiet = FakeGrowth()
+    quiet.held_factor = quiet.release_factor = 1.0
+    synth = make_synth(quiet, SilentDecoder(8))
+    synth.send(midi.note_on(0, 60, 127), 0)
+    synth.send(midi.note_off(0, 60), 100)
+    sound = np.abs(synth.render(20 * HOP)).max(axis=1)
+    last = int(np.flatnonzero(sound)[-1])
+    envelope = sound[last + 2 - HOP : last + 2].reshape(8, -1).max(axis=1)
+    assert (np.diff(envelope) < 0).all()
+    assert envelope[-1] < 0.15 * envelope[0]
 
 
 class SilentDecoder(FakeDecoder):

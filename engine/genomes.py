@@ -1,0 +1,71 @@
+"""What the notes in all slots are grown from.
+
+Letters: S slots, V voices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .seams import Genome
+from .spectral import FloatArray
+
+KEPT_GROUPS = 2
+"""Groups of voices whose genes lie ready: live, those of either half of a hop."""
+
+
+class Genomes:
+    """Genomes by slot.
+
+    Parameters
+    ----------
+    num_slots : S
+    """
+
+    def __init__(self, num_slots: int) -> None:
+        self._num_slots = num_slots
+        self._store: Genome = {}  # by name (S, ...), made when the first note is planted
+        self._gathered: dict[bytes, Genome] = {}  # genes by the slots they are of, until anything is planted
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was ever planted."""
+        return bool(self._store)
+
+    def of_slot(self, slot: int) -> Genome:
+        """Return the genome (...) in a slot; nothing if nothing was ever planted."""
+        return {name: values[slot] for name, values in self._store.items()}
+
+    def put(self, slots: NDArray[np.intp], genome: Genome) -> None:
+        """Keep genomes (V, ...) of voices in slots (V,)."""
+        self._gathered.clear()
+        for name, values in genome.items():
+            if name not in self._store:
+                self._store[name] = np.zeros((self._num_slots, *values.shape[1:]), np.float32)
+            self._store[name][slots] = values
+
+    def put_grids(self, slots: NDArray[np.intp], grid: FloatArray) -> None:
+        """Keep grids (V, F, C) of voices in slots (V,)."""
+        self._store["grid"][_as_slice(slots)] = grid
+
+    def of(self, slots: NDArray[np.intp]) -> Genome:
+        """Return the genomes (V, ...) of voices in slots (V,); who changes one puts it back.
+
+        In small blocks the same few groups of voices take turns: their genes are gathered once.
+        """
+        rows = _as_slice(slots)
+        if isinstance(rows, slice):
+            return {name: values[rows] for name, values in self._store.items()}
+        group = slots.tobytes()
+        if group not in self._gathered:
+            if len(self._gathered) >= KEPT_GROUPS:
+                self._gathered.clear()
+            self._gathered[group] = {name: values[rows] for name, values in self._store.items() if name != "grid"}
+        return {"grid": self._store["grid"][rows], **self._gathered[group]}
+
+
+def _as_slice(slots: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Return neighbouring slots as a slice, which spares copying their genomes."""
+    first = int(slots[0])
+    is_run = np.array_equal(slots, np.arange(first, first + len(slots)))
+    return slice(first, first + len(slots)) if is_run else slots
