@@ -65,7 +65,11 @@ class Finisher:
         finished = dict(fields)
         if retouch is not None and self._motions.retouched_field in fields:
             level = finished[self._motions.retouched_field][:, :, 0]
-            correction = self._on_bins(slots, retouch, grown_hz / ratio, inharmonicity, level.shape[2])
+            if self._motions.retouched_bands:
+                correction = self._on_bins(slots, retouch, grown_hz / ratio, inharmonicity, level.shape[2])
+            else:  # the field itself begins with levels of partials
+                correction = retouch.copy()
+                level = level[..., : correction.shape[2]]
             correction *= np.minimum(level * np.float32(1.0 / HEARD_LEVEL), 1.0)
             level += correction
             np.maximum(level, 0.0, out=level)
@@ -119,6 +123,8 @@ class Finisher:
 
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:
     """Return the stretches of (T,) in which values stay as they are."""
+    if len(values) == 1:
+        return [slice(0, 1)]
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     return [slice(start, stop) for start, stop in pairwise(edges)]
 

@@ -101,7 +101,8 @@ class MotionTable:
 
     Attributes
     ----------
-    retouched_field, retouched_partials : the field that `retouch` sets right, and its partials; "" and 0 without
+    retouched_field : the field that `retouch` sets right; "" without
+    retouched_partials, retouched_bands : P and bands of what it gives; 0 without
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class MotionTable:
         self._retouch = None if retouch is None else RetouchTable(retouch, arrays.owners, spec.hop_s)
         self.retouched_field = "" if retouch is None else retouch.field
         self.retouched_partials = 0 if retouch is None else retouch.partials
+        self.retouched_bands = 0 if retouch is None else retouch.shapes.shape[2] - retouch.partials
         self.rate_hz = arrays.rate_hz
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)

@@ -5,7 +5,10 @@ Letters: B notes, T frames, F bins or bands, K moments, P partials, N = P + band
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..engine.finishing import LINEAR, partial_places
@@ -13,9 +16,11 @@ from ..engine.retouching import RetouchArrays
 from ..engine.seed import pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, bins_among_bands
+from .codec_notes import SoundNotes
 from .dataset import NoteSet
 from .motions import CODE_RANGE, RELEASE_FRAMES, smooth_course
 from .rollout import GrowingModel, NoteBatch, grow
+from .waveform_trainer import PartialTargets
 
 RANK = 8
 PARTIALS = 64
@@ -52,26 +57,47 @@ class _Sum:
         return mean
 
 
-class _Axes:
-    """Reads corrections of bins or bands as such of partials and bands."""
+class _Axes(Protocol):
+    """What levels are compared on, and what corrections are stored on."""
 
-    def __init__(self, spec: AudioSpec, field: str, width: int) -> None:
-        self._spec = spec
-        self.partials = PARTIALS if field == LINEAR else 0
-        self._to_bands: FloatArray | None = None
-        if self.partials:
-            low, share = bins_among_bands(spec)
-            self._to_bands = np.zeros((spec.num_mels, width), np.float32)
-            np.add.at(self._to_bands, (low, np.arange(width)), 1.0 - share)
-            np.add.at(self._to_bands, (low + 1, np.arange(width)), share)
+    partials: int
 
-    def read(
-        self, missed: FloatArray, loudness: FloatArray, hz: float, stretch: float
-    ) -> tuple[FloatArray, FloatArray]:
+    def wanted(self, note: int, length: int) -> FloatArray:
+        """Return recorded levels (T, F) of the first frames of a note."""
+        ...
+
+    def grown(self, frames: FloatArray) -> FloatArray:
+        """Return the levels (T, F) of frames of the grown field."""
+        ...
+
+    def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
         """Return what is missed (K, F) on the axis of N, and the loudness (F,) there; the loud count most."""
-        if self._to_bands is None:
+        ...
+
+
+class _Spectrum:
+    """Bins or bands, each with level and tonality; corrections of bins are those of partials and bands."""
+
+    def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
+        self._spec, self._field, self._notes = spec, field, notes
+        self.partials = PARTIALS if field == LINEAR else 0
+        low, share = bins_among_bands(spec)
+        self._to_bands = np.zeros((spec.num_mels, spec.num_bins), np.float32)
+        np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
+        np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
+
+    def wanted(self, note: int, length: int) -> FloatArray:
+        level: FloatArray = self._notes.frames(self._field, note)[:length, 0].float().numpy()
+        return level
+
+    def grown(self, frames: FloatArray) -> FloatArray:
+        return frames[:, 0]
+
+    def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
+        if not self.partials:
             return missed, loudness
-        near, own = partial_places(self._spec, hz, stretch, self.partials)
+        hz = float(pitch_to_hz(float(self._notes.pitch[note]))) * float(self._notes.pitched[note])
+        near, own = partial_places(self._spec, hz, float(self._notes.stretch[note]), self.partials)
         share = np.zeros((self.partials, len(near)), np.float32)
         share[near, np.arange(len(near))] = own * loudness
         rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
@@ -81,21 +107,49 @@ class _Axes:
         return read, total
 
 
+class _Partials:
+    """Levels of partials, as the waveform representation grows them."""
+
+    partials = PARTIALS
+
+    def __init__(self, notes: SoundNotes) -> None:
+        self._notes, self._targets = notes, PartialTargets(notes)
+
+    def wanted(self, note: int, length: int) -> FloatArray:
+        ages = torch.arange(length)[None] * self._notes.spec.hop_s
+        linear = self._notes.frames(LINEAR, note)[None, :length].float()
+        level, heard = self._targets.of(np.array([note]), ages, linear)
+        wanted: FloatArray = (level * heard)[0, :, :PARTIALS].numpy()
+        return wanted
+
+    def grown(self, frames: FloatArray) -> FloatArray:
+        return frames[:, 0, :PARTIALS]
+
+    def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
+        return missed, loudness
+
+
 def measure_retouch(model: GrowingModel, notes: NoteSet) -> RetouchArrays:
     """Grow every recorded key and measure what its last field misses of the smooth course of levels while held."""
     field = model.config.field_names[-1]
     spec = model.config.spec
-    axes = _Axes(spec, field, notes.all_frames(field).shape[2])
-    sums: dict[tuple[str, int], _Sum] = {}
     chosen = _usual_notes(notes)
+    axes: _Axes
+    if isinstance(notes, SoundNotes):
+        axes, chosen = _Partials(notes), chosen[notes.pitched.numpy()[chosen] > 0.0]
+    else:
+        axes = _Spectrum(spec, field, notes)
+    sums: dict[tuple[str, int], _Sum] = {}
     held = np.maximum((notes.hold_s[chosen].numpy() / spec.hop_s).astype(np.int64) - RELEASE_FRAMES, 2)
     held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1] + 1)
     order = np.argsort(held, kind="stable")
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
         grown = grow(model, NoteBatch.of(notes, chosen[rows]), int(held[rows].max()), notes.motions)[field]
-        for level, note, length in zip(grown[:, :, 0].numpy(), chosen[rows], held[rows], strict=True):
-            _add(sums, axes, notes, int(note), field, np.maximum(level[:length], 0.0))
+        for frames, note, length in zip(grown.numpy(), chosen[rows], held[rows], strict=True):
+            feature = notes.features[note]
+            missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0))
+            sums.setdefault((feature.instrument, feature.pitch), _Sum(missed[0].shape[1])).add(*missed)
     return _coded(sums, field, axes.partials)
 
 
@@ -108,19 +162,12 @@ def _usual_notes(notes: NoteSet) -> NDArray[np.int64]:
     return np.sort(np.array([*usual, *others], np.int64))
 
 
-def _add(
-    sums: dict[tuple[str, int], _Sum], axes: _Axes, notes: NoteSet, note: int, field: str, level: FloatArray
-) -> None:
-    """Add what a note that was grown with levels (T, F) misses."""
-    wanted = smooth_course(notes.frames(field, note)[: len(level), 0].float().numpy())
+def _missed(axes: _Axes, note: int, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what a note that was grown with levels (T, F) misses at the moments, and how loud it is; see `_Axes`."""
+    wanted = smooth_course(axes.wanted(note, len(level)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
     missed = np.clip((wanted - smooth_course(level))[moments], -FURTHEST, FURTHEST)
-    loudness = _loudness(wanted.mean(0))
-    hz = float(pitch_to_hz(float(notes.pitch[note]))) * float(notes.pitched[note])
-    values, loudness = axes.read(missed, loudness, hz, float(notes.stretch[note]))
-    feature = notes.features[note]
-    at = (feature.instrument, feature.pitch)
-    sums.setdefault(at, _Sum(values.shape[1])).add(values, loudness)
+    return axes.read(missed, _loudness(wanted.mean(0)), note)
 
 
 def _loudness(level: FloatArray) -> FloatArray:

@@ -82,7 +82,7 @@ RUNS: Final[Mapping[str, Run]] = {
     "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
     "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
     "hierarchical": Run(load_stage_notes, HierarchicalTrainer, grown_distances, "STFT distance"),
-    "waveform": Run(_load_waveforms, WaveformTrainer, waveform_distances, "STFT distance"),
+    "waveform": Run(_load_waveforms, WaveformTrainer, waveform_distances, "STFT distance", is_retouched=True),
 }
 """What is trained, by its kind: a further kind is a further line here."""
 

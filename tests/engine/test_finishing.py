@@ -84,6 +84,17 @@ def test_bands_of_a_mel_field_are_set_right_one_by_one() -> None:
     np.testing.assert_allclose(finish(level, retouch, name="mel"), 1.0 + retouch[0], atol=1e-6)
 
 
+def test_a_field_of_partials_is_set_right_where_it_begins_and_kept_beyond_them() -> None:
+    motions = table("waveform", PARTIALS, bands=0)
+    level = np.full((1, 2, 1, PARTIALS + 3), 1.0, np.float32)
+    retouch = np.array([[[0.2, -0.1, 0.0, 0.3]] * 2], np.float32)
+    still = np.zeros((1, 2))
+    finisher = Finisher(SPEC, motions, 1)
+    done = finisher.finish(np.zeros(1, np.intp), {"waveform": level.copy()}, retouch, still, still + 200.0, np.zeros(1))
+    np.testing.assert_allclose(done["waveform"][0, :, 0, :PARTIALS], 1.0 + retouch[0], atol=1e-6)
+    assert (done["waveform"][..., PARTIALS:] == 1.0).all()
+
+
 def test_an_unpitched_voice_follows_its_bands_alone() -> None:
     near, own = partial_places(SPEC, 0.0, 0.0, PARTIALS)
     assert not own.any()
