@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from ..engine.growth import FIELD_PREFIX
 from ..training.checkpoint import GrownModel
+from ..training.hierarchical import HierarchicalNCA
 from ..training.multiscale import MultiScaleNCA
 from ..training.nca import TNCA
 from ..training.vocoder import MelVocoder
+from .fine_graph import FineSeedGraph, FineStepGraph, fine_genome
 from .step_graph import SeedGraph, StepGraph, bounded
 
 OPSET = 18
@@ -69,13 +71,26 @@ class VocoderGraph(nn.Module):
 
 def export_seed(model: GrownModel, metadata: dict[str, Any]) -> bytes:
     """Serialise the seed model."""
-    graph, names = _seed_graph(model), list(model.config.genome_names)
+    graph, names = _seed_graph(model), _genome_names(model)
     input_names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
     return in_half_precision(to_onnx(graph, _any_note(model), input_names, names, metadata))
 
 
 def _seed_graph(model: GrownModel) -> nn.Module:
+    if isinstance(model, HierarchicalNCA):
+        return FineSeedGraph(model)
     return SeedGraph(model) if isinstance(model, TNCA) else ScaleSeedGraph(model)
+
+
+def _step_graph(model: GrownModel) -> nn.Module:
+    if isinstance(model, HierarchicalNCA):
+        return FineStepGraph(model)
+    return StepGraph(model) if isinstance(model, TNCA) else ScaleStepGraph(model)
+
+
+def _genome_names(model: GrownModel) -> list[str]:
+    names = model.config.genome_names
+    return fine_genome(names) if isinstance(model, HierarchicalNCA) else list(names)
 
 
 def _any_note(model: GrownModel) -> tuple[Tensor, ...]:
@@ -103,13 +118,13 @@ def in_half_precision(content: bytes) -> bytes:
 def export_step(model: GrownModel, metadata: dict[str, Any]) -> bytes:
     """Serialise the step model."""
     config = model.config
-    graph = StepGraph(model) if isinstance(model, TNCA) else ScaleStepGraph(model)
+    graph = _step_graph(model)
     with torch.no_grad():
         genome = _seed_graph(model)(*_any_note(model))
     mask = torch.ones(2, config.steps_per_hop, config.cells)
     inputs = (*genome, torch.zeros(2), -torch.ones(2), mask, torch.zeros(2, config.spec.num_mels))
     outputs = ["next_grid", "alive", *(FIELD_PREFIX + name for name in config.field_names)]
-    return to_onnx(graph, inputs, [*config.genome_names, *HOP_INPUTS], outputs, metadata)
+    return to_onnx(graph, inputs, [*_genome_names(model), *HOP_INPUTS], outputs, metadata)
 
 
 def to_onnx(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.seed import MAX_PARTIALS
-from .hierarchical_seed import FINE_FACTS, FINE_RATES, HierarchicalSeed
+from .hierarchical_seed import FINE_RATES, HierarchicalSeed
 from .multiscale import NUM_CLOCKS, MultiScaleNCA, ScaleConfig
 from .nca import ALPHA, MEL_LEVEL, MEL_TONALITY, SWELL_UNIT, TNCA
 from .partials import interpolate
@@ -62,7 +62,7 @@ class HierarchicalConfig(ScaleConfig):
     @property
     def genome_names(self) -> tuple[str, ...]:
         """Names of what a note seed is planted as, the grid first."""
-        return (*super().genome_names, "fine")
+        return (*super().genome_names, "facts", "fine", "heard", "decays")
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,7 @@ class HierarchicalNCA(MultiScaleNCA):
     ) -> Guide:
         """Read coarse columns (B, W, F, C) for the fine cells; ages (B, W), swell (B, W, num_mels)."""
         batch, window, cells, channels = coarse.shape
-        fine = planted["fine"]
-        at, rates = fine[..., 0], fine[..., -FINE_RATES:]
+        at, rates = planted["facts"][..., 0], planted["decays"]
         alive = TNCA.alive(coarse.flatten(0, 1)).view(batch, window, cells, 1)
         near = self.swells[0](swell.flatten(0, 1)[..., None]).view(batch, window, cells, 1)
         whole = torch.cat([coarse, alive, near], 3).transpose(1, 2).flatten(2)
@@ -204,9 +203,7 @@ class HierarchicalNCA(MultiScaleNCA):
 
     def refine(self, level: Tensor, planted: dict[str, Tensor], guide: Guide, fired: Tensor) -> Tensor:
         """Return refined levels (B, K, W) of hops that follow the level (B, K); `fired` (B, K, W)."""
-        fine = planted["fine"]
-        genes = fine[..., FINE_FACTS : FINE_FACTS + self.config.fine_hidden]
-        aim, gate = self.refinement(guide, fine[..., :FINE_FACTS], genes)
+        aim, gate = self.refinement(guide, planted["facts"], planted["fine"])
         share, levels = gate * fired, []
         for w in range(aim.shape[2]):
             level = (level + share[..., w] * (aim[..., w] - level)) * guide.life[..., w]
@@ -215,9 +212,7 @@ class HierarchicalNCA(MultiScaleNCA):
 
     def cells_of(self, guide: Guide, level: Tensor, planted: dict[str, Tensor]) -> Tensor:
         """Return the fine cells (B, K, W, C) of refined levels (B, K, W)."""
-        first = FINE_FACTS + self.config.fine_hidden
-        genes = planted["fine"][..., first : first + self.config.decoder_hidden]
-        sound, rise = self.decoder(guide, level, genes)
+        sound, rise = self.decoder(guide, level, planted["heard"])
         alpha = guide.seen[..., ALPHA].detach()
         spare = 0.0 * level
         cells = [level, spare, sound, rise, alpha, *[spare] * (self.config.channels - ALPHA - 1)]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .hierarchical import HierarchicalConfig
 
 NUM_PLACES = 7
-FINE_FACTS = 3
-"""Of a fine cell: its place among the coarse bands, its level beside theirs, and what tonality takes of it."""
 FINE_RATES = 3
 LEAST_DENSITY = 0.05
 
@@ -55,8 +53,14 @@ class FineSeed(nn.Module):
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
 
-    def forward(self, z: Tensor, genes: Genes) -> Tensor:
-        """Return what the fine cells of notes are, (B, K, FINE_FACTS + hidden units + FINE_RATES)."""
+    def forward(self, z: Tensor, genes: Genes) -> dict[str, Tensor]:
+        """Return what the fine cells of notes are.
+
+        Returns
+        -------
+        facts (B, K, 3): place among the coarse bands, level beside theirs, and what tonality takes of it; fine
+        (B, K, fine_hidden) and heard (B, K, decoder_hidden), genes of refinement and decoder; decays (B, K, 3).
+        """
         kind, config = genes.band.dtype, self.config
         f0, b = genes.f0[:, None], genes.stretch[:, None]
         partial_hz = f0 * self.number * torch.sqrt((1.0 + b * self.number**2) / (1.0 + b))
@@ -83,7 +87,7 @@ class FineSeed(nn.Module):
         hidden, rates = refined.split([config.fine_hidden, FINE_RATES], 2)
         noisy = torch.cat([torch.zeros_like(at[:, :MAX_PARTIALS]), 1.0 + 0.0 * at[:, MAX_PARTIALS:]], 1)
         facts = torch.stack([at, gap, noisy * genes.pitched[:, 0]], 2)
-        return torch.cat([facts, hidden, heard, torch.exp(rates.clamp(-4.0, 5.0))], 2)
+        return {"facts": facts, "fine": hidden, "heard": heard, "decays": torch.exp(rates.clamp(-4.0, 5.0))}
 
     def _place(self, hz: Tensor, bands: int) -> Tensor:
         """Return where frequencies lie among mel bands, as real numbers."""
@@ -124,10 +128,10 @@ class HierarchicalSeed(ScaleSeed):
 
         Returns
         -------
-        grid (B, F + K, C), cell (B, F, hidden units), rates (B, F, 4), and fine (B, K, ...) of `FineSeed`.
+        grid (B, F + K, C), cell (B, F, hidden units), rates (B, F, 4), and what `FineSeed` returns.
         """
         z, genes = self.read(pitch, velocity, timbre, pitched, stretch, jitter)
         coarse, cell, rates = self.columns[0](genes)
         fine = self.fine(z, genes)
-        silent = (0.0 * fine[..., :1]).expand(-1, -1, coarse.shape[2])
-        return {"grid": torch.cat([coarse, silent], 1), "cell": cell, "rates": rates, "fine": fine}
+        silent = (0.0 * fine["facts"][..., :1]).expand(-1, -1, coarse.shape[2])
+        return {"grid": torch.cat([coarse, silent], 1), "cell": cell, "rates": rates, **fine}
