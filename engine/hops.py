@@ -129,12 +129,10 @@ class HopGrower:
 
     def _jobs(self, voices: Sequence[Voice], until: int, lookahead: int) -> list[Job]:
         jobs = []
-        together = 0
-        if self._grows_together and any(min(until, voice.end) > voice.decoded_until for voice in voices):
-            together = self._hop // 2
-        for voice in voices:
-            missing = min(until, voice.end) - voice.decoded_until
-            if min(until + together, voice.end) > voice.decoded_until:
+        lacking = [(voice, min(until, voice.end) - voice.decoded_until) for voice in voices]
+        together = until + self._hop // 2 if self._grows_together and any(one[1] > 0 for one in lacking) else until
+        for voice, missing in lacking:
+            if missing > 0 or (together > until and min(together, voice.end) > voice.decoded_until):
                 num_hops = max(-(-missing // self._hop), 1)
                 is_new = not voice.has_begun
                 jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new))
