@@ -24,7 +24,7 @@ from .partials import interpolate
 from .waveform_grid import GridConfig, WaveformGrid
 
 REPRESENTATION = "waveform"
-NO_TONE = 3e-3  # of the power at a partial: what noise leaves of it at least; less makes rounding errors large
+NO_TONE = 0.03  # of the power at a partial: what noise leaves of it at least; less makes rounding errors large
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class WaveformNCA(TNCA):
 
 def tonal(level: Tensor, tonality: Tensor) -> Tensor:
     """Return the level of the tonal part of what has a level and a tonality, in units of 40 dB."""
-    return level + 0.25 * torch.log10(1.0 + NO_TONE - 10.0 ** (-4.0 * tonality.clamp(0.0, 1.0)))
+    share = (1.0 + NO_TONE - 10.0 ** (-4.0 * tonality.clamp(0.0, 1.0))) / (1.0 + NO_TONE)
+    return level + 0.25 * torch.log10(share)
 
 
 def _bands_at(hz: Tensor, sample_rate: int, num_mels: int) -> Tensor:
