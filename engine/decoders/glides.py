@@ -82,7 +82,7 @@ class GlidesDecoder:
     ) -> FloatArray:
         """Sound partials of amplitudes (V, T * POINTS + 1, H) that are heard at all."""
         turn = partial_hz(hz / self.spec.sample_rate, stretch[:, None], MAX_PARTIALS)
-        audible = (turn < HIGHEST_TURN) & (turn > 0.0)
+        audible: NDArray[np.bool_] = np.logical_and(turn < HIGHEST_TURN, turn > 0.0)
         reach = int(audible.sum(2).max(initial=0))
         count = max(BUNDLE, -(-reach // BUNDLE) * BUNDLE)
         shown = ends[:, :, :count].copy()
