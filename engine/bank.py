@@ -25,6 +25,8 @@ from .timbres import TimbreTable
 FORMAT = "tnca-synth bank 1"
 MANIFEST = "bank.json"
 MOTIONS = "motions.npz"
+RETOUCH = "retouch"
+"""The part of a representation that is no model but what its models miss."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Bank:
         return {name: self._contents[file] for name, file in self._manifest["decoders"].items()}
 
     def models_of(self, representation: str) -> dict[str, bytes]:
-        """Return the models that grow a representation by their parts, such as "seed" and "step"."""
+        """Return what grows a representation by its parts: "seed" and "step", and `RETOUCH` if it was measured."""
         return {part: self._contents[file] for part, file in self._manifest["models"][representation].items()}
 
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> GrowthModel:
@@ -185,7 +187,7 @@ class Bank:
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
         models = self.models_of(representation)
-        retouch = RetouchArrays.from_bytes(models["retouch"]) if "retouch" in models else None
+        retouch = RetouchArrays.from_bytes(models[RETOUCH]) if RETOUCH in models else None
         return GrowthModel(models["seed"], models["step"], provider, threads, self._motions, retouch)
 
     @cached_property

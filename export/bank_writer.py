@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..engine.bank import FORMAT, MANIFEST, MOTIONS, Tuning
+from ..engine.bank import FORMAT, MANIFEST, MOTIONS, RETOUCH, Tuning
 from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint
@@ -87,8 +87,8 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         models[representation] = {part: f"{representation}.{part}.onnx" for part in exported.models}
         files |= {f"{representation}.{part}.onnx": content for part, content in exported.models.items()}
         if checkpoint.retouch_bytes:
-            models[representation]["retouch"] = f"{representation}.retouch.npz"
-            files[f"{representation}.retouch.npz"] = checkpoint.retouch_bytes
+            name = models[representation][RETOUCH] = f"{representation}.{RETOUCH}.npz"
+            files[name] = checkpoint.retouch_bytes
     if lead is None:
         raise UsageError("a bank needs at least one growth model")
     files[MOTIONS] = lead.motion_bytes

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...engine.bank import Bank
+from ...engine.bank import RETOUCH, Bank
 from ...engine.decoders.catalogue import Parts, make_decoder
 from ...engine.inference import open_session
 
@@ -69,13 +69,14 @@ def path_costs(bank: Bank, representation: str, decoder: str) -> Costs:
     growth = bank.growth_model(representation, "cpu")
     available = Asked(bank.decoder_models)
     make_decoder(decoder, Parts(available, growth, 1))
-    grown = {part: onnx.load_from_string(content) for part, content in bank.models_of(representation).items()}
+    parts = bank.models_of(representation)
+    grown = {part: onnx.load_from_string(content) for part, content in parts.items() if part != RETOUCH}
     decoding = [onnx.load_from_string(available[name]) for name in sorted(available.asked)]
     hourly = [model for part, model in grown.items() if part != SEED_MODEL] + decoding
     runs = {
         facts.get("preset"): facts for facts in map(_facts, (*grown.values(), *decoding))
     }  # seed and step share one
-    files = [*bank.models_of(representation).values(), *(available[name] for name in sorted(available.asked))]
+    files = [*parts.values(), *(available[name] for name in sorted(available.asked))]
     return Costs(
         parameters=sum(count_parameters(model) for model in (*grown.values(), *decoding)),
         bytes=sum(len(content) for content in files),
