@@ -191,7 +191,9 @@ def move(
     rows = np.array([voice.motion for voice in voices], np.float64)
     sway, swell = motions.read(rows, age_s)
     retouch = motions.retouch(rows, age_s)
-    for row, voice in enumerate(voices) if journey is not None else ():
+    if journey is None:
+        return sway, swell, retouch
+    for row, voice in enumerate(voices):
         if voice.morph is not None:
             weights, corners = pad_weights(journey.places[:, row]), voice.morph.pad.motions
             ages = np.repeat(age_s[:, row : row + 1], 4, axis=1)
