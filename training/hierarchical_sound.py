@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..engine.decoders.base import QUIET_LEVEL
 from ..engine.decoders.glides import POINTS
 from ..engine.decoders.noise import noise_scale
 from ..engine.seed import MAX_PARTIALS
@@ -27,6 +28,8 @@ from .sound_validation import Table
 from .validation import by_instrument
 
 NEPERS = float(np.log(10.0) / 20.0)
+SILENCE = 20.0
+"""What is quiet is silent where it is played; here it is this much quieter, so that gradients still reach it."""
 
 
 class GlidingSound(nn.Module):
@@ -43,7 +46,9 @@ class GlidingSound(nn.Module):
 
         The source is that of W hops, from the one before the first frame on.
         """
-        end = (fine[..., SOUND] * self.spec.level_scale_db + self.spec.floor_db) * NEPERS
+        level = fine[..., SOUND]
+        end = (level * self.spec.level_scale_db + self.spec.floor_db) * NEPERS
+        end = torch.where(level < QUIET_LEVEL, end - SILENCE, end)
         before = torch.cat([end[..., :1], end[..., :-1]], 2)
         rise = fine[..., RISE].clamp(max=1.0) * (self.spec.level_scale_db * NEPERS)
         halfway = torch.logaddexp(before, end) + (rise - float(np.log(2.0)))

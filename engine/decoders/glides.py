@@ -82,8 +82,8 @@ class GlidesDecoder:
     ) -> FloatArray:
         """Sound partials of amplitudes (V, T * POINTS + 1, H) that are heard at all."""
         turn = partial_hz(hz / self.spec.sample_rate, stretch[:, None], MAX_PARTIALS)
-        audible: NDArray[np.bool_] = np.logical_and(turn < HIGHEST_TURN, turn > 0.0)
-        reach = int(audible.sum(2).max(initial=0))
+        audible = ((turn < HIGHEST_TURN) & (turn > 0.0)).astype(np.float32)
+        reach = int(audible.sum(2).max(initial=0.0))
         count = max(BUNDLE, -(-reach // BUNDLE) * BUNDLE)
         shown = ends[:, :, :count].copy()
         shown[:, 1:] *= audible[..., :count]
@@ -94,7 +94,7 @@ class GlidesDecoder:
         """Return windowed noise (V, points, 2 half hops) of band magnitudes (V, points, N)."""
         assert self._spread is not None
         magnitude = np.exp(np.log(np.maximum(bands, QUIETEST)) @ self._spread)
-        magnitude *= bands.any(2)[..., None]
+        magnitude *= bands.any(2, keepdims=True)
         point = self._point[slots][:, None] + np.arange(bands.shape[1])
         self._point[slots] += bands.shape[1]
         return self._noise.frames(magnitude, self._seed[slots], point)

@@ -163,3 +163,10 @@ def test_partials_beyond_the_highest_frequency_are_not_heard() -> None:
 
 def test_silent_levels_are_exact_silence() -> None:
     assert not decode(make(), fields(0.0), steady(220.0, FRAMES)).any()
+
+
+def test_training_hears_silence_where_nothing_is_played() -> None:
+    fine = torch.zeros(1, MAX_PARTIALS + BANDS, 4, RISE + 1)
+    turn = torch.full((1, 4, MAX_PARTIALS), 0.01)
+    noise = torch.ones(1, 4 * POINTS, 2, 129)
+    assert GlidingSound(SPEC, BANDS)(fine, SourceInput(0.0 * turn, turn, noise)).abs().max() < 1e-9
