@@ -55,7 +55,10 @@ def test_an_unknown_preset_names_the_nearest() -> None:
         ("[data]\nvelocity = [1]", "'velocity' in data, did you mean 'velocities'?"),
         ('[data]\ninstruments = [{ name = "a", programm = 1 }]', "did you mean 'program'?"),
         ("[vocoder]\nhiden = 1", "'hiden' in vocoder, did you mean 'hidden'?"),
-        ('kind = "wave"', "kind must be one of growth, vocoder, codec, latent, multi-scale, got 'wave'"),
+        (
+            'kind = "wave"',
+            "kind must be one of growth, vocoder, codec, latent, waveform, multi-scale, hierarchical, got 'wave'",
+        ),
         ("batch_size = 600", "batch_size must be in 1..pool_size=512, got 600"),
         ("iterations = 0", "iterations must be at least 1"),
         ('[model]\nrepresentation = "wave"', "representation must be mel or dual, got 'wave'"),
