@@ -15,13 +15,11 @@ from ..engine.growth import FIELD_PREFIX
 from ..errors import BankError
 from ..training.checkpoint import Checkpoint, load_checkpoint
 from ..training.codec_trainer import codec_of
-from ..training.latent_nca import LATENT_RANGE, LatentNCA
-from ..training.latent_trainer import latent_model
+from ..training.latent_nca import REPRESENTATION, LatentNCA
 from .codec_model import PARITY_LIMIT, decoder_parity, export_decoder
-from .model_files import key_codes, metadata
-from .onnx_model import HALF_FROM, in_half_precision, to_onnx
+from .model_files import key_codes, metadata, played_model
+from .onnx_model import in_half_precision, to_onnx
 
-REPRESENTATION = "latent"
 GENOME = ("grid", "cell", "rates")
 
 
@@ -52,27 +50,13 @@ class StepGraph(nn.Module):
         """
         planted = dict(zip(GENOME, inputs, strict=False))
         grown = self.model.step(inputs[0], planted, *inputs[len(GENOME) :])
-        return grown, self.model.alive(grown)[..., 0].amax(1), bounded(self.model.latent(grown))[:, None]
-
-
-def bounded(latent: Tensor) -> Tensor:
-    """Clip latents to what the decoder knows."""
-    return latent.clamp(-LATENT_RANGE, LATENT_RANGE)
-
-
-def played_latent_model(checkpoint: Checkpoint) -> LatentNCA:
-    """Return the model as it is played: what is stored in half precision, rounded to it."""
-    model = latent_model(checkpoint)
-    with torch.no_grad():
-        for weights in (*model.seed.parameters(), model.keys.weight):
-            if weights.numel() >= HALF_FROM or weights is model.keys.weight:
-                weights.copy_(weights.half().float())
-    return model
+        return grown, self.model.alive(grown)[..., 0].amax(1), self.model.fields(grown, planted)[REPRESENTATION]
 
 
 def latent_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
     """Export a latent checkpoint like `model_files.growth_files`."""
-    model = played_latent_model(checkpoint)
+    model = played_model(checkpoint)
+    assert isinstance(model, LatentNCA)
     config = model.config
     facts = metadata(checkpoint, metrics) | {
         "representation": REPRESENTATION,
@@ -82,8 +66,7 @@ def latent_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, 
     }
     table = model.timbres.weight.detach().numpy()
     timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
-    codes = key_codes(model, checkpoint)  # type: ignore[arg-type] # it reads the table of keys alone
-    planting = facts | {"timbres": timbres, "key_codes": codes}
+    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
     return REPRESENTATION, {"seed": _seed_file(model, planting), "step": _step_file(model, facts)}
 
 

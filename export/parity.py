@@ -24,6 +24,7 @@ from ..engine.seams import Genome, HopInputs
 from ..errors import BankError
 from ..training.checkpoint import Checkpoint
 from ..training.dataset import between
+from ..training.latent_nca import REPRESENTATION as LATENT
 from ..training.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, release_age
 from ..training.vocoder import MelVocoder
 from .bank_writer import replace_files, write_bank
@@ -133,7 +134,8 @@ def grow_in_torch(model: GrowingModel, score: list[Hop]) -> Iterator[Fields]:
         planted = planted if hop.notes is None else plant(model, hop.notes)
         grid = planted["grid"] if grid is None else grid
         grid = model.step(grid, planted, hop.age_s, hop.released_s, hop.fire_mask, hop.swell)
-        yield {name: bounded(field).numpy() for name, field in model.fields(grid, planted).items()}
+        fields = model.fields(grid, planted)
+        yield {name: (field if name == LATENT else bounded(field)).numpy() for name, field in fields.items()}
 
 
 def grow_in_onnx_runtime(growth: GrowthModel, recorded: Recorded, score: list[Hop]) -> Iterator[Fields]:

@@ -14,17 +14,19 @@ from torch import Tensor, nn
 from ..errors import BankError
 from .config import TrainConfig, train_config
 from .hierarchical import HierarchicalNCA
+from .latent_nca import LatentNCA
 from .multiscale import MultiScaleNCA
 from .nca import TNCA
 from .vocoder import MelVocoder
 from .waveform_nca import WaveformNCA
 
-GrownModel = TNCA | MultiScaleNCA
+GrownModel = TNCA | MultiScaleNCA | LatentNCA
 Model = TypeVar("Model", bound=nn.Module)
 
 GROWTHS: Final[Mapping[str, Callable[[TrainConfig, int], GrownModel]]] = {
     "growth": lambda config, num_timbres: TNCA(config.model, num_timbres),
     "multi-scale": lambda config, num_timbres: MultiScaleNCA(config.scales, num_timbres),
+    "latent": lambda config, num_timbres: LatentNCA(config.latent, num_timbres),
     "hierarchical": lambda config, num_timbres: HierarchicalNCA(config.hierarchical, num_timbres),
     "waveform": lambda config, num_timbres: WaveformNCA(config.waveform, num_timbres),
 }

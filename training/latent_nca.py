@@ -19,6 +19,7 @@ from ..errors import UsageError
 from .nca import ALPHA, CLOCK_TIMES_S, NUM_KEYS, RELEASE_CLOCK_TIMES_S, TNCA, timbre_vectors
 from .partials import PITCH_PERIODS
 
+REPRESENTATION = "latent"
 LATENT = 0
 LATENT_RANGE = 1.2
 """Latents are those of a tanh; the decoder learned them with noise, which reaches a little further."""
@@ -43,6 +44,21 @@ class LatentConfig:
     def __post_init__(self) -> None:
         if self.channels <= ALPHA:
             raise UsageError(f"latent.channels must be at least {ALPHA + 1}, got {self.channels}")
+
+    @property
+    def representation(self) -> str:
+        """Its name in banks."""
+        return REPRESENTATION
+
+    @property
+    def cells(self) -> int:
+        """Cells of a grid."""
+        return self.dimension
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of what is grown."""
+        return (REPRESENTATION,)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
@@ -169,6 +185,10 @@ class LatentNCA(nn.Module):
             grown = grid + fire_mask[:, k, :, None] * torch.sigmoid(gate) * (target - grid)
             grid = grown * (self.alive(grid) * self.alive(grown))
         return grid
+
+    def fields(self, grid: Tensor, planted: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return latents (B, 1, F), clipped to what the decoder knows."""
+        return {REPRESENTATION: self.latent(grid)[:, None].clamp(-LATENT_RANGE, LATENT_RANGE)}
 
     def latent(self, grid: Tensor) -> Tensor:
         """Return the latents (B, F) of grids (B, F, C); where no cell lives, those of silence, which are not 0."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..engine.seed import MAX_PARTIALS, partial_hz, pitch_to_hz
-from ..errors import BankError, UsageError
-from .checkpoint import Checkpoint, load_checkpoint
+from ..errors import UsageError
+from .checkpoint import load_checkpoint
 from .codec import Codec, SourceDecoder
 from .codec_layers import Memory
 from .codec_notes import SoundNotes
@@ -22,7 +22,7 @@ from .latent_pool import LatentPool, Latents
 from .loop import Losses, PooledLoop
 from .losses import overflow_loss
 from .nca import ALPHA
-from .rollout import NoteBatch, release_age, swells
+from .rollout import NoteBatch, plant, release_age, swells
 from .trainer import SLOWEST_FIRE_RATE
 
 HEARD_NOTES = 12  # of a batch, which the decoder hears; hearing all would double the cost
@@ -119,12 +119,6 @@ class LatentTrainer(PooledLoop[LatentPool]):
         return model.eval()
 
 
-def plant(model: LatentNCA, batch: NoteBatch) -> dict[str, Tensor]:
-    """Run the seed network for a batch of notes."""
-    timbre = model.timbre(batch.timbre, batch.key_low, batch.key_high, batch.key_mix)
-    return model.seed(batch.pitch, batch.velocity, timbre, batch.pitched, batch.stretch)
-
-
 def turns(batch: NoteBatch, sample_rate: int) -> Tensor:
     """Return cycles per sample of the partials of notes, (B, H)."""
     hz = pitch_to_hz(batch.pitch.cpu().numpy()) * batch.pitched.cpu().numpy()
@@ -138,16 +132,6 @@ def decoder_levels(codec: Codec, latent: Tensor, turn: Tensor) -> tuple[Tensor, 
         raise UsageError("a latent TNCA is trained with a codec that has a source: set codec.head to source")
     source = SourceInput(torch.zeros_like(turn), turn, turn)
     return codec.decoder.controls(latent.transpose(1, 2), source, Memory())
-
-
-def latent_model(checkpoint: Checkpoint) -> LatentNCA:
-    """Build the averaged TNCA of a checkpoint; `BankError` if it holds another model."""
-    config = checkpoint.train_config
-    if config.kind != "latent":
-        raise BankError(f"the checkpoint holds a {config.kind} model, not a latent TNCA")
-    model = LatentNCA(config.latent, len(checkpoint.timbre_names))
-    model.load_state_dict(checkpoint.weights)
-    return model.eval()
 
 
 def _mean(error: Tensor, valid: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ from .codec_notes import SoundNotes
 from .codec_trainer import CodecTrainer, source_input
 from .distance import stft_distance
 from .latent_nca import LATENT_RANGE, LatentNCA
-from .latent_trainer import LatentTrainer, plant
+from .latent_trainer import LatentTrainer
 from .loop import TrainingLoop
-from .rollout import NoteBatch, release_age, swells
+from .rollout import NoteBatch, plant, release_age, swells
 from .validation import by_instrument
 
 Table = dict[str, dict[str, float]]

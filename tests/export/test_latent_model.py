@@ -15,7 +15,8 @@ from tnca_synth.engine.growth import GrowthModel
 from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.export.codec_model import export_decoder
-from tnca_synth.export.latent_model import bounded, latent_files, played_latent_model
+from tnca_synth.export.latent_model import latent_files
+from tnca_synth.export.model_files import played_model
 from tnca_synth.training.checkpoint import Checkpoint
 from tnca_synth.training.rollout import release_age
 
@@ -64,7 +65,7 @@ def drive(t: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
 
 
 def test_growing_is_the_same_in_torch_and_in_the_engine() -> None:
-    model = played_latent_model(checkpoint())
+    model = played_model(checkpoint())
     given = {name: torch.from_numpy(values) for name, values in notes().items()}
     generator = torch.Generator().manual_seed(0)
     wanted = []
@@ -73,7 +74,7 @@ def test_growing_is_the_same_in_torch_and_in_the_engine() -> None:
         grid = planted["grid"]
         for t in range(HOPS):
             grid = model.step(grid, planted, *drive(t, generator))
-            wanted.append(bounded(model.latent(grid))[:, None].numpy())
+            wanted.append(model.fields(grid, planted)["latent"].numpy())
     found = grown_by_the_engine()
     assert np.abs(np.diff(found, axis=1)).max() > 0.01
     np.testing.assert_allclose(found, np.stack(wanted, 1), rtol=0, atol=1e-4)

@@ -14,9 +14,9 @@ from tnca_synth.errors import BankError, UsageError
 from tnca_synth.training.codec_trainer import codec_of
 from tnca_synth.training.config import load_preset, train_config
 from tnca_synth.training.latent_pool import SILENT_AFTER_S, LatentPool, Latents
-from tnca_synth.training.latent_trainer import LatentTrainer, latent_model, plant
+from tnca_synth.training.latent_trainer import LatentTrainer
 from tnca_synth.training.nca import ALPHA
-from tnca_synth.training.rollout import NoteBatch
+from tnca_synth.training.rollout import NoteBatch, plant
 from tnca_synth.training.sound_validation import grown_latents, sound_distances, sound_of
 
 HOP_S = tiny_codec.SPEC.hop_s
@@ -98,7 +98,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(codec_path: Path, tmp_path: P
     again.resume(first.checkpoint())
     again.run(tmp_path / "again", lambda _: None)
     assert all(torch.equal(again.average[name], value) for name, value in whole.average.items())
-    assert latent_model(again.checkpoint()).config.codec == str(codec_path)
+    assert again.checkpoint().growth_model().config.codec == str(codec_path)
 
 
 def test_a_cell_without_living_neighbours_stays_silent() -> None:
