@@ -17,7 +17,7 @@ from ..training.checkpoint import Checkpoint, load_checkpoint
 from ..training.codec_trainer import codec_of
 from ..training.latent_nca import REPRESENTATION, LatentNCA
 from .codec_model import PARITY_LIMIT, decoder_parity, export_decoder
-from .model_files import key_codes, metadata, played_model
+from .model_files import growth_facts, metadata, played_model
 from .onnx_model import in_half_precision, to_onnx
 
 GENOME = ("grid", "cell", "rates")
@@ -57,16 +57,7 @@ def latent_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, 
     """Export a latent checkpoint like `model_files.growth_files`."""
     model = played_model(checkpoint)
     assert isinstance(model, LatentNCA)
-    config = model.config
-    facts = metadata(checkpoint, metrics) | {
-        "representation": REPRESENTATION,
-        "spec": config.spec.to_dict(),
-        "steps_per_hop": config.steps_per_hop,
-        "timbre_size": config.timbre_size + config.key_size,
-    }
-    table = model.timbres.weight.detach().numpy()
-    timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
-    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
+    facts, planting = growth_facts(model, checkpoint, metrics)
     return REPRESENTATION, {"seed": _seed_file(model, planting), "step": _step_file(model, facts)}
 
 

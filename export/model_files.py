@@ -9,6 +9,7 @@ import torch
 
 from .. import __version__
 from ..training.checkpoint import Checkpoint, GrownModel
+from ..training.latent_nca import LatentNCA
 from ..training.nca import NUM_KEYS
 from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
 
@@ -33,6 +34,15 @@ def metadata(checkpoint: Checkpoint, metrics: dict[str, Any]) -> dict[str, Any]:
 def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
     """Export a growth checkpoint; return its representation and the contents of its seed and step models."""
     model = played_model(checkpoint)
+    assert not isinstance(model, LatentNCA)
+    facts, planting = growth_facts(model, checkpoint, metrics)
+    return model.config.representation, {"seed": export_seed(model, planting), "step": export_step(model, facts)}
+
+
+def growth_facts(
+    model: GrownModel, checkpoint: Checkpoint, metrics: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the metadata of a growth's step model, and of its seed model, which knows the timbres as well."""
     config = model.config
     facts = metadata(checkpoint, metrics) | {
         "representation": config.representation,
@@ -42,8 +52,7 @@ def growth_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, 
     }
     table = model.timbres.weight.detach().numpy()
     timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
-    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
-    return config.representation, {"seed": export_seed(model, planting), "step": export_step(model, facts)}
+    return facts, facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
 
 
 def played_model(checkpoint: Checkpoint) -> GrownModel:

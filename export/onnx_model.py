@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.growth import FIELD_PREFIX
-from ..training.checkpoint import GrownModel
 from ..training.hierarchical import HierarchicalNCA
 from ..training.multiscale import MultiScaleNCA
 from ..training.nca import TNCA
@@ -21,6 +20,7 @@ from ..training.vocoder import MelVocoder
 from .fine_graph import FineSeedGraph, FineStepGraph, fine_genome
 from .step_graph import SeedGraph, StepGraph, bounded
 
+SpectralModel = TNCA | MultiScaleNCA
 OPSET = 18
 HOP_INPUTS = ("age_s", "release_age_s", "fire_mask", "swell")
 HALF_FROM = 4096
@@ -69,31 +69,31 @@ class VocoderGraph(nn.Module):
         return bounded(self.vocoder(*inputs))
 
 
-def export_seed(model: GrownModel, metadata: dict[str, Any]) -> bytes:
+def export_seed(model: SpectralModel, metadata: dict[str, Any]) -> bytes:
     """Serialise the seed model."""
     graph, names = _seed_graph(model), _genome_names(model)
     input_names = ["pitch", "velocity", "timbre", "pitched", "stretch"]
     return in_half_precision(to_onnx(graph, _any_note(model), input_names, names, metadata))
 
 
-def _seed_graph(model: GrownModel) -> nn.Module:
+def _seed_graph(model: SpectralModel) -> nn.Module:
     if isinstance(model, HierarchicalNCA):
         return FineSeedGraph(model)
     return SeedGraph(model) if isinstance(model, TNCA) else ScaleSeedGraph(model)
 
 
-def _step_graph(model: GrownModel) -> nn.Module:
+def _step_graph(model: SpectralModel) -> nn.Module:
     if isinstance(model, HierarchicalNCA):
         return FineStepGraph(model)
     return StepGraph(model) if isinstance(model, TNCA) else ScaleStepGraph(model)
 
 
-def _genome_names(model: GrownModel) -> list[str]:
+def _genome_names(model: SpectralModel) -> list[str]:
     names = model.config.genome_names
     return fine_genome(names) if isinstance(model, HierarchicalNCA) else list(names)
 
 
-def _any_note(model: GrownModel) -> tuple[Tensor, ...]:
+def _any_note(model: SpectralModel) -> tuple[Tensor, ...]:
     """Return the inputs of a seed model for two notes."""
     ones, config = torch.ones(2), model.config
     return 60.0 * ones, 0.5 * ones, torch.zeros(2, config.timbre_size + config.key_size), ones.clone(), 0.0 * ones
@@ -115,7 +115,7 @@ def in_half_precision(content: bytes) -> bytes:
     return model.SerializeToString()
 
 
-def export_step(model: GrownModel, metadata: dict[str, Any]) -> bytes:
+def export_step(model: SpectralModel, metadata: dict[str, Any]) -> bytes:
     """Serialise the step model."""
     config = model.config
     graph = _step_graph(model)

@@ -19,7 +19,7 @@ from ..training.codec_layers import Memory
 from ..training.codec_source import SourceInput
 from ..training.waveform_nca import REPRESENTATION, WaveformNCA
 from .codec_model import PARITY_LIMIT, probe_source, streaming_onnx, streaming_parity
-from .model_files import key_codes, metadata, played_model
+from .model_files import growth_facts, metadata, played_model
 from .onnx_model import HOP_INPUTS, in_half_precision, to_onnx
 from .step_graph import bounded
 
@@ -73,16 +73,7 @@ class GridGraph(nn.Module):
 def waveform_files(checkpoint: Checkpoint, metrics: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
     """Export a waveform checkpoint's column like `model_files.growth_files`."""
     model = _played(checkpoint)
-    config = model.config
-    facts = metadata(checkpoint, metrics) | {
-        "representation": REPRESENTATION,
-        "spec": config.spec.to_dict(),
-        "steps_per_hop": config.steps_per_hop,
-        "timbre_size": config.timbre_size + config.key_size,
-    }
-    table = model.timbres.weight.detach().numpy()
-    timbres = {name: [float(x) for x in row] for name, row in zip(checkpoint.timbre_names, table, strict=True)}
-    planting = facts | {"timbres": timbres, "key_codes": key_codes(model, checkpoint)}
+    facts, planting = growth_facts(model, checkpoint, metrics)
     return REPRESENTATION, {"seed": _seed_file(model, planting), "step": _step_file(model, facts)}
 
 

@@ -42,7 +42,7 @@ def partial_turns(
 
 
 def bands_to_bins(bands: int, sample_rate: int, length: int = NOISE_LENGTH) -> FloatArray:
-    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins of `length` samples: (bands, K)."""
+    """Return what spreads levels of `bands`, equal steps of the mel scale, over bins of `length` samples (bands, K)."""
     hz = np.arange(length // 2 + 1) * sample_rate / length
     place = hz_to_mel(hz) / hz_to_mel(sample_rate / 2.0) * (bands - 1)
     return np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place)).astype(np.float32)
