@@ -97,6 +97,10 @@ def count_parameters(model: onnx.ModelProto) -> int:
     return weights + sum(map(len, vectors)) + sum(map(len, codes))
 
 
+HOP_EXTENTS = {"field_time": 2, "noise_time": 2}
+"""Of streaming decoders: a hop glides from one frame of the field to the next, and has two frames of noise."""
+
+
 def count_macs(model: onnx.ModelProto) -> int:
     """Return the multiplications with addition of one run for one voice and one spectral frame.
 
@@ -134,6 +138,8 @@ def _extent(dimension: onnx.TensorShapeProto.Dimension) -> int:
     """Return a dimension's size with every name at 1: 1 for "voices", 3 for "frames + 2"."""
     if not dimension.dim_param:
         return dimension.dim_value
+    if dimension.dim_param in HOP_EXTENTS:
+        return HOP_EXTENTS[dimension.dim_param]
     terms = re.split(r"\s*\+\s*", dimension.dim_param)
     return sum(int(term) if term.isdecimal() else 1 for term in terms)
 
