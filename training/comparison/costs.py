@@ -16,7 +16,7 @@ from ...engine.bank import RETOUCH, Bank
 from ...engine.decoders.catalogue import Parts, make_decoder
 from ...engine.inference import open_session
 
-MAC_OPERATORS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "LSTM", "GRU")
+MAC_OPERATORS = ("MatMul", "FusedMatMul", "Gemm", "Conv", "FusedConv", "ConvTranspose", "LSTM", "GRU")
 GATES = {"LSTM": 4, "GRU": 3}
 SEED_MODEL = "seed"
 """The part of a representation that runs once per note; the others run once per hop."""
@@ -152,7 +152,7 @@ def _node_macs(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]]) -> int:
     if node.op_type == "ConvTranspose":  # every input value meets the whole kernel
         return prod(first) * prod(second[1:])
     out = prod(shapes[node.output[0]])
-    if node.op_type == "Conv":
+    if node.op_type in ("Conv", "FusedConv"):
         return out * prod(second[1:])
     is_turned = any(one.name == "transA" and one.i for one in node.attribute)
     return out * (first[0] if is_turned else first[-1])
