@@ -59,9 +59,7 @@ class Batch:
     tending: Tending | None  # of the growth; None where all is neutral
     journey: Journey | None  # over pads of timbres; None where no voice has one
     swell: FloatArray  # (R, V, F), what moves the levels
-    retouch: (
-        FloatArray | None
-    )  # (R, V, N), what is set right of them afterwards; None where the growth has no such table
+    retouch: FloatArray | None  # (R, V, N), what is set right of them; None where the growth has no such table
     semitones: NDArray[np.float64]  # (R, V), from the keys that are grown to those that sound
 
     @property

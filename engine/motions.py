@@ -18,7 +18,7 @@ from ..errors import BankError
 from .retouching import RetouchArrays, RetouchTable
 from .spec import AudioSpec
 from .spectral import FloatArray, between, transposed_bands
-from .stored import StoredArrays
+from .stored import KeyedArrays
 from .takes import Takes
 
 PACE_RANGE = (0.5, 2.0)
@@ -50,7 +50,7 @@ STILL = Motion(-1)
 
 
 @dataclass(frozen=True, eq=False)
-class MotionArrays(StoredArrays):
+class MotionArrays(KeyedArrays):
     """What a table is made from and stored as.
 
     Attributes
@@ -80,11 +80,6 @@ class MotionArrays(StoredArrays):
     names: tuple[str, ...]
 
     WHAT = "motions"
-
-    @property
-    def owners(self) -> list[tuple[str, int]]:
-        """Timbre and key of each of M."""
-        return [(self.names[row], int(key)) for row, key in zip(self.timbre, self.key, strict=True)]
 
 
 class MotionTable:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .spectral import FloatArray
-from .stored import StoredArrays
+from .stored import KeyedArrays
 
 
 @dataclass(frozen=True, eq=False)
-class RetouchArrays(StoredArrays):
+class RetouchArrays(KeyedArrays):
     """What a table is made from and stored as.
 
     Attributes
@@ -48,11 +48,6 @@ class RetouchArrays(StoredArrays):
 
     WHAT = "retouching"
 
-    @property
-    def owners(self) -> list[tuple[str, int]]:
-        """Timbre and key of each of M."""
-        return [(self.names[row], int(key)) for row, key in zip(self.timbre, self.key, strict=True)]
-
 
 class RetouchTable:
     """Corrections of all recorded keys, read at any time for many voices at once.
@@ -67,7 +62,6 @@ class RetouchTable:
     """
 
     def __init__(self, arrays: RetouchArrays, moving: Sequence[tuple[str, int]], hop_s: float) -> None:
-        self.field, self.partials = arrays.field, arrays.partials
         rows = {owner: row for row, owner in enumerate(arrays.owners)}
         nothing = len(rows)
         self._row = np.array([*(rows.get(owner, nothing) for owner in moving), nothing], np.intp)

@@ -8,15 +8,25 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import BankError
 
 
-class StoredArrays:
-    """Serialises a dataclass of arrays, numbers and names; the same values give the same bytes."""
+class KeyedArrays:
+    """Serialises a dataclass of arrays, numbers and names of M recorded keys; the same values give the same bytes."""
+
+    timbre: NDArray[np.int64]
+    key: NDArray[np.int64]
+    names: tuple[str, ...]
 
     WHAT = "arrays"
     """What error messages call it."""
+
+    @property
+    def owners(self) -> list[tuple[str, int]]:
+        """Timbre and key of each of M."""
+        return [(self.names[row], int(key)) for row, key in zip(self.timbre, self.key, strict=True)]
 
     def to_bytes(self) -> bytes:
         """Return the values as a compressed npz file."""

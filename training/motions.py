@@ -152,10 +152,10 @@ def _coded(
     ]
     return MotionArrays(
         rate_hz=1.0 / (spec.hop_s * FRAMES_PER_CODE),
-        codes=np.concatenate([_rounded(part, scale) for part, scale in zip(codes, code_scale, strict=True)]),
+        codes=np.concatenate([rounded(part, scale) for part, scale in zip(codes, code_scale, strict=True)]),
         code_scale=code_scale,
         shapes=np.stack([
-            _rounded(one.shapes, scale[:, None]) for one, scale in zip(measured, shape_scale, strict=True)
+            rounded(one.shapes, scale[:, None]) for one, scale in zip(measured, shape_scale, strict=True)
         ]),
         shape_scale=shape_scale,
         first=np.concatenate([[0], np.cumsum([len(part) for part in codes])]).astype(np.int64),
@@ -167,7 +167,8 @@ def _coded(
     )  # fmt: skip
 
 
-def _rounded(values: FloatArray, scale: FloatArray) -> NDArray[np.int8]:
+def rounded(values: FloatArray, scale: FloatArray) -> NDArray[np.int8]:
+    """Return codes of values for which a code of 1 means `scale`."""
     return np.round(values / np.maximum(scale, 1e-12)).astype(np.int8)
 
 

@@ -18,7 +18,7 @@ from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, bins_among_bands
 from .codec_notes import SoundNotes
 from .dataset import NoteSet
-from .motions import CODE_RANGE, RELEASE_FRAMES, smooth_course
+from .motions import CODE_RANGE, RELEASE_FRAMES, rounded, smooth_course
 from .rollout import GrowingModel, NoteBatch, grow
 from .waveform_trainer import PartialTargets
 
@@ -185,9 +185,9 @@ def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int) -> Reto
         field=field,
         partials=partials,
         moments=MOMENTS.astype(np.int64),
-        courses=_rounded(courses, course_scale[:, None]),
+        courses=rounded(courses, course_scale[:, None]),
         course_scale=course_scale.astype(np.float32),
-        shapes=_rounded(shapes, shape_scale[:, :, None]),
+        shapes=rounded(shapes, shape_scale[:, :, None]),
         shape_scale=shape_scale.astype(np.float32),
         timbre=np.array([names.index(name) for name, _ in owners], np.int64),
         key=np.array([key for _, key in owners], np.int64),
@@ -203,7 +203,3 @@ def _courses(measured: _Sum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rank = min(RANK, len(strength))
     courses[:, :rank], shapes[:rank] = left[:, :rank] * strength[:rank], right[:rank] / weight
     return courses, shapes
-
-
-def _rounded(values: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.int8]:
-    return np.round(values / np.maximum(scale, 1e-12)).astype(np.int8)
