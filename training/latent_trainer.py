@@ -22,8 +22,8 @@ from .latent_pool import LatentPool, Latents
 from .loop import Losses, PooledLoop
 from .losses import overflow_loss
 from .nca import ALPHA
-from .rollout import NoteBatch, plant, release_age, swells
-from .trainer import SLOWEST_FIRE_RATE
+from .rollout import NoteBatch
+from .windows import grow_window
 
 HEARD_NOTES = 12  # of a batch, which the decoder hears; hearing all would double the cost
 SETTLING_HOPS = 2  # whose past the decoder does not know
@@ -50,7 +50,7 @@ class LatentTrainer(PooledLoop[LatentPool]):
     def iterate(self) -> Losses:
         """One optimiser step on one window of growth."""
         config, chosen = self.config, self.pool.draw(self.config.batch_size)
-        batch, grids = self._grow_window(chosen)
+        batch, _, grids = grow_window(self, self.model, chosen, self.model.step)
         wanted, life = (one.to(self.place) for one in self.pool.wanted(chosen, config.window_frames))
         valid = self.pool.valid(chosen, config.window_frames).to(self.place)
         grown = self.model.latent(grids.flatten(0, 1)).unflatten(0, grids.shape[:2])
@@ -67,32 +67,6 @@ class LatentTrainer(PooledLoop[LatentPool]):
         })  # fmt: skip
         self.pool.advance(chosen, grids[:, -1].detach().cpu(), config.window_frames, config.overtime_share)
         return values
-
-    def _grow_window(self, chosen: np.ndarray) -> tuple[NoteBatch, Tensor]:
-        """Grow the chosen notes by a window; return their seeds and all grids (B, W, F, C)."""
-        config, window = self.config, self.config.window_frames
-        borrow = self.rng.random(len(chosen)) < config.borrowed_key_share
-        batch = NoteBatch.of(self.notes, self.pool.note[chosen], borrow).to(self.place)
-        planted = plant(self.model, batch)
-        grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
-        age_s = self.pool.ages(chosen, window).to(self.place)
-        released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
-        masks = self._fire_masks(len(chosen), window).to(self.place)
-        swell = swells(self.notes.motions, batch, age_s)
-        grids = []
-        for w in range(window):
-            grid = self.model.step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w])
-            grids.append(grid)
-        return batch, torch.stack(grids, 1)
-
-    def _fire_masks(self, count: int, window: int) -> Tensor:
-        """Most notes fire every cell, as when played; some fire at random, so that a lower rate works as well."""
-        model = self.config.latent
-        slow = torch.rand(count, generator=self.generator) < self.config.slow_fire_share
-        share = SLOWEST_FIRE_RATE + (1.0 - SLOWEST_FIRE_RATE) * torch.rand(count, generator=self.generator)
-        rate = torch.where(slow, share, 1.0)[:, None, None, None]
-        dice = torch.rand(count, window, model.steps_per_hop, model.dimension, generator=self.generator)
-        return (dice < rate).float()
 
     def _heard(self, batch: NoteBatch, grown: Tensor, wanted: Tensor, sounding: Tensor) -> tuple[Tensor, Tensor]:
         """Compare what the decoder makes of latents (B, W, F): log levels, and amplitudes against the loudest."""

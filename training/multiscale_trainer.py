@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss
 from .multiscale import MultiScaleNCA
 from .nca import ALPHA
 from .pool import Overtime, SamplePool
-from .rollout import NoteBatch, plant, release_age, swells
-from .trainer import fire_masks
+from .windows import grow_window
 
 SCALE_WEIGHTS = (1.0, 2.0, 4.0)
 
@@ -88,23 +88,8 @@ class MultiScaleTrainer(PooledLoop[SamplePool]):
 
     def _grow_window(self, chosen: NDArray[np.int64]) -> Tensor:
         """Grow the chosen notes by a window; return all grids (B, W, A, C)."""
-        config, window = self.config, self.config.window_frames
-        borrow = self.rng.random(len(chosen)) < config.borrowed_key_share
-        batch = NoteBatch.of(self.notes, self.pool.note[chosen], borrow).to(self.place)
-        planted = plant(self.model, batch)
-        grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
-        age_s = self.pool.ages(chosen, window).to(self.place)
-        released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
-        shape = (len(chosen), window, self.scales.steps_per_hop, self.scales.cells)
-        masks = fire_masks(self.generator, config.slow_fire_share, shape).to(self.place)
-        swell = swells(self.notes.motions, batch, age_s)
-        grids = []
-        for w in range(window):
-            grid = self.model.step(
-                grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w], self.num_scales
-            )
-            grids.append(grid)
-        return torch.stack(grids, 1)
+        step = partial(self.model.step, scales=self.num_scales)
+        return grow_window(self, self.model, chosen, step)[2]
 
     def _losses(self, chosen: NDArray[np.int64], grids: Tensor) -> dict[str, Tensor]:
         weights, window = self.config.loss, self.config.window_frames

@@ -17,9 +17,8 @@ from .loop import Losses, PooledLoop
 from .losses import SOUNDING_LEVEL, alpha_loss, overflow_loss, pair_loss
 from .nca import ALPHA
 from .pool import Overtime, SamplePool
-from .rollout import NoteBatch, plant, release_age, swells
-from .trainer import fire_masks
 from .waveform_nca import REPRESENTATION, WaveformNCA, tonal
+from .windows import grow_window
 
 HEARD_NOTES = 8  # of a batch, which the grid sounds; hearing all would take several times as long
 SETTLING_HOPS = 4  # whose past the grid does not know, in windows that do not begin with their note
@@ -42,7 +41,7 @@ class WaveformTrainer(PooledLoop[SamplePool]):
     def iterate(self) -> Losses:
         """One optimiser step on one window of growth."""
         config, chosen = self.config, self.pool.draw(self.config.batch_size)
-        grids, planted = self._grow_window(chosen)
+        _, planted, grids = grow_window(self, self.model, chosen, self.model.step)
         fields = self.model.fields(grids.flatten(0, 1), _repeated(planted, config.window_frames))
         field = fields[REPRESENTATION][:, 0].unflatten(0, grids.shape[:2])
         losses = self._level_losses(chosen, grids, field)
@@ -56,24 +55,6 @@ class WaveformTrainer(PooledLoop[SamplePool]):
         values = self.descend(losses)
         self.pool.advance(chosen, grids[:, -1].detach().cpu(), config.window_frames, config.overtime_share)
         return values
-
-    def _grow_window(self, chosen: NDArray[np.int64]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Grow the chosen notes by a window; return all grids (B, W, F, C) and what the notes are grown from."""
-        config, window = self.config, self.config.window_frames
-        borrow = self.rng.random(len(chosen)) < config.borrowed_key_share
-        batch = NoteBatch.of(self.notes, self.pool.note[chosen], borrow).to(self.place)
-        planted = plant(self.model, batch)
-        grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
-        age_s = self.pool.ages(chosen, window).to(self.place)
-        released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
-        shape = (len(chosen), window, config.waveform.steps_per_hop, config.waveform.cells)
-        masks = fire_masks(self.generator, config.slow_fire_share, shape).to(self.place)
-        swell = swells(self.notes.motions, batch, age_s)
-        grids = []
-        for w in range(window):
-            grid = self.model.step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w])
-            grids.append(grid)
-        return torch.stack(grids, 1), planted
 
     def _level_losses(self, chosen: NDArray[np.int64], grids: Tensor, field: Tensor) -> dict[str, Tensor]:
         """Compare grids (B, W, F, C) and fields (B, W, K) with what was measured."""
