@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +15,7 @@ from .loop import Losses, PooledLoop
 from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss, perceptual_loss
 from .nca import ALPHA, TNCA
 from .pool import Overtime, SamplePool
+from .pruning import importance, narrowed, widths
 from .rollout import NoteBatch, plant, release_age, swells
 
 LINEAR_FRAMES = 4  # frames of a window whose linear side is read out; reading all would double the cost
@@ -50,12 +54,29 @@ class Trainer(PooledLoop[SamplePool]):
 
     def iterate(self) -> Losses:
         """One optimiser step on one window of growth."""
+        return self.descend(self.window_losses())
+
+    def window_losses(self) -> dict[str, Tensor]:
+        """Grow notes from the pool by a window and put them back; return what they cost, by name."""
         chosen = self.pool.draw(self.config.batch_size)
         grid, grids, linear, read_frames = self._grow_window(chosen)
         losses = self._losses(chosen, grids, linear, read_frames)
-        values = self.descend(losses)
         self.pool.advance(chosen, grid.detach().cpu(), self.config.window_frames, self.config.overtime_share)
-        return values
+        return losses
+
+    def start_from(
+        self, weights: dict[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
+    ) -> tuple[str, ...]:
+        """Begin with the weights of another run, narrowed to the hidden units that matter most where it has more."""
+        before = widths(weights)
+        wanted = {name: getattr(self.config.model, name) for name in before}
+        if any(before[name] > wanted[name] for name in before):
+            model = replace(self.config.model, **before)
+            wide = Trainer(replace(self.config, model=model, compile=False), self.notes, str(self.place))
+            wide.start_from(weights, timbre_names)
+            matters = importance(wide.model, lambda: wide.window_losses()["total"])
+            weights = narrowed(weights, matters, wanted)
+        return super().start_from(weights, timbre_names, seconds)
 
     def _grow_window(self, chosen: np.ndarray) -> tuple[Tensor, Tensor, list[Tensor], np.ndarray]:
         """Grow the chosen notes by a window; return the last grid, all grids (B, W, F, C) and some linear read-outs."""
