@@ -19,6 +19,7 @@ from .morphing import Journey, remember, travel
 from .motions import MotionTable
 from .pads import pad_weights
 from .replanting import Plan, plan_replanting
+from .retouching import Corrections
 from .seed import pitch_to_hz
 from .spec import AudioSpec
 from .spectral import FloatArray
@@ -59,7 +60,7 @@ class Batch:
     tending: Tending | None  # of the growth; None where all is neutral
     journey: Journey | None  # over pads of timbres; None where no voice has one
     swell: FloatArray  # (R, V, F), what moves the levels
-    retouch: FloatArray | None  # (R, V, N), what is set right of them; None where the growth has no such table
+    retouch: Corrections | None  # at R rounds, what is set right of them; None where the growth has no such table
     semitones: NDArray[np.float64]  # (R, V), from the keys that are grown to those that sound
 
     @property
@@ -177,20 +178,22 @@ def make_batch(
 
 def move(
     voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey | None
-) -> tuple[NDArray[np.float64], FloatArray, FloatArray | None]:
+) -> tuple[NDArray[np.float64], FloatArray, Corrections | None]:
     """Return what moves V voices at ages (R, V).
 
     Returns
     -------
     sway : (R, V), semitones off their pitch
     swell : (R, V, F)
-    retouch : (R, V, N) or None; see `MotionTable.retouch`
+    retouch : at R moments, or None; see `MotionTable.retouch`
     """
     rows = np.array([voice.motion for voice in voices], np.float64)
     sway, swell = motions.read(rows, age_s)
     retouch = motions.retouch(rows, age_s)
     if journey is None:
         return sway, swell, retouch
+    if retouch is not None:
+        retouch = _with_corners(retouch)
     for row, voice in enumerate(voices):
         if voice.morph is not None:
             weights, corners = pad_weights(journey.places[:, row]), voice.morph.pad.motions
@@ -200,8 +203,17 @@ def move(
             swell[:, row] = (shares * motions.swell(corners, ages)).sum(1)
             corrections = motions.retouch(corners, ages)
             if retouch is not None and corrections is not None:
-                retouch[:, row] = (shares * corrections).sum(1)
+                retouch.rows[row] = corrections.rows[:, 0]
+                retouch.courses[:, row] = shares * corrections.courses[:, :, 0]
     return sway, swell, retouch
+
+
+def _with_corners(corrections: Corrections) -> Corrections:
+    """Make room for four rows of each voice; what a voice has is in the first."""
+    rows, courses = corrections
+    wider = np.zeros((*courses.shape[:2], 4, courses.shape[3]), np.float32)
+    wider[:, :, :1] = courses
+    return Corrections(np.repeat(rows, 4, 1), wider)
 
 
 def _semitones(voices: Sequence[Voice], facts: _Facts, plan: Plan) -> NDArray[np.float64]:

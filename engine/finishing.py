@@ -1,7 +1,7 @@
 """From what was grown to what is heard: slow courses of levels set right, and spectra brought to the key that sounds.
 
 A key that was never recorded is grown as the recorded key that lends it its sound, and transposed, as samplers
-transpose samples. Letters: V voices, T frames, S slots, N bins or bands, P partials.
+transpose samples. Letters: V voices, T frames, N bins or bands, P partials, C rows of corrections, R courses of each.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .decoders.base import Fields
 from .motions import MotionTable
+from .retouching import Corrections
 from .seed import partial_hz
 from .spec import AudioSpec
 from .spectral import FloatArray, between, bins_among_bands, transposed_bins, transposed_field_bands
@@ -25,27 +26,27 @@ HEARD_LEVEL = 0.2
 """Levels below are set right the less, the lower they are: silence stays silent."""
 
 
+KEPT_SHAPES = 512
+"""Shapes of corrections that are kept for pitches where they were read before: 8 MB of them."""
+
+
 class Finisher:
-    """Finishes fields, with the places of partials kept by slot.
+    """Finishes fields.
 
     Parameters
     ----------
     spec : AudioSpec
     motions : MotionTable
-    num_slots : int
     """
 
-    def __init__(self, spec: AudioSpec, motions: MotionTable, num_slots: int) -> None:
+    def __init__(self, spec: AudioSpec, motions: MotionTable) -> None:
         self._spec, self._motions = spec, motions
-        self._near = np.zeros((num_slots, spec.num_bins), np.intp)
-        self._tonal = np.zeros((num_slots, spec.num_bins), np.float32)
-        self._placed = np.full((num_slots, 2), -1.0)
+        self._shapes: dict[tuple[int, float, float, int], FloatArray] = {}
 
     def finish(
         self,
-        slots: NDArray[np.intp],
         fields: Fields,
-        retouch: FloatArray | None,
+        corrections: Corrections | None,
         semitones: NDArray[np.float64],
         grown_hz: NDArray[np.float64],
         inharmonicity: NDArray[np.float64],
@@ -54,22 +55,19 @@ class Finisher:
 
         Parameters
         ----------
-        slots : (V,)
         fields : by name, float32 (V, T, 2, N)
-        retouch : float32 (V, T, P + bands) of `RetouchTable.read`, or None
+        corrections : of the V voices at the T frames, or None
         semitones : (V, T), from the keys that the fields were grown for to those that sound
         grown_hz : (V, T), where the partials of finished fields lie; 0 where unpitched
         inharmonicity : (V,)
         """
         ratio = 2.0 ** (semitones / 12.0)
         finished = dict(fields)
-        if retouch is not None and self._motions.retouched_field in fields:
+        if corrections is not None and self._motions.retouched_field in fields:
             level = finished[self._motions.retouched_field][:, :, 0]
-            if self._motions.retouched_bands:
-                correction = self._on_bins(slots, retouch, grown_hz / ratio, inharmonicity, level.shape[2])
-            else:  # the field itself begins with levels of partials
-                correction = retouch.copy()
-                level = level[..., : correction.shape[2]]
+            if not self._motions.retouched_bands:  # the field itself begins with levels of partials
+                level = level[..., : self._motions.retouched_partials]
+            correction = self._correction(corrections, grown_hz / ratio, inharmonicity, level.shape[2])
             correction *= np.minimum(level * np.float32(1.0 / HEARD_LEVEL), 1.0)
             level += correction
             np.maximum(level, 0.0, out=level)
@@ -79,46 +77,54 @@ class Finisher:
                     pair[row, part] = transposed_field(name, pair[row, part], self._spec, float(ratio[row, part.start]))
         return finished
 
-    def _on_bins(
-        self,
-        slots: NDArray[np.intp],
-        retouch: FloatArray,
-        hz: NDArray[np.float64],
-        inharmonicity: NDArray[np.float64],
-        width: int,
+    def _correction(
+        self, corrections: Corrections, hz: NDArray[np.float64], stretch: NDArray[np.float64], width: int
     ) -> FloatArray:
-        """Return corrections (V, T, N) of bins or bands of those of partials and bands."""
-        partials = self._motions.retouched_partials
-        bands = retouch[..., partials:]
-        if not partials:
-            return bands.copy() if bands.shape[2] == width else between(bands, *bins_among_bands(self._spec))
-        noise = between(bands, *bins_among_bands(self._spec))
-        steady = hz[:, 0]
-        if (hz == steady[:, None]).all():
-            near, tonal = self._places(slots, steady, inharmonicity)
-            tone = np.take_along_axis(retouch, near[:, None], 2)
-            tone -= noise
-            tone *= tonal[:, None]
-            tone += noise
-            return tone
-        for frame in range(hz.shape[1]):
-            near, tonal = self._places(slots, hz[:, frame], inharmonicity)
-            here = noise[:, frame]
-            here += tonal * (np.take_along_axis(retouch[:, frame], near, 1) - here)
-        return noise
+        """Return what is added to levels (V, T, width) whose partials lie at `hz` (V, T) with inharmonicity (V,)."""
+        if not (self._motions.retouched_partials and self._motions.retouched_bands):
+            hz = np.zeros_like(hz)  # shapes that are the same at every pitch
+        rows, courses = corrections.rows, corrections.courses.swapaxes(0, 1)
+        total = np.zeros((*hz.shape, width), np.float32)
+        steady = (hz == hz[:, :1]).all(1)
+        for corner in range(rows.shape[1]):
+            standing = np.flatnonzero(steady)
+            if standing.size:
+                facts = rows[standing, corner].tolist(), hz[standing, 0].tolist(), stretch[standing].tolist()
+                shapes = np.stack([self._shape(*fact, width) for fact in zip(*facts, strict=True)])
+                total[standing] += _followed(courses[standing, :, corner], shapes)
+            for voice in np.flatnonzero(~steady):
+                for part in _equal_parts(hz[voice]):
+                    shape = self._shape(
+                        int(rows[voice, corner]), float(hz[voice, part.start]), float(stretch[voice]), width
+                    )
+                    total[voice, part] += _followed(courses[voice, None, part, corner], shape[None])[0]
+        return total
 
-    def _places(
-        self, slots: NDArray[np.intp], hz: NDArray[np.float64], inharmonicity: NDArray[np.float64]
-    ) -> tuple[NDArray[np.intp], FloatArray]:
-        """Return the partial nearest to each bin, and how much the bin is its own, each (V, N)."""
-        wanted = np.stack([hz, inharmonicity], 1)
-        for index in np.flatnonzero((self._placed[slots] != wanted).any(1)):
-            slot = slots[index]
-            self._near[slot], self._tonal[slot] = partial_places(
-                self._spec, float(hz[index]), float(inharmonicity[index]), self._motions.retouched_partials
-            )
-            self._placed[slot] = wanted[index]
-        return self._near[slots], self._tonal[slots]
+    def _shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
+        """Return how strongly each of `width` values of a field follows the courses of a row, (R, width)."""
+        known = (row, hz, stretch, width)
+        if known not in self._shapes:
+            if len(self._shapes) >= KEPT_SHAPES:
+                self._shapes.clear()
+            self._shapes[known] = self._spread(self._motions.retouch_shapes[row], hz, stretch, width)
+        return self._shapes[known]
+
+    def _spread(self, shapes: FloatArray, hz: float, stretch: float, width: int) -> FloatArray:
+        """Spread shapes over partials and bands (R, P + bands) over a field."""
+        partials = self._motions.retouched_partials
+        if shapes.shape[1] == width:
+            return shapes
+        noise = between(shapes[:, partials:], *bins_among_bands(self._spec))
+        if not partials:
+            return noise
+        near, own = partial_places(self._spec, hz, stretch, partials)
+        return noise + own * (shapes[:, near] - noise)
+
+
+def _followed(courses: FloatArray, shapes: FloatArray) -> FloatArray:
+    """Return courses (V, T, R) times shapes (V, R, N): a product for each frame, so that it is the same among any."""
+    product: FloatArray = np.matmul(courses[:, :, None], shapes[:, None])[:, :, 0]
+    return product
 
 
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:

@@ -59,7 +59,7 @@ class HopGrower:
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
-        self._finisher = Finisher(growth.spec, growth.motions, num_slots(max_voices))
+        self._finisher = Finisher(growth.spec, growth.motions)
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -234,11 +234,9 @@ class HopGrower:
         self.failures += silence_broken(batch.jobs[rows], fields, decoder.lookahead, spec)
         slots, frames = batch.slots[rows], slice(0, job.num_frames)
         controls = NoteControls(batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames])
-        retouch = None if batch.retouch is None else batch.retouch[frames, rows].transpose(1, 0, 2)
         fields = self._finisher.finish(
-            slots,
             fields,
-            retouch,
+            None if batch.retouch is None else batch.retouch.of(frames, rows),
             batch.semitones[frames, rows].T,
             batch.grown_hz[rows, frames],
             controls.inharmonicity,

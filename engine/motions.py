@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BankError
-from .retouching import RetouchArrays, RetouchTable
+from .retouching import Corrections, RetouchArrays, RetouchTable
 from .spec import AudioSpec
 from .spectral import FloatArray, between, transposed_bands
 from .stored import KeyedArrays
@@ -161,9 +161,14 @@ class MotionTable:
             swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
         return swell
 
-    def retouch(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> FloatArray | None:
+    def retouch(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `RetouchTable.read` does; None where there is no such table."""
         return None if self._retouch is None else self._retouch.read(motions, age_s)
+
+    @property
+    def retouch_shapes(self) -> FloatArray:
+        """`RetouchTable.shapes`; none where there is no such table."""
+        return np.zeros((0, 0, 0), np.float32) if self._retouch is None else self._retouch.shapes
 
     def _sway(self, places: Places) -> NDArray[np.float64]:
         low, mix = places

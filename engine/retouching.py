@@ -3,13 +3,14 @@
 One network that grows thousands of notes is off by 2 or 3 dB in most of their partials, for as long as they sound. What
 it misses is slow and much alike in all velocities of a key, so little is enough to mend it: a few courses in time, and
 for each how far every partial and every band between them follows it. Letters: M keys, R courses, K moments,
-P partials, B bands, N = P + B, V voices, T frames.
+P partials, B bands, N = P + B, V voices, T frames, C rows that a voice blends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,23 @@ class RetouchArrays(KeyedArrays):
     WHAT = "retouching"
 
 
+class Corrections(NamedTuple):
+    """What is set right of voices.
+
+    Attributes
+    ----------
+    rows : intp (V, C), of the table's shapes
+    courses : float32 (T, V, C, R), how far each of them is followed
+    """
+
+    rows: NDArray[np.intp]
+    courses: FloatArray
+
+    def of(self, frames: slice, voices: slice) -> Corrections:
+        """Return those of some frames of some voices."""
+        return Corrections(self.rows[voices], self.courses[frames, voices])
+
+
 class RetouchTable:
     """Corrections of all recorded keys, read at any time for many voices at once.
 
@@ -59,6 +77,10 @@ class RetouchTable:
         The rows that voices name; those that `arrays` lacks need no correction.
     hop_s : float
         Seconds between spectral frames.
+
+    Attributes
+    ----------
+    shapes : float32 (M + 1, R, N), how strongly each partial and then each band follows; the last one not at all
     """
 
     def __init__(self, arrays: RetouchArrays, moving: Sequence[tuple[str, int]], hop_s: float) -> None:
@@ -70,10 +92,10 @@ class RetouchTable:
         courses = arrays.courses * arrays.course_scale[:, None]
         shapes = arrays.shapes * arrays.shape_scale[:, :, None]
         self._courses = np.concatenate([courses, np.zeros((1, *courses.shape[1:]))]).astype(np.float32)
-        self._shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]))]).astype(np.float32)
+        self.shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]))]).astype(np.float32)
 
-    def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> FloatArray:
-        """Return corrections of partials and bands, float32 (T, V, N), at ages (T, V).
+    def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections:
+        """Return the corrections of voices at ages (T, V), of one row each.
 
         Parameters
         ----------
@@ -83,8 +105,6 @@ class RetouchTable:
         at = np.interp(age_s * motions[:, 1], self._moments, self._order)
         low = at.astype(np.intp)
         high = np.minimum(low + 1, len(self._moments) - 1)
-        mix = (at - low)[..., None].astype(np.float32)
         courses = self._courses[rows, low]
-        courses += mix * (self._courses[rows, high] - courses)
-        corrections: FloatArray = np.matmul(courses[:, :, None], self._shapes[rows])[:, :, 0]
-        return corrections
+        courses += (at - low)[..., None].astype(np.float32) * (self._courses[rows, high] - courses)
+        return Corrections(rows[:, None], courses[:, :, None])

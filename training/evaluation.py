@@ -146,12 +146,9 @@ def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames:
         for name, field in hop.fields.items():
             grown[name].append(field)
     fields = {name: np.stack(values, 1) for name, values in grown.items()}
-    retouch = growth.motions.retouch(motion, times)
-    finisher = Finisher(growth.spec, growth.motions, 1)
-    return finisher.finish(
-        NOTE_SLOT,
+    return Finisher(growth.spec, growth.motions).finish(
         fields,
-        None if retouch is None else retouch.transpose(1, 0, 2),
+        growth.motions.retouch(motion, times),
         np.full((1, frames), semitones),
         steady.field_hz,
         steady.inharmonicity,

@@ -7,7 +7,7 @@ import pytest
 
 from tnca_synth.engine.finishing import Finisher, partial_places, transposed_field
 from tnca_synth.engine.motions import MotionArrays, MotionTable
-from tnca_synth.engine.retouching import RetouchArrays
+from tnca_synth.engine.retouching import Corrections, RetouchArrays
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray, level_from_power, power_spectrogram
 
@@ -17,7 +17,7 @@ BIN_HZ = SPEC.sample_rate / SPEC.n_fft
 
 
 def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num_mels) -> MotionTable:
-    """Return a table that sets a field right; its own corrections are not read here."""
+    """Return a table that sets a field right: each partial and band by a course of its own."""
     moves = MotionArrays(
         rate_hz=43.0, codes=np.zeros((1, 2), np.int8), code_scale=np.zeros((1, 2), np.float32),
         shapes=np.zeros((1, 1, SPEC.num_mels), np.int8), shape_scale=np.zeros((1, 1), np.float32),
@@ -26,23 +26,27 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
     )  # fmt: skip
     size = partials + bands
     retouch = RetouchArrays(
-        field=field, partials=partials, moments=np.array([0]), courses=np.zeros((1, 1, 1), np.int8),
-        course_scale=np.zeros((1, 1), np.float32), shapes=np.zeros((1, 1, size), np.int8),
-        shape_scale=np.zeros((1, 1), np.float32), timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
+        field=field, partials=partials, moments=np.array([0]), courses=np.zeros((1, 1, size), np.int8),
+        course_scale=np.zeros((1, size), np.float32), shapes=np.eye(size, dtype=np.int8)[None],
+        shape_scale=np.ones((1, size), np.float32), timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
     )  # fmt: skip
     return MotionTable(SPEC, moves, retouch)
 
 
+def corrections(retouch: FloatArray) -> Corrections:
+    """Return corrections (1, T, N) of one voice as courses of `table`."""
+    return Corrections(np.zeros((1, 1), np.intp), retouch.transpose(1, 0, 2)[:, :, None])
+
+
 def finish(
-    level: FloatArray, retouch: FloatArray | None, semitones: float = 0.0, hz: float = 430.0, name: str = "linear"
+    level: FloatArray, retouch: FloatArray, semitones: float = 0.0, hz: float = 430.0, name: str = "linear"
 ) -> FloatArray:
     """Finish one voice's levels (T, N)."""
     motions = table(name, 0 if name == "mel" else PARTIALS)
     pair = np.stack([level, np.full_like(level, 0.5)], 1)[None].astype(np.float32)
-    fields = Finisher(SPEC, motions, 2).finish(
-        np.array([1]),
+    fields = Finisher(SPEC, motions).finish(
         {name: pair},
-        retouch,
+        corrections(retouch),
         np.full((1, len(level)), semitones),
         np.full((1, len(level)), hz),
         np.zeros(1),
@@ -89,8 +93,8 @@ def test_a_field_of_partials_is_set_right_where_it_begins_and_kept_beyond_them()
     level = np.full((1, 2, 1, PARTIALS + 3), 1.0, np.float32)
     retouch = np.array([[[0.2, -0.1, 0.0, 0.3]] * 2], np.float32)
     still = np.zeros((1, 2))
-    finisher = Finisher(SPEC, motions, 1)
-    done = finisher.finish(np.zeros(1, np.intp), {"waveform": level.copy()}, retouch, still, still + 200.0, np.zeros(1))
+    finisher = Finisher(SPEC, motions)
+    done = finisher.finish({"waveform": level.copy()}, corrections(retouch), still, still + 200.0, np.zeros(1))
     np.testing.assert_allclose(done["waveform"][0, :, 0, :PARTIALS], 1.0 + retouch[0], atol=1e-6)
     assert (done["waveform"][..., PARTIALS:] == 1.0).all()
 
@@ -132,11 +136,9 @@ def test_frames_of_different_pitch_are_set_right_as_they_are_alone() -> None:
 
     def run(frames: slice) -> FloatArray:
         pair = np.stack([level[frames], level[frames]], 1)[None].astype(np.float32)
-        finisher = Finisher(SPEC, motions, 1)
-        done = finisher.finish(
-            np.zeros(1, np.intp),
+        done = Finisher(SPEC, motions).finish(
             {"linear": pair},
-            retouch[:, frames],
+            corrections(retouch[:, frames]),
             np.zeros((1, len(level[frames]))),
             hz[:, frames],
             np.zeros(1),

@@ -67,10 +67,8 @@ def finish(motions: MotionTable, batch: NoteBatch, field: str, grown: np.ndarray
     retouch = motions.retouch(batch.motion.numpy(), np.arange(count)[:, None] * tiny.SPEC.hop_s)
     assert retouch is not None
     hz = np.full((1, count), float(pitch_to_hz(float(batch.pitch[0]))) * float(batch.pitched[0]))
-    finisher, still = Finisher(tiny.SPEC, motions, 1), np.zeros((1, count))
-    corrections = retouch.transpose(1, 0, 2)
-    slots, stretch = np.zeros(1, np.intp), batch.stretch.numpy()
-    return finisher.finish(slots, {field: grown}, corrections, still, hz, stretch)[field][0, :, 0]
+    finisher, still = Finisher(tiny.SPEC, motions), np.zeros((1, count))
+    return finisher.finish({field: grown}, retouch, still, hz, batch.stretch.numpy())[field][0, :, 0]
 
 
 def test_only_recorded_keys_are_measured_the_same_each_time() -> None:
