@@ -18,6 +18,7 @@ from ..training.multiscale import MultiScaleNCA
 from ..training.nca import TNCA
 from ..training.vocoder import MelVocoder
 from .fine_graph import FineSeedGraph, FineStepGraph, fine_genome
+from .scale_graph import ScaleSeedGraph, ScaleStepGraph, scale_genome
 from .step_graph import SeedGraph, StepGraph, bounded
 
 SpectralModel = TNCA | MultiScaleNCA
@@ -25,36 +26,6 @@ OPSET = 18
 HOP_INPUTS = ("age_s", "release_age_s", "fire_mask", "swell")
 HALF_FROM = 4096
 """Seed weights of so many numbers or more are stored in half precision, and widened when the model is opened."""
-
-
-class ScaleSeedGraph(nn.Module):
-    """MIDI to the genome of all scales."""
-
-    def __init__(self, model: MultiScaleNCA) -> None:
-        super().__init__()
-        self.seed, self.names = model.seed, model.config.genome_names
-
-    def forward(self, *note: Tensor) -> tuple[Tensor, ...]:
-        """Return the genome of the arguments of `ScaleSeed.forward`."""
-        planted = self.seed(*note)
-        return tuple(planted[name] for name in self.names)
-
-
-class ScaleStepGraph(nn.Module):
-    """One hop of all scales: state in, state and fields out."""
-
-    def __init__(self, model: MultiScaleNCA) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, *state: Tensor) -> tuple[Tensor, ...]:
-        """Return what `StepGraph.forward` returns, of the same inputs."""
-        *genome, age_s, release_age_s, fire_mask, swell = state
-        planted = dict(zip(self.model.config.genome_names, genome, strict=True))
-        grid = self.model.step(planted["grid"], planted, age_s, release_age_s, fire_mask, swell)
-        fields = self.model.fields(grid, planted)
-        alive = self.model.alive(grid)[..., 0].amax(1)
-        return (grid, alive, *(bounded(fields[name]) for name in self.model.config.field_names))
 
 
 class VocoderGraph(nn.Module):
@@ -89,6 +60,8 @@ def _step_graph(model: SpectralModel) -> nn.Module:
 
 
 def _genome_names(model: SpectralModel) -> list[str]:
+    if isinstance(model, MultiScaleNCA):
+        return scale_genome(model.config)
     names = model.config.genome_names
     return fine_genome(names) if isinstance(model, HierarchicalNCA) else list(names)
 
