@@ -39,6 +39,7 @@ class Job:
     num_hops: int
     is_new: bool
     num_frames: int  # to grow
+    lookahead: int  # frames beyond the current one that its decoder needs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,14 +120,11 @@ class _Facts(NamedTuple):
 _facts_of = attrgetter(*_Facts._fields)
 
 
-def make_batch(
-    jobs: list[Job], controls_at: ControlsAt, lookahead: int, spec: AudioSpec, motions: MotionTable, exact: bool
-) -> Batch:
+def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motions: MotionTable, exact: bool) -> Batch:
     """Look up all that growing needs to know of the jobs, which are sorted by the frames they need, most first.
 
     Parameters
     ----------
-    lookahead : frames beyond the current one that the decoder needs
     motions : what the rows of the voices' motions are rows of
     exact : whether genomes must follow every move of the pitch
     """
@@ -137,7 +135,7 @@ def make_batch(
     needs = [job.num_frames for job in jobs]
     rounds = np.arange(needs[0])[:, None]
     frames = facts.num_frames.astype(np.int64) + rounds
-    hop_start = np.maximum(frames - lookahead, 0) * hop
+    hop_start = np.maximum(frames - np.array([job.lookahead for job in jobs]), 0) * hop
     controls = controls_at(voices, hop_start + facts.onset.astype(np.int64))
     is_plain = bool((controls[..., COLOUR_AND_PACE] == REST).all())
     journey = travel(voices, controls, hop / rate)

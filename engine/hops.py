@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
-from .decoders.base import Decoder, Fields, NoteControls
+from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
 from .finishing import Finisher
 from .genomes import Genomes
 from .mishaps import MAX_PEAK, cut_broken, silence_broken
@@ -72,7 +72,7 @@ class HopGrower:
         until : int
         controls_at : what channels and gestures ask of the voices
         """
-        jobs = self._jobs(voices, until, self.decoder.lookahead)
+        jobs = self._jobs(voices, until)
         if jobs:
             self._grow(jobs, self.decoder, controls_at)
 
@@ -83,7 +83,7 @@ class HopGrower:
         ----------
         controls_at : read once for each hop, as in `grow`
         """
-        jobs = [Job(voice, num_hops, True, num_hops) for voice in voices]
+        jobs = [Job(voice, num_hops, True, num_hops, self._lookahead(voice)) for voice in voices]
         if num_hops:
             batch = self._batch(jobs, controls_at)
             self._plant_new(batch)
@@ -97,7 +97,7 @@ class HopGrower:
     def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:
         """Let the clocks of a voice that run fast or slow now be ahead as they were some hops ago."""
         if voice.age_lead_s or voice.release_lead_s:
-            clocks = self._batch([Job(voice, 0, True, 1)], controls_at).clocks
+            clocks = self._batch([Job(voice, 0, True, 1, self._lookahead(voice))], controls_at).clocks
             ages = (voice.age_lead_s, clocks.age_lead_s), (voice.release_lead_s, clocks.release_lead_s)
             leads = [lead - num_hops * (float(after[0, 0]) - lead) for lead, after in ages]
             voice.age_lead_s, voice.release_lead_s = leads if voice.num_frames else (0.0, 0.0)
@@ -110,7 +110,7 @@ class HopGrower:
     def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
         exact = not getattr(self.decoder, "follows_f0", True)
         growth = self._growth
-        return make_batch(jobs, controls_at, self.decoder.lookahead, growth.spec, growth.motions, exact)
+        return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
 
     def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
         batch = self._batch(jobs, controls_at)
@@ -127,7 +127,10 @@ class HopGrower:
             self._end_by_death(job, alive[: job.num_frames, index])
         batch.remember()
 
-    def _jobs(self, voices: Sequence[Voice], until: int, lookahead: int) -> list[Job]:
+    def _lookahead(self, voice: Voice) -> int:
+        return lookahead_of(self.decoder, voice.has_pitch)
+
+    def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
         jobs = []
         lacking = [(voice, min(until, voice.end) - voice.decoded_until) for voice in voices]
         together = until + self._hop // 2 if self._grows_together and any(one[1] > 0 for one in lacking) else until
@@ -135,8 +138,9 @@ class HopGrower:
             if missing > 0 or (together > until and min(together, voice.end) > voice.decoded_until):
                 num_hops = max(-(-missing // self._hop), 1)
                 is_new = not voice.has_begun
-                jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new))
-        jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.voice.slot))
+                lookahead = self._lookahead(voice)
+                jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new, lookahead))
+        jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.lookahead * job.is_new, job.voice.slot))
         return jobs
 
     @property
@@ -146,7 +150,8 @@ class HopGrower:
 
     @staticmethod
     def _fits(one: Job, other: Job) -> bool:
-        return one.num_frames == other.num_frames and one.is_new == other.is_new
+        ahead, others = (job.lookahead * job.is_new for job in (one, other))
+        return (one.num_frames, one.is_new, ahead) == (other.num_frames, other.is_new, others)
 
     def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         """Plant what some voices are grown from in round `index`.
@@ -228,12 +233,15 @@ class HopGrower:
     def _decode(self, batch: Batch, rows: slice, decoder: Decoder) -> None:
         """Decode voices that need equally many frames and are equally new."""
         job = batch.jobs[rows.start]
-        ahead = decoder.lookahead if job.is_new else 0
+        ahead = job.lookahead if job.is_new else 0
         fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
         spec = self._growth.spec
-        self.failures += silence_broken(batch.jobs[rows], fields, decoder.lookahead, spec)
+        self.failures += silence_broken(batch.jobs[rows], fields, spec)
         slots, frames = batch.slots[rows], slice(0, job.num_frames)
-        controls = NoteControls(batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames])
+        has_pitch = np.array([one.voice.has_pitch for one in batch.jobs[rows]])
+        controls = NoteControls(
+            batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames], has_pitch
+        )
         fields = self._finisher.finish(
             fields,
             None if batch.retouch is None else batch.retouch.of(frames, rows),

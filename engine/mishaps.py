@@ -19,7 +19,7 @@ MAX_PEAK = 1e4
 """A voice louder than this has run away and counts as broken, like one with NaN."""
 
 
-def silence_broken(jobs: Sequence[Job], fields: Fields, lookahead: int, spec: AudioSpec) -> list[str]:
+def silence_broken(jobs: Sequence[Job], fields: Fields, spec: AudioSpec) -> list[str]:
     """End the voices whose grown fields (V, T, ...) are not finite, and make these harmless for the decoder.
 
     Return what broke, one line each.
@@ -32,7 +32,7 @@ def silence_broken(jobs: Sequence[Job], fields: Fields, lookahead: int, spec: Au
         for index, job in enumerate(jobs):
             broken = np.flatnonzero(~np.isfinite(values[index]).all(axis=axes))
             if broken.size:
-                hop = max(job.voice.num_frames + int(broken[0]) - lookahead, 0)
+                hop = max(job.voice.num_frames + int(broken[0]) - job.lookahead, 0)
                 end = job.voice.onset + hop * spec.hop_length
                 failures += _cut(job.voice, end, f"grew NaN or infinity in {name}", spec)
         np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)

@@ -111,6 +111,11 @@ class Voice:
     falls_at: int = NEVER
 
     @property
+    def has_pitch(self) -> bool:
+        """Whether it has a pitch or may get one on its pad."""
+        return bool(self.pitched) or (self.morph is not None and bool(self.morph.pad.pitched.any()))
+
+    @property
     def semitones(self) -> float:
         """Semitones from the key that it is grown as to its own."""
         return self.motion.semitones

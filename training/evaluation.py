@@ -11,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ..engine.bank import Bank, Choice
-from ..engine.decoders.base import Decoder, NoteControls
+from ..engine.decoders.base import Decoder, NoteControls, lookahead_of
 from ..engine.finishing import Finisher
 from ..engine.growth import GrowthModel
 from ..engine.seams import HopInputs
@@ -156,8 +156,8 @@ def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames:
 
 
 def decode_note(decoder: Decoder, fields: dict[str, FloatArray], steady: NoteControls, seed: int) -> FloatArray:
-    """Decode the fields of one note, (1, T, 2, F), to audio ((T - lookahead) * hop_length,)."""
-    ahead = decoder.lookahead
+    """Decode the fields of one note, (1, T, 2, F), to audio ((T - look-ahead) * hop_length,)."""
+    ahead = lookahead_of(decoder, bool(steady.pitched[0]))
     first, rest = slice(None, ahead), slice(ahead, None)
 
     def part(span: slice) -> tuple[dict[str, FloatArray], NoteControls]:

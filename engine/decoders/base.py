@@ -35,21 +35,40 @@ class NoteControls:
     inharmonicity : float64 (V,), stretch B of `engine.seed.partial_hz`
     grown_hz : float64 (V, T), fundamental that the fields were grown for: vibrato and small bends are not in it; None
         where it is `f0_hz`
+    has_pitch : bool (V,), whether notes have a pitch or may get one; None where their first `f0_hz` says it
     """
 
     f0_hz: NDArray[np.float64]
     inharmonicity: NDArray[np.float64]
     grown_hz: NDArray[np.float64] | None = None
+    has_pitch: NDArray[np.bool_] | None = None
 
     @property
     def field_hz(self) -> NDArray[np.float64]:
         """Where the partials lie in the grown fields: the fundamental in Hz, float64 (V, T)."""
         return self.f0_hz if self.grown_hz is None else self.grown_hz
 
+    @property
+    def pitched(self) -> NDArray[np.bool_]:
+        """Whether notes have a pitch or may get one, (V,)."""
+        return self.f0_hz[:, 0] > 0.0 if self.has_pitch is None else self.has_pitch
+
     def during(self, span: slice) -> NoteControls:
         """Return the controls of some of the frames."""
         grown_hz = None if self.grown_hz is None else self.grown_hz[:, span]
-        return NoteControls(self.f0_hz[:, span], self.inharmonicity, grown_hz)
+        return NoteControls(self.f0_hz[:, span], self.inharmonicity, grown_hz, self.has_pitch)
+
+    def of(self, rows: NDArray[np.intp]) -> NoteControls:
+        """Return the controls of some of the voices."""
+        grown_hz = None if self.grown_hz is None else self.grown_hz[rows]
+        has_pitch = None if self.has_pitch is None else self.has_pitch[rows]
+        return NoteControls(self.f0_hz[rows], self.inharmonicity[rows], grown_hz, has_pitch)
+
+
+def lookahead_of(decoder: Decoder, has_pitch: bool) -> int:
+    """Return how many frames beyond the current one a decoder needs for a note with a pitch, or for one without."""
+    unpitched: int = getattr(decoder, "unpitched_lookahead", decoder.lookahead)
+    return decoder.lookahead if has_pitch else unpitched
 
 
 class Decoder(Protocol):
@@ -63,6 +82,7 @@ class Decoder(Protocol):
     name : as the command line names it
     consumes : names of the fields it needs
     lookahead : frames beyond the current one that a hop needs, at least 1
+    unpitched_lookahead : the same for notes without a pitch; as `lookahead` where a decoder has no such attribute
     """
 
     @property

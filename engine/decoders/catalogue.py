@@ -17,6 +17,7 @@ from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
 from .imported import ImportedDecoder
 from .latent import LatentDecoder
+from .twofold import TwofoldDecoder
 from .vocoder import VocoderDecoder
 
 
@@ -51,15 +52,31 @@ def _imported(parts: Parts) -> Decoder:
     return ImportedDecoder(parts.model("imported"), parts.growth.spec, parts.magnitudes, parts.growth.provider)
 
 
+def _griffin_lim(parts: Parts) -> Decoder:
+    return GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes)
+
+
+def _harmonic(parts: Parts) -> Decoder:
+    spec, slots = parts.growth.spec, parts.num_slots
+    return TwofoldDecoder(HarmonicDecoder(spec, slots), GriffinLimDecoder(spec, slots), slots)
+
+
+def _vocoder(parts: Parts) -> Decoder:
+    return VocoderDecoder(parts.model("vocoder"), _harmonic(parts), parts.num_slots, parts.growth.provider)
+
+
 def _ensemble(parts: Parts) -> Decoder:
-    leader = make_decoder("harmonic" if parts.magnitudes == "linear" else "vocoder", parts)
-    return EnsembleDecoder(leader, parts.growth.spec, parts.num_slots, parts.magnitudes)
+    leader: Decoder = HarmonicDecoder(parts.growth.spec, parts.num_slots)
+    if parts.magnitudes != "linear":
+        leader = VocoderDecoder(parts.model("vocoder"), leader, parts.num_slots, parts.growth.provider)
+    both = EnsembleDecoder(leader, parts.growth.spec, parts.num_slots, parts.magnitudes)
+    return TwofoldDecoder(both, _griffin_lim(parts), parts.num_slots)
 
 
 MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
-    "vocoder": lambda parts: VocoderDecoder(parts.model("vocoder"), parts.num_slots, parts.growth.provider),
-    "griffin-lim": lambda parts: GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes),
-    "harmonic": lambda parts: HarmonicDecoder(parts.growth.spec, parts.num_slots),
+    "vocoder": _vocoder,
+    "griffin-lim": _griffin_lim,
+    "harmonic": _harmonic,
     "fine-harmonic": lambda parts: FineHarmonicDecoder(parts.growth.spec, parts.num_slots),
     "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
     "direct": lambda parts: DirectDecoder(parts.model("direct"), parts.num_slots, parts.growth.provider),

@@ -96,7 +96,7 @@ class HarmonicDecoder:
         # Voices of a tile have as many partials as the one with most: those with equally many go together.
         order = np.argsort(self._comb.reach[slots], kind="stable")
         for rows in np.array_split(order, min(voices, -(-voices * hops // TILE_HOPS))):
-            audio[rows] = self._decode(slots[rows], pair[rows], _of_voices(controls, rows))
+            audio[rows] = self._decode(slots[rows], pair[rows], controls.of(rows))
         return audio
 
     def _decode(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> FloatArray:
@@ -162,11 +162,6 @@ def _last_used(amplitude: FloatArray) -> int:
     """Return the number of partials (V, T, H) up to the last that sounds, in whole bundles, at least one."""
     used = np.flatnonzero(amplitude.any((0, 1)))
     return (int(used[-1]) // BUNDLE + 1) * BUNDLE if used.size else BUNDLE
-
-
-def _of_voices(controls: NoteControls, rows: NDArray[np.intp]) -> NoteControls:
-    grown_hz = None if controls.grown_hz is None else controls.grown_hz[rows]
-    return NoteControls(controls.f0_hz[rows], controls.inharmonicity[rows], grown_hz)
 
 
 def onset_coverage(spec: AudioSpec) -> tuple[FloatArray, FloatArray]:

@@ -9,38 +9,45 @@ from ...errors import BankError
 from ..inference import open_session, read_metadata
 from ..spec import AudioSpec
 from ..spectral import FloatArray
-from .base import Fields, NoteControls
-from .harmonic import HarmonicDecoder
+from .base import Decoder, Fields, NoteControls, lookahead_of
 
 
 class VocoderDecoder:
     """Decoder of the mel representation; see `Decoder`.
 
-    The network maps mel frames (and `history` frames before them) to linear level and tonality; the same
-    oscillators and noise as the harmonic decoder's turn those into sound.
+    The network maps mel frames (and `history` frames before them) to linear level and tonality, which another decoder
+    turns into sound.
+
+    Parameters
+    ----------
+    model : contents of the vocoder's file
+    sounding : Decoder
+        Of the field "linear".
+    num_slots, provider
+        See `catalogue.Parts`.
     """
 
     name = "vocoder"
     consumes = ("mel",)
 
-    def __init__(self, model: bytes, num_slots: int, provider: str = "cpu") -> None:
+    def __init__(self, model: bytes, sounding: Decoder, num_slots: int, provider: str = "cpu") -> None:
         self._session = open_session(model, provider)
         facts = read_metadata(self._session)
         if "spec" not in facts or "history_frames" not in facts:
             raise BankError("the vocoder model lacks its metadata; it was not exported by tnca-synth")
         spec = AudioSpec.from_dict(facts["spec"])
-        self._harmonic = HarmonicDecoder(spec, num_slots)
-        self.lookahead = self._harmonic.lookahead
+        self._sounding = sounding
+        self.lookahead, self.unpitched_lookahead = (lookahead_of(sounding, pitched) for pitched in (True, False))
         self._history = np.zeros((num_slots, int(facts["history_frames"]), 2, spec.num_mels), np.float32)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first spectral frame; see `Decoder.begin`."""
         self._history[slots] = 0.0
-        self._harmonic.begin(slots, self._linear(slots, fields, controls), controls, seeds)
+        self._sounding.begin(slots, self._linear(slots, fields, controls), controls, seeds)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
-        return self._harmonic.decode(slots, self._linear(slots, fields, controls), controls)
+        return self._sounding.decode(slots, self._linear(slots, fields, controls), controls)
 
     def _linear(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> Fields:
         mel = np.concatenate([self._history[slots], fields["mel"]], 1)

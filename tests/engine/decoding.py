@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tiny
 
-from tnca_synth.engine.decoders.base import Decoder, Fields, NoteControls
+from tnca_synth.engine.decoders.base import Decoder, Fields, NoteControls, lookahead_of
 from tnca_synth.engine.seed import partial_hz
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray
@@ -58,7 +58,7 @@ def decode(
     voices, frames = controls.f0_hz.shape
     at = np.arange(voices) if slots is None else np.array(slots, np.intp)
     chance = np.arange(voices) + 7 if seeds is None else np.array(seeds)
-    ends = np.cumsum([decoder.lookahead, *calls])
+    ends = np.cumsum([lookahead_of(decoder, bool(controls.pitched.all())), *calls])
     spans = [slice(start, end) for start, end in zip([0, *ends], [*ends, frames], strict=True)]
     decoder.begin(at, *part(decoder, fields, controls, spans[0]), chance.astype(np.uint64))
     return np.concatenate([decoder.decode(at, *part(decoder, fields, controls, span)) for span in spans[1:]], 1)

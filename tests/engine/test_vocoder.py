@@ -22,7 +22,7 @@ FRAMES = 25
 
 
 def make(slots: int = 4) -> VocoderDecoder:
-    return VocoderDecoder(tiny.bank_files()["vocoder.onnx"], slots)
+    return VocoderDecoder(tiny.bank_files()["vocoder.onnx"], HarmonicDecoder(SPEC, slots), slots)
 
 
 def random_fields(voices: int = 2, frames: int = FRAMES) -> Fields:
@@ -117,4 +117,4 @@ def test_a_slot_keeps_nothing_of_its_last_note() -> None:
 
 def test_a_file_that_is_no_vocoder_is_refused() -> None:
     with pytest.raises(BankError, match="not a model that ONNX Runtime"):
-        VocoderDecoder(b"not ONNX", 4)
+        VocoderDecoder(b"not ONNX", HarmonicDecoder(SPEC, 4), 4)

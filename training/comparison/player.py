@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import soxr
 
 from ...engine.bank import Bank
-from ...engine.decoders.base import Decoder
+from ...engine.decoders.base import Decoder, lookahead_of
 from ...engine.decoders.catalogue import MAKERS
 from ...engine.spectral import FloatArray
 from ...errors import UsageError
@@ -104,7 +104,11 @@ class Player:
         }
         spec = growth.spec
         seconds = len(recording.audio) / RATE
-        frames = int(seconds / spec.hop_s) + 1 + max(decoder.lookahead for decoder in decoders.values())
+        frames = (
+            int(seconds / spec.hop_s)
+            + 1
+            + max(lookahead_of(decoder, recording.pitched) for decoder in decoders.values())
+        )
         fields = grow_note(growth, choice, recording, frames)
         steady = controls(growth, choice, recording.pitch, frames)[0]
         played = {}
