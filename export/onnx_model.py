@@ -60,10 +60,9 @@ def _step_graph(model: SpectralModel) -> nn.Module:
 
 
 def _genome_names(model: SpectralModel) -> list[str]:
-    if isinstance(model, MultiScaleNCA):
-        return scale_genome(model.config)
-    names = model.config.genome_names
-    return fine_genome(names) if isinstance(model, HierarchicalNCA) else list(names)
+    if isinstance(model, HierarchicalNCA):
+        return fine_genome(model.config.genome_names)
+    return list(model.config.genome_names) if isinstance(model, TNCA) else scale_genome(model.config)
 
 
 def _any_note(model: SpectralModel) -> tuple[Tensor, ...]:

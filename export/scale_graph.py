@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..training.multiscale import Between, Column, MultiScaleNCA, ScaleConfig
+from ..training.multiscale import Column, MultiScaleNCA, ScaleConfig
 from ..training.nca import ALIVE_ABOVE, ALPHA, MEL_LEVEL, MEL_TONALITY, SWELL_UNIT
 from .step_graph import bounded, fused
 
@@ -39,8 +39,8 @@ class ScaleSeedGraph(nn.Module):
         return planted["grid"], *cells, *(-of_column for of_column in rates)
 
 
-def matrix_of(read: Between, size: int) -> Tensor:
-    """Return what reads rows of cells (V, I, size) as `read` does: a matrix (size, F)."""
+def matrix_of(read: nn.Module, size: int) -> Tensor:
+    """Return what reads rows of cells (V, I, size) as a `Between` does: a matrix (size, F)."""
     matrix: Tensor = read(torch.eye(size)[..., None])[..., 0]
     return matrix
 
@@ -51,8 +51,9 @@ class ColumnGraph(nn.Module):
     into_hidden: Tensor
     follows: Tensor
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: nn.Module) -> None:
         super().__init__()
+        assert isinstance(column, Column)
         self.update, self.guided = column.update, column.guided
         weights = column.perceive.weight.detach().clone()
         channels = len(column.follows)
@@ -61,20 +62,26 @@ class ColumnGraph(nn.Module):
         self.register_buffer("follows", column.follows[:, None])
 
     def forward(
-        self, cells: Tensor, genes: Tensor, driven: Tensor, raised: Tensor | None, fire: Tensor, guide: Tensor | None
+        self,
+        cells: Tensor,
+        genes: Tensor,
+        driven: Sequence[Tensor],
+        raised: Tensor | None,
+        fire: Tensor,
+        guide: Tensor | None,
     ) -> Tensor:
         """Return the column (V, C, F) one update later.
 
         Parameters
         ----------
         cells, genes : (V, C, F) and (V, H, F)
-        driven : (V, I, F), what drives the cells beside their neighbours
+        driven : each (V, I, F), what drives the cells beside their neighbours
         raised : (V, C, F), how far swells are off what the guide brings, or None
         fire : (V, 1, F)
         guide : (V, C, F), the coarser column as seen from here, or None
         """
         near = [F.pad(cells, (1, -1)), cells, F.pad(cells, (-1, 1))] + ([] if guide is None else [guide])
-        hidden = fused(torch.cat([*near, driven], 1), self.into_hidden, genes)
+        hidden = fused(torch.cat([*near, *driven], 1), self.into_hidden, genes)
         out = F.conv1d(hidden, self.update.weight[:, :, None], self.update.bias)
         target, gate = out.split(cells.shape[1], 1)
         if raised is not None:
@@ -103,7 +110,7 @@ class ScaleStepGraph(nn.Module):
         super().__init__()
         self.config, bands = model.config, model.config.bands
         self.columns = nn.ModuleList(ColumnGraph(column) for column in model.columns)
-        for index, (read, size) in enumerate(zip(model.guides, bands, strict=False)):
+        for index, (read, size) in enumerate(zip(model.guides, bands[:-1], strict=True)):
             self.register_buffer(f"guide_{index}", matrix_of(read, size))
         swells = [matrix_of(read, self.config.spec.num_mels) for read in model.swells]
         raised = swells[1] - swells[0] @ self.get_buffer("guide_0")
@@ -132,8 +139,8 @@ class ScaleStepGraph(nn.Module):
 
     def _driven(
         self, rates: Sequence[Tensor], age_s: Tensor, release_age_s: Tensor, swell: Tensor
-    ) -> tuple[list[Tensor], list[Tensor | None]]:
-        """Return of each column what drives its cells, (V, inputs, F), and what is added to its targets, (V, C, F)."""
+    ) -> tuple[list[list[Tensor]], list[Tensor | None]]:
+        """Return of each column what drives its cells, each (V, I, F), and what is added to its targets, (V, C, F)."""
         times = torch.stack([age_s, release_age_s.clamp_min(0.0)], 1)[..., None]
         age, since = times.split(1, 1)
         fading = torch.cat([age, age, since, since], 1)
@@ -141,12 +148,15 @@ class ScaleStepGraph(nn.Module):
         clocks = torch.cat([torch.exp(self.clock_exponents @ times), released], 1)
         *swells, extra = (swell[:, None] @ self.read_swells).split([*self.config.bands, self.config.bands[1]], 2)
         driven = [
-            torch.cat([torch.exp(rate * fading), own, clocks.expand(-1, -1, rate.shape[2])], 1)
+            [torch.exp(rate * fading), own, clocks.expand(-1, -1, rate.shape[2])]
             for rate, own in zip(rates, swells, strict=True)
         ]
         return driven, [swells[0] * self.swelling, extra * self.swelling, None]
 
 
 def _vitality(cells: Tensor) -> Tensor:
-    """Return the highest alpha (V, 1, F) of each cell of (V, C, F) and its two neighbours."""
-    return F.max_pool1d(cells[:, ALPHA : ALPHA + 1], 3, 1, 1)
+    """Return the highest alpha (V, 1, F) of each cell of (V, C, F) and its two neighbours.
+
+    A slice ONNX Runtime would move before the transposition of the grid, and pick it out number by number.
+    """
+    return F.max_pool1d(cells.index_select(1, torch.tensor([ALPHA])), 3, 1, 1)
