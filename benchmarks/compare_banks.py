@@ -31,8 +31,8 @@ def grow(growth: GrowthModel, voices: int) -> Iterator[tuple[float, Growth]]:
     """Yield seconds of processor time that each turn of hops takes, and the last hop of it."""
     genome = notes(growth, voices)
     ones = np.ones(voices, np.float32)
-    cells = growth.spec.num_mels
-    mask, swell = np.ones((voices, growth.steps_per_hop, cells), np.float32), np.zeros((voices, cells), np.float32)
+    mask = np.ones((voices, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
+    swell = np.zeros((voices, growth.spec.num_mels), np.float32)
     hop = 0
     while True:
         began = thread_time()
@@ -46,7 +46,7 @@ def main() -> None:
     """Compare the banks that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("banks", type=Path, nargs=2)
-    parser.add_argument("--representation", default="dual", help="one whose cells are the mel bands")
+    parser.add_argument("--representation", default="dual")
     parser.add_argument("--voices", type=int, nargs="+", default=[1, 6, 9, 16, 32, 64])
     parser.add_argument("--turns", type=int, default=40)
     chosen = parser.parse_args()
