@@ -33,7 +33,7 @@ from .switching import Switchboard
 from .voices import Voice, VoiceAllocator
 from .voicing import Voicing, release_speed
 
-SEGMENT_SAMPLES = 2048
+SEGMENT_SAMPLES = 4096
 FADE_S = 0.005
 _EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
 

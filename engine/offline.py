@@ -31,7 +31,7 @@ from .choices import DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
 from .ensemble import Ensemble, open_ensemble
 from .spectral import FloatArray
 
-BLOCK_FRAMES: Final = 4096
+BLOCK_FRAMES: Final = 8192
 TAIL_LIMIT_S: Final = 30.0
 # A tail cut off by its limit fades out within this time, and its reverb rings out.
 _FADE_LIMIT_S: Final = 2.5
