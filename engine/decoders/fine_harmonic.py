@@ -14,7 +14,7 @@ from ..seed import MAX_PARTIALS, partial_hz
 from ..spec import AudioSpec
 from ..spectral import FloatArray, bins_among_bands, mel_edges_hz, mel_filterbank
 from .harmonic import HarmonicDecoder
-from .oscillators import LEAST_DENSITY, Comb, Places, lobe_power
+from .oscillators import LEAST_DENSITY, Comb, Places
 
 LOBE_BINS = 4
 """Bins that a partial's main lobe can reach."""
@@ -37,25 +37,48 @@ class MelComb(Comb):
         sounding = np.where(hz > 0.0, hz, self._bin_hz * 1e6)
         partials = partial_hz(sounding, stretch, MAX_PARTIALS)
         place = (partials / self._bin_hz).astype(np.float32)
+        around, gain = np.zeros((*hz.shape, 2, MAX_PARTIALS), np.intp), np.zeros(place.shape, np.float32)
+        around[..., 1, :] = 1
         audible = place < self.highest_bin
-        left = self._comb_power(place) @ self._to_bands
-        at = np.interp(partials, self._centres_hz, np.arange(len(self._centres_hz)))
-        low = np.where(audible, np.minimum(at, len(self._centres_hz) - 2), 0.0).astype(np.intp)
-        around = np.stack([low, low + 1], -2)
-        density = np.take_along_axis(left, low, -1) + np.take_along_axis(left, low + 1, -1)
-        gain = np.where(audible, 1.0 / np.maximum(density, LEAST_DENSITY), 0.0).astype(np.float32)
+        count = max(int(audible.sum(-1).max()), 1)
+        audible = audible[..., :count]
+        left = self._comb_power(place[..., :count], audible) @ self._to_bands
+        bands = left.shape[-1]
+        at = np.interp(partials[..., :count], self._centres_hz, np.arange(bands))
+        low = np.where(audible, np.minimum(at, bands - 2), 0.0).astype(np.intp)
+        around[..., :count] = np.stack([low, low + 1], -2)
+        index = low + np.arange(0, left.size, bands).reshape(*hz.shape, 1)
+        density = left.ravel().take(index) + left.ravel().take(index + 1)
+        gain[..., :count] = audible / np.maximum(density, LEAST_DENSITY)
         return Places(place, around, gain)
 
-    def _comb_power(self, place: FloatArray) -> NDArray[np.float64]:
-        """Return the power (..., N) that partials of amplitude 1 at bins (..., H) leave in bins."""
+    def _comb_power(self, place: FloatArray, audible: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the power (..., N) that partials of amplitude 1 at bins (..., H) leave in bins, those audible."""
         flat = place.reshape(-1, place.shape[-1]).astype(np.float64)
-        flat = np.where(flat < self.highest_bin, flat, np.nan)
-        bins = np.floor(flat)[..., None] + np.arange(-1, LOBE_BINS - 1)
-        power = np.nan_to_num(lobe_power(bins - flat[..., None]))
-        rows = np.arange(len(flat))[:, None, None] * self._num_bins
-        index = rows + np.clip(np.nan_to_num(bins), 0, self._num_bins - 1).astype(np.intp)
-        found = np.bincount(index.ravel(), power.ravel(), minlength=len(flat) * self._num_bins).astype(np.float64)
-        return found.reshape(*place.shape[:-1], self._num_bins)
+        below = np.floor(flat)
+        power = lobes_around(flat - below)
+        power *= audible.reshape(flat.shape)
+        bins = np.arange(-1, LOBE_BINS - 1)[:, None, None] + np.minimum(below, self._num_bins).astype(np.intp)
+        index = np.arange(len(flat))[:, None] * self._num_bins + np.clip(bins, 0, self._num_bins - 1)
+        found = np.bincount(index.ravel(), power.ravel(), minlength=len(flat) * self._num_bins)
+        return found.reshape(*place.shape[:-1], self._num_bins).astype(np.float64)
+
+
+def lobes_around(beyond: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `oscillators.lobe_power` at the LOBE_BINS bins around partials that lie (...) beyond the second of them.
+
+    The lobe at x is ``sin(pi x) / (pi x (1 - x^2))``. At offsets a whole bin apart the sines differ in sign alone, and
+    so one of them, divided by what all four have in common, is enough.
+    """
+    past = np.clip(beyond, 1e-8, 1.0 - 1e-8)
+    shared = np.sin(np.pi * past) / (np.pi * past * (1.0 - past))
+    lobes = np.empty((LOBE_BINS, *past.shape))
+    np.divide(shared, 1.0 + past, out=lobes[1])
+    np.divide(shared, 2.0 - past, out=lobes[2])
+    lobes[0] = lobes[1] * (1.0 - past) / (2.0 + past)
+    lobes[3] = lobes[2] * past / (3.0 - past)
+    lobes *= lobes
+    return lobes
 
 
 class FineHarmonicDecoder(HarmonicDecoder):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.decoders.base import Fields, NoteControls
-from tnca_synth.engine.decoders.fine_harmonic import FineHarmonicDecoder
+from tnca_synth.engine.decoders.fine_harmonic import FineHarmonicDecoder, lobes_around
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
+from tnca_synth.engine.decoders.oscillators import lobe_power
 from tnca_synth.engine.shaping import frequencies_hz
 from tnca_synth.engine.spectral import FloatArray, level_from_power, mel_edges_hz, mel_filterbank, power_spectrogram
 
@@ -70,3 +71,9 @@ def test_it_agrees_with_the_decoder_of_bins() -> None:
 @pytest.mark.parametrize("size", [40, 80, 160])
 def test_controls_colour_the_bands_of_every_scale_at_their_frequencies(size: int) -> None:
     np.testing.assert_array_equal(frequencies_hz(SPEC, size), mel_edges_hz(replace(SPEC, num_mels=size))[1:-1])
+
+
+def test_one_sine_gives_the_lobe_at_all_bins_around_a_partial() -> None:
+    beyond = np.concatenate([np.linspace(0.0, 1.0, 1001), [1e-12, 1e-7, 1.0 - 1e-7]])
+    wanted = [lobe_power(bin_ - beyond) for bin_ in (-1, 0, 1, 2)]
+    np.testing.assert_allclose(lobes_around(beyond), wanted, rtol=0, atol=1e-7)
