@@ -17,7 +17,14 @@ from .motions import MotionTable
 from .retouching import Corrections
 from .seed import partial_hz
 from .spec import AudioSpec
-from .spectral import FloatArray, between, bins_among_bands, transposed_bins, transposed_field_bands
+from .spectral import (
+    FloatArray,
+    between,
+    between_each,
+    bins_among_bands,
+    transposed_bins,
+    transposed_field_bands,
+)
 
 LINEAR, BANDS = "linear", "mel"
 LOBE_BINS = 2.5
@@ -26,6 +33,8 @@ HEARD_LEVEL = 0.2
 """Levels below are set right the less, the lower they are: silence stays silent."""
 
 
+TILE_FRAMES = 24
+"""Frames of voices that are transposed together: what that takes stays in the processor's cache."""
 KEPT_SHAPES = 512
 """Shapes of corrections that are kept for pitches where they were read before: 8 MB of them."""
 
@@ -71,11 +80,24 @@ class Finisher:
             correction *= np.minimum(level * np.float32(1.0 / HEARD_LEVEL), 1.0)
             level += correction
             np.maximum(level, 0.0, out=level)
-        for row in np.flatnonzero((ratio != 1.0).any(1)):
-            for part in _equal_parts(ratio[row]):
-                for name, pair in finished.items():
+        is_moved, is_steady = (ratio != 1.0).any(1), (ratio == ratio[:, :1]).all(1)
+        for name, pair in finished.items():
+            self._transpose(name, pair, ratio[:, 0], np.flatnonzero(is_moved & is_steady))
+            for row in np.flatnonzero(is_moved & ~is_steady):
+                for part in _equal_parts(ratio[row]):
                     pair[row, part] = transposed_field(name, pair[row, part], self._spec, float(ratio[row, part.start]))
         return finished
+
+    def _transpose(self, name: str, pair: FloatArray, ratio: NDArray[np.float64], rows: NDArray[np.intp]) -> None:
+        """Transpose some voices of a field (V, T, 2, N) in place, each by its ratio (V,)."""
+        at_once = max(TILE_FRAMES // pair.shape[1], 1)
+        for start in range(0, len(rows), at_once):
+            some = rows[start : start + at_once]
+            places = [sources(name, self._spec, pair.shape[3], one) for one in ratio[some].tolist()]
+            known = [place for place in places if place is not None]
+            if known:
+                low, share = (np.stack(parts) for parts in zip(*known, strict=True))
+                pair[some] = between_each(pair[some], low, share)
 
     def _correction(
         self, corrections: Corrections, hz: NDArray[np.float64], stretch: NDArray[np.float64], width: int
@@ -149,10 +171,17 @@ def partial_places(
     return near.astype(np.intp), own.astype(np.float32)
 
 
+def sources(name: str, spec: AudioSpec, width: int, ratio: float) -> tuple[NDArray[np.intp], FloatArray] | None:
+    """Return where each of `width` values of a field comes from when its sound is transposed by a frequency ratio.
+
+    See `spectral.transposed_bands`; None for what is no spectrum.
+    """
+    if name == LINEAR:
+        return transposed_bins(spec, ratio)
+    return transposed_field_bands(spec, width, ratio) if name.startswith(BANDS) else None
+
+
 def transposed_field(name: str, pair: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
     """Return a field's frames (T, 2, N) transposed by a frequency ratio; what is no spectrum stays as it is."""
-    if name == LINEAR:
-        return between(pair, *transposed_bins(spec, ratio))
-    if name.startswith(BANDS):
-        return between(pair, *transposed_field_bands(spec, pair.shape[2], ratio))
-    return pair
+    places = sources(name, spec, pair.shape[2], ratio)
+    return pair if places is None else between(pair, *places)

@@ -148,3 +148,20 @@ def test_frames_of_different_pitch_are_set_right_as_they_are_alone() -> None:
     together = run(slice(0, 4))
     for frame in range(4):
         np.testing.assert_allclose(together[frame], run(slice(frame, frame + 1))[0], atol=1e-6)
+
+
+def test_voices_are_transposed_together_as_each_alone() -> None:
+    rng = np.random.default_rng(4)
+    semitones = np.array([0.0, 1.0, -2.0, 0.0, 3.0, 1.0])[:, None] * np.ones(9)
+    semitones[3] = np.linspace(0.0, 1.0, 9)  # one that glides
+    field = {"linear": rng.uniform(0, 1, (6, 9, 2, SPEC.num_bins)).astype(np.float32)}
+    still = np.zeros((6, 9))
+
+    def finished(rows: slice) -> FloatArray:
+        copy = {name: values[rows].copy() for name, values in field.items()}
+        return Finisher(SPEC, table()).finish(copy, None, semitones[rows], still[rows], np.zeros(6)[rows])["linear"]
+
+    together = finished(slice(None))
+    for voice in range(6):
+        np.testing.assert_array_equal(together[voice], finished(slice(voice, voice + 1))[0])
+        assert np.array_equal(together[voice], field["linear"][voice]) == (voice == 0)
