@@ -57,6 +57,7 @@ class Batch:
     f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
     grown_hz: NDArray[np.float64]  # (V, R), what the genomes are planted for; 0 where unpitched
     inharmonicity: NDArray[np.float64]  # (V,)
+    blend: NDArray[np.float64]  # (V, R), shares of the second part in an ensemble of decoders
     colour: NDArray[np.float64] | None  # (3, V, R), tilt, resonance and gain; None where all is neutral
     tending: Tending | None  # of the growth; None where all is neutral
     journey: Journey | None  # over pads of timbres; None where no voice has one
@@ -165,6 +166,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         f0_hz=f0_hz,
         grown_hz=f0_hz if is_as_grown else np.where(pitched, pitch_to_hz(plan.planted), 0.0).T,
         inharmonicity=facts.inharmonicity,
+        blend=controls[..., Control.BLEND].T,
         colour=None if is_plain and not facts.tilt_db.any() else _colour(facts, controls, hop_start / rate),
         tending=tending,
         journey=journey,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..midi.expression import Expression
 from ..midi.growth import ALIVE_ABOVE
+from .decoders.base import SECOND_SHARE
 from .timeline import StepTimeline
 from .voices import Voice
 
@@ -34,9 +35,10 @@ class Control(IntEnum):
     DAMAGE = 11  # shares of the grid erased so far
     MORPH_X = 12  # place on the pad of timbres, 0..1
     MORPH_Y = 13
+    BLEND = 14  # share of the second part in an ensemble of decoders
 
 
-NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, ALIVE_ABOVE, 0.0, 0.0, 0.0)
+NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, ALIVE_ABOVE, 0.0, 0.0, 0.0, SECOND_SHARE)
 COLOUR_AND_PACE = slice(Control.VIBRATO, Control.GROWTH)
 GROWTH = slice(Control.GROWTH, Control.MORPH_X)
 MORPH = slice(Control.MORPH_X, Control.MORPH_Y + 1)
@@ -76,6 +78,7 @@ def control_vector(expression: Expression) -> tuple[float, ...]:
         expression.damage,
         expression.morph_x,
         expression.morph_y,
+        expression.blend,
     )
 
 

@@ -240,7 +240,11 @@ class HopGrower:
         slots, frames = batch.slots[rows], slice(0, job.num_frames)
         has_pitch = np.array([one.voice.has_pitch for one in batch.jobs[rows]])
         controls = NoteControls(
-            batch.f0_hz[rows, frames], batch.inharmonicity[rows], batch.grown_hz[rows, frames], has_pitch
+            batch.f0_hz[rows, frames],
+            batch.inharmonicity[rows],
+            batch.grown_hz[rows, frames],
+            has_pitch,
+            batch.blend[rows, frames],
         )
         fields = self._finisher.finish(
             fields,

@@ -14,6 +14,7 @@ from .messages import (
     CHORUS_SEND,
     DECAY_TIME,
     DRUM_CHANNEL,
+    ENSEMBLE_BLEND,
     EXPRESSION,
     MODULATION,
     NRPN_LSB,
@@ -52,6 +53,7 @@ _PAIRED: Final = frozenset((MODULATION, BREATH, PORTAMENTO_TIME, VOLUME, PAN, EX
 # Power-up values (General MIDI 2); every other controller starts at 0.
 _POWER_UP: Final = {
     VOLUME: 100,
+    ENSEMBLE_BLEND: 38,  # 0.3
     8: _CENTRED,  # balance
     PAN: _CENTRED,
     EXPRESSION: 127,
@@ -194,6 +196,11 @@ class Channel:
     def chorus_send(self) -> float:
         """Chorus send (CC 93), 0..1."""
         return self.controllers[CHORUS_SEND] / 127
+
+    @property
+    def blend(self) -> float:
+        """Share 0..1 of the second part in an ensemble of decoders (CC 28)."""
+        return self.controllers[ENSEMBLE_BLEND] / 127
 
     @property
     def release_speed(self) -> float:

@@ -20,6 +20,7 @@ class Expression(NamedTuple):
     pan : -1..1, left to right
     balance : -1..1, of the whole synthesizer
     reverb_send, chorus_send : 0..1
+    blend : share of the second part in an ensemble of decoders, 0..1
     growth_rate : 0 stands still, 1 is neutral, up to 4
     fire_rate : probability that a cell updates, 1 is neutral
     life_threshold : 0.1 is neutral
@@ -41,6 +42,7 @@ class Expression(NamedTuple):
     balance: float
     reverb_send: float
     chorus_send: float
+    blend: float
     growth_rate: float
     fire_rate: float
     life_threshold: float
@@ -72,6 +74,7 @@ def expression_of(channel: Channel, master: Channel | None, system: System) -> E
         balance=system.balance,
         reverb_send=channel.reverb_send,
         chorus_send=channel.chorus_send,
+        blend=channel.blend,
         growth_rate=channel.growth.rate,
         fire_rate=channel.growth.fire_rate,
         life_threshold=channel.growth.life_threshold,

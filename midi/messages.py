@@ -26,6 +26,7 @@ DATA_ENTRY_MSB: Final = 6
 VOLUME: Final = 7
 PAN: Final = 10
 EXPRESSION: Final = 11
+ENSEMBLE_BLEND: Final = 28  # undefined in MIDI; here how an ensemble of decoders is mixed
 BANK_LSB: Final = 32
 DATA_ENTRY_LSB: Final = 38
 SUSTAIN: Final = 64

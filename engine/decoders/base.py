@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ Fields = dict[str, FloatArray]
 """Grown fields by name, each float32 (V, T, 2, F): level and tonality of T spectral frames of V voices."""
 
 
+SECOND_SHARE = 38 / 127
+"""Of the second part of an ensemble, where nobody asks for another: 0.3, a value of CC 28."""
 QUIET_LEVEL = 0.02
 """Below this (0.8 dB above the floor) grown levels are silence: a model is never exactly at its floor, and what it
 leaves there would be heard as hiss beneath every tail."""
@@ -36,12 +38,14 @@ class NoteControls:
     grown_hz : float64 (V, T), fundamental that the fields were grown for: vibrato and small bends are not in it; None
         where it is `f0_hz`
     has_pitch : bool (V,), whether notes have a pitch or may get one; None where their first `f0_hz` says it
+    blend : float64 (V, T), share of the second part in an ensemble; None where it is `SECOND_SHARE`
     """
 
     f0_hz: NDArray[np.float64]
     inharmonicity: NDArray[np.float64]
     grown_hz: NDArray[np.float64] | None = None
     has_pitch: NDArray[np.bool_] | None = None
+    blend: NDArray[np.float64] | None = None
 
     @property
     def field_hz(self) -> NDArray[np.float64]:
@@ -55,14 +59,18 @@ class NoteControls:
 
     def during(self, span: slice) -> NoteControls:
         """Return the controls of some of the frames."""
-        grown_hz = None if self.grown_hz is None else self.grown_hz[:, span]
-        return NoteControls(self.f0_hz[:, span], self.inharmonicity, grown_hz, self.has_pitch)
+        over_time = {name: None if values is None else values[:, span] for name, values in self._over_time.items()}
+        return replace(self, f0_hz=self.f0_hz[:, span], **over_time)
 
     def of(self, rows: NDArray[np.intp]) -> NoteControls:
         """Return the controls of some of the voices."""
-        grown_hz = None if self.grown_hz is None else self.grown_hz[rows]
-        has_pitch = None if self.has_pitch is None else self.has_pitch[rows]
-        return NoteControls(self.f0_hz[rows], self.inharmonicity[rows], grown_hz, has_pitch)
+        optional = {**self._over_time, "has_pitch": self.has_pitch}
+        own = {name: None if values is None else values[rows] for name, values in optional.items()}
+        return replace(self, f0_hz=self.f0_hz[rows], inharmonicity=self.inharmonicity[rows], **own)
+
+    @property
+    def _over_time(self) -> dict[str, Any]:
+        return {"grown_hz": self.grown_hz, "blend": self.blend}
 
 
 def lookahead_of(decoder: Decoder, has_pitch: bool) -> int:

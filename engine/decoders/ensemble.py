@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from ..spec import AudioSpec
 from ..spectral import FloatArray
-from .base import Decoder, Fields, NoteControls
+from .base import SECOND_SHARE, Decoder, Fields, NoteControls
 from .griffin_lim import GriffinLimDecoder, unit
-
-SECOND_SHARE = 0.3
 
 
 class EnsembleDecoder:
-    """Sum of a leading decoder (0.7) and of Griffin-Lim (0.3); see `Decoder`.
+    """Sum of a leading decoder (0.7) and of Griffin-Lim (0.3, or what `NoteControls.blend` says); see `Decoder`.
 
     Two signals with the same magnitudes and different phases cancel in places. Here every frame of Griffin-Lim starts
     from the phases that the leader's signal has under its window; what it adds is the grown magnitude where the
@@ -28,11 +26,6 @@ class EnsembleDecoder:
     leader : Decoder
         With a look-ahead of one frame.
     field : "linear" or "mel", from which Griffin-Lim takes its magnitudes
-
-    Attributes
-    ----------
-    second_share : float
-        Share of Griffin-Lim, 0..1; may be changed between calls.
     """
 
     name = "ensemble"
@@ -43,7 +36,8 @@ class EnsembleDecoder:
         self._hop = spec.hop_length
         self.consumes = tuple(dict.fromkeys((*leader.consumes, field)))
         self.lookahead = self._follower.lookahead
-        self.second_share = SECOND_SHARE
+        self._share = np.zeros(num_slots, np.float32)  # of Griffin-Lim, at the end of the last hop
+        self._rise = np.arange(1, self._hop + 1, dtype=np.float32) / self._hop
         self._ahead = np.zeros((num_slots, self.lookahead - leader.lookahead, self._hop), np.float32)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
@@ -52,6 +46,7 @@ class EnsembleDecoder:
         self._leader.begin(slots, *self._part(fields, controls, first), seeds)
         led = self._leader.decode(slots, *self._part(fields, controls, rest)).reshape(len(slots), -1, self._hop)
         self._ahead[slots] = led
+        self._share[slots] = SECOND_SHARE if controls.blend is None else controls.blend[:, -1]
         silence = np.zeros_like(led[:, :1])
         self._follower.begin_guided(slots, fields, np.concatenate([silence, led], 1))
 
@@ -61,9 +56,19 @@ class EnsembleDecoder:
         followed = self._follower.decode_guided(slots, fields, led)
         line = np.concatenate([self._ahead[slots], led], 1)
         self._ahead[slots] = line[:, led.shape[1] :]
-        share = np.float32(self.second_share)
-        leading: FloatArray = line[:, : led.shape[1]].reshape(len(slots), -1)
-        return leading + share * (followed - leading)
+        leading: FloatArray = line[:, : led.shape[1]]
+        difference = followed.reshape(leading.shape) - leading
+        return (leading + self._shares(slots, controls) * difference).reshape(len(slots), -1)
+
+    def _shares(self, slots: NDArray[np.intp], controls: NoteControls) -> FloatArray:
+        """Return the share of Griffin-Lim at every sample (V, T, hop_length), which glides from hop to hop."""
+        ends = np.full((len(slots), controls.f0_hz.shape[1] + 1, 1), SECOND_SHARE, np.float32)
+        ends[:, 0, 0] = self._share[slots]
+        if controls.blend is not None:
+            ends[:, 1:, 0] = controls.blend
+        self._share[slots] = ends[:, -1, 0]
+        glides: FloatArray = ends[:, :-1] + self._rise * (ends[:, 1:] - ends[:, :-1])
+        return glides
 
     def _of(self, fields: Fields, span: slice) -> Fields:
         return {name: fields[name][:, span] for name in self._leader.consumes}

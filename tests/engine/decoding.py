@@ -67,7 +67,7 @@ def decode(
 def part(decoder: Decoder, fields: Fields, controls: NoteControls, span: slice) -> tuple[Fields, NoteControls]:
     """Return the frames in `span` of what a decoder consumes."""
     consumed = {name: fields[name][:, span] for name in decoder.consumes}
-    return consumed, NoteControls(controls.f0_hz[:, span], controls.inharmonicity)
+    return consumed, controls.during(span)
 
 
 def loudest_hz(audio: FloatArray, rate: int = RATE) -> float:

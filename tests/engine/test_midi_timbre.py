@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
@@ -215,3 +216,16 @@ def test_stems_hold_their_own_share_of_the_effects() -> None:
     mix, stems = synth.render_stems(RATE)
     np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
     assert level_db(part(stems[3], 0.3, 1.0)) > level_db(part(stems[0], 0.3, 1.0)) + 8
+
+
+def test_the_blend_of_an_ensemble_goes_from_its_leader_to_griffin_lim() -> None:
+    def playing(decoder: str, *values: int) -> FloatArray:
+        ensemble = open_ensemble(instrument="violin", decoder=decoder, sample_rate=RATE, effects=False, max_voices=4)
+        events = at(0, *(cc(0, midi.ENSEMBLE_BLEND, value) for value in values)) + note(67, 0, 0.4)
+        return perform(ensemble.synth, events, 0.5)
+
+    led, plain, neutral, all_second = (playing("ensemble", *values) for values in ((0,), (), (0, 38), (127,)))
+    np.testing.assert_array_equal(plain, neutral)
+    assert 0.001 < np.abs(led - plain).max() < 0.6 * np.abs(led - all_second).max()
+    held = slice(0, RATE // 3)  # the ensemble looks further ahead, so it hears the release in another frame
+    np.testing.assert_allclose(led[held], playing("harmonic")[held], atol=1e-5)
