@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from tnca_synth.engine.choices import REPRESENTATIONS
 from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.engine.voices import CROSSFADE_SAMPLES
 from tnca_synth.errors import UsageError
@@ -101,7 +103,10 @@ def above(audio: np.ndarray, cutoff_hz: float = 5000.0) -> np.ndarray:
     return np.abs(audio - np.convolve(audio, low_pass / low_pass.sum(), mode="same"))
 
 
-@pytest.mark.parametrize(("first", "second"), [("dual", "mel"), ("mel", "dual")])
+NEIGHBOURS = [*pairwise((*REPRESENTATIONS, REPRESENTATIONS[0]))]
+
+
+@pytest.mark.parametrize(("first", "second"), [*NEIGHBOURS, *((second, first) for first, second in NEIGHBOURS)])
 def test_another_representation_takes_over_without_a_click_or_a_gap(first: str, second: str) -> None:
     at, sounds = 441 * 30, {}
     for change in ((first, second), (first, first), (second, second)):
