@@ -19,25 +19,14 @@ from ..training.nca import TNCA
 from ..training.vocoder import MelVocoder
 from .fine_graph import FineSeedGraph, FineStepGraph, fine_genome
 from .scale_graph import ScaleSeedGraph, ScaleStepGraph, scale_genome
-from .step_graph import SeedGraph, StepGraph, bounded
+from .step_graph import SeedGraph, StepGraph
+from .vocoder_graph import VocoderGraph
 
 SpectralModel = TNCA | MultiScaleNCA
 OPSET = 18
 HOP_INPUTS = ("age_s", "release_age_s", "fire_mask", "swell")
 HALF_FROM = 4096
 """Seed weights of so many numbers or more are stored in half precision, and widened when the model is opened."""
-
-
-class VocoderGraph(nn.Module):
-    """The mel vocoder, its output bounded like every field."""
-
-    def __init__(self, vocoder: MelVocoder) -> None:
-        super().__init__()
-        self.vocoder = vocoder
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Return the linear field (V, T, 2, N) of the arguments of `MelVocoder.forward`."""
-        return bounded(self.vocoder(*inputs))
 
 
 def export_seed(model: SpectralModel, metadata: dict[str, Any]) -> bytes:
@@ -137,4 +126,13 @@ def export_vocoder(vocoder: MelVocoder, metadata: dict[str, Any]) -> bytes:
     voices, frames = torch.export.Dim("voices", min=1, max=4096), torch.export.Dim("frames", min=1, max=4096)
     shapes = ({0: voices, 1: frames + config.history_frames}, {0: voices, 1: frames}, {0: voices})
     graph = VocoderGraph(vocoder)
-    return to_onnx(graph, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, (shapes,))
+    content = to_onnx(graph, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, (shapes,))
+    return without_traces(content)
+
+
+def without_traces(content: bytes) -> bytes:
+    """Leave out what the exporter notes of each operator: the lines of code that it comes from, and their paths."""
+    model = onnx.load_from_string(content)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    return model.SerializeToString()
