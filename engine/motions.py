@@ -1,8 +1,9 @@
 """How recorded notes move while they sound: their pitch sways, and their levels swell, each key in its own way.
 
 A growing model keeps to smooth courses; vibrato, beats and the life of a bowed string are details of single recordings.
-They are measured once per recorded key, kept small, and drive the growth. Letters: M motions, N codes of all of them,
-R swells of a motion, F cells, V voices, T moments.
+They are measured on recorded keys, kept small, and drive the growth. Keys of one recording share a motion: that of one
+of them, transposed. Letters: M motions, K recorded keys, N codes of all motions, R swells of a motion, F cells,
+V voices, T moments.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Motion(NamedTuple):
 
     Attributes
     ----------
-    row : of the table; -1 for what stands still
+    row : of the table, one for each recorded key; -1 for what stands still
     pace : how much faster than recorded: a transposed recording runs faster
     """
 
@@ -62,9 +63,17 @@ class MotionArrays(KeyedArrays):
     shape_scale : float32 (M, R), level of a course and a shape of 1
     first : int64 (M + 1,), where the codes of each motion begin
     loop : float32 (M,), codes at its end that repeat for ever; 0 where it ends still
-    likeness : float32 (M,), of a motion and the next one's of the same timbre, paced alike, -1..1
-    timbre, key : int64 (M,), row of `names` and MIDI key, rising
+    source : int64 (M,), which of K it was measured on
+    motion : int64 (K,), which of M moves a key
+    pace : float32 (K,), how much faster than on its source
+    take : int64 (K,), which recording a key is of; the same number in keys of one timbre that lie side by side
+    timbre, key : int64 (K,), row of `names` and MIDI key, rising
     names : of timbres
+
+    Raises
+    ------
+    ValueError
+        Rows that are not there, or lengths that differ.
     """
 
     rate_hz: float
@@ -74,12 +83,26 @@ class MotionArrays(KeyedArrays):
     shape_scale: FloatArray
     first: NDArray[np.int64]
     loop: FloatArray
-    likeness: FloatArray
+    source: NDArray[np.int64]
+    motion: NDArray[np.int64]
+    pace: FloatArray
+    take: NDArray[np.int64]
     timbre: NDArray[np.int64]
     key: NDArray[np.int64]
     names: tuple[str, ...]
 
     WHAT = "motions"
+
+    def __post_init__(self) -> None:
+        counts = (len(self.loop), len(self.key))
+        lengths = [len(values) for values in (self.source, self.motion, self.pace, self.take, self.timbre)]
+        if lengths != [counts[0], *4 * [counts[1]]]:
+            raise ValueError(f"{lengths} values do not fit {counts[0]} motions of {counts[1]} keys")
+        rows = ((self.source, counts[1]), (self.motion, counts[0]), (self.timbre, len(self.names)))
+        if any(np.any((values < 0) | (values >= count)) for values, count in rows):
+            raise ValueError("motions, keys or names are meant that are not there")
+        if np.any(np.diff(self.take) < 0) or not np.all((self.pace > 0.0) & np.isfinite(self.pace)):
+            raise ValueError("takes must rise with the keys, and paces be above 0")
 
 
 class MotionTable:
@@ -114,20 +137,20 @@ class MotionTable:
         self.retouched_field = "" if retouch is None else retouch.field
         self.retouched_partials = 0 if retouch is None else retouch.partials
         self.retouched_bands = 0 if retouch is None else retouch.shapes.shape[2] - retouch.partials
-        self.rate_hz = arrays.rate_hz
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)
             if rows.size:
-                self._takes[name], self._rows[name] = Takes(arrays.key[rows], arrays.likeness[rows]), int(rows[0])
+                self._takes[name], self._rows[name] = Takes(arrays.key[rows], arrays.take[rows]), int(rows[0])
         counts = np.diff(arrays.first)
         # One more at the end, of a single code of nothing, is what stands still.
         scale = np.repeat(arrays.code_scale, counts, 0)
         self._codes = np.concatenate([arrays.codes * scale, np.zeros((1, arrays.codes.shape[1]))]).astype(np.float32)
-        shapes = arrays.shapes * arrays.shape_scale[:, :, None]
-        self._shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]))]).astype(np.float32)
-        self._first = arrays.first.astype(np.int64)
-        self._last = np.append(counts - 1, 0).astype(np.float64)
-        self._loop = np.append(arrays.loop, 0.0).astype(np.float64)
+        shapes = _shapes_on_keys(arrays, spec)
+        self._shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]), np.float32)])
+        self._first = np.append(arrays.first[arrays.motion], arrays.first[-1]).astype(np.int64)
+        self._last = np.append(counts[arrays.motion] - 1, 0).astype(np.float64)
+        self._loop = np.append(arrays.loop[arrays.motion], 0.0).astype(np.float64)
+        self._rate_hz = np.append(arrays.pace, 1.0).astype(np.float64) * arrays.rate_hz
 
     def find(self, name: str, key: float, without_own: bool = False) -> Motion:
         """Return what moves a timbre on a key; see `Takes.lender`."""
@@ -185,12 +208,23 @@ class MotionTable:
     def _places(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Places:
         """Return the code below each moment, and how far it is from there to the next, each (T, V)."""
         rows = motions[:, 0].astype(np.intp)
-        last, loop = self._last[rows], self._loop[rows]
-        at = age_s * (motions[:, 1] * self.rate_hz)
-        over = np.maximum(at - last, 0.0)
-        at = np.minimum(at, last) - np.where(over > 0.0, loop - over % np.maximum(loop, 1e-9), 0.0) * (loop > 0.0)
-        low = np.minimum(at.astype(np.intp), last.astype(np.intp))
-        return self._first[rows] + low, at - low
+        low, mix = code_places(age_s * (motions[:, 1] * self._rate_hz[rows]), self._last[rows], self._loop[rows])
+        return self._first[rows] + low, mix
+
+
+def code_places(at: NDArray[np.float64], last: NDArray[np.float64], loop: NDArray[np.float64]) -> Places:
+    """Return where codes are read that never end.
+
+    Parameters
+    ----------
+    at : (T, V), moments in codes since the onset
+    last : (V,), the last code of each motion
+    loop : (V,), codes up to it that repeat for ever; 0 where it stays
+    """
+    over = np.maximum(at - last, 0.0)
+    at = np.minimum(at, last) - np.where(over > 0.0, loop - over % np.maximum(loop, 1e-9), 0.0) * (loop > 0.0)
+    low = np.minimum(at.astype(np.intp), last.astype(np.intp))
+    return low, at - low
 
 
 def transposed(bands: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
@@ -198,11 +232,21 @@ def transposed(bands: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
     return between(bands, *transposed_bands(spec, ratio))
 
 
+def _shapes_on_keys(arrays: MotionArrays, spec: AudioSpec) -> FloatArray:
+    """Return the shapes that move each key, transposed to it from where they were measured, float32 (K, R, F)."""
+    shapes: FloatArray = (arrays.shapes * arrays.shape_scale[:, :, None])[arrays.motion].astype(np.float32)
+    semitones = arrays.key - arrays.key[arrays.source[arrays.motion]]
+    for distance in np.unique(semitones[semitones != 0]):
+        rows = semitones == distance
+        shapes[rows] = transposed(shapes[rows], spec, 2.0 ** (distance / 12.0))
+    return shapes
+
+
 def _nothing(num_cells: int) -> MotionArrays:
     none = np.zeros(0, np.int64)
     return MotionArrays(
         rate_hz=1.0, codes=np.zeros((0, 2), np.int8), code_scale=np.zeros((0, 2), np.float32),
         shapes=np.zeros((0, 1, num_cells), np.int8), shape_scale=np.zeros((0, 1), np.float32),
-        first=np.zeros(1, np.int64), loop=np.zeros(0, np.float32), likeness=np.zeros(0, np.float32),
-        timbre=none, key=none, names=(),
+        first=np.zeros(1, np.int64), loop=np.zeros(0, np.float32), pace=np.zeros(0, np.float32),
+        source=none, motion=none, take=none, timbre=none, key=none, names=(),
     )  # fmt: skip

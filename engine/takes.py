@@ -10,11 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .spectral import FloatArray
-
-SAME_TAKE = 0.3
-"""Likeness of two keys' motions from which they are of one recording: its keys have 0.4 to 0.9, others 0.05."""
-
 
 class Takes:
     """The recordings of one timbre.
@@ -22,13 +17,13 @@ class Takes:
     Parameters
     ----------
     keys : int64 (K,), recorded MIDI keys, rising
-    likeness : (K,), of the motions of each key and the next, -1..1; the last one is not read
+    take : int64 (K,), which recording each key is of: the same number for those of one
     """
 
-    def __init__(self, keys: NDArray[np.int64], likeness: FloatArray) -> None:
+    def __init__(self, keys: NDArray[np.int64], take: NDArray[np.int64]) -> None:
         self.keys = keys
-        self._take = np.concatenate([[0], np.cumsum(likeness[:-1] < SAME_TAKE)])
-        self._span = np.array([np.ptp(keys[self._take == take]) for take in range(self._take[-1] + 1)])
+        self._take = np.unique(take, return_inverse=True)[1]
+        self._span = np.array([np.ptp(keys[self._take == one]) for one in range(self._take.max() + 1)])
 
     def lender(self, key: float, without_own: bool = False) -> int:
         """Return the index of the recorded key that a key is heard from.

@@ -21,7 +21,8 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
     moves = MotionArrays(
         rate_hz=43.0, codes=np.zeros((1, 2), np.int8), code_scale=np.zeros((1, 2), np.float32),
         shapes=np.zeros((1, 1, SPEC.num_mels), np.int8), shape_scale=np.zeros((1, 1), np.float32),
-        first=np.array([0, 1]), loop=np.zeros(1, np.float32), likeness=np.zeros(1, np.float32),
+        first=np.array([0, 1]), loop=np.zeros(1, np.float32), source=np.zeros(1, np.int64),
+        motion=np.zeros(1, np.int64), pace=np.ones(1, np.float32), take=np.zeros(1, np.int64),
         timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
     )  # fmt: skip
     size = partials + bands

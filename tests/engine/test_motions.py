@@ -28,11 +28,21 @@ def arrays(loop: float = 4.0, count: int = 21, keys: tuple[int, ...] = (60, 61))
         shape_scale=np.full((len(keys), 2), 0.01, np.float32),
         first=np.arange(len(keys) + 1) * count,
         loop=np.full(len(keys), loop, np.float32),
-        likeness=np.full(len(keys), 0.8, np.float32),
+        source=np.arange(len(keys)),
+        motion=np.arange(len(keys)),
+        pace=np.ones(len(keys), np.float32),
+        take=np.zeros(len(keys), np.int64),
         timbre=np.zeros(len(keys), np.int64),
         key=np.array(keys),
         names=("reed",),
     )
+
+
+def shared(pace: float) -> MotionArrays:
+    """Return the one motion of key 60, which moves key 64, too, at a pace."""
+    of = arrays(keys=(60,))
+    both = {"motion": np.zeros(2, np.int64), "pace": np.array([1.0, pace], np.float32), "take": np.zeros(2, np.int64)}
+    return replace(of, timbre=np.zeros(2, np.int64), key=np.array([60, 64]), **both)
 
 
 def rows(*motions: Motion) -> np.ndarray:
@@ -90,6 +100,26 @@ def test_a_transposed_recording_runs_faster_and_its_bands_move_up() -> None:
     np.testing.assert_allclose(table.swell(rows(higher), at(0.5), on_key=True), moved, atol=1e-5)
 
 
+@pytest.mark.parametrize("pace", [2 ** (4 / 12), 1.0])
+def test_keys_that_share_a_motion_have_it_transposed_and_at_their_own_pace(pace: float) -> None:
+    table = MotionTable(SPEC, shared(pace))
+    source, other = (rows(table.find("reed", key)) for key in (60, 64))
+    assert other[0, 1] == 1.0  # it is a recorded key
+    ages = np.linspace(0.0, 9.0, 50)[:, None]
+    np.testing.assert_allclose(table.sway(other, ages), table.sway(source, ages * pace), atol=1e-5)
+    moved = transposed(table.swell(source, ages * pace), SPEC, 2 ** (4 / 12))
+    np.testing.assert_allclose(table.swell(other, ages), moved, atol=1e-4)
+
+
+def test_what_borrows_from_a_key_that_shares_a_motion_runs_at_both_paces() -> None:
+    table = MotionTable(SPEC, shared(2 ** (4 / 12)))
+    lent = table.find("reed", 66)
+    assert lent.semitones == pytest.approx(2.0)  # above key 64, which it is grown as
+    ages = np.linspace(0.0, 3.0, 20)[:, None]
+    paced = table.sway(rows(table.find("reed", 60)), ages * 2 ** (6 / 12))
+    np.testing.assert_allclose(table.sway(rows(lent), ages), paced, atol=1e-5)
+
+
 def test_a_motion_tells_how_far_it_is_from_its_recorded_key() -> None:
     table = MotionTable(SPEC, arrays())
     assert table.find("reed", 61).semitones == 0.0
@@ -137,6 +167,26 @@ def test_motions_are_stored_and_read_back() -> None:
 def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(BankError, match="motions cannot be read") as caught:
         MotionArrays.from_bytes(content)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"motion": np.array([0, 2])},
+        {"source": np.array([0, -1])},
+        {"take": np.array([1, 0])},
+        {"take": np.zeros(1, np.int64)},
+        {"timbre": np.array([0, 1])},
+        {"pace": np.array([1.0, 0.0], np.float32)},
+        {"pace": np.array([1.0, np.nan], np.float32)},
+    ],
+)
+def test_numbers_of_what_is_not_there_are_refused_in_one_line(wrong: dict[str, np.ndarray]) -> None:
+    torn = arrays()
+    vars(torn).update(wrong)  # as a file may hold it
+    with pytest.raises(BankError, match="motions cannot be read") as caught:
+        MotionArrays.from_bytes(torn.to_bytes())
     assert "\n" not in str(caught.value)
 
 

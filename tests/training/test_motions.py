@@ -8,7 +8,15 @@ import tiny
 from tnca_synth.engine.motions import MotionTable, transposed
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.training.features import NoteFeatures
-from tnca_synth.training.motions import FRAMES_PER_CODE, measure_motion, measure_motions, smooth_course
+from tnca_synth.training.motions import (
+    CODE_RANGE,
+    FRAMES_PER_CODE,
+    measure_motion,
+    measure_motions,
+    rounded,
+    smooth_course,
+    steps,
+)
 
 SPEC = AudioSpec()
 FRAMES = 340
@@ -73,8 +81,7 @@ def test_only_what_training_may_hear_is_measured() -> None:
 def test_keys_of_one_recording_move_alike_and_others_do_not() -> None:
     arrays = measure_motions(played_keys(), SPEC, ())
     assert arrays.key.tolist() == [60, 61, 64]
-    assert arrays.likeness[0] > 0.6  # one recording, transposed
-    assert abs(arrays.likeness[1]) < 0.3
+    assert arrays.take.tolist() == [0, 0, 1]
     table = MotionTable(SPEC, arrays)
     assert [table.heard_key("pad", key) for key in (62, 63)] == [64.0, 64.0]  # which serves one key so far
 
@@ -103,3 +110,24 @@ def played_keys() -> list[NoteFeatures]:
         hold_s = FRAMES * SPEC.hop_s
         notes.append(NoteFeatures("pad", key, 80, True, False, hold_s, mel, mel, 0.0, 0.0, sway))
     return notes
+
+
+def test_weak_courses_are_told_in_small_codes_and_levels_as_closely() -> None:
+    rng = np.random.default_rng(2)
+    left, strength, shapes = np.linalg.svd(rng.standard_normal((160, 80)) @ np.diag(0.95 ** np.arange(80)))
+    courses = left[:, :8] * strength[:8] * 0.5 ** np.arange(8)
+    scales = steps(courses, shapes[:8], CODE_RANGE)
+    codes = [rounded(courses, scales[0]), rounded(shapes[:8], scales[1][:, None])]
+    told = (codes[0] * scales[0]) @ (codes[1] * scales[1][:, None])
+    wanted = courses @ shapes[:8]
+    assert np.abs(told - wanted).max() < 0.04 * np.abs(wanted).max()
+    largest = [np.abs(codes[0]).max(0), np.abs(codes[1]).max(1)]
+    for values in largest:
+        assert values.max() == CODE_RANGE
+        assert values[7] < CODE_RANGE / 40
+
+
+def test_what_does_not_move_has_codes_of_nothing() -> None:
+    scales = steps(np.zeros((20, 2)), np.eye(2, 5), CODE_RANGE)
+    assert not rounded(np.zeros((20, 2)), scales[0]).any()
+    assert np.isfinite(scales[1]).all()
