@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Decoder, Fields, FloatArray, NoteControls
+from ..spectral import FloatArray
+from .base import Decoder, Fields, NoteControls
 
 
 class TwofoldDecoder:
