@@ -111,6 +111,8 @@ def to_onnx(
         )  # fmt: skip
     assert program is not None  # it is only without dynamo
     graph = program.model_proto
+    for node in graph.graph.node:  # which lines of code operators come from, and the paths of those
+        del node.metadata_props[:]
     onnx.checker.check_model(graph, full_check=True)
     for key, value in metadata.items():
         entry = graph.metadata_props.add()
@@ -126,13 +128,4 @@ def export_vocoder(vocoder: MelVocoder, metadata: dict[str, Any]) -> bytes:
     voices, frames = torch.export.Dim("voices", min=1, max=4096), torch.export.Dim("frames", min=1, max=4096)
     shapes = ({0: voices, 1: frames + config.history_frames}, {0: voices, 1: frames}, {0: voices})
     graph = VocoderGraph(vocoder)
-    content = to_onnx(graph, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, (shapes,))
-    return without_traces(content)
-
-
-def without_traces(content: bytes) -> bytes:
-    """Leave out what the exporter notes of each operator: the lines of code that it comes from, and their paths."""
-    model = onnx.load_from_string(content)
-    for node in model.graph.node:
-        del node.metadata_props[:]
-    return model.SerializeToString()
+    return to_onnx(graph, inputs, ["mel", "f0_hz", "stretch"], [FIELD_PREFIX + "linear"], metadata, (shapes,))
