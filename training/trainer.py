@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,8 @@ class Trainer(PooledLoop[SamplePool]):
         before = widths(weights)
         wanted = {name: getattr(self.config.model, name) for name in before}
         if any(before[name] > wanted[name] for name in before):
-            model = replace(self.config.model, **before)
+            given: dict[str, Any] = {**before}
+            model = replace(self.config.model, **given)
             wide = Trainer(replace(self.config, model=model, compile=False), self.notes, str(self.place))
             wide.start_from(weights, timbre_names)
             matters = importance(wide.model, lambda: wide.window_losses()["total"])

@@ -59,13 +59,13 @@ class NoteControls:
 
     def during(self, span: slice) -> NoteControls:
         """Return the controls of some of the frames."""
-        over_time = {name: None if values is None else values[:, span] for name, values in self._over_time.items()}
-        return replace(self, f0_hz=self.f0_hz[:, span], **over_time)
+        some: dict[str, Any] = {name: None if one is None else one[:, span] for name, one in self._over_time.items()}
+        return replace(self, f0_hz=self.f0_hz[:, span], **some)
 
     def of(self, rows: NDArray[np.intp]) -> NoteControls:
         """Return the controls of some of the voices."""
         optional = {**self._over_time, "has_pitch": self.has_pitch}
-        own = {name: None if values is None else values[rows] for name, values in optional.items()}
+        own: dict[str, Any] = {name: None if one is None else one[rows] for name, one in optional.items()}
         return replace(self, f0_hz=self.f0_hz[rows], inharmonicity=self.inharmonicity[rows], **own)
 
     @property
