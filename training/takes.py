@@ -20,7 +20,7 @@ from ..engine.spectral import FloatArray, between, transposed_bands
 
 SAME_TAKE = 0.3
 """Likeness of two neighbours' motions from which they are of one recording: its keys have 0.4 to 0.9, others 0.05."""
-WELL_TOLD = 0.5
+WELL_TOLD = 0.3
 """Share of the power of a key's motion that another key's may miss and still do for it."""
 SWAY_WEIGHT = 0.1
 """How much the pitch counts beside all bands together."""
