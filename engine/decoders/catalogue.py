@@ -56,9 +56,15 @@ def _griffin_lim(parts: Parts) -> Decoder:
     return GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes)
 
 
+def _of_unpitched(parts: Parts, field: str) -> Decoder:
+    # Two iterations over three frames are enough: tom, drums and sea shore have a distance of 0.804 so, 0.804 with six
+    # over four, 0.90 with one; and it costs a third.
+    return GriffinLimDecoder(parts.growth.spec, parts.num_slots, field, iterations=2, spare_frames=0)
+
+
 def _harmonic(parts: Parts) -> Decoder:
     spec, slots = parts.growth.spec, parts.num_slots
-    return TwofoldDecoder(HarmonicDecoder(spec, slots), GriffinLimDecoder(spec, slots), slots)
+    return TwofoldDecoder(HarmonicDecoder(spec, slots), _of_unpitched(parts, "linear"), slots)
 
 
 def _vocoder(parts: Parts) -> Decoder:
@@ -70,7 +76,7 @@ def _ensemble(parts: Parts) -> Decoder:
     if parts.magnitudes != "linear":
         leader = VocoderDecoder(parts.model("vocoder"), leader, parts.num_slots, parts.growth.provider)
     both = EnsembleDecoder(leader, parts.growth.spec, parts.num_slots, parts.magnitudes)
-    return TwofoldDecoder(both, _griffin_lim(parts), parts.num_slots)
+    return TwofoldDecoder(both, _of_unpitched(parts, parts.magnitudes), parts.num_slots)
 
 
 MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {

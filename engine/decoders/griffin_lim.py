@@ -20,21 +20,37 @@ MOMENTUM = 0.7  # Perraudin, Balazs & Sondergaard (2013) give 0.99 offline; few 
 class GriffinLimDecoder:
     """Decoder of magnitudes without phases; see `Decoder`.
 
-    A hop is final once all windows that reach it have been fitted: with windows of four hops that takes two frames
-    beyond the next one. The buffer holds those frames; each new one starts from the phases that the signal found
-    so far has under its window.
+    A hop is final once all windows that reach it have been fitted: with windows of four hops that takes the next frame
+    and one more. The buffer holds those frames and some to spare; each new one starts from the phases that the signal
+    found so far has under its window.
+
+    Parameters
+    ----------
+    spec, num_slots
+        See `catalogue.Parts`.
+    field : "linear" or "mel"
+    iterations : of the search in each hop
+    spare_frames : beyond those whose windows reach a hop, fitted together with them
     """
 
     name = "griffin-lim"
     follows_f0 = False  # pitch is in the fields alone
 
-    def __init__(self, spec: AudioSpec, num_slots: int, field: str = "linear", iterations: int = ITERATIONS) -> None:
+    def __init__(
+        self,
+        spec: AudioSpec,
+        num_slots: int,
+        field: str = "linear",
+        iterations: int = ITERATIONS,
+        spare_frames: int = 1,
+    ) -> None:
         self.spec, self.iterations = spec, iterations
         self.consumes = (field,)
         self._overlap = spec.n_fft // spec.hop_length
-        self.lookahead = self._overlap // 2 + 1
+        self.lookahead = self._overlap // 2 + spare_frames
         self._window = hann(spec.n_fft)
         self._norm = np.float32(1.0 / (self._window**2).reshape(self._overlap, -1).sum(0).mean())
+        self._inverse_window = self._window * self._norm
         self._scale = np.float32(self._window.sum() / 2.0)
         self._to_linear = MelInverse(spec) if field == "mel" else None
         frames = self.lookahead + 1
@@ -69,16 +85,16 @@ class GriffinLimDecoder:
     def _push(self, slots: NDArray[np.intp], magnitude: FloatArray) -> FloatArray:
         """Take one more frame (V, N), refine the buffer, and let its oldest hop go (V, hop_length)."""
         wanted = np.concatenate([self._magnitude[slots][:, 1:], magnitude[:, None]], 1)
-        spectrum = np.concatenate([self._spectrum[slots][:, 1:], np.zeros_like(magnitude[:, None])], 1)
-        fixed = self._fixed[slots]
-        signal = self._overlap_add(spectrum, fixed)
-        newest = self._analyse(signal)[:, -1]
+        spectrum, fixed = np.roll(self._spectrum[slots], -1, 1), self._fixed[slots]
+        found_so_far = self._overlap_add(spectrum[:, :-1], fixed)[:, -self.spec.n_fft :]
+        newest = np.fft.rfft(found_so_far * self._window, axis=-1).astype(np.complex64, copy=False)
         spectrum[:, -1] = magnitude * unit(newest)
         previous = spectrum
         for _ in range(self.iterations):
             found = self._analyse(self._overlap_add(spectrum, fixed))
-            spectrum = wanted * unit(found + np.float32(MOMENTUM) * (found - previous))
-            previous = found
+            previous *= np.float32(-MOMENTUM)
+            previous += np.float32(1.0 + MOMENTUM) * found
+            spectrum, previous = wanted * unit(previous), found
         return self._let_go(slots, wanted, spectrum, fixed)
 
     def _let_go(
@@ -88,33 +104,39 @@ class GriffinLimDecoder:
         hop = self.spec.hop_length
         signal = self._overlap_add(spectrum, fixed)
         done = np.zeros_like(fixed)
-        frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32) * self._window * self._norm
+        frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32, copy=False) * self._inverse_window
         done[:, :-hop] = (fixed + frame)[:, hop:]
         self._fixed[slots], self._magnitude[slots], self._spectrum[slots] = done, wanted, spectrum
         middle = self.spec.n_fft // 2
         return signal[:, middle : middle + hop]
 
     def _overlap_add(self, spectrum: NDArray[np.complex64], fixed: FloatArray) -> FloatArray:
-        """Sum the buffered frames (V, M, N) and what went before into (V, n_fft + (M - 1) * hop_length)."""
-        hop, frames = self.spec.hop_length, spectrum.shape[1]
-        signal = np.zeros((len(fixed), self.spec.n_fft + (frames - 1) * hop), np.float32)
-        signal[:, : self.spec.n_fft] = fixed
-        pieces = np.fft.irfft(spectrum, axis=-1).astype(np.float32) * (self._window * self._norm)
-        for m in range(frames):
-            signal[:, m * hop : m * hop + self.spec.n_fft] += pieces[:, m]
+        """Sum frames (V, M or fewer, N) and what went before into (V, n_fft + (M - 1) * hop_length)."""
+        hop, n_fft = self.spec.hop_length, self.spec.n_fft
+        signal = np.zeros((len(fixed), n_fft + self.lookahead * hop), np.float32)
+        signal[:, :n_fft] = fixed
+        pieces = np.fft.irfft(spectrum, axis=-1).astype(np.float32, copy=False)
+        pieces *= self._inverse_window
+        for m in range(spectrum.shape[1]):
+            signal[:, m * hop : m * hop + n_fft] += pieces[:, m]
         return signal
 
     def _analyse(self, signal: FloatArray) -> NDArray[np.complex64]:
         """Return the spectra (V, M, N) of the buffered frames' windows."""
-        frames = np.lib.stride_tricks.sliding_window_view(signal, self.spec.n_fft, axis=1)[:, :: self.spec.hop_length]
-        return np.fft.rfft(frames * self._window, axis=-1).astype(np.complex64)
+        each, sample = signal.strides
+        shape = (len(signal), self.lookahead + 1, self.spec.n_fft)
+        frames = np.lib.stride_tricks.as_strided(signal, shape, (each, self.spec.hop_length * sample, sample))
+        return np.fft.rfft(frames * self._window, axis=-1).astype(np.complex64, copy=False)
 
 
 def unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """Return the phases, as complex numbers of magnitude 1; phase 0 where there is nothing to have one."""
-    magnitude = np.abs(spectrum)
-    silent = magnitude < 1e-12
-    return np.where(silent, np.complex64(1.0), spectrum / np.where(silent, np.float32(1.0), magnitude))
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    silent = power < 1e-24
+    phases = spectrum / np.sqrt(np.maximum(power, np.float32(1e-24)))
+    phases[silent] = 1.0
+    return phases
 
 
 class MelInverse:
