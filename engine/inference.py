@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import onnxruntime as ort
@@ -12,8 +13,9 @@ from ..errors import BankError
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
+@lru_cache(maxsize=32)
 def open_session(model: bytes, provider: str, threads: int = 1) -> ort.InferenceSession:
-    """Open a model from memory.
+    """Open a model from memory; who opens the same one again shares it, which has no state.
 
     Parameters
     ----------

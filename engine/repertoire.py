@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from ..errors import UsageError
 from ..midi import paths as midi
 from .bank import Bank
@@ -9,6 +11,7 @@ from .casting import Casting
 from .choices import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
 from .decoders.base import Decoder
 from .growth import GrowthModel
+from .inference import open_session
 from .paths import Path
 from .voices import num_slots
 
@@ -41,6 +44,14 @@ class Repertoire:
     def representations(self) -> tuple[str, ...]:
         """Names of the representations to choose among."""
         return tuple(name for name in REPRESENTATIONS if name in self._bank.representations)
+
+    def open_all(self) -> None:
+        """Open all models at once, on as many cores as there are; who asks for a path later need not wait."""
+        provider = next((growth.provider for growth, _ in self._grown.values()), self._provider)
+        with ThreadPoolExecutor() as pool:
+            decoding = [pool.submit(open_session, model, provider) for model in self._bank.decoder_models.values()]
+            for opened in [*(pool.submit(self._growth, name) for name in self.representations), *decoding]:
+                opened.result()
 
     def decoders(self, representation: str) -> tuple[str, ...]:
         """Names of the decoders that can sound what a representation grows."""

@@ -11,6 +11,7 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from ..engine.bank import Bank
+from ..engine.choices import DEFAULT_DECODERS
 from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
 from ..errors import TncaError
 from ..midi import paths as midi
@@ -59,6 +60,8 @@ class Engine:
         self._device = find_output(options.audio_out, options.host_api, list_outputs())
         rate = options.sample_rate or self._device.sample_rate
         self._ensemble = _open_ensemble(options, rate)
+        if self._ensemble.repertoire is not None:
+            self._ensemble.repertoire.open_all()
         self._synth = self._ensemble.synth
         self._instrument = options.instrument
         cost_s = self._warm_up()
@@ -149,12 +152,14 @@ class Engine:
         return self._ensemble.bank
 
     def _warm_up(self) -> float:
-        """Play through every path, the chosen one last and most; return what the start of a note costs then."""
+        """Play through every model, the chosen path last and most; return what the start of a note costs then."""
         chosen = self._ensemble.representation, self._ensemble.decoder
-        for path in [(name, decoder) for name, decoders in self.paths.items() for decoder in decoders]:
-            if path != chosen:
-                self._ensemble.set_path(*path)
-                warm_up(self._synth, self._options.block_size, FEW_CHORDS)
+        for name, decoders in self.paths.items():
+            best = DEFAULT_DECODERS[name]
+            for decoder in decoders if name == chosen[0] else [one for one in decoders if one == best]:
+                if (name, decoder) != chosen:
+                    self._ensemble.set_path(name, decoder)
+                    warm_up(self._synth, self._options.block_size, FEW_CHORDS)
         self._ensemble.set_path(*chosen)
         warm_up(self._synth, self._options.block_size)
         return note_cost_s(self._synth, self._options.block_size)

@@ -9,8 +9,8 @@ from typing import Final
 from ..midi.messages import note_on
 from .player import LiveSynth
 
-CHORDS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-FEW_CHORDS: Final = (1, 8)
+CHORDS: Final = (1, 2, 4, 8, 16, 32, 64)
+FEW_CHORDS: Final = (8,)
 CHORD_S: Final = 0.03
 SILENCE_S: Final = 0.02
 LOWEST_KEY: Final = 36

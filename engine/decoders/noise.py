@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,10 +29,8 @@ class NoiseBank:
 
     def __init__(self, spec: AudioSpec) -> None:
         length = 2 * spec.hop_length
-        rng = np.random.default_rng(TABLE_SEED)
-        shape = (TABLE_FRAMES, length // 2 + 1)
         self.bins = slice(None, None, spec.n_fft // length)
-        self._table = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+        self._table = _table(length // 2 + 1)
         self._window = np.sqrt(hann(length)) * np.float32(noise_scale(spec) * np.sqrt(length / 2.0))
 
     def frames(self, magnitude: FloatArray, seeds: NDArray[np.uint64], frame: NDArray[np.int64]) -> FloatArray:
@@ -49,6 +49,16 @@ class NoiseBank:
         noise: FloatArray = np.fft.irfft(shaped, axis=-1).astype(np.float32, copy=False)
         noise *= self._window
         return noise
+
+
+@lru_cache(maxsize=4)
+def _table(num_bins: int) -> NDArray[np.complex64]:
+    """Return normal numbers (TABLE_FRAMES, num_bins), the same for all who ask: they are dear to draw."""
+    rng = np.random.default_rng(TABLE_SEED)
+    shape = (TABLE_FRAMES, num_bins)
+    table: NDArray[np.complex64] = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+    table.setflags(write=False)
+    return table
 
 
 def noise_scale(spec: AudioSpec) -> float:

@@ -5,6 +5,8 @@ Letters: V voices, T hops, H partials, K bins of the noise FFT, S slots.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,15 @@ def bands_to_bins(bands: int, sample_rate: int, length: int = NOISE_LENGTH) -> F
     return np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place)).astype(np.float32)
 
 
+@cache
+def _table() -> FloatArray:
+    """Return normal numbers (TABLE_FRAMES, 2, K), the same for all who ask: they are dear to draw."""
+    rng = np.random.default_rng(TABLE_SEED)
+    table = rng.standard_normal((TABLE_FRAMES, 2, NOISE_LENGTH // 2 + 1)).astype(np.float32)
+    table.setflags(write=False)
+    return table
+
+
 class Source:
     """Phases and noise of all slots.
 
@@ -62,8 +73,7 @@ class Source:
         self._cycles = np.zeros(num_slots)
         self._frame = np.zeros(num_slots, np.int64)
         self._seed = np.zeros(num_slots, np.uint64)
-        rng = np.random.default_rng(TABLE_SEED)
-        self._table = rng.standard_normal((TABLE_FRAMES, 2, NOISE_LENGTH // 2 + 1)).astype(np.float32)
+        self._table = _table()
 
     def begin(self, slots: NDArray[np.intp], seeds: NDArray[np.uint64]) -> None:
         """Start new notes."""
