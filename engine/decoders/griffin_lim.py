@@ -57,6 +57,9 @@ class GriffinLimDecoder:
         self._magnitude = np.zeros((num_slots, frames, spec.num_bins), np.float32)
         self._spectrum = np.zeros((num_slots, frames, spec.num_bins), np.complex64)
         self._fixed = np.zeros((num_slots, spec.n_fft), np.float32)  # what frames past the buffer left under it
+        length = spec.hop_length // 2
+        self._onward = np.zeros((num_slots, length), np.float32)  # how the last hop would have gone on
+        self._rise = np.arange(length, dtype=np.float32) / np.float32(length)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first `lookahead` frames; see `Decoder.begin`."""
@@ -69,6 +72,7 @@ class GriffinLimDecoder:
         self._magnitude[slots] = 0.0
         self._spectrum[slots] = 0.0
         self._fixed[slots] = 0.0
+        self._onward[slots] = 0.0
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
@@ -100,14 +104,21 @@ class GriffinLimDecoder:
     def _let_go(
         self, slots: NDArray[np.intp], wanted: FloatArray, spectrum: NDArray[np.complex64], fixed: FloatArray
     ) -> FloatArray:
-        """Keep the buffered frames (V, M, N) without the oldest, and return the hop that is final."""
+        """Keep the buffered frames (V, M, N) without the oldest, and return the hop that is final.
+
+        What the search finds for a hop is not what it found one frame before. So a hop begins as the last one would
+        have gone on, and glides over; else there would be a step at every hop.
+        """
         hop = self.spec.hop_length
         signal = self._overlap_add(spectrum, fixed)
         done = np.zeros_like(fixed)
         frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32, copy=False) * self._inverse_window
         done[:, :-hop] = (fixed + frame)[:, hop:]
         self._fixed[slots], self._magnitude[slots], self._spectrum[slots] = done, wanted, spectrum
-        middle = self.spec.n_fft // 2
+        middle, length = self.spec.n_fft // 2, len(self._rise)
+        beginning = signal[:, middle : middle + length]
+        beginning -= (1.0 - self._rise) * (beginning - self._onward[slots])
+        self._onward[slots] = signal[:, middle + hop : middle + hop + length]
         return signal[:, middle : middle + hop]
 
     def _overlap_add(self, spectrum: NDArray[np.complex64], fixed: FloatArray) -> FloatArray:

@@ -7,7 +7,15 @@ import pytest
 
 from tnca_synth.engine.decoders.base import Fields
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder, MelInverse
-from tnca_synth.engine.spectral import FloatArray, hann, mel_filterbank, power_from_level, power_spectrogram, stft
+from tnca_synth.engine.spectral import (
+    FloatArray,
+    hann,
+    level_from_power,
+    mel_filterbank,
+    power_from_level,
+    power_spectrogram,
+    stft,
+)
 from tnca_synth.training.distance import stft_distance
 
 from .decoding import (
@@ -165,3 +173,22 @@ def test_the_mel_inverse_of_a_frame_does_not_depend_on_the_others(voices: int) -
         for t in range(5):
             alone = inverse(bands[voice : voice + 1, t : t + 1])[0, 0]
             np.testing.assert_array_equal(alone, together[voice, t])
+
+
+@pytest.mark.parametrize("spare_frames", [0, 1])
+def test_hops_join_without_a_step(spare_frames: int) -> None:
+    time = np.arange(RATE) / RATE
+    struck = sum(np.sin(2 * np.pi * hz * time) for hz in (61.0, 97.0, 143.0)) * 0.3 * np.exp(-6.0 * time)
+    level = level_from_power(power_spectrogram(struck.astype(np.float32), SPEC), SPEC)
+    fields = {"linear": np.stack([level, np.full_like(level, 0.5)], 1)[None]}
+
+    def step_db(decoder: GriffinLimDecoder) -> float:
+        audio = decode(decoder, fields, steady(0.0, len(level)))[0]
+        bent = np.abs(np.diff(audio, 3))[: len(audio) // HOP * HOP - HOP].reshape(-1, HOP)[4:]
+        excess = bent[:, -3:].max(1) - bent[:, :-6].max(1)
+        return float(20 * np.log10(max(excess.max(), 1e-9) / np.abs(audio).max()))
+
+    abrupt = make(iterations=2, spare_frames=spare_frames)
+    abrupt._rise = np.ones_like(abrupt._rise)
+    assert step_db(make(iterations=2, spare_frames=spare_frames)) < -60.0
+    assert step_db(abrupt) > -60.0
