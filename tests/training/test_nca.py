@@ -81,7 +81,7 @@ def test_growing_hop_by_hop_equals_growing_the_whole_note(model: TNCA) -> None:
             grid = model.step(grid.clone(), planted, age_s, release_age(age_s, notes.hold_s), masks[t], swell)
             torch.testing.assert_close(model.mel(grid), whole["mel"][:, t], rtol=0, atol=1e-6)
             if "linear" in whole:
-                torch.testing.assert_close(model.linear(grid, planted), whole["linear"][:, t], rtol=0, atol=1e-6)
+                torch.testing.assert_close(model.linear(grid, planted), whole["linear"][:, t], rtol=0, atol=3e-6)
     assert float(whole["mel"].diff(dim=1).abs().max()) > 0.01  # something grew
 
 
