@@ -27,7 +27,7 @@ from .seams import Genome, GrowthModel
 from .spectral import FloatArray
 from .voices import Voice
 
-OWN_WORK = 1
+OWN_WORK = 2
 """Voices that mixing, effects and writing the sound are worth: so many fewer are grown beside them."""
 CLOSE_S = 2.0
 
