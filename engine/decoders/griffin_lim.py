@@ -145,7 +145,7 @@ def unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     power = np.square(spectrum.real)
     power += np.square(spectrum.imag)
     silent = power < 1e-24
-    phases = spectrum / np.sqrt(np.maximum(power, np.float32(1e-24)))
+    phases: NDArray[np.complex64] = np.divide(spectrum, np.sqrt(np.maximum(power, np.float32(1e-24))))
     phases[silent] = 1.0
     return phases
 
