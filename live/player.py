@@ -35,6 +35,9 @@ WAKE_DELAY: Final = 0.3
 POLL_S: Final = 0.0002
 EARLY_S: Final = 0.0001
 STALL_S: Final = 1.0
+BURSTS: Final = 3
+BURSTS_WITHIN_S: Final = 1.0
+"""So many bursts in so short a time tell a device of longer periods."""
 LOAD_TIME_S: Final = 0.3
 PEAK_FALL_S: Final = 0.3
 FADE_BLOCKS: Final = 4
@@ -143,6 +146,7 @@ class Player:
         self._ahead = _frames_ahead(self._block, note_cost_s * output.sample_rate)
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
+        self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
         self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
@@ -206,13 +210,18 @@ class Player:
         """Let the callback read; keep more ready if it takes more at once than its period says.
 
         PortAudio calls several times in a row where the device's own period is longer than the block asked for. A ring
-        that was full a moment ago and is dry now tells.
+        that was full a moment ago and is dry now tells. It does so at every such period; a single burst is a device
+        that lost time, for which latency must not grow.
         """
         output, now_s = self._output, perf_counter()
         output.keep_playing(self._ahead)
         has_broken, self._underruns = output.underruns > self._underruns, output.underruns
         is_burst = has_broken and now_s - self._full_s < 1.5 * self._block / output.sample_rate
-        if is_burst and self._ahead < MAX_AHEAD_FRAMES:
+        if is_burst:
+            self._bursts_s.append(now_s)
+        repeats = len(self._bursts_s) == BURSTS and now_s - self._bursts_s[0] < BURSTS_WITHIN_S
+        if is_burst and repeats and self._ahead < MAX_AHEAD_FRAMES:
+            self._bursts_s.clear()
             self._ahead += self._ahead
             self._delay += self._ahead // 2
             self._notice(f"the device takes more than {self._block} frames at once: more are kept ready")

@@ -268,6 +268,21 @@ def test_a_device_that_takes_several_blocks_at_once_is_given_more(stage: Stage) 
     np.testing.assert_array_equal(heard[: -8 * BLOCK], np.arange(len(heard) - 8 * BLOCK))
 
 
+def test_a_device_that_lost_time_now_and_then_keeps_its_latency(stage: Stage) -> None:
+    before_s = stage.player.meters.latency_s
+
+    def burst(length: int) -> None:
+        stage.output.burst = length
+
+    for moment in (0.5, 1.8, 3.1, 4.4):
+        stage.clock.events.append((stage.clock.now_s + moment, lambda: burst(8)))
+        stage.clock.events.append((stage.clock.now_s + moment + BLOCK / RATE, lambda: burst(1)))
+    stage.run(5.5)
+    assert stage.output.underruns >= 4
+    assert not stage.notices
+    assert stage.player.meters.latency_s == before_s
+
+
 @pytest.mark.parametrize(
     ("block", "note_cost_s", "frames"),
     [
