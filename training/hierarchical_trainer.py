@@ -26,7 +26,7 @@ from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss
 from .nca import ALPHA, MEL_LEVEL
 from .pool import Overtime, SamplePool
 from .rollout import NoteBatch, plant, release_age, swells
-from .trainer import fire_masks
+from .windows import fire_masks
 
 COARSE, REFINEMENT, DECODER, ALL = range(4)
 PARTS = {"seed.fine.heard": DECODER, "decoder": DECODER, "seed.fine": REFINEMENT, "refinement": REFINEMENT}

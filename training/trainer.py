@@ -17,21 +17,9 @@ from .losses import alpha_loss, convergence_loss, overflow_loss, pair_loss, perc
 from .nca import ALPHA, TNCA
 from .pool import Overtime, SamplePool
 from .pruning import importance, narrowed, widths
-from .rollout import NoteBatch, plant, release_age, swells
+from .windows import grow_window
 
 LINEAR_FRAMES = 4  # frames of a window whose linear side is read out; reading all would double the cost
-SLOWEST_FIRE_RATE = 0.5
-
-
-def fire_masks(generator: torch.Generator, slow_share: float, shape: tuple[int, int, int, int]) -> Tensor:
-    """Return fire masks (B, W, K, F): most notes fire every cell, as when played, a share of them at random.
-
-    So a lower fire rate works as well.
-    """
-    slow = torch.rand(shape[0], generator=generator) < slow_share
-    span = 1.0 - SLOWEST_FIRE_RATE
-    rate = torch.where(slow, SLOWEST_FIRE_RATE + span * torch.rand(shape[0], generator=generator), 1.0)
-    return (torch.rand(shape, generator=generator) < rate[:, None, None, None]).float()
 
 
 class Trainer(PooledLoop[SamplePool]):
@@ -60,9 +48,9 @@ class Trainer(PooledLoop[SamplePool]):
     def window_losses(self) -> dict[str, Tensor]:
         """Grow notes from the pool by a window and put them back; return what they cost, by name."""
         chosen = self.pool.draw(self.config.batch_size)
-        grid, grids, linear, read_frames = self._grow_window(chosen)
+        grids, linear, read_frames = self._grow_window(chosen)
         losses = self._losses(chosen, grids, linear, read_frames)
-        self.pool.advance(chosen, grid.detach().cpu(), self.config.window_frames, self.config.overtime_share)
+        self.pool.advance(chosen, grids[:, -1].detach().cpu(), self.config.window_frames, self.config.overtime_share)
         return losses
 
     def start_from(
@@ -80,26 +68,13 @@ class Trainer(PooledLoop[SamplePool]):
             weights = narrowed(weights, matters, wanted)
         return super().start_from(weights, timbre_names, seconds)
 
-    def _grow_window(self, chosen: np.ndarray) -> tuple[Tensor, Tensor, list[Tensor], np.ndarray]:
-        """Grow the chosen notes by a window; return the last grid, all grids (B, W, F, C) and some linear read-outs."""
-        config, window = self.config, self.config.window_frames
-        borrow = self.rng.random(len(chosen)) < config.borrowed_key_share
-        batch = NoteBatch.of(self.notes, self.pool.note[chosen], borrow).to(self.place)
-        planted = plant(self.model, batch, self._jitter(len(chosen)).to(self.place))
-        grid = self.pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(self.place)
-        age_s = self.pool.ages(chosen, window).to(self.place)
-        released_s = release_age(age_s, self.pool.hold_s(chosen).to(self.place)[:, None])
-        shape = (len(chosen), window, config.model.steps_per_hop, config.model.cells)
-        masks = fire_masks(self.generator, config.slow_fire_share, shape).to(self.place)
-        swell = swells(self.notes.motions, batch, age_s)
-        read_frames = np.sort(self.rng.choice(window, LINEAR_FRAMES, replace=False))
-        grids, linear = [], []
-        for w in range(window):
-            grid = self.step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w])
-            grids.append(grid)
-            if "linear" in self.fields and w in read_frames:
-                linear.append(self.read_linear(grid, planted))
-        return grid, torch.stack(grids, 1), linear, read_frames
+    def _grow_window(self, chosen: np.ndarray) -> tuple[Tensor, list[Tensor], np.ndarray]:
+        """Grow the chosen notes by a window; return all grids (B, W, F, C), some linear read-outs and their frames."""
+        jitter = self._jitter(len(chosen)).to(self.place)
+        _, planted, grids = grow_window(self, self.model, chosen, self.step, jitter)
+        frames = np.sort(self.rng.choice(self.config.window_frames, LINEAR_FRAMES, replace=False))
+        read = frames if "linear" in self.fields else ()
+        return grids, [self.read_linear(grids[:, w], planted) for w in read], frames
 
     def _jitter(self, count: int) -> Tensor:
         """Draw what is added to pitch (semitones) and velocity (0..1); see `NoteSeed.forward`."""

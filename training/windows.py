@@ -15,11 +15,27 @@ from torch import Tensor
 
 from .loop import PooledLoop
 from .rollout import GrowingModel, NoteBatch, plant, release_age, swells
-from .trainer import fire_masks
+
+SLOWEST_FIRE_RATE = 0.5
+
+
+def fire_masks(generator: torch.Generator, slow_share: float, shape: tuple[int, int, int, int]) -> Tensor:
+    """Return fire masks (B, W, K, F): most notes fire every cell, as when played, a share of them at random.
+
+    So a lower fire rate works as well.
+    """
+    slow = torch.rand(shape[0], generator=generator) < slow_share
+    span = 1.0 - SLOWEST_FIRE_RATE
+    rate = torch.where(slow, SLOWEST_FIRE_RATE + span * torch.rand(shape[0], generator=generator), 1.0)
+    return (torch.rand(shape, generator=generator) < rate[:, None, None, None]).float()
 
 
 def grow_window(
-    run: PooledLoop[Any], model: GrowingModel, chosen: NDArray[np.int64], step: Callable[..., Tensor]
+    run: PooledLoop[Any],
+    model: GrowingModel,
+    chosen: NDArray[np.int64],
+    step: Callable[..., Tensor],
+    jitter: Tensor | None = None,
 ) -> tuple[NoteBatch, dict[str, Tensor], Tensor]:
     """Grow notes chosen from a run's pool by a window.
 
@@ -27,6 +43,7 @@ def grow_window(
     ----------
     chosen : (B,), places in the pool
     step : as `model.step`
+    jitter : (B, 2), optional; see `NoteSeed.forward`
 
     Returns
     -------
@@ -35,7 +52,7 @@ def grow_window(
     config, window, pool = run.config, run.config.window_frames, run.pool
     borrow = run.rng.random(len(chosen)) < config.borrowed_key_share
     batch = NoteBatch.of(run.notes, pool.note[chosen], borrow).to(run.place)
-    planted = plant(model, batch)
+    planted = plant(model, batch, jitter)
     grid = pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(run.place)
     age_s = pool.ages(chosen, window).to(run.place)
     released_s = release_age(age_s, pool.hold_s(chosen).to(run.place)[:, None])

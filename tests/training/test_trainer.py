@@ -17,8 +17,9 @@ from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.training.checkpoint import Checkpoint, load_checkpoint
 from tnca_synth.training.loop import Progress, TrainingLoop
 from tnca_synth.training.pool import OVERTIME_FROM_S, Overtime, SamplePool
-from tnca_synth.training.trainer import Trainer, fire_masks
+from tnca_synth.training.trainer import Trainer
 from tnca_synth.training.vocoder_trainer import VocoderTrainer
+from tnca_synth.training.windows import fire_masks
 
 HOP_S = tiny.SPEC.hop_s
 CELLS = tiny.SPEC.num_mels
@@ -265,7 +266,7 @@ def test_rates_of_firing_below_one_are_part_of_training(monkeypatch: pytest.Monk
         told.append(slow_share)
         return fire_masks(generator, slow_share, shape)
 
-    monkeypatch.setattr("tnca_synth.training.trainer.fire_masks", noted)
+    monkeypatch.setattr("tnca_synth.training.windows.fire_masks", noted)
     make_trainer("mel", slow_fire_share=0.5).iterate()
     assert told == [0.5]
     masks = fire_masks(torch.Generator().manual_seed(5), 0.5, (200, 8, 1, CELLS))
