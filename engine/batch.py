@@ -41,6 +41,11 @@ class Job:
     num_frames: int  # to grow
     lookahead: int  # frames beyond the current one that its decoder needs
 
+    @property
+    def ahead(self) -> int:
+        """Frames that its decoder begins with."""
+        return self.lookahead if self.is_new else 0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:

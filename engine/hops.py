@@ -140,7 +140,7 @@ class HopGrower:
                 is_new = not voice.has_begun
                 lookahead = self._lookahead(voice)
                 jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new, lookahead))
-        jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.lookahead * job.is_new, job.voice.slot))
+        jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.ahead, job.voice.slot))
         return jobs
 
     @property
@@ -150,8 +150,7 @@ class HopGrower:
 
     @staticmethod
     def _fits(one: Job, other: Job) -> bool:
-        ahead, others = (job.lookahead * job.is_new for job in (one, other))
-        return (one.num_frames, one.is_new, ahead) == (other.num_frames, other.is_new, others)
+        return (one.num_frames, one.is_new, one.ahead) == (other.num_frames, other.is_new, other.ahead)
 
     def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         """Plant what some voices are grown from in round `index`.
@@ -233,7 +232,7 @@ class HopGrower:
     def _decode(self, batch: Batch, rows: slice, decoder: Decoder) -> None:
         """Decode voices that need equally many frames and are equally new."""
         job = batch.jobs[rows.start]
-        ahead = job.lookahead if job.is_new else 0
+        ahead = job.ahead
         fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
         spec = self._growth.spec
         self.failures += silence_broken(batch.jobs[rows], fields, spec)

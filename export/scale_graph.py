@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..training.multiscale import Column, MultiScaleNCA, ScaleConfig
 from ..training.nca import ALIVE_ABOVE, ALPHA, MEL_LEVEL, MEL_TONALITY, SWELL_UNIT
-from .step_graph import bounded, fused
+from .step_graph import bounded, fused, times_told
 
 
 def scale_genome(config: ScaleConfig) -> list[str]:
@@ -141,11 +141,7 @@ class ScaleStepGraph(nn.Module):
         self, rates: Sequence[Tensor], age_s: Tensor, release_age_s: Tensor, swell: Tensor
     ) -> tuple[list[list[Tensor]], list[Tensor | None]]:
         """Return of each column what drives its cells, each (V, I, F), and what is added to its targets, (V, C, F)."""
-        times = torch.stack([age_s, release_age_s.clamp_min(0.0)], 1)[..., None]
-        age, since = times.split(1, 1)
-        fading = torch.cat([age, age, since, since], 1)
-        released = (release_age_s >= 0.0).to(swell.dtype)[:, None, None]
-        clocks = torch.cat([torch.exp(self.clock_exponents @ times), released], 1)
+        fading, clocks = times_told(age_s, release_age_s, self.clock_exponents)
         *swells, extra = (swell[:, None] @ self.read_swells).split([*self.config.bands, self.config.bands[1]], 2)
         driven = [
             [torch.exp(rate * fading), own, clocks.expand(-1, -1, rate.shape[2])]

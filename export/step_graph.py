@@ -85,6 +85,18 @@ def times_transposed(weights: Tensor, inputs: Tensor) -> Tensor:
     )
 
 
+def times_told(age_s: Tensor, release_age_s: Tensor, exponents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what cells are told of ages (V,): seconds that their four rates act for (V, 4, 1), and clocks (V, I, 1).
+
+    `exponents` (I - 1, 2) are those of the clocks, of the age and of the release age.
+    """
+    times = torch.stack([age_s, release_age_s.clamp_min(0.0)], 1)[..., None]
+    age, since = times.split(1, 1)
+    released = (release_age_s >= 0.0).to(age_s.dtype)[:, None, None]
+    clocks = torch.cat([torch.exp(exponents @ times), released], 1)
+    return torch.cat([age, age, since, since], 1), clocks
+
+
 class StepGraph(nn.Module):
     """One hop of growth: state in, state and fields out.
 
@@ -145,12 +157,8 @@ class StepGraph(nn.Module):
 
     def _driven(self, rates: Tensor, age_s: Tensor, release_age_s: Tensor, swell: Tensor) -> Tensor:
         """Return what drives the cells beside their neighbours: decays, swell and clocks, (V, inputs, F)."""
-        times = torch.stack([age_s, release_age_s.clamp_min(0.0)], 1)[..., None]
-        age, since = times.split(1, 1)
-        decays = torch.exp(rates * torch.cat([age, age, since, since], 1))
-        released = (release_age_s >= 0.0).to(rates.dtype)[:, None, None]
-        clocks = torch.cat([torch.exp(self.clock_exponents @ times), released], 1)
-        return torch.cat([decays, swell, clocks.expand(-1, -1, rates.shape[2])], 1)
+        fading, clocks = times_told(age_s, release_age_s, self.clock_exponents)
+        return torch.cat([torch.exp(rates * fading), swell, clocks.expand(-1, -1, rates.shape[2])], 1)
 
     def _linear(self, grid: Tensor, cells: Tensor, genes: Tensor) -> Tensor:
         """Return `TNCA.linear`: what bins read is linear in the cells, so cells are mapped first, which are fewer."""

@@ -17,6 +17,7 @@ from .messages import (
     ENSEMBLE_BLEND,
     EXPRESSION,
     MODULATION,
+    NEUTRAL_BLEND,
     NRPN_LSB,
     NRPN_MSB,
     PAN,
@@ -53,7 +54,7 @@ _PAIRED: Final = frozenset((MODULATION, BREATH, PORTAMENTO_TIME, VOLUME, PAN, EX
 # Power-up values (General MIDI 2); every other controller starts at 0.
 _POWER_UP: Final = {
     VOLUME: 100,
-    ENSEMBLE_BLEND: 38,  # 0.3
+    ENSEMBLE_BLEND: NEUTRAL_BLEND,
     8: _CENTRED,  # balance
     PAN: _CENTRED,
     EXPRESSION: 127,

@@ -27,6 +27,7 @@ VOLUME: Final = 7
 PAN: Final = 10
 EXPRESSION: Final = 11
 ENSEMBLE_BLEND: Final = 28  # undefined in MIDI; here how an ensemble of decoders is mixed
+NEUTRAL_BLEND: Final = 38  # of 127: 0.3
 BANK_LSB: Final = 32
 DATA_ENTRY_LSB: Final = 38
 SUSTAIN: Final = 64

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..engine.motions import code_places, transposed
 from ..engine.spec import AudioSpec
-from ..engine.spectral import FloatArray, between, transposed_bands
+from ..engine.spectral import FloatArray
 
 SAME_TAKE = 0.3
 """Likeness of two neighbours' motions from which they are of one recording: its keys have 0.4 to 0.9, others 0.05."""
@@ -126,7 +126,7 @@ class _Heard:
 
     def missed_by(self, other: _Heard, ratio: float, spec: AudioSpec) -> tuple[float, float]:
         """Return the share of the power that another key's motion misses, transposed by a ratio, and its best pace."""
-        shapes = self._weighted(between(other._own.shapes, *transposed_bands(spec, ratio)))
+        shapes = self._weighted(transposed(other._own.shapes, spec, ratio))
         of_both, of_other = shapes @ self._shapes.T, shapes @ shapes.T
         missed = []
         for pace in (ratio, 1.0):

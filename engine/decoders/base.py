@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...midi.messages import NEUTRAL_BLEND
 from ..spec import AudioSpec
 from ..spectral import FloatArray, power_from_level
 
@@ -15,8 +16,8 @@ Fields = dict[str, FloatArray]
 """Grown fields by name, each float32 (V, T, 2, F): level and tonality of T spectral frames of V voices."""
 
 
-SECOND_SHARE = 38 / 127
-"""Of the second part of an ensemble, where nobody asks for another: 0.3, a value of CC 28."""
+SECOND_SHARE = NEUTRAL_BLEND / 127
+"""Of the second part of an ensemble, where nobody asks for another."""
 QUIET_LEVEL = 0.02
 """Below this (0.8 dB above the floor) grown levels are silence: a model is never exactly at its floor, and what it
 leaves there would be heard as hiss beneath every tail."""
