@@ -29,6 +29,8 @@ from .spectral import (
 LINEAR, BANDS = "linear", "mel"
 LOBE_BINS = 2.5
 """From the centre of a partial to where it is only noise that counts, which it begins to a bin before."""
+LOBE_DIP_DB = 5.7
+"""Of a partial read at a share s between two bins, times s (1 - s): a line cuts the top of a Hann window's lobe off."""
 HEARD_LEVEL = 0.2
 """Levels below are set right the less, the lower they are: silence stays silent."""
 
@@ -97,7 +99,10 @@ class Finisher:
             known = [place for place in places if place is not None]
             if known:
                 low, share = (np.stack(parts) for parts in zip(*known, strict=True))
-                pair[some] = between_each(pair[some], low, share)
+                moved = between_each(pair[some], low, share)
+                if name == LINEAR:
+                    _restore_lobes(moved, share[:, None], self._spec)
+                pair[some] = moved
 
     def _correction(
         self, corrections: Corrections, hz: NDArray[np.float64], stretch: NDArray[np.float64], width: int
@@ -184,4 +189,16 @@ def sources(name: str, spec: AudioSpec, width: int, ratio: float) -> tuple[NDArr
 def transposed_field(name: str, pair: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
     """Return a field's frames (T, 2, N) transposed by a frequency ratio; what is no spectrum stays as it is."""
     places = sources(name, spec, pair.shape[2], ratio)
-    return pair if places is None else between(pair, *places)
+    if places is None:
+        return pair
+    moved = between(pair, *places)
+    if name == LINEAR:
+        _restore_lobes(moved, places[1], spec)
+    return moved
+
+
+def _restore_lobes(pair: FloatArray, share: FloatArray, spec: AudioSpec) -> None:
+    """Raise the partials in levels (..., 2, N) that were read at shares (..., N) of the way between two bins."""
+    dip = share * (np.float32(1.0) - share)
+    dip *= np.float32(LOBE_DIP_DB / spec.level_scale_db)
+    pair[..., 0, :] += dip * pair[..., 1, :]

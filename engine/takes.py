@@ -1,14 +1,22 @@
 """Which recording an unrecorded key is heard from: samples serve several keys, and their borders can be told.
 
 Two neighbouring keys of one recording move alike, transposed; two recordings do not. A key between two recordings
-belongs to one of them, and makers of samples mostly give equally many keys to each: it falls to the one that serves
-fewer, and where both serve as many to the higher one.
+belongs to one of them. Where most recordings serve equally many keys, it falls to the one that it makes as large as the
+others; else to the one that serves fewer, and where both serve as many to the higher one.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+LARGEST_ZONE = 12
+"""Keys that a recording of a regular set serves at most."""
+IRREGULAR = 0.25
+"""Share of the recordings that may serve another number of keys in a set that still counts as regular."""
+
+Choice = tuple[int, int, tuple[int, ...]]
+"""Zones of another size, keys that go elsewhere than they would without the rule, and the shares that were chosen."""
 
 
 class Takes:
@@ -17,13 +25,14 @@ class Takes:
     Parameters
     ----------
     keys : int64 (K,), recorded MIDI keys, rising
-    take : int64 (K,), which recording each key is of: the same number for those of one
+    take : int64 (K,), which recording each key is of: the same number for those of one, which lie side by side
     """
 
     def __init__(self, keys: NDArray[np.int64], take: NDArray[np.int64]) -> None:
         self.keys = keys
-        self._take = np.unique(take, return_inverse=True)[1]
-        self._span = np.array([np.ptp(keys[self._take == one]) for one in range(self._take.max() + 1)])
+        begins = np.append(True, np.diff(take) != 0)
+        self._zone = np.cumsum(begins) - 1
+        self._to_lower = _shares(keys[begins], keys[np.append(begins[1:], True)])
 
     def lender(self, key: float, without_own: bool = False) -> int:
         """Return the index of the recorded key that a key is heard from.
@@ -35,8 +44,39 @@ class Takes:
         if not below.size or not above.size:
             return int(below[-1] if below.size else above[0] if above.size else 0)
         low, high = int(below[-1]), int(above[0])
-        nearest = low if key - self.keys[low] < self.keys[high] - key else high
-        spans = self._span[self._take[[low, high]]]
-        if without_own or self._take[low] == self._take[high] or spans[0] == spans[1]:
-            return nearest
-        return low if spans[0] < spans[1] else high
+        if without_own or self._zone[low] == self._zone[high]:
+            return low if key - self.keys[low] < self.keys[high] - key else high
+        return low if key - self.keys[low] < self._to_lower[self._zone[low]] + 0.5 else high
+
+
+def _shares(lowest: NDArray[np.int64], highest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many of the unrecorded keys between two zones fall to the lower one, for each border."""
+    missing, span = lowest[1:] - highest[:-1] - 1, highest - lowest
+    fewer = np.where(span[:-1] < span[1:], missing, 0)
+    usual = np.where(span[:-1] == span[1:], missing // 2, fewer)
+    inner = len(span) - 2
+    if inner < 1:
+        return usual
+    irregular, _, shares = min(_even(span + 1, missing, usual, size) for size in range(1, LARGEST_ZONE + 1))
+    return np.array(shares, np.int64) if irregular <= IRREGULAR * inner else usual
+
+
+def _even(recorded: NDArray[np.int64], missing: NDArray[np.int64], usual: NDArray[np.int64], size: int) -> Choice:
+    """Return the shares with which most inner zones get `size` keys; how far the outer ones reach is not known.
+
+    Zones are gone through in rising order; what matters of the choices so far is how many keys the next one got.
+    """
+    best: dict[int, Choice] = {0: (0, 0, ())}
+    last = len(recorded) - 1
+    for zone, count in enumerate(recorded):
+        following: dict[int, Choice] = {}
+        for from_below, (others, moved, shares) in best.items():
+            for share in range(int(missing[zone]) + 1 if zone < last else 1):
+                is_other = 0 < zone < last and count + from_below + share != size
+                choice = (others + is_other, moved, shares)
+                if zone < last:
+                    choice = (choice[0], moved + abs(share - int(usual[zone])), (*shares, share))
+                onward = int(missing[zone]) - share if zone < last else 0
+                following[onward] = min(following.get(onward, choice), choice)
+        best = following
+    return best[0]

@@ -5,21 +5,17 @@ Letters: V voices, T hops, H partials, K bins of the noise FFT, S slots.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chance import mix
 from ..seed import MAX_PARTIALS, partial_hz
 from ..spectral import FloatArray, hz_to_mel
+from .noise import noise_spectra, table_rows
 
 NOISE_LENGTH = 256
 """Samples of a frame of noise; frames overlap by half."""
-TABLE_FRAMES, TABLE_SEED = 2048, 40823
 SINE_PHASE = -0.25
 """Of a cosine, in cycles: every partial starts at zero."""
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def partial_turns(
@@ -50,15 +46,6 @@ def bands_to_bins(bands: int, sample_rate: int, length: int = NOISE_LENGTH) -> F
     return np.maximum(0.0, 1.0 - np.abs(np.arange(bands)[:, None] - place)).astype(np.float32)
 
 
-@cache
-def _table() -> FloatArray:
-    """Return normal numbers (TABLE_FRAMES, 2, K), the same for all who ask: they are dear to draw."""
-    rng = np.random.default_rng(TABLE_SEED)
-    table = rng.standard_normal((TABLE_FRAMES, 2, NOISE_LENGTH // 2 + 1)).astype(np.float32)
-    table.setflags(write=False)
-    return table
-
-
 class Source:
     """Phases and noise of all slots.
 
@@ -73,7 +60,8 @@ class Source:
         self._cycles = np.zeros(num_slots)
         self._frame = np.zeros(num_slots, np.int64)
         self._seed = np.zeros(num_slots, np.uint64)
-        self._table = _table()
+        spectra = noise_spectra(NOISE_LENGTH)
+        self._table: FloatArray = np.stack([spectra.real, spectra.imag], 1)
 
     def begin(self, slots: NDArray[np.intp], seeds: NDArray[np.uint64]) -> None:
         """Start new notes."""
@@ -93,8 +81,8 @@ class Source:
 
         Returns
         -------
-        start and turn (V, T, H) of `partial_turns`, and noise (V, T * hop / (NOISE_LENGTH / 2), 2, K), normal numbers
-        that depend on each note's seed and the frame alone.
+        start and turn (V, T, H) of `partial_turns`, and noise (V, T * hop / (NOISE_LENGTH / 2), 2, K), spectra that
+        depend on each note's seed and the frame alone.
         """
         step = f0_hz / self._rate
         turns = np.cumsum(step * self._hop, 1)
@@ -103,5 +91,5 @@ class Source:
         count = f0_hz.shape[1] * self._hop // (NOISE_LENGTH // 2)
         frame = self._frame[slots][:, None] + np.arange(count)
         self._frame[slots] += count
-        row = mix(self._seed[slots][:, None] + frame.astype(np.uint64) * _GOLDEN) % np.uint64(TABLE_FRAMES)
-        return {"start": start, "turn": turn, "noise": self._table[row.astype(np.intp)]}
+        rows = table_rows(self._seed[slots], frame, len(self._table))
+        return {"start": start, "turn": turn, "noise": self._table[rows]}

@@ -8,7 +8,7 @@ import torch
 
 from tnca_synth.engine.decoders.base import Fields
 from tnca_synth.engine.decoders.glides import POINTS, GlidesDecoder
-from tnca_synth.engine.decoders.noise import NoiseBank
+from tnca_synth.engine.decoders.noise import PERIOD, NoiseBank, table_rows
 from tnca_synth.engine.decoders.source import Source
 from tnca_synth.engine.seed import MAX_PARTIALS
 from tnca_synth.engine.spec import AudioSpec
@@ -129,12 +129,8 @@ def test_training_hears_the_noise_that_is_played() -> None:
 
 def half_rows(frames: int) -> np.ndarray:
     """Return which rows of the table a note of seed 7 takes, from the point before its first frame on."""
-    from tnca_synth.engine.chance import mix
-    from tnca_synth.engine.decoders.noise import TABLE_FRAMES
-
-    point = np.maximum(np.arange(frames * POINTS) - 1, 0).astype(np.uint64)
-    steps = point * np.uint64(0x9E3779B97F4A7C15)
-    return (mix(np.uint64(7) + steps) % np.uint64(TABLE_FRAMES)).astype(np.intp)
+    point = np.maximum(np.arange(frames * POINTS) - 1, 0)
+    return table_rows(np.array([7], np.uint64), point[None], PERIOD // (HOP // POINTS))[0]
 
 
 def test_voices_do_not_hear_each_other() -> None:

@@ -58,3 +58,30 @@ def test_without_its_own_recording_a_key_borrows_from_its_neighbours() -> None:
     assert lender(two, 60, without_own=True) == 61
     assert lender(two, 65, without_own=True) == 64
     assert lender(takes((60,)), 60, without_own=True) == 60
+
+
+@pytest.mark.parametrize(
+    ("groups", "key", "heard"),
+    [
+        # Three keys for each recording; the lowest one serves all keys below its own, too.
+        (((36, 37, 38), (40, 41, 42), (44, 45), (46, 48), (49, 50)), 39, 38),
+        (((36, 37, 38), (40, 41, 42), (44, 45), (46, 48), (49, 50)), 43, 44),
+        (((48, 49, 50), (52, 53), (54,), (56, 57), (58,), (60, 61)), 51, 50),
+        (((48, 49, 50), (52, 53), (54,), (56, 57), (58,), (60, 61)), 55, 54),
+        # No two alike: the rule of the fewer.
+        (((40, 41, 42), (44, 45, 46, 48, 49, 50), (52, 53), (54,), (56, 57, 58, 60)), 43, 42),
+        # Several keys missing: those that fill a zone up go there.
+        (((36, 37), (38, 39, 40), (42,), (44, 45, 46), (47, 48, 49), (50,)), 41, 42),
+    ],
+)
+def test_where_recordings_serve_equally_many_keys_a_key_goes_where_it_makes_that_true(
+    groups: tuple[tuple[int, ...], ...], key: int, heard: int
+) -> None:
+    assert lender(takes(*groups), key) == heard
+
+
+def test_of_several_keys_between_two_zones_each_gets_what_it_lacks() -> None:
+    regular = takes((36, 37), (38, 39, 40), (41,), (44, 45, 46), (47, 48, 49), (50,))
+    assert [lender(regular, key) for key in (42, 43)] == [41, 41]
+    even = takes((36,), (40, 41), (44, 45), (48, 49), (52,))
+    assert [lender(even, key) for key in (38, 39, 42, 43, 46, 47)] == [36, 40, 41, 44, 45, 48]
