@@ -14,7 +14,7 @@ from ..spectral import FloatArray, hann
 PERIOD = 2**18
 """Samples after which the noise comes again: 12 s at 22,050 Hz."""
 ROOT = 81007
-"""The odd number nearest to the golden part of half a period: the first 15 quotients of the continued fraction are 1."""
+"""The odd number nearest to the golden part of half a period; 15 quotients of the continued fraction are 1."""
 
 
 class NoiseBank:
