@@ -1,4 +1,4 @@
-"""A brickwall limiter: 1 ms of look-ahead, exact silence of its own below the ceiling."""
+"""A brickwall limiter: 0.5 ms of look-ahead, exact silence of its own below the ceiling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .spectral import FloatArray
 
 CEILING = 10.0 ** (-0.1 / 20.0)
-LOOK_AHEAD_S = 0.001
+LOOK_AHEAD_S = 0.0005
 RELEASE_DB_PER_S = 60.0
 _UNITS_PER_DB = 1_000_000  # integers: sums and running maxima are then exact, so block edges leave no trace
 

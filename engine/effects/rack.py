@@ -74,7 +74,7 @@ class SendReturn:
         """Let the tail begin again after the last of the samples that is reached before the tail has ended."""
         if heard.size and heard[0] < self.rings_until:
             tail = self._effect.tail_samples
-            gaps = np.flatnonzero(np.diff(heard) > tail)
+            gaps = np.flatnonzero(np.diff(heard) > tail) if heard[-1] - heard[0] > tail else heard[:0]
             last = int(heard[gaps[0]] if gaps.size else heard[-1])
             self.rings_until = max(self.rings_until, last + 1 + tail)
 
