@@ -4,6 +4,8 @@
 
 A sustaining instrument should stay where it is, a decaying one should end in silence, and nothing may become NaN.
 Levels are those of the grown mel field, all bands summed, averaged over a second; of partials where there is no mel.
+The range is between the highest and the lowest second. Recordings swell, and so do notes grown from them, for ever;
+drift is what is left of that in the mean of a minute: the most that one differs from the first one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from tnca_synth.engine.spectral import power_from_level
 
 SILENCE_DB = -80.0
 SETTLED_S = 2
+SWELL_S = 60
+"""Swells average out over so long."""
 HEARD = ("mel", "partials")
 """Fields whose powers add up to a level, the first one that is grown."""
 
@@ -67,9 +71,17 @@ def _facts(name: str, key: int, level_db: np.ndarray) -> dict[str, object]:
         "level_db_at_2_s": round(float(settled[0]), 2),
         "level_db_at_end": round(float(settled[-1]), 2),
         "range_db_after_2_s": round(float(settled.max() - settled.min()), 2),
+        "drift_db_after_2_s": round(_drift_db(settled), 2),
         "silent_at_end": bool(settled[-1] < SILENCE_DB),
         "finite": bool(np.isfinite(level_db).all()),
     }
+
+
+def _drift_db(level_db: np.ndarray) -> float:
+    """Return how far the mean of any minute is from that of the first, in dB of mean power."""
+    usable = level_db[: max(len(level_db) // SWELL_S, 1) * SWELL_S]
+    means = 10 * np.log10(np.mean(10 ** (usable.reshape(-1, min(SWELL_S, len(usable))) / 10), axis=1))
+    return float(np.abs(means - means[0]).max())
 
 
 def main() -> None:
