@@ -1,7 +1,7 @@
 """Grow the linear side as a grid of its own, and compare it with the read-out of the shared grid.
 
     python benchmarks/second_grid.py [--iterations 1200] [--batch 16] [--hidden 128] [--instruments NAME ...] [--seed 0]
-                                     [--notes 6] [--frames 4] [--equal-time] [--cache runs/cache]
+                                     [--notes 6] [--frames 4] [--time-share 0.55] [--cache runs/cache]
                                      [--threads 1] [--json]
 
 Three ways to 513 linear bins are trained from nothing with preset `dual` (its widths, rates and loss weights):
@@ -11,7 +11,8 @@ Three ways to 513 linear bins are trained from nothing with preset `dual` (its w
 - second grid: 513 cells, one for each bin, under the same update rule, with a seed, genes and weights of their own. A
   cell has the genes of the bands around it and of its place among the partials: what a bin of the read-out is told,
   and what the cells are told that it reads. There is no mel side: what grows the mel comes on top of its cost.
-- read-out, as long (`--equal-time`): the read-out again, for as many iterations as take the time of the second grid.
+- read-out, longer (`--time-share`): the read-out again, for as many iterations as take this share of the time of the
+  second grid.
 
 Both are compared with the recordings in the same number of frames of each window (`--frames` gives the second grid
 others: its cells are there in all of them). Prints, for each, the error of linear levels in dB on held-out notes grown
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,6 +205,11 @@ class Outcome:
     gmac_per_voice_second: float
 
 
+def report(line: str) -> None:
+    """Say how far it is, beside the table."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def train(run: PooledLoop[Any]) -> NDArray[np.float64]:
     """Train to the end; return processor seconds of each iteration."""
     spent = np.zeros(run.config.iterations)
@@ -213,7 +220,9 @@ def train(run: PooledLoop[Any]) -> NDArray[np.float64]:
         run.iteration += 1
         spent[i] = process_time() - began
         if run.iteration % 100 == 0:
-            print(f"  {run.iteration:5d}: {np.mean(recent):.2f} dB in training, {np.median(spent[: i + 1]):.2f} s each")
+            report(
+                f"  {run.iteration:5d}: {np.mean(recent):.2f} dB in training, {np.median(spent[: i + 1]):.2f} s each"
+            )
             recent.clear()
     return spent
 
@@ -242,13 +251,14 @@ def measure(
     name: str, start: Callable[[TrainConfig, NoteSet], PooledLoop[Any]], config: TrainConfig, notes: NoteSet, count: int
 ) -> Outcome:
     """Train in one of the ways, and say what came of it on `count` held-out notes of each instrument."""
-    print(f"{name}: {config.iterations} iterations of {config.batch_size} notes", flush=True)
+    report(f"{name}: {config.iterations} iterations of {config.batch_size} notes")
     run = start(config, notes)
     spent = train(run)
     model = run.averaged_model()
     assert isinstance(model, TNCA)
     index = validation_notes(notes, count, config.seed)
     errors = by_instrument(notes, index, field_errors_db(model, notes, index)["linear"])
+    report(f"  held-out: {np.mean(list(errors.values())):.2f} dB")
     step_ms, gmac = growth_cost(model, notes, index)
     return Outcome(
         name=name,
@@ -269,14 +279,14 @@ def lasting(config: TrainConfig, iterations: int) -> TrainConfig:
     return replace(config, iterations=iterations, loss=replace(config.loss, convergence_from=joins))
 
 
-def compare(config: TrainConfig, notes: NoteSet, count: int, num_frames: int, equal_time: bool) -> list[Outcome]:
+def compare(config: TrainConfig, notes: NoteSet, count: int, num_frames: int, time_share: float) -> list[Outcome]:
     """Train in all ways, one after another."""
     read_out = measure("read-out", Trainer, config, notes, count)
     second = measure("second grid", lambda c, n: SecondGridTrainer(c, n, num_frames), config, notes, count)
-    if not equal_time:
+    if time_share <= 0.0:
         return [read_out, second]
-    longer = lasting(config, round(config.iterations * second.iteration_s / read_out.iteration_s))
-    return [read_out, second, measure("read-out, as long", Trainer, longer, notes, count)]
+    iterations = max(1, round(config.iterations * time_share * second.iteration_s / read_out.iteration_s))
+    return [read_out, second, measure("read-out, longer", Trainer, lasting(config, iterations), notes, count)]
 
 
 def print_table(outcomes: list[Outcome]) -> None:
@@ -307,7 +317,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--notes", type=int, default=6, help="held-out notes of each instrument")
     parser.add_argument("--frames", type=int, default=LINEAR_FRAMES, help="of a window that the second grid fits")
-    parser.add_argument("--equal-time", action="store_true", help="train the read-out as long as the second grid, too")
+    parser.add_argument(
+        "--time-share", type=float, default=0.0, help="train the read-out for this share of its time, too"
+    )
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")
@@ -324,7 +336,7 @@ def main() -> None:
         model=replace(preset.model, hidden=chosen.hidden),
     )
     notes = load_notes(config.data, config.model.spec, chosen.cache, chosen.threads)
-    outcomes = compare(config, notes, chosen.notes, chosen.frames, chosen.equal_time)
+    outcomes = compare(config, notes, chosen.notes, chosen.frames, chosen.time_share)
     if chosen.json:
         print(json.dumps([vars(one) for one in outcomes], indent=1))
     else:

@@ -34,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_live_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--figures", nargs="+", metavar="NAME", help="some of: latency start held fits random flood clicks (all)"
+        "--figures",
+        nargs="+",
+        metavar="NAME",
+        help="some of: latency start held fits switching random flood clicks (all)",
     )
     group.add_argument("--period", type=int, default=128, metavar="N", help="frames, for the latency (default: 128)")
     group.add_argument("--held-period", type=int, default=256, metavar="N", help="frames, for the rest (default: 256)")

@@ -112,19 +112,15 @@ class Finisher:
             hz = np.zeros_like(hz)  # shapes that are the same at every pitch
         rows, courses = corrections.rows, corrections.courses.swapaxes(0, 1)
         total = np.zeros((*hz.shape, width), np.float32)
-        steady = (hz == hz[:, :1]).all(1)
-        for corner in range(rows.shape[1]):
-            standing = np.flatnonzero(steady)
-            if standing.size:
-                facts = rows[standing, corner].tolist(), hz[standing, 0].tolist(), stretch[standing].tolist()
-                shapes = np.stack([self._shape(*fact, width) for fact in zip(*facts, strict=True)])
-                total[standing] += _followed(courses[standing, :, corner], shapes)
-            for voice in np.flatnonzero(~steady):
-                for part in _equal_parts(hz[voice]):
-                    shape = self._shape(
-                        int(rows[voice, corner]), float(hz[voice, part.start]), float(stretch[voice]), width
-                    )
-                    total[voice, part] += _followed(courses[voice, None, part, corner], shape[None])[0]
+        steady = (hz == hz[:, :1]).all(1).tolist()
+        for voice, (corners, own_stretch) in enumerate(zip(rows.tolist(), stretch.tolist(), strict=True)):
+            parts = [slice(0, hz.shape[1])] if steady[voice] else _equal_parts(hz[voice])
+            for part in parts:
+                own_hz = float(hz[voice, part.start])
+                for corner, row in enumerate(corners):
+                    shape = self._shape(row, own_hz, own_stretch, width)
+                    # A product for each frame, so that it is the same among any.
+                    total[voice, part] += np.matmul(courses[voice, part, corner, None], shape)[:, 0]
         return total
 
     def _shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
@@ -146,12 +142,6 @@ class Finisher:
             return noise
         near, own = partial_places(self._spec, hz, stretch, partials)
         return noise + own * (shapes[:, near] - noise)
-
-
-def _followed(courses: FloatArray, shapes: FloatArray) -> FloatArray:
-    """Return courses (V, T, R) times shapes (V, R, N): a product for each frame, so that it is the same among any."""
-    product: FloatArray = np.matmul(courses[:, :, None], shapes[:, None])[:, :, 0]
-    return product
 
 
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:

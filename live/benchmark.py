@@ -11,7 +11,7 @@ from ..errors import UsageError
 from .jack_probe import JackServer, quiet_observation
 from .state import LiveOptions
 
-FIGURES: Final = ("latency", "start", "held", "fits", "random", "flood", "clicks")
+FIGURES: Final = ("latency", "start", "held", "fits", "switching", "random", "flood", "clicks")
 RATE: Final = 48000
 
 
@@ -80,6 +80,7 @@ def measure_live(workload: LiveWorkload, progress: Callable[[str], None] = lambd
         "start": (workload.latency_period, device.measure_start),
         "held": (workload.held_period, device.measure_held),
         "fits": (workload.held_period, device.measure_fits),
+        "switching": (workload.held_period, device.measure_switching),
         "random": (workload.held_period, device.measure_random),
     }
     results: dict[str, Any] = {}

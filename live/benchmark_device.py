@@ -21,6 +21,7 @@ from ..midi.messages import (
     pitch_bend,
     program_change,
 )
+from ..midi.paths import REPRESENTATION, REPRESENTATIONS, path_value
 from .benchmark import RATE, LiveWorkload
 from .jack_probe import JackProbe
 from .session import LiveSession
@@ -36,6 +37,9 @@ MAX_STEPS_VOICES: Final = 128
 TOO_HIGH_LOAD: Final = 0.9
 HELD_PROGRAMS: Final = (19, 40, 48, 56, 73, 81)  # organ, violin, strings, trumpet, flute, saw lead: they last
 REVERB, CHORUS = 91, 93
+SWITCHED_VOICES: Final = (4, 8)
+SWITCH_S: Final = 0.5
+ROUNDS_OF_SWITCHES: Final = 2
 
 
 def measure_latency(workload: LiveWorkload) -> dict[str, Any]:
@@ -179,6 +183,31 @@ def _try_voices(workload: LiveWorkload, count: int) -> dict[str, Any]:
             "underruns": underruns,
             "fits": status.voices >= count and status.load <= TOO_HIGH_LOAD and not underruns,
         }
+
+
+def measure_switching(workload: LiveWorkload) -> dict[str, Any]:
+    """Hold notes while their channel goes through all representations; count underruns."""
+    steps = [_switch(workload, count) for count in SWITCHED_VOICES]
+    return {"underruns": sum(step["underruns"] for step in steps), "steps": steps}
+
+
+def _switch(workload: LiveWorkload, count: int) -> dict[str, Any]:
+    with LiveSession(workload.options(workload.held_period)) as session:
+        session.send(program_change(0, HELD_PROGRAMS[0]))
+        for index in range(count):
+            session.send(note_on(0, 43 + index * 7 % 36, 80))
+        sleep(SETTLE_S)
+        before = session.status()
+        for name in REPRESENTATIONS * ROUNDS_OF_SWITCHES:
+            session.send(control_change(0, REPRESENTATION, path_value(REPRESENTATIONS, name)))
+            sleep(SWITCH_S)
+        status = session.status()
+    return {
+        "voices": count,
+        "switches": len(REPRESENTATIONS) * ROUNDS_OF_SWITCHES,
+        "underruns": status.underruns - before.underruns,
+        "device_xruns": status.xruns - before.xruns,
+    }
 
 
 def measure_random(workload: LiveWorkload) -> dict[str, Any]:

@@ -63,6 +63,15 @@ class NoteControls:
         some: dict[str, Any] = {name: None if one is None else one[:, span] for name, one in self._over_time.items()}
         return replace(self, f0_hz=self.f0_hz[:, span], **some)
 
+    def followed_by(self, later: NoteControls) -> NoteControls:
+        """Return the controls of these frames and of the next ones of the same voices."""
+        others = later._over_time
+        both: dict[str, Any] = {
+            name: None if one is None else np.concatenate([one, others[name]], 1)
+            for name, one in self._over_time.items()
+        }
+        return replace(self, f0_hz=np.concatenate([self.f0_hz, later.f0_hz], 1), **both)
+
     def of(self, rows: NDArray[np.intp]) -> NoteControls:
         """Return the controls of some of the voices."""
         optional = {**self._over_time, "has_pitch": self.has_pitch}

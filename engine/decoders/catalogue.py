@@ -9,6 +9,7 @@ from typing import Final
 from ...errors import UsageError
 from ..growth import GrowthModel
 from .base import Decoder
+from .by_kind import ByKindDecoder
 from .direct import DirectDecoder
 from .ensemble import EnsembleDecoder
 from .fine_harmonic import FineHarmonicDecoder
@@ -17,7 +18,6 @@ from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
 from .imported import ImportedDecoder
 from .latent import LatentDecoder
-from .twofold import TwofoldDecoder
 from .vocoder import VocoderDecoder
 
 
@@ -56,27 +56,34 @@ def _griffin_lim(parts: Parts) -> Decoder:
     return GriffinLimDecoder(parts.growth.spec, parts.num_slots, parts.magnitudes)
 
 
-def _of_unpitched(parts: Parts, field: str) -> Decoder:
+def _by_kind(parts: Parts, pitched: Decoder, leader: HarmonicDecoder | VocoderDecoder) -> Decoder:
+    """Return a decoder of notes with a pitch that leaves all others to a search for phases, or to `leader`: noise."""
+    spec, field = parts.growth.spec, leader.consumes[0]
     # Two iterations over three frames are enough: tom, drums and sea shore have a distance of 0.804 so, 0.804 with six
     # over four, 0.90 with one; and it costs a third.
-    return GriffinLimDecoder(parts.growth.spec, parts.num_slots, field, iterations=2, spare_frames=0)
+    resonant = GriffinLimDecoder(spec, parts.num_slots, field, iterations=2, spare_frames=0)
+    return ByKindDecoder(spec, parts.num_slots, pitched, resonant, leader, leader.first_levels)
 
 
 def _harmonic(parts: Parts) -> Decoder:
-    spec, slots = parts.growth.spec, parts.num_slots
-    return TwofoldDecoder(HarmonicDecoder(spec, slots), _of_unpitched(parts, "linear"), slots)
+    leader = HarmonicDecoder(parts.growth.spec, parts.num_slots)
+    return _by_kind(parts, leader, leader)
 
 
 def _vocoder(parts: Parts) -> Decoder:
-    return VocoderDecoder(parts.model("vocoder"), _harmonic(parts), parts.num_slots, parts.growth.provider)
+    leader = _bare_vocoder(parts)
+    return _by_kind(parts, leader, leader)
 
 
 def _ensemble(parts: Parts) -> Decoder:
-    leader: Decoder = HarmonicDecoder(parts.growth.spec, parts.num_slots)
-    if parts.magnitudes != "linear":
-        leader = VocoderDecoder(parts.model("vocoder"), leader, parts.num_slots, parts.growth.provider)
-    both = EnsembleDecoder(leader, parts.growth.spec, parts.num_slots, parts.magnitudes)
-    return TwofoldDecoder(both, _of_unpitched(parts, parts.magnitudes), parts.num_slots)
+    spec, slots = parts.growth.spec, parts.num_slots
+    leader = HarmonicDecoder(spec, slots) if parts.magnitudes == "linear" else _bare_vocoder(parts)
+    return _by_kind(parts, EnsembleDecoder(leader, spec, slots, parts.magnitudes), leader)
+
+
+def _bare_vocoder(parts: Parts) -> VocoderDecoder:
+    sounding = HarmonicDecoder(parts.growth.spec, parts.num_slots)
+    return VocoderDecoder(parts.model("vocoder"), sounding, parts.num_slots, parts.growth.provider)
 
 
 MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {

@@ -73,18 +73,19 @@ class HarmonicDecoder:
         self._tail = np.zeros((num_slots, spec.hop_length), np.float32)
         self._seed = np.zeros(num_slots, np.uint64)
         self._frame = np.zeros(num_slots, np.int64)
+        self._begun: tuple[NDArray[np.intp], FloatArray, NoteControls] | None = None  # last, and not gone on since
         self._onset_amplitude, self._onset_power = onset_coverage(spec)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first spectral frame; see `Decoder.begin`."""
+        self._settle()
         self._oscillators.begin(slots)
         self._seed[slots] = seeds
         self._frame[slots] = 0
         self._amplitude[slots] = 0.0
         self._count[slots] = 0
-        ends, noise = self._measure(slots, fields[self.consumes[0]], controls)
-        self._count[slots] = _last_used(ends)
-        self._keep(slots, ends, noise, controls)
+        # Mostly the next frames come at once: measured with them, the first one costs next to nothing.
+        self._begun = (slots.copy(), fields[self.consumes[0]].copy(), controls)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
@@ -92,6 +93,7 @@ class HarmonicDecoder:
         voices, hops = controls.f0_hz.shape
         if voices * hops <= TILE_HOPS:
             return self._decode(slots, pair, controls)
+        self._settle()
         audio = np.empty((voices, hops * self.spec.hop_length), np.float32)
         # Voices of a tile have as many partials as the one with most: those with equally many go together.
         order = np.argsort(self._comb.reach[slots], kind="stable")
@@ -99,9 +101,27 @@ class HarmonicDecoder:
             audio[rows] = self._decode(slots[rows], pair[rows], controls.of(rows))
         return audio
 
+    def _settle(self) -> None:
+        """Measure the first frames of notes that have begun without going on."""
+        if self._begun is not None:
+            slots, pair, controls = self._begun
+            self._begun = None
+            ends, noise = self._measure(slots, pair, controls)
+            self._count[slots] = _last_used(ends)
+            self._keep(slots, ends, noise, controls)
+
+    def first_levels(self, fields: Fields, controls: NoteControls) -> FloatArray:
+        """Return the levels (V, T, num_bins) of first frames."""
+        levels: FloatArray = fields[self.consumes[0]][:, :, 0]
+        return levels
+
     def _decode(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> FloatArray:
         hop = self.spec.hop_length
-        ends, noise = self._measure(slots, pair, controls)
+        if self._begun is not None and np.array_equal(self._begun[0], slots):
+            ends, noise = self._measure_from_onset(slots, pair, controls)
+        else:
+            self._settle()
+            ends, noise = self._measure(slots, pair, controls)
         f0_hz = controls.f0_hz.copy()
         f0_hz[:, 1:] += controls.f0_hz[:, :-1]
         f0_hz[:, 0] += self._f0_hz[slots]
@@ -120,6 +140,20 @@ class HarmonicDecoder:
         self._f0_hz[slots] = controls.f0_hz[:, -1]
         self._tail[slots] = noise[:, -1, self.spec.hop_length :]
         self._frame[slots] += controls.f0_hz.shape[1]
+
+    def _measure_from_onset(
+        self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls
+    ) -> tuple[FloatArray, FloatArray]:
+        """Do what `_settle` and then `_measure` would do, in one go."""
+        assert self._begun is not None
+        _, first, before = self._begun
+        self._begun = None
+        ends, noise = self._measure(slots, np.concatenate([first, pair], 1), before.followed_by(controls))
+        ahead = first.shape[1]
+        self._f0_hz[slots] = before.f0_hz[:, -1]
+        self._tail[slots] = noise[:, ahead - 1, self.spec.hop_length :]
+        self._frame[slots] += ahead
+        return ends[:, ahead:], noise[:, ahead:]
 
     def _measure(
         self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls

@@ -98,10 +98,9 @@ class Comb:
         audible = place < self.highest_bin
         low = np.where(audible, place, 0.0).astype(np.intp)
         spacing = (sounding / self._bin_hz).astype(np.float32)[..., None]
-        density = np.zeros_like(place)
-        for neighbour in range(-LOBE_REACH, LOBE_REACH + 1):
-            offset = (low - place + neighbour * spacing).astype(np.float32)
-            density += _lobe_table(offset) + _lobe_table(offset + 1.0)
+        neighbours = np.arange(-LOBE_REACH, LOBE_REACH + 1).reshape(-1, *[1] * place.ndim)
+        offset = (low - place + neighbours * spacing).astype(np.float32)  # of the neighbours' centres
+        density = _lobe_table(np.stack([offset, offset + np.float32(1.0)], 1)).sum(1).sum(0)
         gain = np.where(audible, 1.0 / np.maximum(density, LEAST_DENSITY), 0.0).astype(np.float32)
         return Places(place, np.stack([low, low + 1], -2), gain)
 

@@ -9,7 +9,7 @@ from ...errors import BankError
 from ..inference import open_session, read_metadata
 from ..spec import AudioSpec
 from ..spectral import FloatArray
-from .base import Decoder, Fields, NoteControls, lookahead_of
+from .base import Decoder, Fields, NoteControls
 
 
 class VocoderDecoder:
@@ -37,7 +37,7 @@ class VocoderDecoder:
             raise BankError("the vocoder model lacks its metadata; it was not exported by tnca-synth")
         spec = AudioSpec.from_dict(facts["spec"])
         self._sounding = sounding
-        self.lookahead, self.unpitched_lookahead = (lookahead_of(sounding, pitched) for pitched in (True, False))
+        self.lookahead = sounding.lookahead
         self._history = np.zeros((num_slots, int(facts["history_frames"]), 2, spec.num_mels), np.float32)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
@@ -49,13 +49,24 @@ class VocoderDecoder:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
         return self._sounding.decode(slots, self._linear(slots, fields, controls), controls)
 
+    def first_levels(self, fields: Fields, controls: NoteControls) -> FloatArray:
+        """Return the levels (V, T, num_bins) of first frames."""
+        silence = np.zeros((len(fields["mel"]), *self._history.shape[1:]), np.float32)
+        levels: FloatArray = self._spread(np.concatenate([silence, fields["mel"]], 1), controls)[:, :, 0]
+        return levels
+
     def _linear(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> Fields:
         mel = np.concatenate([self._history[slots], fields["mel"]], 1)
+        linear = self._spread(mel, controls)
+        self._history[slots] = mel[:, -self._history.shape[1] :]
+        return {"linear": linear}
+
+    def _spread(self, mel: FloatArray, controls: NoteControls) -> FloatArray:
+        """Return the linear field (V, T, 2, num_bins) of mel frames with their history."""
         inputs = {
             "mel": mel,
             "f0_hz": controls.field_hz.astype(np.float32),
             "stretch": controls.inharmonicity.astype(np.float32),
         }
-        (linear,) = self._session.run(["field_linear"], inputs)
-        self._history[slots] = mel[:, -self._history.shape[1] :]
-        return {"linear": linear}
+        linear: FloatArray = self._session.run(["field_linear"], inputs)[0]
+        return linear

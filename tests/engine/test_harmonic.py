@@ -208,3 +208,29 @@ def test_a_voice_sounds_alone_as_it_does_among_others_to_the_bit() -> None:
         part = NoteControls(f0[voice : voice + 1], controls.inharmonicity[voice : voice + 1])
         alone = decode(make(6), one, part, [3, 1, 5], slots=[voice], seeds=[7 + voice])
         np.testing.assert_array_equal(alone[0], together[voice])
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_notes_that_begin_apart_and_go_on_together_sound_as_each_alone(order: list[int]) -> None:
+    fields = flat_fields(1.0, 0.6, 9, voices=2)
+    fields["linear"][1] *= 0.8
+    f0_hz = np.array([[220.0], [330.0]]) * np.ones(9)
+    both = HarmonicDecoder(SPEC, 4)
+    slots, rest = np.array([2, 0]), {name: values[:, 1:] for name, values in fields.items()}
+    for row in order:
+        rows = np.array([row])
+        first = {name: values[rows, :1] for name, values in fields.items()}
+        both.begin(slots[rows], first, NoteControls(f0_hz[rows, :1], np.zeros(1)), np.array([row + 5], np.uint64))
+    together = both.decode(slots, rest, NoteControls(f0_hz[:, 1:], np.zeros(2)))
+    for row in range(2):
+        own = {name: values[row : row + 1] for name, values in fields.items()}
+        alone = decode(HarmonicDecoder(SPEC, 1), own, NoteControls(f0_hz[row : row + 1], np.zeros(1)), seeds=[row + 5])
+        np.testing.assert_allclose(together[row], alone[0], atol=1e-6)
+
+
+def test_a_slot_that_begins_anew_before_it_went_on_forgets_the_first_note() -> None:
+    fields, controls = flat_fields(1.0, 0.6, 9, voices=1), steady(220.0, 9)
+    used, slot = HarmonicDecoder(SPEC, 1), np.array([0])
+    louder = {name: values[:, :1] * 1.3 for name, values in fields.items()}
+    used.begin(slot, louder, steady(500.0, 1), np.array([9], np.uint64))
+    np.testing.assert_array_equal(decode(used, fields, controls), decode(HarmonicDecoder(SPEC, 1), fields, controls))

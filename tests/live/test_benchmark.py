@@ -49,7 +49,7 @@ def test_no_change_of_hands_clicks():
 
 
 def test_the_command_measures_a_session_from_outside():
-    figures = ["latency", "held", "random"]
+    figures = ["latency", "held", "switching", "random"]
     short = ["--notes", "5", "--held-voices", "2", "--held-minutes", "0.01", "--minutes", "0.01", "--period", "256"]
     command = [sys.executable, "-m", "tnca_synth", "bench", "live", "--json", *short, "--figures", *figures]
     environment = {**os.environ, SERVER_VARIABLE: f"tnca-bench-{os.getpid()}"}
@@ -59,4 +59,5 @@ def test_the_command_measures_a_session_from_outside():
     assert set(live) == set(figures)
     assert live["latency"]["notes"] == 5 and live["latency"]["reported_ms"] > 0.0
     assert live["held"]["mean_voices"] > 0.0
+    assert [step["switches"] for step in live["switching"]["steps"]] == [12, 12]
     assert live["random"]["latency_ms"]

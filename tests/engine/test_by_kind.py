@@ -1,14 +1,14 @@
-"""Decoding by the kind of sound: partials for notes with a pitch, a search for phases for all others."""
+"""Decoding by the kind of sound: partials for notes with a pitch, a search for phases for resonances, else noise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.base import NoteControls, lookahead_of
+from tnca_synth.engine.decoders.base import Fields, NoteControls, lookahead_of
+from tnca_synth.engine.decoders.by_kind import ByKindDecoder, is_noise
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
-from tnca_synth.engine.decoders.twofold import TwofoldDecoder
 from tnca_synth.engine.spectral import FloatArray, level_from_power, power_spectrogram
 from tnca_synth.midi import messages as midi
 
@@ -18,45 +18,68 @@ from .fakes import FakeDecoder, FakeGrowth, make_synth, render_in_blocks, set_up
 DRUMS = 9
 
 
-def make(slots: int = 4) -> TwofoldDecoder:
-    return TwofoldDecoder(HarmonicDecoder(SPEC, slots), GriffinLimDecoder(SPEC, slots), slots)
+def make(slots: int = 4) -> ByKindDecoder:
+    harmonic = HarmonicDecoder(SPEC, slots)
+    return ByKindDecoder(SPEC, slots, harmonic, GriffinLimDecoder(SPEC, slots), harmonic, harmonic.first_levels)
 
 
-def fake(slots: int) -> TwofoldDecoder:
-    """Return two fakes of which the second needs two frames more."""
-    return TwofoldDecoder(FakeDecoder(slots, 1, noise=0.2), FakeDecoder(slots, 3), slots)  # type: ignore[arg-type]
+def fake(slots: int) -> ByKindDecoder:
+    """Return fakes of which that of resonances needs two frames more; low notes are noise."""
+    pitched = FakeDecoder(slots, 1, noise=0.2)
+    parts = (pitched, FakeDecoder(slots, 3), pitched)
+    return ByKindDecoder(SPEC, slots, *parts, levels_by_half)  # type: ignore[arg-type]
+
+
+def levels_by_half(fields: Fields, controls: NoteControls) -> FloatArray:
+    """Return levels that are even where those of the first fake band are low, and rough elsewhere."""
+    values = next(iter(fields.values()))
+    rough = values.reshape(*values.shape[:2], -1)[:, :, :1] > values.reshape(len(values), -1).mean()
+    return (np.arange(SPEC.num_bins) % 2 * 0.2 * rough).astype(np.float32)
 
 
 def test_notes_are_decoded_as_their_own_decoder_does_it_alone() -> None:
     rng = np.random.default_rng(0)
-    fields = flat_fields(1.0, 0.5, 15, voices=1)
-    fields["linear"] += rng.uniform(0, 0.5, fields["linear"].shape).astype(np.float32)
-    for hz, alone in ((220.0, HarmonicDecoder(SPEC, 1)), (0.0, GriffinLimDecoder(SPEC, 1))):
+    even = flat_fields(1.0, 0.5, 15, voices=1)
+    rough = {"linear": even["linear"] + rng.uniform(0, 0.5, even["linear"].shape).astype(np.float32)}
+    pitched, noise = HarmonicDecoder(SPEC, 1), HarmonicDecoder(SPEC, 1)
+    for hz, fields, alone in ((220.0, rough, pitched), (0.0, rough, GriffinLimDecoder(SPEC, 1)), (0.0, even, noise)):
         controls = steady(hz, 15)
-        np.testing.assert_array_equal(decode(make(), fields, controls), decode(alone, fields, controls))
+        ours, theirs = decode(make(), fields, controls), decode(alone, fields, controls)
+        np.testing.assert_allclose(ours, theirs[:, : ours.shape[1]], atol=1e-6)
+
+
+def test_noise_is_told_from_resonances() -> None:
+    rng = np.random.default_rng(3)
+    slope = -40.0 - np.arange(SPEC.num_bins) * 0.1
+    surf = slope + 0.05 * rng.standard_normal(SPEC.num_bins)
+    tom = slope - 20.0 + 25.0 * np.exp(-(((np.arange(SPEC.num_bins) - 12.0) / 2.0) ** 2))
+    silence = np.full(SPEC.num_bins, -100.0)
+    sounds = np.stack([surf, tom, silence]).astype(np.float32)[:, None].repeat(2, 1)
+    assert is_noise(sounds).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("calls", chunks(12))
-def test_voices_of_both_kinds_go_on_in_one_call(calls: list[int]) -> None:
-    fields = flat_fields(1.0, 0.5, 20, voices=2)
-    f0_hz = np.array([[220.0], [0.0]]) * np.ones(20)
-    decoder, slots = make(), np.array([3, 1])
-    rows = [np.array([0]), np.array([1])]
-    for row, ahead in zip(rows, (1, 3), strict=True):
+def test_voices_of_all_kinds_go_on_in_one_call(calls: list[int]) -> None:
+    fields = flat_fields(1.0, 0.5, 20, voices=3)
+    fields["linear"][:2, :, 0, ::7] += 0.3
+    f0_hz = np.array([[220.0], [0.0], [0.0]]) * np.ones(20)
+    decoder, slots = make(), np.array([3, 1, 0])
+    rows = [np.array([row]) for row in range(3)]
+    for row, ahead in zip(rows, (1, 3, 3), strict=True):
         assert lookahead_of(decoder, bool(f0_hz[row, 0] > 0.0)) == ahead
         first = {name: values[row, :ahead] for name, values in fields.items()}
         controls = NoteControls(f0_hz[row, :ahead], np.zeros(1))
         decoder.begin(slots[row], first, controls, np.array([row[0] + 7], np.uint64))
-    at, parts = np.array([1, 3]), []
+    at, parts = np.array([1, 3, 3]), []
     for count in [*calls, 12 - sum(calls)]:
         now = {
-            name: np.stack([values[row, at[row] : at[row] + count] for row in range(2)])
+            name: np.stack([values[row, at[row] : at[row] + count] for row in range(3)])
             for name, values in fields.items()
         }
-        parts.append(decoder.decode(slots, now, NoteControls(f0_hz[:, :count], np.zeros(2))))
+        parts.append(decoder.decode(slots, now, NoteControls(f0_hz[:, :count], np.zeros(3))))
         at += count
     together = np.concatenate(parts, 1)
-    for row in range(2):
+    for row in range(3):
         own = {name: values[row : row + 1] for name, values in fields.items()}
         alone = decode(make(), own, NoteControls(f0_hz[row : row + 1], np.zeros(1)), seeds=[row + 7])
         np.testing.assert_allclose(together[row], alone[0, : together.shape[1]], atol=1e-6)
