@@ -41,6 +41,7 @@ from tnca_synth.training.config import TrainConfig, load_preset
 from tnca_synth.training.dataset import NoteSet, load_notes
 from tnca_synth.training.loop import Losses, PooledLoop
 from tnca_synth.training.losses import alpha_loss, convergence_loss, overflow_loss, pair_loss
+from tnca_synth.training.multiscale import Between
 from tnca_synth.training.nca import ALPHA, TNCA, NCAConfig, NoteSeed
 from tnca_synth.training.pool import Overtime, SamplePool
 from tnca_synth.training.rollout import GrowingModel, NoteBatch, plant
@@ -72,30 +73,12 @@ class SecondGridConfig(NCAConfig):
         return cls(**{**vars(dual), "representation": "mel"})
 
 
-class AtBins(nn.Module):
-    """Read values of bands (B, F, ...) at the linear bins, (B, N, ...)."""
-
-    low: Tensor
-    mix: Tensor
-
-    def __init__(self, config: NCAConfig) -> None:
-        super().__init__()
-        low, mix = bins_among_bands(config.spec)
-        self.register_buffer("low", torch.tensor(low), persistent=False)
-        self.register_buffer("mix", torch.tensor(mix)[:, None], persistent=False)
-
-    def forward(self, bands: Tensor) -> Tensor:
-        """Interpolate between the bands below and above."""
-        low = bands.index_select(1, self.low)
-        return low + self.mix * (bands.index_select(1, self.low + 1) - low)
-
-
 class SecondSeed(NoteSeed):
     """Plants cells at bins: as the bands around them, and as their place among the partials wants it."""
 
     def __init__(self, config: SecondGridConfig) -> None:
         super().__init__(replace(config, representation="dual", readout_hidden=config.hidden))
-        self.at_bins = AtBins(config)
+        self.at_bins = Between(*bins_among_bands(config.spec))
         self.bin_grid = nn.Linear(config.hidden, config.channels)
         self.bin_rates = nn.Linear(config.hidden, 4)
         for correction in (self.bin_grid, self.bin_rates):
@@ -119,7 +102,7 @@ class SecondGrid(TNCA):
     def __init__(self, config: SecondGridConfig, num_timbres: int) -> None:
         super().__init__(config, num_timbres)
         self.seed = SecondSeed(config)
-        self.at_bins = AtBins(config)
+        self.at_bins = Between(*bins_among_bands(config.spec))
 
     def step(
         self,

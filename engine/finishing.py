@@ -27,6 +27,8 @@ from .spectral import (
 )
 
 LINEAR, BANDS = "linear", "mel"
+Place = tuple[NDArray[np.intp], FloatArray]
+"""Where values are read between others: the index below each, and how far it is to the next, each (N,)."""
 LOBE_BINS = 2.5
 """From the centre of a partial to where it is only noise that counts, which it begins to a bin before."""
 LOBE_DIP_DB = 5.7
@@ -98,11 +100,7 @@ class Finisher:
             places = [sources(name, self._spec, pair.shape[3], one) for one in ratio[some].tolist()]
             known = [place for place in places if place is not None]
             if known:
-                low, share = (np.stack(parts) for parts in zip(*known, strict=True))
-                moved = between_each(pair[some], low, share)
-                if name == LINEAR:
-                    _restore_lobes(moved, share[:, None], self._spec)
-                pair[some] = moved
+                pair[some] = _read_at(name, pair[some], known, self._spec)
 
     def _correction(
         self, corrections: Corrections, hz: NDArray[np.float64], stretch: NDArray[np.float64], width: int
@@ -112,10 +110,8 @@ class Finisher:
             hz = np.zeros_like(hz)  # shapes that are the same at every pitch
         rows, courses = corrections.rows, corrections.courses.swapaxes(0, 1)
         total = np.zeros((*hz.shape, width), np.float32)
-        steady = (hz == hz[:, :1]).all(1).tolist()
         for voice, (corners, own_stretch) in enumerate(zip(rows.tolist(), stretch.tolist(), strict=True)):
-            parts = [slice(0, hz.shape[1])] if steady[voice] else _equal_parts(hz[voice])
-            for part in parts:
+            for part in _equal_parts(hz[voice]):
                 own_hz = float(hz[voice, part.start])
                 for corner, row in enumerate(corners):
                     shape = self._shape(row, own_hz, own_stretch, width)
@@ -166,7 +162,7 @@ def partial_places(
     return near.astype(np.intp), own.astype(np.float32)
 
 
-def sources(name: str, spec: AudioSpec, width: int, ratio: float) -> tuple[NDArray[np.intp], FloatArray] | None:
+def sources(name: str, spec: AudioSpec, width: int, ratio: float) -> Place | None:
     """Return where each of `width` values of a field comes from when its sound is transposed by a frequency ratio.
 
     See `spectral.transposed_bands`; None for what is no spectrum.
@@ -179,16 +175,15 @@ def sources(name: str, spec: AudioSpec, width: int, ratio: float) -> tuple[NDArr
 def transposed_field(name: str, pair: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
     """Return a field's frames (T, 2, N) transposed by a frequency ratio; what is no spectrum stays as it is."""
     places = sources(name, spec, pair.shape[2], ratio)
-    if places is None:
-        return pair
-    moved = between(pair, *places)
+    return pair if places is None else _read_at(name, pair[None], [places], spec)[0]
+
+
+def _read_at(name: str, pairs: FloatArray, places: list[Place], spec: AudioSpec) -> FloatArray:
+    """Return a field of voices (V, T, 2, N) read at places of each of them; partials keep their height."""
+    low, share = (np.stack(parts) for parts in zip(*places, strict=True))
+    read = between_each(pairs, low, share)
     if name == LINEAR:
-        _restore_lobes(moved, places[1], spec)
-    return moved
-
-
-def _restore_lobes(pair: FloatArray, share: FloatArray, spec: AudioSpec) -> None:
-    """Raise the partials in levels (..., 2, N) that were read at shares (..., N) of the way between two bins."""
-    dip = share * (np.float32(1.0) - share)
-    dip *= np.float32(LOBE_DIP_DB / spec.level_scale_db)
-    pair[..., 0, :] += dip * pair[..., 1, :]
+        dip = share * (np.float32(1.0) - share)
+        dip *= np.float32(LOBE_DIP_DB / spec.level_scale_db)
+        read[:, :, 0] += dip[:, None] * read[:, :, 1]
+    return read

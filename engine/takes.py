@@ -57,26 +57,26 @@ def _shares(lowest: NDArray[np.int64], highest: NDArray[np.int64]) -> NDArray[np
     inner = len(span) - 2
     if inner < 1:
         return usual
-    irregular, _, shares = min(_even(span + 1, missing, usual, size) for size in range(1, LARGEST_ZONE + 1))
-    return np.array(shares, np.int64) if irregular <= IRREGULAR * inner else usual
+    zones = [*zip((span + 1).tolist(), [*missing.tolist(), 0], [*usual.tolist(), 0], strict=True)]
+    irregular, _, shares = min(_even(zones, size) for size in range(1, LARGEST_ZONE + 1))
+    return np.array(shares[:-1], np.int64) if irregular <= IRREGULAR * inner else usual
 
 
-def _even(recorded: NDArray[np.int64], missing: NDArray[np.int64], usual: NDArray[np.int64], size: int) -> Choice:
+def _even(zones: list[tuple[int, int, int]], size: int) -> Choice:
     """Return the shares with which most inner zones get `size` keys; how far the outer ones reach is not known.
 
-    Zones are gone through in rising order; what matters of the choices so far is how many keys the next one got.
+    Zones are gone through in rising order; what matters of the choices so far is how many keys the next one got. Of
+    each is known how many keys are recorded, how many are missing above it, and how many of those are usually its own.
     """
     best: dict[int, Choice] = {0: (0, 0, ())}
-    last = len(recorded) - 1
-    for zone, count in enumerate(recorded):
+    for zone, (recorded, missing, usual) in enumerate(zones):
+        is_inner = 0 < zone < len(zones) - 1
         following: dict[int, Choice] = {}
         for from_below, (others, moved, shares) in best.items():
-            for share in range(int(missing[zone]) + 1 if zone < last else 1):
-                is_other = 0 < zone < last and count + from_below + share != size
-                choice = (others + is_other, moved, shares)
-                if zone < last:
-                    choice = (choice[0], moved + abs(share - int(usual[zone])), (*shares, share))
-                onward = int(missing[zone]) - share if zone < last else 0
+            for share in range(missing + 1):
+                is_other = is_inner and recorded + from_below + share != size
+                choice = (others + is_other, moved + abs(share - usual), (*shares, share))
+                onward = missing - share
                 following[onward] = min(following.get(onward, choice), choice)
         best = following
     return best[0]

@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.spec import AudioSpec
-from ..engine.spectral import bands_among_bands
+from ..engine.spectral import FloatArray, bands_among_bands
 from ..errors import UsageError
 from .multiscale_seed import ScaleSeed
 from .nca import (
@@ -85,14 +87,13 @@ class ScaleConfig:
 
 
 class Between(nn.Module):
-    """Reads the cells of one column where those of another lie."""
+    """Reads the cells of one column where those of another lie: the index below each, and how far it is to the next."""
 
     low: Tensor
     share: Tensor
 
-    def __init__(self, config: ScaleConfig, read: int, at: int) -> None:
+    def __init__(self, low: NDArray[np.intp], share: FloatArray) -> None:
         super().__init__()
-        low, share = bands_among_bands(config.spec_of(read), at)
         self.register_buffer("low", torch.tensor(low), persistent=False)
         self.register_buffer("share", torch.tensor(share)[:, None], persistent=False)
 
@@ -198,8 +199,10 @@ class MultiScaleNCA(nn.Module):
         nn.init.zeros_(self.keys.weight)
         self.seed = ScaleSeed(config)
         self.columns = nn.ModuleList(Column(config, guided=scale > 0) for scale in range(len(bands)))
-        self.guides = nn.ModuleList(Between(config, coarse, fine) for coarse, fine in pairwise(bands))
-        self.swells = nn.ModuleList(Between(config, config.spec.num_mels, one) for one in bands)
+        self.guides = nn.ModuleList(
+            Between(*bands_among_bands(config.spec_of(coarse), fine)) for coarse, fine in pairwise(bands)
+        )
+        self.swells = nn.ModuleList(Between(*bands_among_bands(config.spec, one)) for one in bands)
         exponents = torch.zeros(2, NUM_CLOCKS - 1)
         exponents[0, : len(CLOCK_TIMES_S)] = -1.0 / torch.tensor(CLOCK_TIMES_S)
         exponents[1, len(CLOCK_TIMES_S) :] = -1.0 / torch.tensor(RELEASE_CLOCK_TIMES_S)

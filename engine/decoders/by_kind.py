@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..spec import AudioSpec
 from ..spectral import FloatArray
 from .base import Decoder, Fields, NoteControls
+from .early import EarlyDecoder
 
 PITCHED, RESONANT, NOISY = 0, 1, 2
 LOOKED_AT = 2
@@ -51,11 +52,10 @@ class ByKindDecoder:
         self.name = pitched.name
         self.consumes = pitched.consumes
         self.lookahead, self.unpitched_lookahead = pitched.lookahead, resonant.lookahead
-        self._decoders = (pitched, resonant, noisy)
+        self._decoders = (pitched, resonant)
+        self._noisy = EarlyDecoder(noisy, num_slots, resonant.lookahead, spec.hop_length)
         self._levels, self._scale_db = levels, spec.level_scale_db
         self._kind = np.zeros(num_slots, np.int8)
-        self._hop = spec.hop_length
-        self._early = np.zeros((num_slots, resonant.lookahead - noisy.lookahead, self._hop), np.float32)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first frames; see `Decoder.begin`."""
@@ -67,7 +67,7 @@ class ByKindDecoder:
         for kind, rows in self._shares(slots):
             part, own = _of_voices(fields, controls, rows)
             if kind == NOISY:
-                self._begin_early(slots[rows], part, own, seeds[rows])
+                self._noisy.begin(slots[rows], part, own, seeds[rows])
             else:
                 self._decoders[kind].begin(slots[rows], part, own, seeds[rows])
 
@@ -82,25 +82,11 @@ class ByKindDecoder:
             audio[rows] = part
         return audio
 
-    def _begin_early(
-        self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]
-    ) -> None:
-        """Start noise: its decoder needs fewer frames than are there, so it decodes the others, too."""
-        noisy = self._decoders[NOISY]
-        first, rest = slice(noisy.lookahead), slice(noisy.lookahead, None)
-        noisy.begin(slots, _during(fields, first), controls.during(first), seeds)
-        if self._early.shape[1]:
-            ahead = noisy.decode(slots, _during(fields, rest), controls.during(rest))
-            self._early[slots] = ahead.reshape(len(slots), -1, self._hop)
-
     def _decode(self, kind: int, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
-        audio = self._decoders[kind].decode(slots, fields, controls)
-        if kind != NOISY or not self._early.shape[1]:
-            return audio
-        line = np.concatenate([self._early[slots], audio.reshape(len(slots), -1, self._hop)], 1)
-        hops = line.shape[1] - self._early.shape[1]
-        self._early[slots] = line[:, hops:]
-        return line[:, :hops].reshape(len(slots), -1)
+        if kind != NOISY:
+            return self._decoders[kind].decode(slots, fields, controls)
+        due, _ = self._noisy.decode(slots, fields, controls)
+        return due.reshape(len(slots), -1)
 
     def _shares(self, slots: NDArray[np.intp]) -> list[tuple[int, NDArray[np.intp]]]:
         """Return who decodes which of the voices, without those that have nothing to do."""
@@ -118,7 +104,3 @@ def is_noise(level_db: FloatArray) -> NDArray[np.bool_]:
 
 def _of_voices(fields: Fields, controls: NoteControls, rows: NDArray[np.intp]) -> tuple[Fields, NoteControls]:
     return {name: values[rows] for name, values in fields.items()}, controls.of(rows)
-
-
-def _during(fields: Fields, span: slice) -> Fields:
-    return {name: values[:, span] for name, values in fields.items()}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..spec import AudioSpec
 from ..spectral import FloatArray
 from .base import SECOND_SHARE, Decoder, Fields, NoteControls
+from .early import EarlyDecoder
 from .griffin_lim import GriffinLimDecoder, unit
 
 
@@ -31,32 +32,24 @@ class EnsembleDecoder:
     name = "ensemble"
 
     def __init__(self, leader: Decoder, spec: AudioSpec, num_slots: int, field: str) -> None:
-        self._leader = leader
         self._follower = GuidedGriffinLim(spec, num_slots, field)
-        self._hop = spec.hop_length
         self.consumes = tuple(dict.fromkeys((*leader.consumes, field)))
         self.lookahead = self._follower.lookahead
+        self._leader = EarlyDecoder(leader, num_slots, self.lookahead, spec.hop_length)
         self._share = np.zeros(num_slots, np.float32)  # of Griffin-Lim, at the end of the last hop
-        self._rise = np.arange(1, self._hop + 1, dtype=np.float32) / self._hop
-        self._ahead = np.zeros((num_slots, self.lookahead - leader.lookahead, self._hop), np.float32)
+        self._rise = np.arange(1, spec.hop_length + 1, dtype=np.float32) / spec.hop_length
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first `lookahead` frames; see `Decoder.begin`."""
-        first, rest = slice(None, self._leader.lookahead), slice(self._leader.lookahead, None)
-        self._leader.begin(slots, *self._part(fields, controls, first), seeds)
-        led = self._leader.decode(slots, *self._part(fields, controls, rest)).reshape(len(slots), -1, self._hop)
-        self._ahead[slots] = led
+        led = self._leader.begin(slots, fields, controls, seeds)
         self._share[slots] = SECOND_SHARE if controls.blend is None else controls.blend[:, -1]
         silence = np.zeros_like(led[:, :1])
         self._follower.begin_guided(slots, fields, np.concatenate([silence, led], 1))
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
-        led = self._leader.decode(slots, self._of(fields, slice(None)), controls).reshape(len(slots), -1, self._hop)
+        leading, led = self._leader.decode(slots, fields, controls)
         followed = self._follower.decode_guided(slots, fields, led)
-        line = np.concatenate([self._ahead[slots], led], 1)
-        self._ahead[slots] = line[:, led.shape[1] :]
-        leading: FloatArray = line[:, : led.shape[1]]
         difference = followed.reshape(leading.shape) - leading
         return (leading + self._shares(slots, controls) * difference).reshape(len(slots), -1)
 
@@ -69,12 +62,6 @@ class EnsembleDecoder:
         self._share[slots] = ends[:, -1, 0]
         glides: FloatArray = ends[:, :-1] + self._rise * (ends[:, 1:] - ends[:, :-1])
         return glides
-
-    def _of(self, fields: Fields, span: slice) -> Fields:
-        return {name: fields[name][:, span] for name in self._leader.consumes}
-
-    def _part(self, fields: Fields, controls: NoteControls, span: slice) -> tuple[Fields, NoteControls]:
-        return self._of(fields, span), controls.during(span)
 
 
 class GuidedGriffinLim(GriffinLimDecoder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,7 @@ def noise_spectra(length: int) -> NDArray[np.complex64]:
     return table
 
 
+@cache
 def calm_noise() -> NDArray[np.float64]:
     """Return a period of white noise of deviation 1 whose short-time spectra are more even than those of chance.
 
@@ -85,8 +86,10 @@ def calm_noise() -> NDArray[np.float64]:
     order = np.arange(half, dtype=np.int64)
     turns = order * order % PERIOD * ROOT % PERIOD
     sequence = np.fft.fftshift(np.fft.fft(np.exp(1j * np.pi / half * turns)))
-    noise = np.fft.irfft(np.append(sequence, 0.0), PERIOD)
-    return np.asarray(noise / noise.std())
+    noise: NDArray[np.float64] = np.fft.irfft(np.append(sequence, 0.0), PERIOD)
+    noise /= noise.std()
+    noise.setflags(write=False)
+    return noise
 
 
 def noise_scale(spec: AudioSpec) -> float:
