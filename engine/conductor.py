@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
@@ -34,20 +35,77 @@ from .voices import Voice, VoiceAllocator
 from .voicing import Voicing, release_speed
 
 SEGMENT_SAMPLES = 4096
+"""How much is mixed at once."""
+STRETCH_SAMPLES = 262144
+"""How much is grown at once where the events to come are known."""
 FADE_S = 0.005
 _EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
+
+
+@dataclass(slots=True, eq=False)
+class _Stretch:
+    """Some time that is grown at once: first the voices that sound in it, then what they sound like.
+
+    Attributes
+    ----------
+    mono : float32 (16, N or more), what the voices of each channel sum to, where any sounds
+    spans : for each channel that sounds, from which sample to which each of its voices does
+    """
+
+    start: int
+    stop: int
+    voices: list[Voice]
+    mono: FloatArray = field(default_factory=lambda: np.empty((NUM_CHANNELS, 0), np.float32))
+    spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def fill(self, room: FloatArray, fading: Fades) -> None:
+        """Take from the voices, and from what fades out, what sounds in this time; the room is kept."""
+        self.mono = room
+        for channel in {voice.channel for voice in self.voices} | fading.targets:
+            room[channel, : self.stop - self.start] = 0.0
+            self.spans[channel] = []
+        for channel in fading.targets:
+            self.spans[channel].append((self.start, fading.until))
+        fading.mix(self.start, self.stop, lambda channel: room[channel, : self.stop - self.start])
+        for voice in self.voices:
+            first, audio = voice.take_audio(self.start, self.stop)
+            room[voice.channel, first - self.start : first - self.start + len(audio)] += audio
+            self.spans[voice.channel].append((first, first + len(audio)))
+
+    def sounding(self, start: int, stop: int) -> set[int]:
+        """Return the channels of which anything sounds in start..stop."""
+        return {
+            channel
+            for channel, spans in self.spans.items()
+            if any(first < stop and last > start for first, last in spans)
+        }
+
+    def fade_out(self, sample: int, fade: FloatArray) -> None:
+        """Let all that sounds after a sample fade out, and then be silent."""
+        for channel, spans in self.spans.items():
+            rest = self.mono[channel, max(sample - self.start, 0) : self.stop - self.start]
+            shape = fade[max(self.start - sample, 0) :][: len(rest)]
+            rest[: len(shape)] *= shape
+            rest[len(shape) :] = 0.0
+            self.spans[channel] = [(first, min(last, sample + len(fade))) for first, last in spans]
+
+    def sounds_after(self, sample: int) -> bool:
+        """Tell whether anything sounds after a sample."""
+        return bool(self.sounding(sample, self.stop))
 
 
 class Conductor:
     """Plays notes at exact internal samples. Nothing it renders depends on how time is cut into calls.
 
-    Events that need the sound up to their moment (stealing, cutting) split a segment there. All others do not:
-    a note simply starts inside a segment, and controls are timelines.
+    Time is cut into stretches: the events of one are carried out, its voices are grown, then it is mixed in segments.
+    Events that need the sound up to their moment (stealing, cutting) end a stretch there. All others do not: a note
+    simply starts inside of it, and controls are timelines. Where the events to come are known already, helpers grow the
+    next stretch while one is mixed.
 
     Attributes
     ----------
     position : int
-        Next internal sample to be rendered.
+        Next internal sample to be grown, first of those that events can still reach.
     sounded_until : int
         First internal sample from which all has been silent.
     notes_started, notes_stolen, peak_voices : int
@@ -77,11 +135,14 @@ class Conductor:
         self._tuning_changes = 0
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
         self._fading = Fades()  # of voices, by channel
-        self._started: list[Voice] = []  # in this segment
+        self._started: list[Voice] = []  # in this stretch
         length = round(FADE_S * grower.sample_rate)
         self._fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, length + 1) / (length + 1))).astype(np.float32)
-        self._mono = np.zeros((NUM_CHANNELS, SEGMENT_SAMPLES), np.float32)
         self._sends = np.zeros((mixer.num_buses, NUM_SENDS, SEGMENT_SAMPLES), np.float32)
+        self._mixed = 0  # next sample to be mixed
+        self._ready: deque[_Stretch] = deque()  # from there to `position`
+        self._growing: _Stretch | None = None  # from `position` on
+        self._spare: list[FloatArray] = []  # rooms of stretches that have been mixed
         self._dry_until = 0  # up to this sample nothing is sent to effects
         self.position = self.sounded_until = 0
         self.notes_started = self.notes_stolen = self.peak_voices = 0
@@ -100,30 +161,49 @@ class Conductor:
     @property
     def is_idle(self) -> bool:
         """Whether nothing sounds, rings or is queued."""
-        return not (self._queue or self._waiting or self._fading or self._allocator.voices or self._rings)
+        return self.is_silent and not self._queue
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing sounds or rings, and nothing will before a queued message is due."""
+        if self._waiting or self._fading or self._allocator.voices or self._rings:
+            return False
+        return not any(stretch.sounds_after(self._mixed) for stretch in self._ready)
 
     @property
     def _rings(self) -> bool:
-        return self._rack is not None and self._rack.rings_until > self.position
+        return self._rack is not None and self._rack.rings_until > self._mixed
 
     def schedule(self, sample: int, data: bytes) -> None:
         """Queue a complete MIDI message for a sample; one that is past plays at once, a malformed one never."""
         if is_complete(data):
-            heappush(self._queue, (max(sample, self.position), next(self._order), data))
+            heappush(
+                self._queue,
+                (max(sample, self._growing.stop if self._growing else self.position), next(self._order), data),
+            )
 
     def panic(self) -> None:
         """Forget the queue, fade out every voice and effect, and reset the controllers."""
+        self._finish()
         self._queue.clear()
         self._waiting.clear()
         self._performance.panic()
         self._refresh_all(self.position)
-        self._fade_out(list(self._allocator.voices.values()))
+        voices = list(self._allocator.voices.values())
+        if self._ready:
+            for stretch in self._ready:
+                stretch.fade_out(self._mixed, self._fade)
+            self._fading = Fades()
+            self._free(voices)
+        else:
+            self._fade_out(voices)
         if self._rack is not None:
-            self._rack.close(self.position, self._fade)
-            self._dry_until = self.position + len(self._fade)
+            self._rack.close(self._mixed, self._fade)
+            self._dry_until = self._mixed + len(self._fade)
 
     def limit_voices(self, limit: int) -> None:
         """Let at most `limit` voices sound from now on; those beyond fade out, as if they were stolen."""
+        self._finish()
         self._allocator.limit = limit
         victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
         self._fade_out(victims)
@@ -133,16 +213,53 @@ class Conductor:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
         self._voicing.recast()
 
-    def render(self, num_samples: int) -> FloatArray:
-        """Return the buses of the next samples, float32 (2 * num_buses, num_samples)."""
+    def render(self, num_samples: int, foresight: int = 0) -> FloatArray:
+        """Return the buses of the next samples, float32 (2 * num_buses, num_samples).
+
+        Parameters
+        ----------
+        num_samples : int
+        foresight : int
+            So many samples beyond them no event will be sent any more.
+        """
         out = np.zeros((2 * self._mixer.num_buses, num_samples), np.float32)
-        origin, end = self.position, self.position + num_samples
-        while self.position < end:
-            start = self.position
-            stop = self._perform(min(end, start + SEGMENT_SAMPLES))
-            if stop > start:
-                self._render_segment(stop, out[:, start - origin : stop - origin])
+        origin, known = self._mixed, self._mixed + num_samples + foresight
+        while self._mixed < origin + num_samples:
+            if not self._ready:
+                self._begin(known)
+                self._finish()
+                if known >= self.position + STRETCH_SAMPLES:
+                    self._begin(known)
+            stop = min(origin + num_samples, self._ready[0].stop, self._mixed + SEGMENT_SAMPLES)
+            self._mix(stop, out[:, self._mixed - origin : stop - origin])
         return out
+
+    def _begin(self, known: int) -> None:
+        """Carry out the events of the next stretch and start to grow it, unless that has been done."""
+        if self._growing is None:
+            stop = self._perform(min(known, self.position + STRETCH_SAMPLES))
+            self._growing = _Stretch(self.position, stop, list(self._allocator.voices.values()))
+            self._grower.start(self._growing.voices, stop, self._controls.at)
+
+    def _finish(self) -> None:
+        """Have grown what was begun, and put it together by channels."""
+        if self._growing is None:
+            return
+        stretch, self._growing = self._growing, None
+        self._grower.finish()
+        self._ready.append(stretch)
+        stretch.fill(self._room(stretch.stop - stretch.start), self._fading)
+        self._count_peak(stretch.voices)
+        self._allocator.free_ended(stretch.stop)
+        self._forget(stretch.stop)
+        self.position = stretch.stop
+
+    def _room(self, num_samples: int) -> FloatArray:
+        """Return room for the channels of a stretch, (16, num_samples) with anything in it."""
+        room = self._spare.pop() if self._spare else np.empty((NUM_CHANNELS, 0), np.float32)
+        if room.shape[1] < num_samples:
+            room = np.empty((NUM_CHANNELS, max(num_samples, SEGMENT_SAMPLES)), np.float32)
+        return room
 
     def _perform(self, stop: int) -> int:
         """Carry out commands up to `stop`; return the sample up to which can be rendered now."""
@@ -248,41 +365,29 @@ class Conductor:
         for voice in sounding:
             _, audio = voice.take_audio(self.position, fade_end)
             self._fading.add(self.position, voice.channel, audio * self._fade[: len(audio)])
+        self._free(voices)
+
+    def _free(self, voices: list[Voice]) -> None:
         for voice in voices:
             voice.end = min(voice.end, self.position)
             self._allocator.free(voice)
 
-    def _render_segment(self, stop: int, out: FloatArray) -> None:
-        start, mono = self.position, self._mono[:, : stop - self.position]
-        voices = list(self._allocator.voices.values())
-        self._grower.grow(voices, stop, self._controls.at)
-        sounding = {voice.channel for voice in voices} | self._fading.targets
-        for channel in sounding:
-            mono[channel] = 0.0
-        self._fading.mix(start, stop, mono.__getitem__)
-        for voice in voices:
-            first, audio = voice.take_audio(start, stop)
-            mono[voice.channel, first - start : first - start + len(audio)] += audio
-        self._mix(mono, sounding, out)
-        self._count_peak(voices)
-        self._allocator.free_ended(stop)
-        self._forget(stop)
+    def _mix(self, stop: int, out: FloatArray) -> None:
+        """Add what is ready up to `stop`, and the effects, to the buses."""
+        start, stretch = self._mixed, self._ready[0]
+        sounding = stretch.sounding(start, stop)
+        sends = self._sends[..., : stop - start]
+        sends[:] = 0.0
+        mono = stretch.mono[:, start - stretch.start : stop - stretch.start]
+        self._mixer.mix(mono, sounding, start, out, sends)
         if sounding or self._rings:
             self.sounded_until = stop
-        self.position = stop
-
-    def _mix(self, mono: FloatArray, sounding: set[int], out: FloatArray) -> None:
-        """Add the channels (16, N) and the effects to the buses."""
-        num_samples = out.shape[1]
-        sends = self._sends[..., :num_samples]
-        sends[:] = 0.0
-        self._mixer.mix(mono, sounding, self.position, out, sends)
-        if self._rack is None:
-            return
-        if self.position < self._dry_until:
-            sends[..., : self._dry_until - self.position] = 0.0
-        if sounding or self._rings:
-            self._rack.process(sends, self.position, out)
+            if self._rack is not None:
+                sends[..., : max(self._dry_until - start, 0)] = 0.0
+                self._rack.process(sends, start, out)
+        self._mixed = stop
+        if stop == stretch.stop:
+            self._spare.append(self._ready.popleft().mono)
 
     def _forget(self, stop: int) -> None:
         """Drop the past of all controls."""

@@ -29,6 +29,8 @@ from .synth import Synth
 from .voices import num_slots
 
 MAX_VOICES = 64
+HELPERS_LIMIT_S = 10.0
+"""How long helpers are waited for; mostly it takes half a second."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Ensemble:
     def __post_init__(self) -> None:
         """Know no channel that has a path of its own."""
         self._chosen: dict[int | None, tuple[str, str]] = {}
+
+    def wait_for_helpers(self) -> None:
+        """Wait until all helpers are ready, or have failed to come up; without it they join when they are."""
+        for helper in self.helpers:
+            helper.wait(HELPERS_LIMIT_S)
 
     def close(self) -> None:
         """End the helpers; the synth must not be used any more."""

@@ -1,8 +1,8 @@
 """Growing on several cores: helper processes grow some of the voices, and nothing in the sound tells which.
 
 What a voice grows and sounds like does not depend on the voices beside it, to the bit; so it may be grown anywhere, as
-long as all events reach it before the samples that they are for. Every call of `SharedGrower.grow` hands the helpers
-what has changed in their voices, grows the others meanwhile, and waits.
+long as all events reach it before the samples that they are for. `SharedGrower.start` hands the helpers what has
+changed in their voices, `SharedGrower.finish` grows the others, and waits.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
+from functools import partial
 from multiprocessing.connection import Connection
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -27,8 +28,12 @@ from .seams import Genome, GrowthModel
 from .spectral import FloatArray
 from .voices import Voice
 
-OWN_WORK = 2
+OWN_VOICES = 1
 """Voices that mixing, effects and writing the sound are worth: so many fewer are grown beside them."""
+PLANTING_SAMPLES = 2048
+"""How much growth the planting of a note is worth."""
+TAIL_SAMPLES = 8192
+"""How long a released note is reckoned to ring."""
 CLOSE_S = 2.0
 
 _SENT = tuple(field.name for field in fields(Voice) if field.name not in ("timbre", "audio"))
@@ -134,6 +139,12 @@ class Helper:
                 return False
         return self._has_started
 
+    def wait(self, limit_s: float) -> None:
+        """Wait until it is ready, or has failed."""
+        if not self._has_started:
+            with suppress(OSError):
+                self._pipe.poll(limit_s)
+
     def start(self, share: list[Voice], is_new: list[bool], until: int, controls_at: ControlsAt) -> None:
         """Begin to grow voices; `finish` must follow."""
         self._share = share
@@ -198,41 +209,54 @@ class SharedGrower(HopGrower):
         super().__init__(growth, decoder, max_voices, fire_rate)
         self._helpers = helpers
         self._owners: dict[int, tuple[Voice, Helper | None]] = {}  # by slot
+        self._busy: list[Helper] = []
+        self._own: list[Voice] = []
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; see `HopGrower.grow`."""
+        self.start(voices, until, controls_at)
+        self.finish()
+
+    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Let the helpers begin with their share; see `HopGrower.start`."""
+        lacking = [voice for voice in voices if min(until, voice.end) > voice.decoded_until]
+        is_new = {voice.slot: self._owners.get(voice.slot, (None, None))[0] is not voice for voice in lacking}
+        self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, until)
         shares: dict[Helper | None, list[Voice]] = {None: []}
-        is_new: dict[Helper | None, list[bool]] = {None: []}
-        for voice in voices:
-            if min(until, voice.end) > voice.decoded_until:
-                owner, first = self._owner(voice)
-                shares.setdefault(owner, []).append(voice)
-                is_new.setdefault(owner, []).append(first)
-        own = shares.pop(None)
-        busy = [helper for helper in shares if helper is not None]
-        for helper in busy:
-            helper.start(shares[helper], is_new[helper], until, controls_at)
-        super().grow(own, until, controls_at)
-        for helper in busy:
-            self.failures += helper.finish()
+        for voice in lacking:
+            shares.setdefault(self._owners[voice.slot][1], []).append(voice)
+        self._own = shares.pop(None)
+        self._busy = [helper for helper in shares if helper is not None]
+        for helper in self._busy:
+            share = shares[helper]
+            helper.start(share, [is_new[voice.slot] for voice in share], until, controls_at)
+        self._under_way = partial(super().grow, self._own, until, controls_at)
+
+    def finish(self) -> None:
+        """Grow the own share and wait for the helpers."""
+        super().finish()
+        while self._busy:
+            self.failures += self._busy.pop().finish()
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if a helper grows it."""
         known = self._owners.get(slot)
         return {} if known is not None and known[1] is not None else super().genome(slot)
 
-    def _owner(self, voice: Voice) -> tuple[Helper | None, bool]:
-        """Return who grows a voice, and whether for the first time."""
-        known = self._owners.get(voice.slot)
-        if known is not None and known[0] is voice:
-            return known[1], False
-        owner = self._least_busy() if voice.num_frames == 0 else None
-        self._owners[voice.slot] = (voice, owner)
-        return owner, True
-
-    def _least_busy(self) -> Helper | None:
+    def _share_out(self, new: list[Voice], voices: list[Voice], until: int) -> None:
+        """Give new voices to whoever has least to do, the longest first; a voice stays where it began."""
+        begin = min((voice.decoded_until for voice in voices), default=until)
         loads: dict[Helper | None, int] = {helper: 0 for helper in self._helpers if helper.is_ready}
-        loads[None] = OWN_WORK
-        for voice, owner in self._owners.values():
-            loads[owner] += voice.end > voice.decoded_until
-        return min(loads, key=lambda owner: loads[owner])
+        loads[None] = OWN_VOICES * (until - begin)
+        work = {
+            voice.slot: min(until, voice.end, voice.release + TAIL_SAMPLES) - voice.decoded_until for voice in voices
+        }
+        for voice in new:
+            self._owners.pop(voice.slot, None)
+        for voice in voices:
+            if voice.slot in self._owners:
+                loads[self._owners[voice.slot][1]] += max(work[voice.slot], 0)
+        for voice in sorted(new, key=lambda voice: work[voice.slot], reverse=True):
+            owner = min(loads, key=lambda owner: loads[owner]) if voice.num_frames == 0 else None
+            self._owners[voice.slot] = (voice, owner)
+            loads[owner] += max(work[voice.slot], 0) + PLANTING_SAMPLES

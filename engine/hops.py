@@ -6,7 +6,8 @@ most first, so that the voices of a round, and those that are decoded together, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ from .shaping import Levels, coloured, levels_of
 from .tending import cull, wound
 from .voices import SILENCE_PEAK, Voice, end_by_silence, num_slots
 
+MOST_HOPS = 32
+"""Hops that a voice is given at once: what belongs to more leaves the processor's cache."""
+PLANTED_TOGETHER = 3
+"""Notes that are planted at once: among more, a matrix product rounds them otherwise than alone. Live that is no
+matter, and planting all together is faster."""
 SETTLING_HOPS = 12
 """Hops that a genome planted for a note in its midst grows before it is decoded, and some more before it is heard."""
 
@@ -62,6 +68,7 @@ class HopGrower:
         self._finisher = Finisher(growth.spec, growth.motions)
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
+        self._under_way: Callable[[], None] = lambda: None
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -72,9 +79,16 @@ class HopGrower:
         until : int
         controls_at : what channels and gestures ask of the voices
         """
-        jobs = self._jobs(voices, until)
-        if jobs:
+        while jobs := self._jobs(voices, until):
             self._grow(jobs, self.decoder, controls_at)
+
+    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
+        self._under_way = partial(self.grow, voices, until, controls_at)
+
+    def finish(self) -> None:
+        """Have grown what `start` was told."""
+        self._under_way()
 
     def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
         """Grow voices by hops that nobody hears, planting those that have no genome.
@@ -131,12 +145,13 @@ class HopGrower:
         return lookahead_of(self.decoder, voice.has_pitch)
 
     def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
-        jobs = []
+        """Return what to grow next: of all voices that lack hops, wherever they are in time."""
         lacking = [(voice, min(until, voice.end) - voice.decoded_until) for voice in voices]
         together = until + self._hop // 2 if self._grows_together and any(one[1] > 0 for one in lacking) else until
+        jobs = []
         for voice, missing in lacking:
             if missing > 0 or (together > until and min(together, voice.end) > voice.decoded_until):
-                num_hops = max(-(-missing // self._hop), 1)
+                num_hops = min(max(-(-missing // self._hop), 1), MOST_HOPS)
                 is_new = not voice.has_begun
                 lookahead = self._lookahead(voice)
                 jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new, lookahead))
@@ -153,14 +168,14 @@ class HopGrower:
         return (one.num_frames, one.is_new, one.ahead) == (other.num_frames, other.is_new, other.ahead)
 
     def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
-        """Plant what some voices are grown from in round `index`.
-
-        The model rounds a note otherwise among others. Live that is no matter, and planting together is faster.
-        """
-        if self._grows_together or len(rows) == 1:
-            return self._plant_together(batch, index, rows)
-        planted = [self._plant_together(batch, index, [row]) for row in rows]
-        return {name: np.concatenate([one[name] for one in planted]) for name in planted[0]}
+        """Plant what some voices are grown from in round `index`."""
+        most = len(rows) if self._grows_together else PLANTED_TOGETHER
+        planted = [self._plant_together(batch, index, rows[at : at + most]) for at in range(0, len(rows), most)]
+        return (
+            planted[0]
+            if len(planted) == 1
+            else {name: np.concatenate([one[name] for one in planted]) for name in planted[0]}
+        )
 
     def _plant_together(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         voices = [batch.jobs[row].voice for row in rows]
@@ -193,11 +208,13 @@ class HopGrower:
         grid = genome["grid"]
         alive = np.zeros(batch.frames.shape, np.bool_)
         replanted: set[int] = set()
+        moves: list[bool] = np.asarray(batch.plan.replant.any(axis=1)).tolist()
         for index, active in enumerate(batch.active):
-            rows = np.flatnonzero(batch.plan.replant[index, :active])
-            if rows.size:
-                self._replant(batch, index, rows, genome)
-                replanted.update(rows.tolist())
+            if moves[index]:
+                rows = np.flatnonzero(batch.plan.replant[index, :active])
+                if rows.size:
+                    self._replant(batch, index, rows, genome)
+                    replanted.update(rows.tolist())
             now = genome if active == len(grid) else {name: values[:active] for name, values in genome.items()}
             grown = self._step(batch, index, active, now)
             grid[:active], alive[index, :active] = grown.grid, grown.alive

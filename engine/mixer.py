@@ -81,7 +81,7 @@ class Mixer:
         audible = set(sounding)
         for channel, glide in enumerate(self._glides):
             if channel not in audible:
-                glide.skip()
+                glide.skip(start + mono.shape[1])
                 continue
             bus = channel if self._stems else 0
             curve = glide.curve(start, start + mono.shape[1])

@@ -32,6 +32,10 @@ from .ensemble import Ensemble, open_ensemble
 from .spectral import FloatArray
 
 BLOCK_FRAMES: Final = 8192
+SHORT_SONG_S: Final = 10.0
+"""Shorter ones are done before helpers are ready."""
+FORESIGHT_S: Final = 24.0
+"""How much of the song the synth is told in advance: two of its stretches."""
 TAIL_LIMIT_S: Final = 30.0
 # A tail cut off by its limit fades out within this time, and its reverb rings out.
 _FADE_LIMIT_S: Final = 2.5
@@ -147,6 +151,8 @@ def render_file(
             warn(f"{os.fspath(midi_path)}: {text}")
         if provider == "cuda" and not ensemble.on_cuda:
             warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
+        if song.duration_s > SHORT_SONG_S:
+            ensemble.wait_for_helpers()
         report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
     for text in report.substitutions:
         warn(f"instrument not in the bank, played by the nearest: {text}")
@@ -191,19 +197,20 @@ def render_song(
     started = perf_counter()
     synth, rate = ensemble.synth, ensemble.synth.sample_rate
     timeline = _Timeline(song, rate, tail_limit_s)
+    foresight = math.ceil(FORESIGHT_S * rate)
     messages = timeline.messages()
     due = next(messages, None)
     peak = 0.0
     is_over = False
     while not is_over:
-        horizon = synth.frame + BLOCK_FRAMES + synth.latency_frames
+        horizon = synth.frame + BLOCK_FRAMES + foresight + synth.latency_frames
         while due is not None and due[0] < horizon:
             synth.send(due[1], due[0])
             due = next(messages, None)
-        peak = max(peak, _render_block(ensemble, writer, stem_writers))
+        peak = max(peak, _render_block(ensemble, writer, stem_writers, foresight))
         if progress is not None:
             progress(min(synth.frame, timeline.end_frame) / rate, timeline.end_frame / rate)
-        is_over = synth.frame > timeline.last_note_frame and (synth.idle or synth.frame >= timeline.stop_frame)
+        is_over = synth.frame > timeline.last_note_frame and (synth.silent or synth.frame >= timeline.stop_frame)
     audio_s, render_s = synth.frame / rate, perf_counter() - started
     return RenderReport(
         audio_seconds=audio_s,
@@ -244,14 +251,14 @@ class _Timeline:
             yield self.cut_frame, control_change(channel, ALL_SOUND_OFF, 0)
 
 
-def _render_block(ensemble: Ensemble, writer: Sink, stem_writers: Mapping[int, Sink] | None) -> float:
+def _render_block(ensemble: Ensemble, writer: Sink, stem_writers: Mapping[int, Sink] | None, foresight: int) -> float:
     """Render and write one block; return its largest absolute value."""
     stems: Mapping[int, FloatArray] = {}
     if stem_writers:
-        mix, all_stems = ensemble.synth.render_stems(BLOCK_FRAMES)
+        mix, all_stems = ensemble.synth.render_stems(BLOCK_FRAMES, foresight)
         stems = {channel: all_stems[channel] for channel in stem_writers}
     else:
-        mix = ensemble.synth.render(BLOCK_FRAMES)
+        mix = ensemble.synth.render(BLOCK_FRAMES, foresight)
     peak = float(np.abs(mix).max())
     if not math.isfinite(peak):
         raise ModelError("the synth rendered samples that are not numbers; the bank may be damaged")

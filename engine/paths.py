@@ -7,7 +7,7 @@ hops before it is heard, so that it is under way when it takes over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +57,7 @@ class Growers:
     def __init__(self, first: HopGrower, bank: InstrumentChooser, make: Callable[[Path], HopGrower]) -> None:
         self.paths = [Path(first.growth, first.decoder, bank)]
         self._growers = [first]
+        self._busy: list[HopGrower] = []
         self._make = make
 
     @property
@@ -82,13 +83,30 @@ class Growers:
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; see `HopGrower.grow`."""
+        for grower, share in self._shares(voices):
+            grower.grow(share, until, controls_at)
+
+    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
+        self._busy = []
+        for grower, share in self._shares(voices):
+            grower.start(share, until, controls_at)
+            self._busy.append(grower)
+
+    def finish(self) -> None:
+        """Have grown what `start` was told."""
+        while self._busy:
+            self._busy.pop().finish()
+
+    def _shares(self, voices: Sequence[Voice]) -> Iterator[tuple[HopGrower, Sequence[Voice]]]:
+        """Give the growers that have something to do, with the voices of each."""
         if len(self._growers) == 1:
-            self._growers[0].grow(voices, until, controls_at)
+            yield self._growers[0], voices
             return
         for number, grower in enumerate(self._growers):
             share = [voice for voice in voices if voice.path == number]
             if share:
-                grower.grow(share, until, controls_at)
+                yield grower, share
 
     def prepare(self, pairs: Sequence[tuple[Voice, Voice]], sample: int, controls_at: ControlsAt) -> None:
         """Bring twins to where they can take over at `sample`; pairs are of a note's voice and its twin."""

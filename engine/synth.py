@@ -178,6 +178,11 @@ class Synth(GrowthControls):
         return self._conductor.is_idle and self._frame >= self._silent_from_frame
 
     @property
+    def silent(self) -> bool:
+        """As `idle`, but messages may be queued that can still wake it."""
+        return self._conductor.is_silent and self._frame >= self._silent_from_frame
+
+    @property
     def _silent_from_frame(self) -> int:
         last = self._conductor.sounded_until
         return ceil((last + self._resampler.look_ahead_samples) * self.sample_rate / self._internal_rate) if last else 0
@@ -235,10 +240,17 @@ class Synth(GrowthControls):
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
         self._conductor.recast()
 
-    def render(self, num_frames: int) -> FloatArray:
+    def render(self, num_frames: int, foresight: int = 0) -> FloatArray:
         """Return the next frames, float32 (num_frames, 2) within -1..1.
 
         Block sizes change nothing about the samples, given that events are sent `latency_frames` ahead.
+
+        Parameters
+        ----------
+        num_frames : int
+        foresight : int
+            The events of so many frames beyond these have been sent, too. Helpers grow them meanwhile; an event sent
+            for them later may be late.
 
         Raises
         ------
@@ -246,9 +258,9 @@ class Synth(GrowthControls):
             If a model gave NaN or infinity and `on_model_error` is "raise". The note has been cut and the block is
             lost; the synth can go on.
         """
-        return self._render(num_frames, None)
+        return self._render(num_frames, foresight, None)
 
-    def render_stems(self, num_frames: int) -> StemBlock:
+    def render_stems(self, num_frames: int, foresight: int = 0) -> StemBlock:
         """Return the next frames as `render` does, together with the stems they are made of.
 
         Raises
@@ -259,16 +271,16 @@ class Synth(GrowthControls):
         if not self._has_stems:
             raise UsageError("render_stems needs a Synth made with stems=True")
         stems = np.empty((NUM_CHANNELS, num_frames, 2), np.float32)
-        return StemBlock(self._render(num_frames, stems), stems)
+        return StemBlock(self._render(num_frames, foresight, stems), stems)
 
-    def _render(self, num_frames: int, stems: FloatArray | None) -> FloatArray:
-        if num_frames < 0:
-            raise UsageError(f"num_frames must be 0 or more, got {num_frames}")
+    def _render(self, num_frames: int, foresight: int, stems: FloatArray | None) -> FloatArray:
+        if num_frames < 0 or foresight < 0:
+            raise UsageError(f"num_frames and foresight must be 0 or more, got {num_frames} and {foresight}")
         out = np.empty((num_frames, 2), np.float32)
         piece = max(1, SEGMENT_SAMPLES * self.sample_rate // self._internal_rate)
         for start in range(0, num_frames, piece):
             stop = min(start + piece, num_frames)
-            mix, parts = self._advance(stop - start)
+            mix, parts = self._advance(stop - start, num_frames - stop + foresight)
             out[start:stop] = mix.T
             if stems is not None:
                 stems[:, start:stop] = parts.reshape(NUM_CHANNELS, 2, -1).transpose(0, 2, 1)
@@ -276,12 +288,13 @@ class Synth(GrowthControls):
         self._report_failures()
         return out
 
-    def _advance(self, num_frames: int) -> tuple[FloatArray, FloatArray]:
+    def _advance(self, num_frames: int, foresight: int) -> tuple[FloatArray, FloatArray]:
         """Return the next frames and the stems they are made of: (2, N), and (32, N) or (0, N)."""
+        known = foresight * self._internal_rate // self.sample_rate
         lead_in, self._lead_in = self._lead_in, 0
         num_frames += lead_in
         signals = self._resampler.process(
-            self._conductor.render(self._resampler.samples_needed(num_frames)), num_frames
+            self._conductor.render(self._resampler.samples_needed(num_frames), known), num_frames
         )
         mix = signals.reshape(-1, 2, num_frames).sum(axis=0) if self._has_stems else signals
         line = np.concatenate((self._delayed_stems, signals[: len(self._delayed_stems)]), axis=1)

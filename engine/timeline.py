@@ -79,23 +79,30 @@ class Glide:
 
     def curve(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return float32 (K, stop - start), or (K, 1) where nothing moves; time must only go forward."""
-        if not self._pending and start - self._since >= self._length:
+        due = self._take_due(stop)
+        if not due and start - self._since >= self._length:
             return self._target[:, None].astype(np.float32)
         out = np.empty((self._target.size, stop - start), np.float32)
         position = start
-        for sample, levels in self._pending:
+        for sample, levels in due:
             self._fill(out[:, position - start : sample - start], position)
             self._turn(sample, levels)
             position = sample
-        self._pending.clear()
         self._fill(out[:, position - start :], position)
         return out
 
-    def skip(self) -> None:
-        """Take note of the moves known so far without computing a curve."""
-        for sample, levels in self._pending:
+    def skip(self, stop: int) -> None:
+        """Take note of the moves before `stop` without computing a curve."""
+        for sample, levels in self._take_due(stop):
             self._turn(sample, levels)
-        self._pending.clear()
+
+    def _take_due(self, stop: int) -> list[tuple[int, NDArray[np.float64]]]:
+        """Return the moves before `stop` and forget them."""
+        if not self._pending or self._pending[0][0] >= stop:
+            return []
+        due = [move for move in self._pending if move[0] < stop]
+        del self._pending[: len(due)]
+        return due
 
     def _turn(self, sample: int, levels: NDArray[np.float64]) -> None:
         done = sample - self._since

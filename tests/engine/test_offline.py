@@ -114,9 +114,9 @@ def test_a_sound_that_never_dies_is_cut_after_the_tail_limit() -> None:
     assert np.flatnonzero(tape.audio[:, 0])[-1] + 1 == 11_000
 
 
-def test_a_synth_that_is_never_idle_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_synth_that_is_never_silent_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     made = fake_ensemble(RATE)
-    monkeypatch.setattr(type(made.synth), "idle", False)
+    monkeypatch.setattr(type(made.synth), "silent", False)
     tape = Counter()
     render_song(song(*note(0, 1)), made, tape, tail_limit_s=10.0)
     assert tape.num_frames < 12_000 + 2 * BLOCK_FRAMES

@@ -122,7 +122,7 @@ def test_malformed_messages_do_nothing() -> None:
 def test_a_negative_length_is_refused_and_zero_is_fine() -> None:
     synth = make_synth()
     assert synth.render(0).shape == (0, 2)
-    with pytest.raises(UsageError, match="num_frames must be 0 or more, got -1"):
+    with pytest.raises(UsageError, match="must be 0 or more, got -1 and 0"):
         synth.render(-1)
 
 

@@ -41,6 +41,10 @@ class FakeSynth:
     def idle(self) -> bool:
         return not self._queue and self.frame >= self._until.max()
 
+    @property
+    def silent(self) -> bool:
+        return self.frame >= self._until.max()
+
     def send(self, data: bytes, at_frame: int | None = None) -> None:
         assert at_frame is not None
         assert at_frame - self.latency_frames >= self.frame or at_frame < self.latency_frames, "sent too late"
@@ -48,10 +52,10 @@ class FakeSynth:
         self._queue.append((at_frame, data))
         self.max_queued = max(self.max_queued, len(self._queue))
 
-    def render(self, num_frames: int) -> np.ndarray:
+    def render(self, num_frames: int, foresight: int = 0) -> np.ndarray:
         return self.render_stems(num_frames).mix
 
-    def render_stems(self, num_frames: int) -> StemBlock:
+    def render_stems(self, num_frames: int, foresight: int = 0) -> StemBlock:
         time.sleep(self._slowness_s)
         stems = np.zeros((16, num_frames, 2), np.float32)
         start, end = self.frame, self.frame + num_frames
