@@ -68,6 +68,7 @@ class Batch:
     journey: Journey | None  # over pads of timbres; None where no voice has one
     swell: FloatArray  # (R, V, F), what moves the levels
     retouch: Corrections | None  # at R rounds, what is set right of them; None where the growth has no such table
+    modes: FloatArray | None  # (V, MAX_MODES), partials beside the series; None where no voice has one
     semitones: NDArray[np.float64]  # (R, V), from the keys that are grown to those that sound
 
     @property
@@ -177,6 +178,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         journey=journey,
         swell=swell,
         retouch=retouch,
+        modes=motions.modes_of(np.array([voice.motion for voice in voices], np.float64)),
         semitones=_semitones(voices, facts, plan),
     )
 

@@ -261,6 +261,7 @@ class HopGrower:
             batch.grown_hz[rows, frames],
             has_pitch,
             batch.blend[rows, frames],
+            None if batch.modes is None else batch.modes[rows],
         )
         fields = self._finisher.finish(
             fields,

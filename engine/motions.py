@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import BankError
 from .retouching import Corrections, RetouchArrays, RetouchTable
+from .seed import MAX_MODES
 from .spec import AudioSpec
 from .spectral import FloatArray, between, transposed_bands
 from .stored import KeyedArrays
@@ -67,6 +68,7 @@ class MotionArrays(KeyedArrays):
     motion : int64 (K,), which of M moves a key
     pace : float32 (K,), how much faster than on its source
     take : int64 (K,), which recording a key is of; the same number in keys of one timbre that lie side by side
+    modes : float32 (K, MAX_MODES), partials beside the series of a key, over its fundamental; 0 for none
     timbre, key : int64 (K,), row of `names` and MIDI key, rising
     names : of timbres
 
@@ -87,6 +89,7 @@ class MotionArrays(KeyedArrays):
     motion: NDArray[np.int64]
     pace: FloatArray
     take: NDArray[np.int64]
+    modes: FloatArray
     timbre: NDArray[np.int64]
     key: NDArray[np.int64]
     names: tuple[str, ...]
@@ -95,14 +98,16 @@ class MotionArrays(KeyedArrays):
 
     def __post_init__(self) -> None:
         counts = (len(self.loop), len(self.key))
-        lengths = [len(values) for values in (self.source, self.motion, self.pace, self.take, self.timbre)]
-        if lengths != [counts[0], *4 * [counts[1]]]:
+        lengths = [len(values) for values in (self.source, self.motion, self.pace, self.take, self.timbre, self.modes)]
+        if lengths != [counts[0], *5 * [counts[1]]]:
             raise ValueError(f"{lengths} values do not fit {counts[0]} motions of {counts[1]} keys")
         rows = ((self.source, counts[1]), (self.motion, counts[0]), (self.timbre, len(self.names)))
         if any(np.any((values < 0) | (values >= count)) for values, count in rows):
             raise ValueError("motions, keys or names are meant that are not there")
         if np.any(np.diff(self.take) < 0) or not np.all((self.pace > 0.0) & np.isfinite(self.pace)):
             raise ValueError("takes must rise with the keys, and paces be above 0")
+        if self.modes.shape[1] != MAX_MODES or not np.all((self.modes >= 0.0) & np.isfinite(self.modes)):
+            raise ValueError(f"a key has {MAX_MODES} modes, of 0 or more")
 
 
 class MotionTable:
@@ -120,6 +125,7 @@ class MotionTable:
     Attributes
     ----------
     retouched_field : the field that `retouch` sets right; "" without
+    modes : float32 (K + 1, MAX_MODES), of `MotionArrays`; the last row has none
     retouched_partials, retouched_bands : P and bands of what it gives; 0 without
     """
 
@@ -150,6 +156,7 @@ class MotionTable:
         self._first = np.append(arrays.first[arrays.motion], arrays.first[-1]).astype(np.int64)
         self._last = np.append(counts[arrays.motion] - 1, 0).astype(np.float64)
         self._loop = np.append(arrays.loop[arrays.motion], 0.0).astype(np.float64)
+        self.modes = np.concatenate([arrays.modes, np.zeros((1, MAX_MODES))]).astype(np.float32)
         self._rate_hz = np.append(arrays.pace, 1.0).astype(np.float64) * arrays.rate_hz
 
     def find(self, name: str, key: float, without_own: bool = False) -> Motion:
@@ -192,6 +199,11 @@ class MotionTable:
     def retouch_shapes(self) -> FloatArray:
         """`RetouchTable.shapes`; none where there is no such table."""
         return np.zeros((0, 0, 0), np.float32) if self._retouch is None else self._retouch.shapes
+
+    def modes_of(self, motions: NDArray[np.float64]) -> FloatArray | None:
+        """Return the `modes` (V, MAX_MODES) of voices, None where none has any; see `sway`."""
+        modes = self.modes[motions[:, 0].astype(np.intp)]
+        return modes if modes.any() else None
 
     def _sway(self, places: Places) -> NDArray[np.float64]:
         low, mix = places
@@ -248,5 +260,6 @@ def _nothing(num_cells: int) -> MotionArrays:
         rate_hz=1.0, codes=np.zeros((0, 2), np.int8), code_scale=np.zeros((0, 2), np.float32),
         shapes=np.zeros((0, 1, num_cells), np.int8), shape_scale=np.zeros((0, 1), np.float32),
         first=np.zeros(1, np.int64), loop=np.zeros(0, np.float32), pace=np.zeros(0, np.float32),
+        modes=np.zeros((0, MAX_MODES), np.float32),
         source=none, motion=none, take=none, timbre=none, key=none, names=(),
     )  # fmt: skip

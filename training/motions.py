@@ -15,6 +15,7 @@ from ..engine.motions import MotionArrays
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray
 from .features import NoteFeatures
+from .modes import LEAST_S, measure_modes
 from .takes import SWAY_WEIGHT, Measured, correlation, number_takes, share
 
 RANK = 12
@@ -100,12 +101,14 @@ def _looped(codes: FloatArray, shapes: FloatArray, rate_hz: float) -> tuple[Floa
 
 
 def measure_motions(features: Sequence[NoteFeatures], spec: AudioSpec, decaying: Iterable[str]) -> MotionArrays:
-    """Measure the motion of every timbre and key that training may hear, by its longest note."""
+    """Measure every timbre and key that training may hear: the motion by its longest note, the modes by a loud one."""
     longest: dict[tuple[str, int], NoteFeatures] = {}
+    loudest: dict[tuple[str, int], NoteFeatures] = {}  # of those long enough
     for note in features:
         at = (note.instrument, note.pitch)
-        if not note.held_out and (at not in longest or note.hold_s > longest[at].hold_s):
-            longest[at] = note
+        if not note.held_out:
+            longest[at] = max(longest.get(at, note), note, key=lambda one: one.hold_s)
+            loudest[at] = max(loudest.get(at, note), note, key=lambda one: (one.hold_s >= LEAST_S, one.velocity))
     names = tuple(sorted({name for name, _ in longest}))
     ordered = sorted(longest)
     fading = frozenset(decaying)
@@ -117,11 +120,16 @@ def measure_motions(features: Sequence[NoteFeatures], spec: AudioSpec, decaying:
         measured.append(
             measure_motion(level, note.sway[:frames].astype(np.float32), spec, name.split(":")[0] in fading)
         )
-    return _coded(names, ordered, measured, spec)
+    modes = [measure_modes(loudest[at], spec) for at in ordered]
+    return _coded(names, ordered, measured, np.stack(modes), spec)
 
 
 def _coded(
-    names: tuple[str, ...], owners: list[tuple[str, int]], measured: list[Measured], spec: AudioSpec
+    names: tuple[str, ...],
+    owners: list[tuple[str, int]],
+    measured: list[Measured],
+    modes: FloatArray,
+    spec: AudioSpec,
 ) -> MotionArrays:
     shared = share(owners, measured, spec)
     kept = [measured[row] for row in shared.source]
@@ -142,6 +150,7 @@ def _coded(
         motion=shared.motion,
         pace=shared.pace,
         take=number_takes(owners, measured, spec),
+        modes=modes,
         timbre=np.array([names.index(name) for name, _ in owners], np.int64),
         key=np.array([key for _, key in owners], np.int64),
         names=names,

@@ -40,6 +40,8 @@ class NoteControls:
         where it is `f0_hz`
     has_pitch : bool (V,), whether notes have a pitch or may get one; None where their first `f0_hz` says it
     blend : float64 (V, T), share of the second part in an ensemble; None where it is `SECOND_SHARE`
+    modes : float32 (V, MAX_MODES), partials beside the series, over the fundamental, 0 for none; None where no voice
+        has one. Decoders that are given bins can tell them from noise.
     """
 
     f0_hz: NDArray[np.float64]
@@ -47,6 +49,7 @@ class NoteControls:
     grown_hz: NDArray[np.float64] | None = None
     has_pitch: NDArray[np.bool_] | None = None
     blend: NDArray[np.float64] | None = None
+    modes: FloatArray | None = None
 
     @property
     def field_hz(self) -> NDArray[np.float64]:
@@ -74,7 +77,7 @@ class NoteControls:
 
     def of(self, rows: NDArray[np.intp]) -> NoteControls:
         """Return the controls of some of the voices."""
-        optional = {**self._over_time, "has_pitch": self.has_pitch}
+        optional = {**self._over_time, "has_pitch": self.has_pitch, "modes": self.modes}
         own: dict[str, Any] = {name: None if one is None else one[rows] for name, one in optional.items()}
         return replace(self, f0_hz=self.f0_hz[rows], inharmonicity=self.inharmonicity[rows], **own)
 

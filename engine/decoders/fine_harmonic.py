@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..seed import MAX_PARTIALS, partial_hz
 from ..spec import AudioSpec
 from ..spectral import FloatArray, bins_among_bands, mel_edges_hz, mel_filterbank
+from .base import NoteControls
 from .harmonic import HarmonicDecoder
 from .oscillators import LEAST_DENSITY, Comb, Places
 
@@ -33,7 +34,7 @@ class MelComb(Comb):
         self._to_bands = np.ascontiguousarray(mel_filterbank(spec).T.astype(np.float64))
         self._centres_hz = mel_edges_hz(spec)[1:-1]
 
-    def _measure(self, hz: NDArray[np.float64], stretch: NDArray[np.float64]) -> Places:
+    def _measure(self, hz: NDArray[np.float64], stretch: NDArray[np.float64], modes: FloatArray | None) -> Places:
         sounding = np.where(hz > 0.0, hz, self._bin_hz * 1e6)
         partials = partial_hz(sounding, stretch, MAX_PARTIALS)
         place = (partials / self._bin_hz).astype(np.float32)
@@ -101,6 +102,9 @@ class FineHarmonicDecoder(HarmonicDecoder):
         width_db = 10.0 * np.log10(mel_filterbank(fine).sum(1))  # by which flat noise is louder in a band than in a bin
         width = (width_db / fine.level_scale_db).astype(np.float32)
         self._width = width[low] + share * (width[low + 1] - width[low])
+
+    def _modes(self, controls: NoteControls) -> None:
+        """Return none: bands blur them."""
 
     def _noisy(self, pair: FloatArray) -> tuple[FloatArray, FloatArray]:
         around = pair[..., self._low], pair[..., self._low + 1]

@@ -16,6 +16,8 @@ from .noise import NoiseBank
 from .oscillators import BUNDLE, Comb, Oscillators
 
 TONALITY_RANGE_DB = 40.0
+_LOBE = np.arange(-1, 3)
+"""Bins of a main lobe, from the one below its centre on."""
 TILE_HOPS = 64
 """Hops of voices that are decoded together: larger arrays leave the processor's cache and are dear to allocate."""
 
@@ -54,7 +56,8 @@ class HarmonicDecoder:
     Each partial's amplitude is read off the tonal power around its frequency, divided by the lobes of all partials
     that reach there, and glides linearly from one spectral frame to the next. Partials begin in sine phase, so a
     note starts from zero. The window of the first frames reaches before the onset, where there is silence: what it
-    misses there is made up for, which keeps attacks at their level.
+    misses there is made up for, which keeps attacks at their level: of noise all, of partials half, since they take some
+    milliseconds to rise (measured: 1.9 % nearer to recordings of a piano than all, 0.2 % in the mean of instruments).
     """
 
     name = "harmonic"
@@ -74,7 +77,8 @@ class HarmonicDecoder:
         self._seed = np.zeros(num_slots, np.uint64)
         self._frame = np.zeros(num_slots, np.int64)
         self._begun: tuple[NDArray[np.intp], FloatArray, NoteControls] | None = None  # last, and not gone on since
-        self._onset_amplitude, self._onset_power = onset_coverage(spec)
+        amplitude, self._onset_power = onset_coverage(spec)
+        self._onset_amplitude = np.sqrt(amplitude)  # half of it in decibels: no string is at its height at once
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first spectral frame; see `Decoder.begin`."""
@@ -127,7 +131,7 @@ class HarmonicDecoder:
         f0_hz[:, 0] += self._f0_hz[slots]
         f0_hz *= 0.5
         self._count[slots] = count = _last_used(ends)
-        audio = self._oscillators.sound(slots, ends[..., :count], f0_hz, controls.inharmonicity)
+        audio = self._oscillators.sound(slots, ends[..., :count], f0_hz, controls.inharmonicity, self._modes(controls))
         audio += noise[:, :, :hop]
         audio[:, 1:] += noise[:, :-1, hop:]
         audio[:, 0] += self._tail[slots]
@@ -160,6 +164,7 @@ class HarmonicDecoder:
     ) -> tuple[FloatArray, FloatArray]:
         """Return amplitudes before, between and after the hops (V, T + 1, H), and windowed noise of the frames."""
         frame = self._frame[slots][:, None] + np.arange(pair.shape[1])
+        pair = self._with_modes(pair, controls)
         ends = self._amplitudes(slots, pair, controls)
         pitched = (controls.f0_hz > 0.0)[..., None]
         magnitude = self._split.noise(*self._noisy(pair), pitched)
@@ -169,6 +174,23 @@ class HarmonicDecoder:
             magnitude /= np.sqrt(self._onset_power[known])[..., None]
         return ends, self._noise.frames(magnitude, self._seed[slots], frame)
 
+    def _modes(self, controls: NoteControls) -> FloatArray | None:
+        return controls.modes
+
+    def _with_modes(self, pair: FloatArray, controls: NoteControls) -> FloatArray:
+        """Return fields (V, T, 2, N) in which modes are tonal: what is grown takes all beside the series for noise."""
+        modes = self._modes(controls)
+        if modes is None or not modes.any():
+            return pair
+        pair = pair.copy()
+        for row in np.flatnonzero(modes.any(1)):
+            own = modes[row][modes[row] > 0.0]
+            place = controls.field_hz[row][:, None] * own * (self.spec.n_fft / self.spec.sample_rate)
+            lobe = np.floor(place)[..., None].astype(np.intp) + _LOBE
+            lobe = np.clip(lobe.reshape(len(place), -1), 0, pair.shape[3] - 1)
+            pair[row, np.arange(len(place))[:, None], 1, lobe] = 1.0
+        return pair
+
     def _noisy(self, pair: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return level and tonality (V, T, K) at the bins of the noise."""
         bins = self._noise.bins
@@ -177,7 +199,7 @@ class HarmonicDecoder:
     def _amplitudes(self, slots: NDArray[np.intp], pair: FloatArray, controls: NoteControls) -> FloatArray:
         """Return the amplitudes (V, T + 1, H) that were kept and those that are read off the frames."""
         voices, hops, _, num_bins = pair.shape
-        places = self._comb.places(slots, controls.field_hz, controls.inharmonicity)
+        places = self._comb.places(slots, controls.field_hz, controls.inharmonicity, self._modes(controls))
         first = np.arange(0, pair.size, num_bins).reshape(voices, hops, 2, 1, 1)
         around = np.ascontiguousarray(pair).reshape(-1).take(first + places.around[:, :, None], mode="clip")
         tone = self._split.tone(around[:, :, 0], around[:, :, 1])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..seed import MAX_PARTIALS, partial_hz
+from ..seed import MAX_MODES, MAX_PARTIALS, partial_ratios
 from ..spec import AudioSpec
 from ..spectral import FloatArray
 
@@ -66,35 +66,48 @@ class Comb:
         self.highest_bin = spec.num_bins - 2.0
         self.reach = np.ones(num_slots, np.intp)
         self._hz, self._stretch = np.full((2, num_slots), np.nan)  # what the following is for
+        self._modes, self._has_modes = np.zeros((num_slots, MAX_MODES), np.float32), False
         self._bin = np.zeros((num_slots, MAX_PARTIALS), np.float32)
         self._around = np.zeros((num_slots, 2, MAX_PARTIALS), np.intp)
         self._gain = np.zeros((num_slots, MAX_PARTIALS), np.float32)
 
-    def places(self, slots: NDArray[np.intp], hz: NDArray[np.float64], stretch: NDArray[np.float64]) -> Places:
+    def places(
+        self,
+        slots: NDArray[np.intp],
+        hz: NDArray[np.float64],
+        stretch: NDArray[np.float64],
+        modes: FloatArray | None = None,
+    ) -> Places:
         """Return where the partials of voices in `slots` (V,) lie, trimmed to the highest audible one.
 
         Parameters
         ----------
         hz : (V, T), fundamentals; 0 for unpitched voices, which have no audible partial
         stretch : (V,), inharmonicity B
+        modes : (V, MAX_MODES), further partials; see `seed.partial_ratios`
         """
         if hz.shape[1] > 1 and not (hz == hz[:, :1]).all():
-            places = self._measure(hz, stretch[:, None])
+            places = self._measure(hz, stretch[:, None], None if modes is None else modes[:, None])
             count = int(_reach(places.gain).max())
             return Places(places.bin[..., :count], places.around[..., :count], places.gain[..., :count])
         stale = (self._hz[slots] != hz[:, 0]) | (self._stretch[slots] != stretch)
+        if modes is not None or self._has_modes:
+            self._has_modes = True
+            stale |= _differ(self._modes, slots, modes)
         if stale.any():
             rows = slots[stale]
-            found = self._measure(hz[stale, 0], stretch[stale])
+            found = self._measure(hz[stale, 0], stretch[stale], None if modes is None else modes[stale])
+            self._modes[rows] = 0.0 if modes is None else modes[stale]
             self._bin[rows], self._around[rows], self._gain[rows] = found
             self._hz[rows], self._stretch[rows], self.reach[rows] = hz[stale, 0], stretch[stale], _reach(found.gain)
         count = int(self.reach[slots].max())
         kept = (self._bin[slots, :count], self._around[slots, :, :count], self._gain[slots, :count])
         return Places(kept[0][:, None], kept[1][:, None], kept[2][:, None])
 
-    def _measure(self, hz: NDArray[np.float64], stretch: NDArray[np.float64]) -> Places:
+    def _measure(self, hz: NDArray[np.float64], stretch: NDArray[np.float64], modes: FloatArray | None) -> Places:
         sounding = np.where(hz > 0.0, hz, self._bin_hz * 1e6)
-        place = (partial_hz(sounding, stretch, MAX_PARTIALS) / self._bin_hz).astype(np.float32)
+        ratios = partial_ratios(stretch, modes, MAX_PARTIALS)
+        place = (sounding[..., None] * ratios / self._bin_hz).astype(np.float32)
         audible = place < self.highest_bin
         low = np.where(audible, place, 0.0).astype(np.intp)
         spacing = (sounding / self._bin_hz).astype(np.float32)[..., None]
@@ -103,6 +116,11 @@ class Comb:
         density = _lobe_table(np.stack([offset, offset + np.float32(1.0)], 1)).sum(1).sum(0)
         gain = np.where(audible, 1.0 / np.maximum(density, LEAST_DENSITY), 0.0).astype(np.float32)
         return Places(place, np.stack([low, low + 1], -2), gain)
+
+
+def _differ(known: FloatArray, slots: NDArray[np.intp], modes: FloatArray | None) -> NDArray[np.bool_]:
+    """Return whether the modes (V, M) are others than those known (S, M) of the slots (V,)."""
+    return np.asarray((known[slots] != (np.float32(0.0) if modes is None else modes)).any(1))
 
 
 def _reach(gain: FloatArray) -> NDArray[np.intp]:
@@ -126,7 +144,9 @@ class Oscillators:
         self._rate = spec.sample_rate
         self._cycles = np.zeros(num_slots)  # of the fundamental since the onset; partials are multiples of it
         self._stretch = np.zeros(num_slots)
-        self._ratios = np.tile(partial_hz(1.0, 0.0, MAX_PARTIALS), (num_slots, 1))  # (S, H), of that stretch
+        self._modes, self._has_modes = np.zeros((num_slots, MAX_MODES), np.float32), False
+        # (S, H), of that stretch and those modes
+        self._ratios = np.tile(partial_ratios(np.zeros(()), None, MAX_PARTIALS), (num_slots, 1))
         self._ramp = np.arange(self._hop, dtype=np.float32) / np.float32(self._hop)
 
     def begin(self, slots: NDArray[np.intp]) -> None:
@@ -139,6 +159,7 @@ class Oscillators:
         amplitude: FloatArray,
         f0_hz: NDArray[np.float64],
         stretch: NDArray[np.float64],
+        modes: FloatArray | None = None,
     ) -> FloatArray:
         """Sum partials that glide over each hop from one amplitude to the next; float32 (V, T, hop_length).
 
@@ -147,13 +168,14 @@ class Oscillators:
         amplitude : float32 (V, T + 1, H), before, between and after the hops; H is a multiple of BUNDLE
         f0_hz : (V, T), mean fundamental in each hop
         stretch : (V,), inharmonicity B
+        modes : (V, MAX_MODES), further partials; see `seed.partial_ratios`
         """
         voices, hops = f0_hz.shape
         step = f0_hz / self._rate
         at = self._advance(slots, step)
         if hops > 1 and (step == step[:, :1]).all():
             step = step[:, :1]
-        ratios = self._known_ratios(slots, stretch)[:, : amplitude.shape[2]]
+        ratios = self._known_ratios(slots, stretch, modes)[:, : amplitude.shape[2]]
         phasors = _phasor(np.concatenate([at, FINE * step, -step], 1)[..., None] * ratios[:, None])
         start, tables = phasors[:, :hops], step.shape[1]
         coarse = _powers(phasors[:, hops : hops + tables], 1.0, self._hop // FINE)
@@ -179,12 +201,18 @@ class Oscillators:
         self._cycles[slots] = ends[:, -1]
         return ends - turns
 
-    def _known_ratios(self, slots: NDArray[np.intp], stretch: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _known_ratios(
+        self, slots: NDArray[np.intp], stretch: NDArray[np.float64], modes: FloatArray | None
+    ) -> NDArray[np.float64]:
         """Return what multiples of the fundamental the partials are, (V, MAX_PARTIALS)."""
         stale = self._stretch[slots] != stretch
+        if modes is not None or self._has_modes:
+            self._has_modes = True
+            stale |= _differ(self._modes, slots, modes)
         if stale.any():
-            self._ratios[slots[stale]] = partial_hz(1.0, stretch[stale], MAX_PARTIALS)
-            self._stretch[slots[stale]] = stretch[stale]
+            rows, own = slots[stale], None if modes is None else modes[stale]
+            self._ratios[rows] = partial_ratios(stretch[stale], own, MAX_PARTIALS)
+            self._stretch[rows], self._modes[rows] = stretch[stale], 0.0 if own is None else own
         return self._ratios[slots]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,10 +45,12 @@ class VocoderDecoder:
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first spectral frame; see `Decoder.begin`."""
         self._history[slots] = 0.0
+        controls = replace(controls, modes=None)  # bands blur them
         self._sounding.begin(slots, self._linear(slots, fields, controls), controls, seeds)
 
     def decode(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls) -> FloatArray:
         """Continue notes by T spectral frames; see `Decoder.decode`."""
+        controls = replace(controls, modes=None)
         return self._sounding.decode(slots, self._linear(slots, fields, controls), controls)
 
     def first_levels(self, fields: Fields, controls: NoteControls) -> FloatArray:

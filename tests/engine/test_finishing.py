@@ -8,6 +8,7 @@ import pytest
 from tnca_synth.engine.finishing import Finisher, partial_places, transposed_field
 from tnca_synth.engine.motions import MotionArrays, MotionTable
 from tnca_synth.engine.retouching import Corrections, RetouchArrays
+from tnca_synth.engine.seed import MAX_MODES
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray, level_from_power, power_spectrogram
 
@@ -23,6 +24,7 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
         shapes=np.zeros((1, 1, SPEC.num_mels), np.int8), shape_scale=np.zeros((1, 1), np.float32),
         first=np.array([0, 1]), loop=np.zeros(1, np.float32), source=np.zeros(1, np.int64),
         motion=np.zeros(1, np.int64), pace=np.ones(1, np.float32), take=np.zeros(1, np.int64),
+        modes=np.zeros((1, MAX_MODES), np.float32),
         timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
     )  # fmt: skip
     size = partials + bands

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.motions import STILL, Motion, MotionArrays
+from tnca_synth.engine.seed import MAX_MODES
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi.growth import GROWTH_RATE, MORPH_X
@@ -32,6 +33,7 @@ def moves(sway: FloatArray, swell: FloatArray) -> MotionArrays:
         motion=np.zeros(1, np.int64),
         pace=np.ones(1, np.float32),
         take=np.zeros(1, np.int64),
+        modes=np.zeros((1, MAX_MODES), np.float32),
         timbre=np.zeros(1, np.int64),
         key=np.array([KEY]),
         names=("fake",),
