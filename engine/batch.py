@@ -178,7 +178,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         journey=journey,
         swell=swell,
         retouch=retouch,
-        modes=motions.modes_of(np.array([voice.motion for voice in voices], np.float64)),
+        modes=motions.modes_of(np.array([voice.modes for voice in voices])),
         semitones=_semitones(voices, facts, plan),
     )
 

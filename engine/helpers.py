@@ -247,7 +247,7 @@ class SharedGrower(HopGrower):
         """Give new voices to whoever has least to do, the longest first; a voice stays where it began."""
         begin = min((voice.decoded_until for voice in voices), default=until)
         loads: dict[Helper | None, int] = {helper: 0 for helper in self._helpers if helper.is_ready}
-        loads[None] = OWN_VOICES * (until - begin)
+        loads[None] = OWN_VOICES * (until - begin) if self._owners else 0  # at first there is nothing to mix
         work = {
             voice.slot: min(until, voice.end, voice.release + TAIL_SAMPLES) - voice.decoded_until for voice in voices
         }

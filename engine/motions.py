@@ -200,9 +200,9 @@ class MotionTable:
         """`RetouchTable.shapes`; none where there is no such table."""
         return np.zeros((0, 0, 0), np.float32) if self._retouch is None else self._retouch.shapes
 
-    def modes_of(self, motions: NDArray[np.float64]) -> FloatArray | None:
-        """Return the `modes` (V, MAX_MODES) of voices, None where none has any; see `sway`."""
-        modes = self.modes[motions[:, 0].astype(np.intp)]
+    def modes_of(self, rows: NDArray[np.intp]) -> FloatArray | None:
+        """Return the `modes` (V, MAX_MODES) of some rows (V,), None where none has any."""
+        modes = self.modes[rows]
         return modes if modes.any() else None
 
     def _sway(self, places: Places) -> NDArray[np.float64]:

@@ -86,6 +86,11 @@ class Morph:
         """Inharmonicity where it is."""
         return float(pad_weights(self.place) @ self.pad.inharmonicity)
 
+    @property
+    def nearest_motion(self) -> int:
+        """Row of the motion in the corner that it is nearest to."""
+        return int(self.pad.motions[pad_weights(self.place).argmax(), 0])
+
     def timbre_at(self, place: NDArray[np.float64]) -> FloatArray:
         """Return the timbre (D,) at a place; in the near corner it is exactly the instrument's own."""
         return pad_weights(place).astype(np.float32) @ self.pad.timbres

@@ -13,14 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .controls import ControlsAt
-from .decoders.base import Decoder
+from .decoders.base import Decoder, lead_in_of
 from .hops import SETTLING_HOPS, HopGrower
 from .seams import GrowthModel, InstrumentChooser
 from .voices import Voice
-
-LEAD_IN_HOPS = 4
-"""Hops that a decoder has sounded before it is heard: as long as the windows of what has gone before reach."""
-
 
 class Path(NamedTuple):
     """A way from notes to sound.
@@ -117,10 +113,12 @@ class Growers:
         settling: dict[tuple[int, int], list[Voice]] = {}
         for voice, twin in pairs:
             grower = self._growers[twin.path]
-            first = max((sample - voice.onset) // grower.hop - LEAD_IN_HOPS, 0)
+            lead_in = lead_in_of(grower.decoder, twin.has_pitch)
+            first = max((sample - voice.onset) // grower.hop - lead_in, 0)
             twin.start_from(first, grower.hop)
-            genome = self._genome(voice, twin) if first > SETTLING_HOPS else {}
-            twin.num_frames = first if genome else max(first - SETTLING_HOPS, 0)
+            settling_hops = SETTLING_HOPS - lead_in
+            genome = self._genome(voice, twin) if first > settling_hops else {}
+            twin.num_frames = first if genome else max(first - settling_hops, 0)
             grower.set_clocks_back(twin, self._age_frames(voice) // grower.hop - twin.num_frames, now)
             if genome:
                 grower.adopt(twin, genome)

@@ -62,6 +62,7 @@ class Voice:
     damage : shares of its grid that its channel had erased at the last hop, since before its onset
     morph : where it is between timbres; None where there is only its own
     motion : what moves it
+    modes : row of the table of motions with its partials beside the series; it keeps them while it morphs
     silent_hops : hops in a row below `SILENCE_PEAK`
     level : peak of the last decoded hop; infinite before the first
     path : number of what grows and sounds it, see `engine.paths`
@@ -99,6 +100,7 @@ class Voice:
     damage: float = 0.0
     morph: Morph | None = None
     motion: Motion = STILL
+    modes: int = STILL.row
     silent_hops: int = 0
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)

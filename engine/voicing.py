@@ -81,6 +81,7 @@ class Voicing:
             key_tuning=self._performance.key_tuning(note.channel, note.key),
             morph=morph,
             motion=choice.motion,
+            modes=choice.motion.row if morph is None else morph.nearest_motion,
             path=path,
             role=role_of(choice, note.key),
         )
@@ -101,9 +102,11 @@ class Voicing:
         voice.planted_pitch += retuned
         voice.last_pitch += retuned
         voice.timbre, voice.pitched, voice.motion = choice.timbre, choice.pitched, choice.motion
+        voice.modes = choice.motion.row
         if voice.morph is not None:
             corners = [self._play(path, role) for role in voice.morph.pad.roles]
             voice.morph = Morph(Pad.of(corners, voice.role.key), voice.morph.place, voice.morph.place)
+            voice.modes = voice.morph.nearest_motion
 
     def move(self, sample: int, voice: Voice, move: NoteMove) -> None:
         """Carry a voice to another key."""

@@ -116,7 +116,7 @@ def controls(growth: GrowthModel, choice: Choice, pitch: int, frames: int) -> tu
     tuned = pitch + cents / 100.0
     grown_hz = np.full((1, frames), float(pitch_to_hz(tuned)) if choice.pitched else 0.0)
     sway = growth.motions.sway(np.array([choice.motion]), frame_times(growth, frames)).T
-    modes = growth.motions.modes_of(np.array([choice.motion]))
+    modes = growth.motions.modes_of(np.array([choice.motion.row]))
     return NoteControls(grown_hz * 2.0 ** (sway / 12.0), np.array([stretch]), grown_hz, modes=modes), tuned, stretch
 
 

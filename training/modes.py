@@ -15,6 +15,7 @@ from .features import NoteFeatures
 
 ATTACK_FRAMES = 9
 """Not looked at: hammers and chiffs have peaks that do not last."""
+LEAST_FRAMES = 20
 LEAST_S = 0.5
 """Held shorter, a note tells nothing."""
 AUDIBLE_DB = -36.0
@@ -36,7 +37,7 @@ def measure_modes(note: NoteFeatures, spec: AudioSpec) -> FloatArray:
     found = np.zeros(MAX_MODES, np.float32)
     held = int(note.hold_s / spec.hop_s)
     decibel = note.linear[ATTACK_FRAMES:held, 0].astype(np.float64) * spec.level_scale_db + spec.floor_db
-    if not note.pitched or note.hold_s < LEAST_S:
+    if not note.pitched or note.hold_s < LEAST_S or len(decibel) < LEAST_FRAMES:
         return found
     mean_db = 10.0 * np.log10((10.0 ** (decibel / 10.0)).mean(0))
     f0_hz = 440.0 * 2.0 ** ((note.pitch - 69.0 + note.tuning_cents / 100.0) / 12.0)

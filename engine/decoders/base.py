@@ -92,6 +92,16 @@ def lookahead_of(decoder: Decoder, has_pitch: bool) -> int:
     return decoder.lookahead if has_pitch else unpitched
 
 
+LEAD_IN_HOPS = 4
+"""Hops that a decoder has sounded before it is heard in the midst of a note: as long as windows reach back."""
+
+
+def lead_in_of(decoder: Decoder, has_pitch: bool) -> int:
+    """Return how many hops a decoder must have sounded before it is heard in the midst of a note."""
+    lead_in: int = getattr(decoder, "lead_in", LEAD_IN_HOPS)
+    return lead_in if has_pitch else getattr(decoder, "unpitched_lead_in", lead_in)
+
+
 class Decoder(Protocol):
     """Turns grown frames into audio, hop by hop or many hops at once: the samples are the same.
 
@@ -104,6 +114,7 @@ class Decoder(Protocol):
     consumes : names of the fields it needs
     lookahead : frames beyond the current one that a hop needs, at least 1
     unpitched_lookahead : the same for notes without a pitch; as `lookahead` where a decoder has no such attribute
+    lead_in, unpitched_lead_in : see `lead_in_of`; `LEAD_IN_HOPS` where a decoder has no such attributes
     """
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..spec import AudioSpec
 from ..spectral import FloatArray
-from .base import Decoder, Fields, NoteControls
+from .base import Decoder, Fields, NoteControls, lead_in_of
 from .early import EarlyDecoder
 
 PITCHED, RESONANT, NOISY = 0, 1, 2
@@ -52,6 +52,7 @@ class ByKindDecoder:
         self.name = pitched.name
         self.consumes = pitched.consumes
         self.lookahead, self.unpitched_lookahead = pitched.lookahead, resonant.lookahead
+        self.lead_in, self.unpitched_lead_in = lead_in_of(pitched, True), lead_in_of(resonant, False)
         self._decoders = (pitched, resonant)
         self._noisy = EarlyDecoder(noisy, num_slots, resonant.lookahead, spec.hop_length)
         self._levels, self._scale_db = levels, spec.level_scale_db

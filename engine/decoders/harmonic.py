@@ -56,13 +56,15 @@ class HarmonicDecoder:
     Each partial's amplitude is read off the tonal power around its frequency, divided by the lobes of all partials
     that reach there, and glides linearly from one spectral frame to the next. Partials begin in sine phase, so a
     note starts from zero. The window of the first frames reaches before the onset, where there is silence: what it
-    misses there is made up for, which keeps attacks at their level: of noise all, of partials half, since they take some
-    milliseconds to rise (measured: 1.9 % nearer to recordings of a piano than all, 0.2 % in the mean of instruments).
+    misses there is made up for, which keeps attacks at their level: of noise all, of partials half, since they take
+    some milliseconds to rise (measured: 1.9 % nearer to recordings of a piano than all, 0.2 % in the mean).
     """
 
     name = "harmonic"
     consumes = ("linear",)
     lookahead = 1
+    lead_in = 2
+    """The first two frames are made up for as those of an onset."""
 
     def __init__(self, spec: AudioSpec, num_slots: int, comb: Comb | None = None) -> None:
         self.spec = spec
