@@ -268,3 +268,55 @@ def test_a_representation_plays_what_it_has_timbres_for() -> None:
     assert book("string").instrument_for(reed, 0, False, 60).substituted
     with pytest.raises(BankError, match="no timbre of any instrument"):
         book("lute")
+
+
+def chord_changes(block: int, growth: FakeGrowth | None = None) -> FloatArray:
+    """Let six notes go over to another growth; meanwhile one is released, one is bent and one is cut."""
+    synth = playing(range(50, 56), seconds=0.5)
+    synth.send(midi.note_on(1, 72, 100))
+    synth.render(RATE // 4)
+    at = synth.frame + 180
+    synth.set_path(path(growth=growth))
+    synth.send(midi.note_off(0, 52), at + 40)
+    synth.send(midi.pitch_bend(0, 3000), at + 70)
+    synth.send(midi.control_change(1, midi.ALL_SOUND_OFF, 0), at + 90)
+    audio = render_in_blocks(synth, RATE // 2, block)
+    for key in range(50, 56):
+        synth.send(midi.note_off(0, key))
+    synth.render(2 * RATE)
+    assert synth.idle
+    allocator = synth._conductor._allocator
+    assert sorted(allocator._free) == list(range(64)), "a slot got lost"
+    return audio
+
+
+def test_a_chord_goes_over_alike_in_blocks_of_any_size() -> None:
+    whole = chord_changes(RATE // 2)
+    assert np.abs(whole[LIMIT:]).max() > 0.05
+    for block in (37, 117, 1000):
+        np.testing.assert_allclose(chord_changes(block), whole, atol=1e-6)
+
+
+def test_the_twins_of_a_chord_settle_little_by_little() -> None:
+    growth = FakeGrowth()
+    synth = playing(range(50, 56), seconds=0.5)
+    synth.set_path(path(growth=growth))
+    steps = []
+    for _ in range(8):
+        before = len(growth.ages_s)
+        synth.render(60)
+        steps.append(len(growth.ages_s) - before)
+    # The first group is at work from the first block on; neither has all its hops in one.
+    assert steps[0] > 0
+    assert max(steps) < 16
+
+
+def test_another_choice_while_twins_settle_is_the_one_that_counts() -> None:
+    synth = playing(range(50, 56), seconds=0.5)
+    home = synth._growers.paths[0]
+    plain = playing(range(50, 56), seconds=0.5)
+    synth.set_path(path(Mute(64)))
+    first = synth.render(60)
+    synth.set_path(home)
+    np.testing.assert_array_equal(np.concatenate([first, synth.render(5000)]), plain.render(5060))
+    assert len(synth._conductor._allocator._free) == 64 - 6
