@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..errors import BankError, UsageError
 from ..midi.general_midi import family_of
@@ -39,7 +38,16 @@ class Tuning:
 
     def at(self, key: float) -> tuple[float, float]:
         """Return (cents, inharmonicity B) at a key; the nearest measured key's beyond the ends."""
-        return float(np.interp(key, self.keys, self.cents)), float(np.interp(key, self.keys, self.inharmonicity))
+        return _between(self.keys, self.cents, key), _between(self.keys, self.inharmonicity, key)
+
+
+def _between(keys: tuple[int, ...], values: tuple[float, ...], key: float) -> float:
+    """Return the value at a key, interpolated; `np.interp` would make arrays of both for every note."""
+    above = bisect_left(keys, key)
+    if above == 0 or above == len(keys):
+        return values[min(above, len(keys) - 1)]
+    share = (key - keys[above - 1]) / (keys[above] - keys[above - 1])
+    return values[above - 1] + share * (values[above] - values[above - 1])
 
 
 @dataclass(frozen=True)

@@ -50,17 +50,22 @@ def comb_features(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
     over 8, and the spacing of partials on a logarithmic scale.
     """
     bin_hz = hz[1] - hz[0]
-    number = partial_number(hz, f0, stretch)
-    b = stretch[:, None]
-    power = torch.zeros_like(number)
-    nearest = torch.full_like(number, FAR_BINS)
-    for h in (number.floor(), number.floor() + 1.0):
-        at_hz = f0[:, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
-        x = ((hz - at_hz).abs() / bin_hz).clamp_max(FAR_BINS)
-        x = torch.where(h < 1.0, FAR_BINS, x)
-        lobe = torch.where(x < 2.0, torch.sinc(x) + 0.5 * (torch.sinc(x - 1.0) + torch.sinc(x + 1.0)), 0.0)
-        power = power + lobe * lobe
-        nearest = torch.minimum(nearest, x)
-    level = 1.0 + torch.log10(power + 1e-4) / 4.0
+    below = partial_number(hz, f0, stretch).floor()
+    h, b = torch.stack([below, below + 1.0], 1), stretch[:, None, None]
+    at_hz = f0[:, None, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
+    x = ((hz - at_hz).abs() / bin_hz).clamp_max(FAR_BINS)
+    x = torch.where(h < 1.0, FAR_BINS, x)
+    level = 1.0 + torch.log10(lobe(x).square().sum(1) + 1e-4) / 4.0
     spacing = torch.log2((f0[:, None] / bin_hz).clamp(1.0, 256.0)) / 8.0
-    return torch.stack([level, nearest / FAR_BINS, spacing.expand_as(level)], 2)
+    return torch.stack([level, x.amin(1) / FAR_BINS, spacing.expand_as(level)], 2)
+
+
+def lobe(x: Tensor) -> Tensor:
+    """Return the amplitude of a Hann window's main lobe at offsets of 0 bins or more, see `oscillators.lobe_power`.
+
+    ``sinc(x) + (sinc(x - 1) + sinc(x + 1)) / 2 = sinc(x) / (1 - x^2) = sinc(1 - x) / (x + x^2)``, with one sine instead
+    of three; near 1 the second form does not lose its digits.
+    """
+    is_second = (x - 1.0).abs() < 0.25
+    value = torch.sinc(torch.where(is_second, 1.0 - x, x)) / torch.where(is_second, x + x * x, 1.0 - x * x)
+    return torch.where(x < 2.0, value, 0.0)

@@ -15,6 +15,7 @@ from ..spec import AudioSpec
 from ..spectral import FloatArray
 
 LOBE_REACH = 2  # neighbouring partials on either side whose main lobes can overlap one bin
+CLEAR_BINS = 3.0  # apart, partials have no bin in common: of the two bins around one, the next is 2 bins away
 FINE = 32  # hop samples are split n = FINE * i + j, so that a partial costs FINE + hop_length / FINE phasors a hop
 LEAST_DENSITY = 0.1
 BUNDLE = 8
@@ -111,7 +112,8 @@ class Comb:
         audible = place < self.highest_bin
         low = np.where(audible, place, 0.0).astype(np.intp)
         spacing = (sounding / self._bin_hz).astype(np.float32)[..., None]
-        neighbours = np.arange(-LOBE_REACH, LOBE_REACH + 1).reshape(-1, *[1] * place.ndim)
+        reach = LOBE_REACH if spacing.min() < CLEAR_BINS else 0
+        neighbours = np.arange(-reach, reach + 1).reshape(-1, *[1] * place.ndim)
         offset = (low - place + neighbours * spacing).astype(np.float32)  # of the neighbours' centres
         density = _lobe_table(np.stack([offset, offset + np.float32(1.0)], 1)).sum(1).sum(0)
         gain = np.where(audible, 1.0 / np.maximum(density, LEAST_DENSITY), 0.0).astype(np.float32)
