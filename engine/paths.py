@@ -1,15 +1,13 @@
 """Paths from notes to sound: what grows them, what sounds them, and who casts them. Voices of several sound together.
 
 A note that goes over to another path is given to a twin of the same age. Where both grow alike the twin grows on from
-the note's own genome; else its genome is planted and settles for some hops first, of which a part can be grown in every
-block until it takes over. Either way its decoder begins some hops before it is heard, so that it is under way by then.
+the note's own genome; else its genome is planted and settles for a few hops first. Either way its decoder begins some
+hops before it is heard, so that it is under way when it takes over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +17,6 @@ from .decoders.base import Decoder, lead_in_of
 from .hops import SETTLING_HOPS, HopGrower
 from .seams import GrowthModel, InstrumentChooser
 from .voices import Voice
-
-PLANTING_HOPS = 4
-"""Hops that the planting of a twin takes as long as."""
-
 
 class Path(NamedTuple):
     """A way from notes to sound.
@@ -37,31 +31,6 @@ class Path(NamedTuple):
     growth: GrowthModel
     decoder: Decoder
     bank: InstrumentChooser
-
-
-@dataclass(slots=True, eq=False)
-class Settling:
-    """Hops that nobody hears, which twins grow before they take over: at once, or piece by piece with the same result.
-
-    Attributes
-    ----------
-    num_hops : in all
-    done : so many of them
-    """
-
-    grower: HopGrower
-    twins: list[Voice]
-    num_hops: int
-    controls_at: ControlsAt
-    done: int = 0
-
-    def advance(self, share: float) -> None:
-        """Grow until a share 0..1 of the work is done; a piece is one hop at least, and planting counts as some."""
-        wanted = max(ceil(share * (self.num_hops + PLANTING_HOPS)) - PLANTING_HOPS, 1)
-        num_hops = min(wanted, self.num_hops) - self.done
-        if num_hops > 0:
-            self.grower.settle(self.twins, num_hops, self.controls_at)
-            self.done += num_hops
 
 
 class Growers:
@@ -135,17 +104,11 @@ class Growers:
             if share:
                 yield grower, share
 
-    def prepare(self, pairs: Sequence[tuple[Voice, Voice]], sample: int, controls_at: ControlsAt) -> list[Settling]:
-        """Begin to bring twins to where they can take over at `sample`; pairs are of a note's voice and its twin.
-
-        Controls are read now. What is returned must be finished before the twins are grown on.
-        """
-        twins = [twin for _, twin in pairs]
-        rows = {twin.slot: row for row, twin in enumerate(twins)}
-        known = controls_at(twins, np.full((1, len(twins)), sample)) if twins else np.zeros(0)
+    def prepare(self, pairs: Sequence[tuple[Voice, Voice]], sample: int, controls_at: ControlsAt) -> None:
+        """Bring twins to where they can take over at `sample`; pairs are of a note's voice and its twin."""
 
         def now(voices: Sequence[Voice], samples: np.ndarray) -> np.ndarray:
-            return np.repeat(known[:, [rows[voice.slot] for voice in voices]], len(samples), 0)
+            return controls_at(voices, np.maximum(samples, sample))
 
         settling: dict[tuple[int, int], list[Voice]] = {}
         for voice, twin in pairs:
@@ -161,7 +124,8 @@ class Growers:
                 grower.adopt(twin, genome)
             else:
                 settling.setdefault((twin.path, first - twin.num_frames), []).append(twin)
-        return [Settling(self._growers[number], twins, num_hops, now) for (number, num_hops), twins in settling.items()]
+        for (number, num_hops), twins in settling.items():
+            self._growers[number].settle(twins, num_hops, now)
 
     def _genome(self, voice: Voice, twin: Voice) -> dict[str, np.ndarray]:
         """Return the genome that a twin can grow on from, nothing if it grows otherwise."""

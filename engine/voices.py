@@ -132,17 +132,9 @@ class Voice:
         """Whether another voice takes this note over."""
         return self.falls_at < NEVER
 
-    def give_way(self, sample: int) -> None:
-        """Fade out from `sample` on."""
+    def hand_over(self, slot: int, path: int, sample: int) -> Voice:
+        """Return a voice that goes on with this note from `sample` on, not grown yet; this one fades out there."""
         self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
-
-    def follow(self, other: Voice) -> None:
-        """Take over what has happened to another voice of the same note since this one was made."""
-        self.release, self.release_speed, self.gestures = other.release, other.release_speed, other.gestures
-        self.key, self.key_tuning = other.key, other.key_tuning
-
-    def twin(self, slot: int, path: int, sample: int) -> Voice:
-        """Return a voice that goes on with this note from `sample` on, not grown yet."""
         return replace(
             self, slot=slot, path=path, is_planted=False, has_begun=False, num_frames=0, end=NEVER, audio=_NO_AUDIO,
             audio_start=self.onset, decoded_until=self.onset, rises_at=sample, falls_at=NEVER,
@@ -183,8 +175,7 @@ class VoiceAllocator:
     def __init__(self, max_voices: int) -> None:
         self.voices: dict[int, Voice] = {}
         self.limit = max_voices
-        self._num_slots = num_slots(max_voices)
-        self._free = list(range(self._num_slots))
+        self._free = list(range(num_slots(max_voices)))
         heapify(self._free)
         self._left = 0  # voices that were taken over, numbered downwards from -1
 
@@ -208,7 +199,7 @@ class VoiceAllocator:
     @property
     def can_take_over(self) -> bool:
         """Whether a voice can go over to another path and leave slots for all notes to come."""
-        return 2 * (self._num_slots - self.num_playing - len(self._free)) < self._num_slots
+        return 2 * (len(self.voices) - self.num_playing) < len(self.voices) + len(self._free)
 
     def claim(self) -> int:
         """Return the lowest free slot."""
@@ -217,11 +208,7 @@ class VoiceAllocator:
     def free(self, voice: Voice) -> None:
         """Remove a voice and let its slot be used again."""
         del self.voices[voice.note_id]
-        self.give_back(voice.slot)
-
-    def give_back(self, slot: int) -> None:
-        """Let a slot that was claimed be used again."""
-        heappush(self._free, slot)
+        heappush(self._free, voice.slot)
 
     def free_ended(self, sample: int) -> None:
         """Free the voices that no longer sound at `sample`."""
