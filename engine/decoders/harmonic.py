@@ -18,7 +18,7 @@ from .oscillators import BUNDLE, Comb, Oscillators
 TONALITY_RANGE_DB = 40.0
 _LOBE = np.arange(-1, 3)
 """Bins of a main lobe, from the one below its centre on."""
-TILE_HOPS = 64
+TILE_HOPS = 96
 """Hops of voices that are decoded together: larger arrays leave the processor's cache and are dear to allocate."""
 
 

@@ -268,3 +268,30 @@ def test_a_representation_plays_what_it_has_timbres_for() -> None:
     assert book("string").instrument_for(reed, 0, False, 60).substituted
     with pytest.raises(BankError, match="no timbre of any instrument"):
         book("lute")
+
+
+def chord_changes(block: int, growth: FakeGrowth | None = None) -> FloatArray:
+    """Let six notes go over to another growth; meanwhile one is released, one is bent and one is cut."""
+    synth = playing(range(50, 56), seconds=0.5)
+    synth.send(midi.note_on(1, 72, 100))
+    synth.render(RATE // 4)
+    at = synth.frame + 180
+    synth.set_path(path(growth=growth))
+    synth.send(midi.note_off(0, 52), at + 40)
+    synth.send(midi.pitch_bend(0, 3000), at + 70)
+    synth.send(midi.control_change(1, midi.ALL_SOUND_OFF, 0), at + 90)
+    audio = render_in_blocks(synth, RATE // 2, block)
+    for key in range(50, 56):
+        synth.send(midi.note_off(0, key))
+    synth.render(2 * RATE)
+    assert synth.idle
+    allocator = synth._conductor._allocator
+    assert sorted(allocator._free) == list(range(64)), "a slot got lost"
+    return audio
+
+
+def test_a_chord_goes_over_alike_in_blocks_of_any_size() -> None:
+    whole = chord_changes(RATE // 2)
+    assert np.abs(whole[LIMIT:]).max() > 0.05
+    for block in (37, 117, 1000):
+        np.testing.assert_allclose(chord_changes(block), whole, atol=1e-6)
