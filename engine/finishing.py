@@ -33,6 +33,10 @@ LOBE_BINS = 2.5
 """From the centre of a partial to where it is only noise that counts, which it begins to a bin before."""
 LOBE_DIP_DB = 5.7
 """Of a partial read at a share s between two bins, times s (1 - s): a line cuts the top of a Hann window's lobe off."""
+AROUND_BANDS = 8
+"""On either side of a band, over which transposed bands keep their power."""
+FAINT = np.float32(np.log(100.0))
+"""Bands 20 dB below the mean around them, as a natural logarithm, have no part in it."""
 HEARD_LEVEL = 0.2
 """Levels below are set right the less, the lower they are: silence stays silent."""
 
@@ -179,11 +183,30 @@ def transposed_field(name: str, pair: FloatArray, spec: AudioSpec, ratio: float)
 
 
 def _read_at(name: str, pairs: FloatArray, places: list[Place], spec: AudioSpec) -> FloatArray:
-    """Return a field of voices (V, T, 2, N) read at places of each of them; partials keep their height."""
+    """Return a field of voices (V, T, 2, N) read at places of each of them; partials keep height and bands power.
+
+    Half-way between two bands, of which one holds a tone, lies half of all its decibels, but 3 dB less are due in both.
+    Power read between would be right, but blur what lies between partials; so it is what the bands around sum to.
+    """
     low, share = (np.stack(parts) for parts in zip(*places, strict=True))
     read = between_each(pairs, low, share)
+    if name.startswith(BANDS):
+        scale = np.float32(spec.level_scale_db * np.log(10.0) / 10.0)
+        wanted = _mean_around(between_each(np.exp(pairs[:, :, :1] * scale), low, share)[:, :, 0])
+        power = np.exp(read[:, :, 0] * scale)
+        found = _mean_around(power)
+        holds = np.clip(1.0 + np.log(power / found) / FAINT, 0.0, 1.0)
+        read[:, :, 0] += np.log(wanted / found) * holds / scale
     if name == LINEAR:
         dip = share * (np.float32(1.0) - share)
         dip *= np.float32(LOBE_DIP_DB / spec.level_scale_db)
         read[:, :, 0] += dip[:, None] * read[:, :, 1]
     return read
+
+
+def _mean_around(power: FloatArray) -> FloatArray:
+    """Return the mean power (V, T, N) over `AROUND_BANDS` neighbours on either side."""
+    total = np.pad(np.cumsum(power, 2, dtype=np.float64), ((0, 0), (0, 0), (1, 0)))
+    at = np.arange(power.shape[2])
+    above, below = np.minimum(at + AROUND_BANDS + 1, len(at)), np.maximum(at - AROUND_BANDS, 0)
+    return ((total[..., above] - total[..., below]) / (above - below)).astype(np.float32)

@@ -18,6 +18,7 @@ from .hops import SETTLING_HOPS, HopGrower
 from .seams import GrowthModel, InstrumentChooser
 from .voices import Voice
 
+
 class Path(NamedTuple):
     """A way from notes to sound.
 

@@ -10,7 +10,13 @@ from tnca_synth.engine.motions import MotionArrays, MotionTable
 from tnca_synth.engine.retouching import Corrections, RetouchArrays
 from tnca_synth.engine.seed import MAX_MODES
 from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray, level_from_power, power_spectrogram
+from tnca_synth.engine.spectral import (
+    FloatArray,
+    level_from_power,
+    mel_edges_hz,
+    power_from_level,
+    power_spectrogram,
+)
 
 SPEC = AudioSpec()
 PARTIALS = 4
@@ -168,3 +174,21 @@ def test_voices_are_transposed_together_as_each_alone() -> None:
     for voice in range(6):
         np.testing.assert_array_equal(together[voice], finished(slice(voice, voice + 1))[0])
         assert np.array_equal(together[voice], field["linear"][voice]) == (voice == 0)
+
+
+@pytest.mark.parametrize("ratio", [2 ** (-3 / 12), 2 ** (1 / 12), 2 ** (2 / 12)])
+def test_transposed_bands_are_as_loud_as_before_and_as_quiet_between(ratio: float) -> None:
+    hz = mel_edges_hz(SPEC)[1:-1]
+    level = np.full((1, 2, SPEC.num_mels), 0.5, np.float32)  # -80 dB between the tones
+    level[0, 0, [20, 35, 50, 65]] = 2.0
+    moved = transposed_field("mel", level.copy(), SPEC, ratio)[0, 0]
+    loudness = [float(power_from_level(one, SPEC).sum()) for one in (level[0, 0], moved)]
+    assert 10 * np.log10(loudness[1] / loudness[0]) == pytest.approx(0.0, abs=0.5)
+    for band in (20, 35, 50, 65):
+        at = int(np.abs(hz - hz[band] * ratio).argmin())
+        assert moved[at - 1 : at + 2].max() > 1.7  # no tone lost more than 12 dB
+    assert np.median(moved) < 0.6
+
+
+def test_transposed_silence_is_silence() -> None:
+    assert not transposed_field("mel", np.zeros((3, 2, SPEC.num_mels), np.float32), SPEC, 1.1)[:, 0].any()
