@@ -177,10 +177,8 @@ class Conductor:
     def schedule(self, sample: int, data: bytes) -> None:
         """Queue a complete MIDI message for a sample; one that is past plays at once, a malformed one never."""
         if is_complete(data):
-            heappush(
-                self._queue,
-                (max(sample, self._growing.stop if self._growing else self.position), next(self._order), data),
-            )
+            earliest = self.position if self._growing is None else self._growing.stop
+            heappush(self._queue, (max(sample, earliest), next(self._order), data))
 
     def panic(self) -> None:
         """Forget the queue, fade out every voice and effect, and reset the controllers."""

@@ -210,7 +210,6 @@ class SharedGrower(HopGrower):
         self._helpers = helpers
         self._owners: dict[int, tuple[Voice, Helper | None]] = {}  # by slot
         self._busy: list[Helper] = []
-        self._own: list[Voice] = []
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; see `HopGrower.grow`."""
@@ -225,12 +224,12 @@ class SharedGrower(HopGrower):
         shares: dict[Helper | None, list[Voice]] = {None: []}
         for voice in lacking:
             shares.setdefault(self._owners[voice.slot][1], []).append(voice)
-        self._own = shares.pop(None)
+        own = shares.pop(None)
         self._busy = [helper for helper in shares if helper is not None]
         for helper in self._busy:
             share = shares[helper]
             helper.start(share, [is_new[voice.slot] for voice in share], until, controls_at)
-        self._under_way = partial(super().grow, self._own, until, controls_at)
+        self._under_way = partial(super().grow, own, until, controls_at)
 
     def finish(self) -> None:
         """Grow the own share and wait for the helpers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.seed import MAX_MODES, MAX_PARTIALS, partial_hz
+from ..engine.seed import MAX_MODES, MAX_PARTIALS, partial_hz, pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray
 from .features import NoteFeatures
@@ -40,7 +40,7 @@ def measure_modes(note: NoteFeatures, spec: AudioSpec) -> FloatArray:
     if not note.pitched or note.hold_s < LEAST_S or len(decibel) < LEAST_FRAMES:
         return found
     mean_db = 10.0 * np.log10((10.0 ** (decibel / 10.0)).mean(0))
-    f0_hz = 440.0 * 2.0 ** ((note.pitch - 69.0 + note.tuning_cents / 100.0) / 12.0)
+    f0_hz = pitch_to_hz(note.pitch + note.tuning_cents / 100.0)
     partials = partial_hz(f0_hz, note.inharmonicity, MAX_PARTIALS) * (spec.n_fft / spec.sample_rate)
     candidates = []
     for index in _peaks(mean_db):
