@@ -81,6 +81,8 @@ class HopGrower:
         """
         while jobs := self._jobs(voices, until):
             self._grow(jobs, self.decoder, controls_at)
+            if max(job.num_hops for job in jobs) < MOST_HOPS:
+                return  # nobody wanted more; looking again would be work in every block
 
     def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
