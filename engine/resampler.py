@@ -1,12 +1,16 @@
 """A streaming polyphase resampler with a short, constant look-ahead.
 
+The filter is one of minimum phase: it has the magnitude of a symmetric filter, and needs its input 0.14 ms early where
+that one needs half its length, 1.1 ms. In return it delays the highest octave by up to 0.3 ms more than all below, and
+rings only after a sound, never before it.
+
 Why not soxr: every quality of soxr's stream that reaches a stop-band of -90 dB works in FFT blocks and needs its
-input up to 42 ms early, whereas the 48 taps here need 1.1 ms. Offline use of recordings may well use soxr.
+input up to 42 ms early. Offline use of recordings may well use soxr.
 """
 
 from __future__ import annotations
 
-from math import ceil, gcd
+from math import ceil, gcd, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +21,7 @@ from .spectral import FloatArray
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
 _TAPS = 48  # at the lower of the two rates: from 22,050 Hz flat to 10 kHz, and -80 dB from 12.5 kHz on
 _STOP_BAND_DB = 80.0
+_LEAST_MAGNITUDE = 1e-9  # of what a logarithm is taken: between two ripples of the stop-band there is nothing
 _MAX_PHASES = 2048  # beyond these, filters are interpolated
 _FEW_PHASES = 4
 _CHUNK_FRAMES = 2048
@@ -38,6 +43,22 @@ def windowed_sinc(distance: NDArray[np.float64], cutoff: float, half_width: floa
     beta = 0.1102 * (_STOP_BAND_DB - 8.7)
     window = np.i0(beta * np.sqrt(np.clip(1.0 - (distance / half_width) ** 2, 0.0, None))) / np.i0(beta)
     return cutoff * np.sinc(cutoff * distance) * window
+
+
+def minimum_phase(filter_taps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the filter (N,) of the same length and magnitude whose energy comes as early as can be.
+
+    Notes
+    -----
+    The real cepstrum of its magnitude, folded to positive times (Oppenheim and Schafer, 1975).
+    """
+    size = 1 << ceil(log2(8 * len(filter_taps)))
+    magnitude = np.abs(np.fft.rfft(filter_taps, size))
+    cepstrum = np.fft.irfft(np.log(np.maximum(magnitude, _LEAST_MAGNITUDE * magnitude.max())))
+    cepstrum[1 : size // 2] *= 2.0
+    cepstrum[size // 2 + 1 :] = 0.0
+    folded: NDArray[np.float64] = np.fft.irfft(np.exp(np.fft.rfft(cepstrum)))[: len(filter_taps)]
+    return folded
 
 
 class Resampler:
@@ -63,45 +84,47 @@ class Resampler:
         self._phases, self._stride = out_rate // shared, in_rate // shared  # out / in = phases / stride
         self.is_identity = in_rate == out_rate
         cutoff = min(1.0, out_rate / in_rate)
-        self._half = 0 if self.is_identity else ceil(_TAPS / 2 / cutoff)
-        self._table = self._build_table(cutoff)
+        self._num_taps = 0 if self.is_identity else ceil(_TAPS / cutoff)
+        self._ahead = 0  # how many samples after the floor of a frame's time the first tap is for
+        self._table = np.empty((0, 0), np.float32) if self.is_identity else self._build_table(cutoff)
         self._num_frames = 0  # made so far
         self._num_samples = 0  # taken so far
-        self._history = np.zeros((num_signals, max(2 * self._half - 1, 0)), np.float32)
+        self._history = np.zeros((num_signals, max(self._num_taps - 1 - self._ahead, 0)), np.float32)
 
     def _build_table(self, cutoff: float) -> FloatArray:
-        """Return the filters: tap k is for sample k - half + 1 after the floor of a frame's time.
+        """Return the filters: the last tap is for `ahead` samples after the floor of a frame's time.
 
         Float32 (phases, taps) in the order in which frames meet them, repeated so that any run of a chunk's length
         is a slice; or (_MAX_PHASES + 1, taps) by phase if there are too many.
         """
-        if self.is_identity:
-            return np.empty((0, 0), np.float32)
-        if self._phases <= _MAX_PHASES:
-            phase = np.arange(self._phases) * self._stride % self._phases / self._phases
-        else:
-            phase = np.arange(_MAX_PHASES + 1) / _MAX_PHASES
-        distance = np.arange(2 * self._half) - (self._half - 1) - phase[:, None]
-        table = windowed_sinc(distance, cutoff, self._half)
+        fine = min(self._phases, _MAX_PHASES)  # points in a sample
+        distance = (np.arange(self._num_taps * fine) - 0.5 * (self._num_taps * fine - 1)) / fine
+        points = minimum_phase(windowed_sinc(distance, cutoff, 0.5 * self._num_taps))
+        delay = round(float(np.arange(len(points)) @ points / points.sum()))  # of the lowest frequencies, in points
+        self._ahead = ceil(delay / fine)
+        is_whole = self._phases <= _MAX_PHASES
+        phase = np.arange(fine) * self._stride % fine if is_whole else np.arange(fine + 1)
+        behind = np.arange(self._num_taps - 1, -1, -1) - self._ahead  # samples from a tap to the floor
+        table = np.pad(points, (fine, 1))[phase[:, None] + delay + behind * fine + fine]
         table = (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
-        if self._phases > _MAX_PHASES:
+        if not is_whole:
             return table
         return np.ascontiguousarray(np.resize(table, (self._phases + _CHUNK_FRAMES, table.shape[1])))
 
     @property
     def look_ahead_samples(self) -> int:
         """Input samples needed beyond the time of an output frame."""
-        return self._half
+        return self._ahead
 
     @property
     def look_ahead_frames(self) -> int:
         """Frames after which an input sample, rounded to the nearest, has surely not been asked for yet."""
-        return 0 if self.is_identity else ceil((self._half + 1.5) * self._phases / self._stride)
+        return 0 if self.is_identity else ceil((self._ahead + 1.5) * self._phases / self._stride)
 
     def samples_needed(self, num_frames: int) -> int:
         """Return how many samples `process` must be given to make `num_frames` more frames."""
         last = self._num_frames + num_frames - 1
-        return max(last * self._stride // self._phases + self._half + 1 - self._num_samples, 0)
+        return max(last * self._stride // self._phases + self._ahead + 1 - self._num_samples, 0)
 
     def process(self, samples: FloatArray, num_frames: int) -> FloatArray:
         """Take samples, float32 (C, samples_needed(num_frames)), and return float32 (C, num_frames)."""
@@ -114,15 +137,15 @@ class Resampler:
         out = np.empty((buffer.shape[0], num_frames), np.float32)
         for start in range(0, num_frames, _CHUNK_FRAMES):
             self._fill(out[:, start : start + _CHUNK_FRAMES], buffer, first)
-        next_tap = self._num_frames * self._stride // self._phases - self._half + 1
+        next_tap = self._num_frames * self._stride // self._phases + self._ahead + 1 - self._num_taps
         self._history = buffer[:, next_tap - first :].copy()
         return out
 
     def _fill(self, out: FloatArray, buffer: FloatArray, first: int) -> None:
         """Compute at most a chunk of frames from samples of which the first has the absolute number `first`."""
-        num_taps = 2 * self._half
+        num_taps = self._num_taps
         origin, phase = divmod(self._num_frames * self._stride, self._phases)
-        start = origin - self._half + 1 - first
+        start = origin + self._ahead + 1 - num_taps - first
         steps = phase + np.arange(out.shape[1], dtype=np.int64) * self._stride
         for line, samples in zip(out, buffer, strict=True):
             if not samples.any():
@@ -142,7 +165,7 @@ class Resampler:
             carry, row = divmod(phase + index, self._phases)
             frames = line[index :: self._phases]
             begin = start + carry
-            frames[:] = np.correlate(samples[begin : begin + len(frames) + 2 * self._half - 1], self._table[row])
+            frames[:] = np.correlate(samples[begin : begin + len(frames) + self._num_taps - 1], self._table[row])
 
     def _taps(self, phases: NDArray[np.int64]) -> FloatArray:
         """Return the filters of the next frames, whose phases (N,) are given: float32 (N, taps)."""
