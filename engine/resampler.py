@@ -112,9 +112,9 @@ class Resampler:
         return np.ascontiguousarray(np.resize(table, (self._phases + _CHUNK_FRAMES, table.shape[1])))
 
     @property
-    def look_ahead_samples(self) -> int:
-        """Input samples needed beyond the time of an output frame."""
-        return self._ahead
+    def tail_samples(self) -> int:
+        """Input samples for whose length frames ring on after the last that sounded."""
+        return max(self._num_taps - self._ahead, 0)
 
     @property
     def look_ahead_frames(self) -> int:

@@ -185,7 +185,7 @@ class Synth(GrowthControls):
     @property
     def _silent_from_frame(self) -> int:
         last = self._conductor.sounded_until
-        return ceil((last + self._resampler.look_ahead_samples) * self.sample_rate / self._internal_rate) if last else 0
+        return ceil((last + self._resampler.tail_samples) * self.sample_rate / self._internal_rate) if last else 0
 
     def send(self, data: bytes, at_frame: int | None = None) -> None:
         """Queue a complete MIDI message.

@@ -19,7 +19,8 @@ from ..training.nca import TNCA
 from ..training.vocoder import MelVocoder
 from .fine_graph import FineSeedGraph, FineStepGraph, fine_genome
 from .scale_graph import ScaleSeedGraph, ScaleStepGraph, scale_genome
-from .step_graph import SeedGraph, StepGraph
+from .seed_graph import SeedGraph
+from .step_graph import StepGraph
 from .vocoder_graph import VocoderGraph
 
 SpectralModel = TNCA | MultiScaleNCA

@@ -17,24 +17,6 @@ SPAN_CELLS = 16
 """Bins are read out in spans between so many cells: a product with the few cells around them, not with all."""
 
 
-class SeedGraph(nn.Module):
-    """MIDI to genome, with explicit names for ONNX, laid out as `StepGraph` reads it.
-
-    ``grid`` (V, F, C), ``cell`` (V, H, F) with the clocks' bias, ``rates`` (V, 4, F), negative, and ``bin`` (V, N, R).
-    """
-
-    def __init__(self, model: TNCA) -> None:
-        super().__init__()
-        self.seed, self.clock_bias = model.seed, model.clocks.bias
-
-    def forward(self, *note: Tensor) -> tuple[Tensor, ...]:
-        """Return the genome, in the order of `genome_names`, of the arguments of `NoteSeed.forward`."""
-        planted = self.seed(*note)
-        planted["cell"] = (planted["cell"] + self.clock_bias).transpose(1, 2)
-        planted["rates"] = -planted["rates"].transpose(1, 2)
-        return tuple(planted[name] for name in self.seed.config.genome_names)
-
-
 class Span(NamedTuple):
     """Neighbouring bins, the cells that they are read from, and how: bins first..last, cells low..high, a matrix."""
 

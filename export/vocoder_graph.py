@@ -9,32 +9,18 @@ import math
 
 import numpy as np
 import torch
-from numpy.polynomial import Polynomial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..training.partials import FAR_BINS
 from ..training.vocoder import SILENT_F0_HZ, MelVocoder
+from .lobes import lobes
 from .step_graph import bounded
 
 PIECE_BINS = 64
 """Bins are read in pieces of about so many: what a piece keeps between two operators stays in the processor's cache."""
-LOBE_BINS = 2.0  # half the width of a partial's lobe
-LOBE_DEGREE = 5
 FAR_PARTIAL = -1e4
 """Stands for a partial that is not there: it would lie further away than any bin sees."""
-
-
-def lobe_polynomial() -> list[float]:
-    """Return what makes a lobe of `training.partials.comb_features`, without a sine and without dividing by zero.
-
-    At a distance of x bins the lobe is ``sinc(x) / (1 - x^2)``, which is even and zero at two bins. So it is v times
-    a polynomial in ``v = 4 - x^2``, here interpolated to 2e-6, of a lobe whose height is 1; lowest power first.
-    """
-    v = 0.5 * LOBE_BINS**2 * (1.0 - np.cos(np.pi * (np.arange(LOBE_DEGREE + 1) + 0.5) / (LOBE_DEGREE + 1)))
-    x = np.sqrt(LOBE_BINS**2 - v)
-    powers = Polynomial.fit(v, np.sinc(x) / (1.0 - x * x) / v, LOBE_DEGREE).convert()
-    return [float(power) for power in powers.coef]
 
 
 class VocoderGraph(nn.Module):
@@ -73,7 +59,6 @@ class VocoderGraph(nn.Module):
         self.register_buffer("bins", bins)
         self.register_buffer("place", torch.cat([vocoder.bin_place.T, torch.ones(1, len(bins))])[None])
         self.bin_hz = float(vocoder.bins_hz[1])
-        self.lobe = lobe_polynomial()
         self.sizes = [len(piece) for piece in bins.tensor_split(max(1, len(bins) // PIECE_BINS))]
         self.pieces = _pieces(vocoder, self.sizes)
         for index, (_, weights) in enumerate(self.pieces):
@@ -113,11 +98,7 @@ class VocoderGraph(nn.Module):
         square = f0 * f0 / (1.0 + stretch)
         distance = self.bins - partials * torch.sqrt(square + square * stretch * (partials * partials))
         distance2 = distance * distance
-        v = F.relu(LOBE_BINS**2 - distance2)
-        lobe = self.lobe[-1] * v + self.lobe[-2]
-        for power in self.lobe[-3::-1]:
-            lobe = lobe * v + power
-        lobe = lobe * v
+        lobe = lobes(distance2)
         first, second = (lobe * lobe).split(1)
         nearer, other = distance2.split(1)
         farthest = torch.where(f0_hz > 0.0, FAR_BINS**2, 0.0)
