@@ -28,7 +28,7 @@ AHEAD_BLOCKS: Final = 2
 MAX_AHEAD_FRAMES: Final = 8192
 MAX_NOTE_FRAMES: Final = 1024
 """What the cost of a note's start may add at most."""
-RESERVE: Final = 1.2
+RESERVE: Final = 1.1
 """How much longer than a usual one the start of a note may take before the ring runs dry."""
 WAKE_DELAY: Final = 0.3
 """Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""

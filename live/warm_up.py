@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Final
 
 from ..midi.messages import note_on
@@ -16,6 +16,9 @@ SILENCE_S: Final = 0.02
 LOWEST_KEY: Final = 36
 MEASURED_NOTES: Final = 12
 USUAL_SHARE: Final = 0.75
+PAUSE_S: Final = 0.01
+"""Before each note that is measured: what lies idle for some blocks has left the processor's caches, as between notes
+that are played; notes in a tight loop would look a third cheaper than they are."""
 
 
 def warm_up(synth: LiveSynth, block_size: int, chords: Sequence[int] = CHORDS) -> None:
@@ -39,6 +42,7 @@ def note_cost_s(synth: LiveSynth, block_size: int) -> float:
     costs = []
     for index in range(MEASURED_NOTES):
         synth.send(note_on(0, LOWEST_KEY + 4 * index, 64))
+        sleep(PAUSE_S)
         began_s = perf_counter()
         synth.render(block_size)
         costs.append(perf_counter() - began_s)
