@@ -67,10 +67,12 @@ class _Stretch:
         for channel in fading.targets:
             self.spans[channel].append((self.start, fading.until))
         fading.mix(self.start, self.stop, lambda channel: room[channel, : self.stop - self.start])
+        channels = list(room[:, : self.stop - self.start])
         for voice in self.voices:
             first, audio = voice.take_audio(self.start, self.stop)
-            room[voice.channel, first - self.start : first - self.start + len(audio)] += audio
-            self.spans[voice.channel].append((first, first + len(audio)))
+            begin, last = first - self.start, first + len(audio)
+            channels[voice.channel][begin : begin + len(audio)] += audio
+            self.spans[voice.channel].append((first, last))
 
     def sounding(self, start: int, stop: int) -> set[int]:
         """Return the channels of which anything sounds in start..stop."""

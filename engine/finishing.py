@@ -43,6 +43,8 @@ HEARD_LEVEL = 0.2
 
 TILE_FRAMES = 24
 """Frames of voices that are transposed together: what that takes stays in the processor's cache."""
+KEPT_GROUPS = 4
+"""Groups of voices whose shapes lie side by side."""
 KEPT_SHAPES = 512
 """Shapes of corrections that are kept for pitches where they were read before: 8 MB of them."""
 
@@ -59,6 +61,7 @@ class Finisher:
     def __init__(self, spec: AudioSpec, motions: MotionTable) -> None:
         self._spec, self._motions = spec, motions
         self._shapes: dict[tuple[int, float, float, int], FloatArray] = {}
+        self._groups: dict[tuple[bytes, bytes, bytes, int], FloatArray] = {}
 
     def finish(
         self,
@@ -113,6 +116,10 @@ class Finisher:
         if not (self._motions.retouched_partials and self._motions.retouched_bands):
             hz = np.zeros_like(hz)  # shapes that are the same at every pitch
         rows, courses = corrections.rows, corrections.courses.swapaxes(0, 1)
+        if rows.shape[1] == 1 and (hz == hz[:, :1]).all():
+            shapes = self._shapes_of(rows[:, 0], hz[:, 0], stretch, width)
+            corrected: FloatArray = np.matmul(courses, shapes[:, None])[:, :, 0]
+            return corrected
         total = np.zeros((*hz.shape, width), np.float32)
         for voice, (corners, own_stretch) in enumerate(zip(rows.tolist(), stretch.tolist(), strict=True)):
             for part in _equal_parts(hz[voice]):
@@ -122,6 +129,18 @@ class Finisher:
                     # A product for each frame, so that it is the same among any.
                     total[voice, part] += np.matmul(courses[voice, part, corner, None], shape)[:, 0]
         return total
+
+    def _shapes_of(
+        self, rows: NDArray[np.intp], hz: NDArray[np.float64], stretch: NDArray[np.float64], width: int
+    ) -> FloatArray:
+        """Return what `_shape` does for each of V voices, (V, R, width)."""
+        known = (rows.tobytes(), hz.tobytes(), stretch.tobytes(), width)
+        if known not in self._groups:
+            if len(self._groups) >= KEPT_GROUPS:
+                self._groups.clear()
+            facts = zip(rows.tolist(), hz.tolist(), stretch.tolist(), strict=True)
+            self._groups[known] = np.concatenate([self._shape(*one, width)[None] for one in facts])
+        return self._groups[known]
 
     def _shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
         """Return how strongly each of `width` values of a field follows the courses of a row, (R, width)."""
@@ -188,7 +207,7 @@ def _read_at(name: str, pairs: FloatArray, places: list[Place], spec: AudioSpec)
     Half-way between two bands, of which one holds a tone, lies half of all its decibels, but 3 dB less are due in both.
     Power read between would be right, but blur what lies between partials; so it is what the bands around sum to.
     """
-    low, share = (np.stack(parts) for parts in zip(*places, strict=True))
+    low, share = (np.concatenate(parts).reshape(len(places), -1) for parts in zip(*places, strict=True))
     read = between_each(pairs, low, share)
     if name.startswith(BANDS):
         scale = np.float32(spec.level_scale_db * np.log(10.0) / 10.0)

@@ -139,8 +139,9 @@ class HopGrower:
                 last += 1
             self._decode(batch, slice(first, last), decoder)
             first = last
-        for index, job in enumerate(jobs):
-            self._end_by_death(job, alive[: job.num_frames, index])
+        if np.count_nonzero(alive) < sum(batch.active):
+            for index, job in enumerate(jobs):
+                self._end_by_death(job, alive[: job.num_frames, index])
         batch.remember()
 
     def _lookahead(self, voice: Voice) -> int:
@@ -283,16 +284,20 @@ class HopGrower:
         silent = peaks < SILENCE_PEAK
         if batch.tending is not None:
             silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows].T
-        is_silent, levels = silent.tolist(), peaks[:, -1].tolist()
-        for index, done in enumerate(batch.jobs[rows]):
+        has_silence, is_silent, levels = silent.any(1).tolist(), silent.tolist(), peaks[:, -1].tolist()
+        num_samples = audio.shape[1]
+        for index, (done, heard) in enumerate(zip(batch.jobs[rows], audio, strict=True)):
             voice, start = done.voice, done.voice.decoded_until
             voice.has_begun = True
             if not whole:
                 self.failures += cut_broken(voice, peaks[index], start, decoder.name, spec)
-            voice.audio = np.concatenate((voice.audio, audio[index]))
-            voice.decoded_until = start + audio.shape[1]
+            voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
+            voice.decoded_until = start + num_samples
             voice.level = levels[index]
-            end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
+            if has_silence[index]:
+                end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
+            else:
+                voice.silent_hops = 0
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""

@@ -87,5 +87,6 @@ class Mixer:
             curve = glide.curve(start, start + mono.shape[1])
             out[2 * bus : 2 * bus + 2] += mono[channel] * curve[:2]
             for index in range(NUM_SENDS):
-                if curve[2 + index].any():
-                    sends[bus, index] += mono[channel] * curve[2 + index]
+                send = curve[2 + index]
+                if len(send) > 1 or send[0]:
+                    sends[bus, index] += mono[channel] * send

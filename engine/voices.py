@@ -146,6 +146,9 @@ class Voice:
 
     def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
         """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
+        if self.audio_start == start and stop <= min(self.end, self.falls_at) and start >= self.rises_at + CROSSFADE_SAMPLES:
+            chunk, self.audio, self.audio_start = self.audio[: stop - start], self.audio[stop - start :], stop
+            return start, chunk  # what nearly always happens
         first = max(start, self.audio_start)
         last = max(first, min(stop, self.end))
         chunk = self.audio[first - self.audio_start : last - self.audio_start]
@@ -235,9 +238,6 @@ def end_by_silence(voice: Voice, silent: list[bool], start: int, hop_length: int
     silent : of T, which of the hops just decoded count as such
     start : sample at which the first of them begins
     """
-    if not any(silent):
-        voice.silent_hops = 0
-        return
     for index, is_silent in enumerate(silent):
         voice.silent_hops = voice.silent_hops + 1 if is_silent else 0
         hop_start = start + index * hop_length

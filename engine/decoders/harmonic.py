@@ -184,13 +184,14 @@ class HarmonicDecoder:
         modes = self._modes(controls)
         if modes is None or not modes.any():
             return pair
+        rows = np.flatnonzero(modes.any(1))
+        own = modes[rows]
+        own = np.where(own > 0.0, own, own.max(1, keepdims=True))  # where there are fewer, one of them again
+        place = controls.field_hz[rows][..., None] * own[:, None] * (self.spec.n_fft / self.spec.sample_rate)
+        lobe = np.floor(place)[..., None].astype(np.intp) + _LOBE
+        lobe = np.minimum(np.maximum(lobe, 0), pair.shape[3] - 1).reshape(len(rows), -1, own.shape[1] * len(_LOBE))
         pair = pair.copy()
-        for row in np.flatnonzero(modes.any(1)):
-            own = modes[row][modes[row] > 0.0]
-            place = controls.field_hz[row][:, None] * own * (self.spec.n_fft / self.spec.sample_rate)
-            lobe = np.floor(place)[..., None].astype(np.intp) + _LOBE
-            lobe = np.clip(lobe.reshape(len(place), -1), 0, pair.shape[3] - 1)
-            pair[row, np.arange(len(place))[:, None], 1, lobe] = 1.0
+        pair[rows[:, None, None], np.arange(pair.shape[1])[:, None], 1, lobe] = 1.0
         return pair
 
     def _noisy(self, pair: FloatArray) -> tuple[FloatArray, FloatArray]:
