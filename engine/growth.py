@@ -35,6 +35,13 @@ class Growth:
     alive: np.ndarray
 
 
+SETTLING_HOPS = 8
+"""With 16, what takes a note over would be nearer to a note that was always grown so by 0.2 to 0.6 dB, for 0.1 s; but
+beginning would take twice as long, more than the sound can wait for."""
+COLUMNS_SETTLE_HOPS = {"multi-scale": 12, "hierarchical": 12}
+"""Columns of cells that follow each other: after 8 hops they are 2.5 dB below what they come to, after 12 up to 2."""
+
+
 class GrowthModel:
     """One representation's models: `plant` notes, then `step` all of them together.
 
@@ -63,6 +70,7 @@ class GrowthModel:
         self.spec = AudioSpec.from_dict(planting["spec"])
         self.motions = MotionTable(self.spec, motions, retouch)
         self.representation: str = planting["representation"]
+        self.settling_hops = COLUMNS_SETTLE_HOPS.get(self.representation, SETTLING_HOPS)
         self.steps_per_hop = int(planting["steps_per_hop"])
         self.timbre_size = int(planting["timbre_size"])
         self.provider = session_provider(self._step)

@@ -30,8 +30,6 @@ MOST_HOPS = 32
 PLANTED_TOGETHER = 3
 """Notes that are planted at once: among more, a matrix product rounds them otherwise than alone. Live that is no
 matter, and planting all together is faster."""
-SETTLING_HOPS = 16
-"""Hops that a genome planted for a note in its midst grows before it is heard, with those that its decoder sounds."""
 
 
 class HopGrower:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .controls import ControlsAt
 from .decoders.base import Decoder, lead_in_of
-from .hops import SETTLING_HOPS, HopGrower
+from .hops import HopGrower
 from .seams import GrowthModel, InstrumentChooser
 from .voices import Voice
 
@@ -117,7 +117,7 @@ class Growers:
             lead_in = lead_in_of(grower.decoder, twin.has_pitch)
             first = max((sample - voice.onset) // grower.hop - lead_in, 0)
             twin.start_from(first, grower.hop)
-            settling_hops = SETTLING_HOPS - lead_in
+            settling_hops = grower.growth.settling_hops - lead_in
             genome = self._genome(voice, twin) if first > settling_hops else {}
             twin.num_frames = first if genome else max(first - settling_hops, 0)
             grower.set_clocks_back(twin, self._age_frames(voice) // grower.hop - twin.num_frames, now)

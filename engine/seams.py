@@ -60,12 +60,15 @@ class GrowthModel(Protocol):
     fields : names of the fields it grows
     steps_per_hop : updates in one step
     motions : what moves the notes of recorded keys
+    settling_hops : hops that a genome planted for a note in its midst grows before it is heard, with those that its
+        decoder sounds
     """
 
     spec: AudioSpec
     fields: tuple[str, ...]
     steps_per_hop: int
     motions: MotionTable
+    settling_hops: int
 
     def plant(
         self, pitch: FloatArray, velocity: FloatArray, timbre: FloatArray, pitched: FloatArray, stretch: FloatArray

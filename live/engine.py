@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import log10
 from multiprocessing.connection import Connection
 from time import monotonic, perf_counter
@@ -24,7 +25,7 @@ from .player import Player
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
 from .state import Closed, Command, LiveOptions, LiveStatus, Ready
-from .warm_up import FEW_CHORDS, note_cost_s, warm_up
+from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
 PORT_POLL_S: Final = 1.0
@@ -154,12 +155,14 @@ class Engine:
     def _warm_up(self) -> float:
         """Play through every model, the chosen path last and most; return what the start of a note costs then."""
         chosen = self._ensemble.representation, self._ensemble.decoder
-        for name, decoders in self.paths.items():
-            best = DEFAULT_DECODERS[name]
-            for decoder in decoders if name == chosen[0] else [one for one in decoders if one == best]:
-                if (name, decoder) != chosen:
-                    self._ensemble.set_path(name, decoder)
-                    warm_up(self._synth, self._options.block_size, FEW_CHORDS)
+        others = [
+            (name, decoder)
+            for name, decoders in self.paths.items()
+            for decoder in decoders
+            if (name == chosen[0] or decoder == DEFAULT_DECODERS[name]) and (name, decoder) != chosen
+        ]
+        switches = (partial(self._ensemble.set_path, *path) for path in others)
+        warm_up_switching(self._synth, self._options.block_size, switches)
         self._ensemble.set_path(*chosen)
         warm_up(self._synth, self._options.block_size)
         return note_cost_s(self._synth, self._options.block_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter, sleep
 from typing import Final
 
@@ -10,7 +10,9 @@ from ..midi.messages import note_on
 from .player import LiveSynth
 
 CHORDS: Final = (1, 2, 4, 8, 16, 32, 64)
-FEW_CHORDS: Final = (8,)
+SWITCHED: Final = 8
+SWITCHED_AFTER_S: Final = 0.25
+"""Older notes settle in another representation for all the hops that they ever do."""
 CHORD_S: Final = 0.03
 SILENCE_S: Final = 0.02
 LOWEST_KEY: Final = 36
@@ -26,11 +28,19 @@ def warm_up(synth: LiveSynth, block_size: int, chords: Sequence[int] = CHORDS) -
     for size in chords:
         if size > synth.max_voices:
             break
-        for index in range(size):
-            synth.send(note_on(0, LOWEST_KEY + index % 64, 64))
+        _strike(synth, size)
         _render(synth, CHORD_S, block_size)
-        synth.panic()
-        _render(synth, SILENCE_S, block_size)
+        _silence(synth, block_size)
+
+
+def warm_up_switching(synth: LiveSynth, block_size: int, switches: Iterable[Callable[[], None]]) -> None:
+    """Hold a chord while the synth is switched from path to path, and fall silent."""
+    _strike(synth, min(SWITCHED, synth.max_voices))
+    _render(synth, SWITCHED_AFTER_S, block_size)
+    for switch in switches:
+        switch()
+        _render(synth, CHORD_S, block_size)
+    _silence(synth, block_size)
 
 
 def note_cost_s(synth: LiveSynth, block_size: int) -> float:
@@ -46,9 +56,18 @@ def note_cost_s(synth: LiveSynth, block_size: int) -> float:
         began_s = perf_counter()
         synth.render(block_size)
         costs.append(perf_counter() - began_s)
-        synth.panic()
-        _render(synth, SILENCE_S, block_size)
+        _silence(synth, block_size)
     return sorted(costs)[int(USUAL_SHARE * MEASURED_NOTES)]
+
+
+def _strike(synth: LiveSynth, size: int) -> None:
+    for index in range(size):
+        synth.send(note_on(0, LOWEST_KEY + index % 64, 64))
+
+
+def _silence(synth: LiveSynth, block_size: int) -> None:
+    synth.panic()
+    _render(synth, SILENCE_S, block_size)
 
 
 def _render(synth: LiveSynth, duration_s: float, block_size: int) -> None:

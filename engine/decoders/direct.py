@@ -35,6 +35,7 @@ class DirectDecoder:
     """
 
     name = "direct"
+    lead_in = 2
     consumes = ("waveform",)
     lookahead = 1
 

@@ -32,6 +32,7 @@ class GlidesDecoder:
     """
 
     name = "glides"
+    lead_in = 2
     consumes = ("partials", "noise")
     lookahead = 1
 

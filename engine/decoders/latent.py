@@ -32,6 +32,7 @@ class LatentDecoder:
     """
 
     name = "latent"
+    lead_in = 3
     consumes = ("latent",)
     lookahead = 1
 

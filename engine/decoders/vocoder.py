@@ -30,6 +30,7 @@ class VocoderDecoder:
     """
 
     name = "vocoder"
+    lead_in = 2
     consumes = ("mel",)
 
     def __init__(self, model: bytes, sounding: Decoder, num_slots: int, provider: str = "cpu") -> None:

@@ -43,6 +43,7 @@ class FakeGrowth:
     spec: AudioSpec = SPEC
     fields: tuple[str, ...] = ("mel",)
     steps_per_hop: int = 2
+    settling_hops: int = 16
     moves: MotionArrays | None = None
     swells: list[FloatArray] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
