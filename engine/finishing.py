@@ -163,6 +163,12 @@ class Finisher:
         return noise + own * (shapes[:, near] - noise)
 
 
+@lru_cache(maxsize=16)
+def finisher_of(spec: AudioSpec, motions: MotionTable) -> Finisher:
+    """Return the finisher that all paths share which grow alike: it remembers much."""
+    return Finisher(spec, motions)
+
+
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:
     """Return the stretches of (T,) in which values stay as they are."""
     if len(values) == 1:

@@ -16,7 +16,7 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
-from .finishing import Finisher
+from .finishing import finisher_of
 from .genomes import Genomes
 from .mishaps import MAX_PEAK, cut_broken, silence_broken
 from .rooms import Rooms
@@ -63,7 +63,7 @@ class HopGrower:
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
-        self._finisher = Finisher(growth.spec, growth.motions)
+        self._finisher = finisher_of(growth.spec, growth.motions)
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = lambda: None

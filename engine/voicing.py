@@ -26,6 +26,9 @@ def release_speed(velocity: int) -> float:
     """
     return 2.0 ** ((velocity - DEFAULT_RELEASE_VELOCITY) / 63.0) if velocity else 1.0
 
+KEPT_CHOICES = 4096
+"""Answers of banks that are remembered: more than any music asks for, and no flood of messages fills the memory."""
+
 
 class Voicing:
     """Casts notes with what the bank has.
@@ -162,6 +165,8 @@ class Voicing:
         asked = (channel.program, channel.bank, channel.is_drums, key)
         wanted = (path, *asked)
         if wanted not in self._choices:
+            if len(self._choices) >= KEPT_CHOICES:
+                self._choices.clear()
             choice = self._choices[wanted] = self._paths[path].bank.instrument_for(*asked)
             if choice.substituted:
                 name = f"drum key {key}" if channel.is_drums else program_name(channel.program)
