@@ -67,12 +67,12 @@ class _Stretch:
         for channel in fading.targets:
             self.spans[channel].append((self.start, fading.until))
         fading.mix(self.start, self.stop, lambda channel: room[channel, : self.stop - self.start])
-        channels = list(room[:, : self.stop - self.start])
+        channels = list(room[:, : self.stop - self.start])  # once, not for every voice
         for voice in self.voices:
             first, audio = voice.take_audio(self.start, self.stop)
-            begin, last = first - self.start, first + len(audio)
+            begin = first - self.start
             channels[voice.channel][begin : begin + len(audio)] += audio
-            self.spans[voice.channel].append((first, last))
+            self.spans[voice.channel].append((first, first + len(audio)))
 
     def sounding(self, start: int, stop: int) -> set[int]:
         """Return the channels of which anything sounds in start..stop."""

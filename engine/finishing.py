@@ -44,7 +44,7 @@ HEARD_LEVEL = 0.2
 TILE_FRAMES = 24
 """Frames of voices that are transposed together: what that takes stays in the processor's cache."""
 KEPT_GROUPS = 4
-"""Groups of voices whose shapes lie side by side."""
+"""Groups of voices whose shapes lie side by side, a few blocks' worth; one of 64 voices takes 1 MB."""
 KEPT_SHAPES = 512
 """Shapes of corrections that are kept for pitches where they were read before: 8 MB of them."""
 

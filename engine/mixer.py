@@ -88,5 +88,5 @@ class Mixer:
             out[2 * bus : 2 * bus + 2] += mono[channel] * curve[:2]
             for index in range(NUM_SENDS):
                 send = curve[2 + index]
-                if len(send) > 1 or send[0]:
+                if len(send) > 1 or send[0]:  # mostly a single number, and mostly 0
                     sends[bus, index] += mono[channel] * send

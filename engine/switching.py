@@ -19,7 +19,7 @@ from .voicing import Voicing
 LEAST_GROUP = 8
 MOST_GROUPS = 2
 GROUP_SAMPLES = 260
-"""From one group to the next, 11.8 ms. With what limiter and resampler look ahead, all is over after 18.5 ms."""
+"""From one group to the next, 11.8 ms. With what limiter and resampler look ahead, all is over after 17.5 ms."""
 
 FindPath = Callable[[Path, int, int], Path | None]
 """From the path chosen outside MIDI, and MIDI's numbers of representation and decoder, to a path if there is one."""

@@ -146,9 +146,10 @@ class Voice:
 
     def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
         """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
-        if self.audio_start == start and stop <= min(self.end, self.falls_at) and start >= self.rises_at + CROSSFADE_SAMPLES:
+        is_plain = self.rises_at + CROSSFADE_SAMPLES <= start and stop <= min(self.end, self.falls_at)
+        if is_plain and self.audio_start == start:  # nearly always, and cheaper than what follows
             chunk, self.audio, self.audio_start = self.audio[: stop - start], self.audio[stop - start :], stop
-            return start, chunk  # what nearly always happens
+            return start, chunk
         first = max(start, self.audio_start)
         last = max(first, min(stop, self.end))
         chunk = self.audio[first - self.audio_start : last - self.audio_start]
@@ -232,6 +233,8 @@ class VoiceAllocator:
 
 def end_by_silence(voice: Voice, silent: list[bool], start: int, hop_length: int, sample_rate: int) -> None:
     """Let a voice end with the hop that completes its time of silence, fading out in it.
+
+    Where no hop is silent, the caller may as well set its `silent_hops` to 0, which is cheaper.
 
     Parameters
     ----------

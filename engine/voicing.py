@@ -26,6 +26,7 @@ def release_speed(velocity: int) -> float:
     """
     return 2.0 ** ((velocity - DEFAULT_RELEASE_VELOCITY) / 63.0) if velocity else 1.0
 
+
 KEPT_CHOICES = 4096
 """Answers of banks that are remembered: more than any music asks for, and no flood of messages fills the memory."""
 

@@ -2,7 +2,8 @@
 
 Most of what planting a single note costs is calling some operator, not what it computes: so few are called, on rows
 that lie side by side, and what is the same for all notes is computed when the model is exported.
-Letters: V voices, F cells, N linear bins in whole bundles, C channels, H hidden units, R read-out units, G genes, P points of an axis.
+Letters: V voices, F cells, N linear bins in whole bundles, C channels, H hidden units, R read-out units, G genes,
+P points of an axis.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from .lobes import lobes
 MIDDLE_C = 60.0
 A4_KEY, A4_HZ = 69.0, 440.0
 LEAST_STRETCH = 1e-7
+LEAST_POWER = 1e-4
+"""That a comb's level tells of: 0 is 40 dB below 1."""
 BUNDLE = 8
-"""Bins are computed in whole bundles, so that each is in the same place of a vector instruction for any number of notes:
-logarithms are rounded otherwise in what is left over."""
+"""Bins are computed in whole bundles, so that each is in the same place of a vector instruction whatever the number of
+notes: logarithms are rounded otherwise in what is left over."""
 
 
 class SeedGraph(nn.Module):
@@ -47,14 +50,15 @@ class SeedGraph(nn.Module):
         self.config = config = model.config
         spec = config.spec
         self.bin_hz = spec.sample_rate / spec.n_fft
-        turns = torch.tensor([2.0 * math.pi / period for period in PITCH_PERIODS for _ in range(2)], dtype=torch.float64)
+        turns = torch.tensor(
+            [2.0 * math.pi / period for period in PITCH_PERIODS for _ in range(2)], dtype=torch.float64
+        )
         self.register_buffer("turns", turns)
         self.register_buffer("turned", torch.tensor([0.0, 0.5 * math.pi] * len(PITCH_PERIODS), dtype=torch.float64))
         num_bins = -(-spec.num_bins // BUNDLE) * BUNDLE
         self.register_buffer("bins", torch.arange(num_bins, dtype=torch.float64))
-        least_power = 1e-4  # that a comb's level tells of
         bank = nn.functional.pad(seed.filterbank.T, (0, 0, 0, num_bins - spec.num_bins))
-        self.register_buffer("filterbank", least_power * bank)
+        self.register_buffer("filterbank", LEAST_POWER * bank)
         to_octaves = torch.log2(seed.mels_hz.double() / A4_HZ) + A4_KEY / 12.0
         self.register_buffer("band_octave", to_octaves.float())
         to_spacing = math.log2(A4_HZ) - A4_KEY / 12.0 - torch.log2(seed.bandwidth_hz.double())
@@ -84,11 +88,11 @@ class SeedGraph(nn.Module):
         relative = read_at(relative, (octave - PITCH_AXIS[0]) * PITCH_AXIS[2])
         # A product for each note: with several in one, ONNX Runtime would round otherwise.
         power = torch.exp(comb[:, :1] * (4.0 * math.log(10.0))) @ self.filterbank
-        lobe = torch.log(power[:, 0] + 1e-4) * (0.25 / math.log(10.0)) + 1.0
+        lobe = torch.log(power[:, 0] + LEAST_POWER) * (0.25 / math.log(10.0)) + 1.0
         spacing = (self.band_spacing + pitch / 12.0).clamp(math.log2(0.06), 4.0) * 0.25
         shape = torch.stack([lobe, octave * 0.125, spacing], 2)
         cell = torch.cat([band, torch.cat([relative, shape], 2) * pitched[..., None]], 2) @ self.into_cells
-        cell = cell + (self.seed.band_place @ self.cell_place + self.cell_bias)  # this is folded when it is opened
+        cell = cell + (self.seed.band_place @ self.cell_place + self.cell_bias)  # constant, and folded by the exporter
         hidden, rates, grid = cell.split([config.hidden, 4, config.channels], 2)
         below, alpha, above = grid.split([ALPHA, 1, config.channels - ALPHA - 1], 2)
         planted = {
@@ -118,8 +122,8 @@ class SeedGraph(nn.Module):
         Distances are differences of large numbers: up to them all is in double precision.
         """
         kind = pitch.dtype
-        octaves = math.log(2.0) / 12.0
-        f0 = torch.exp(pitch.double() * octaves + (math.log(A4_HZ / self.bin_hz) - A4_KEY * octaves))  # in bins
+        semitone = math.log(2.0) / 12.0
+        f0 = torch.exp(pitch.double() * semitone + (math.log(A4_HZ / self.bin_hz) - A4_KEY * semitone))  # in bins
         b = stretch.double()
         floored = b.clamp_min(LEAST_STRETCH)
         twice = (2.0 + 2.0 * floored) / (f0 * f0)
@@ -130,7 +134,7 @@ class SeedGraph(nn.Module):
         at = partial * torch.sqrt((square * b)[..., None] * (partial * partial) + square[..., None])
         distance = (self.bins - at).to(kind)
         distance2 = torch.where(partial < 1.0, FAR_BINS**2, distance * distance).clamp_max(FAR_BINS**2)
-        level = torch.log(lobes(distance2).square().sum(1) + 1e-4) * (0.25 / math.log(10.0)) + 1.0
+        level = torch.log(lobes(distance2).square().sum(1) + LEAST_POWER) * (0.25 / math.log(10.0)) + 1.0
         nearest = torch.sqrt(distance2.amin(1)) * (1.0 / FAR_BINS)
         spacing = (pitch / 12.0 + (math.log2(A4_HZ / self.bin_hz) - A4_KEY / 12.0)).clamp(0.0, 8.0) * 0.125
         comb = torch.stack([level, nearest, spacing.expand_as(level)], 1) * pitched

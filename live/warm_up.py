@@ -11,8 +11,9 @@ from .player import LiveSynth
 
 CHORDS: Final = (1, 2, 4, 8, 16, 32, 64)
 SWITCHED: Final = 8
+"""Notes that are held while paths are switched."""
 SWITCHED_AFTER_S: Final = 0.25
-"""Older notes settle in another representation for all the hops that they ever do."""
+"""By then notes are old enough to settle in another representation; younger ones grow there from their onset."""
 CHORD_S: Final = 0.03
 SILENCE_S: Final = 0.02
 LOWEST_KEY: Final = 36

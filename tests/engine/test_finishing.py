@@ -192,3 +192,27 @@ def test_transposed_bands_are_as_loud_as_before_and_as_quiet_between(ratio: floa
 
 def test_transposed_silence_is_silence() -> None:
     assert not transposed_field("mel", np.zeros((3, 2, SPEC.num_mels), np.float32), SPEC, 1.1)[:, 0].any()
+
+
+def test_voices_are_set_right_together_as_each_alone() -> None:
+    rng = np.random.default_rng(4)
+    voices, frames, size = 7, 3, PARTIALS + SPEC.num_mels
+    level = rng.uniform(0.1, 1.5, (voices, frames, SPEC.num_bins)).astype(np.float32)
+    courses = rng.normal(0.0, 0.1, (voices, frames, size)).astype(np.float32)
+    hz = np.repeat(rng.uniform(60.0, 900.0, (voices, 1)), frames, 1)
+    hz[-1] = hz[0]  # two that are alike
+
+    def finished(rows: slice, finisher: Finisher) -> FloatArray:
+        pair = np.stack([level[rows], np.zeros_like(level[rows])], 2)
+        together = Corrections(np.zeros((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None])
+        still = np.zeros((len(pair), frames))
+        return finisher.finish({"linear": pair}, together, still, hz[rows], np.zeros(len(pair)))["linear"]
+
+    finisher = Finisher(SPEC, table())
+    together = finished(slice(None), finisher)
+    for _ in range(2):  # then again, with groups that have come and gone
+        for voice in range(voices):
+            alone = slice(voice, voice + 1)
+            np.testing.assert_array_equal(finished(alone, finisher), together[alone])
+    np.testing.assert_array_equal(finished(slice(None), finisher), together)
+    assert np.abs(together[:, :, 0] - level).max() > 0.05

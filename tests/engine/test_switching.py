@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.choices import REPRESENTATIONS
+from tnca_synth.engine.controls import ControlsAt
 from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.voices import CROSSFADE_SAMPLES
+from tnca_synth.engine.hops import HopGrower
+from tnca_synth.engine.voices import CROSSFADE_SAMPLES, Voice
 from tnca_synth.errors import UsageError
 
 RATE = 22050
@@ -132,3 +134,21 @@ def test_a_decoder_that_does_not_fit_is_refused() -> None:
     assert "harmonic" not in ensemble.decoders
     with pytest.raises(UsageError, match="unknown decoder 'harmonic'"):
         ensemble.set_decoder("harmonic")
+
+
+def test_each_representation_settles_for_its_own_number_of_hops(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[int] = []
+    settle = HopGrower.settle
+
+    def counted(self: HopGrower, voices: list[Voice], num_hops: int, controls_at: ControlsAt) -> None:
+        settled.append(num_hops)
+        settle(self, voices, num_hops, controls_at)
+
+    monkeypatch.setattr(HopGrower, "settle", counted)
+    ensemble = open_ensemble(sample_rate=RATE, instrument="church-organ", representation="dual")
+    ensemble.synth.send(bytes([0x90, 60, 100]))
+    ensemble.synth.render(RATE)
+    for name, hops in {"mel": 6, "latent": 9, "multi-scale": 14, "hierarchical": 14, "waveform": 6}.items():
+        ensemble.set_representation(name)
+        ensemble.synth.render(RATE // 10)
+        assert settled.pop() == hops, f"{name}: what it settles for, less what its decoder begins with"

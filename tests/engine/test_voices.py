@@ -1,0 +1,53 @@
+"""What a voice hands over of what was decoded for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.voices import CROSSFADE_SAMPLES, NEVER, Voice
+
+ONSET, LENGTH = 40, 900
+
+
+def voice(**facts: int) -> Voice:
+    """Return a voice from `ONSET` on with sound that counts up from 1."""
+    made = Voice(
+        note_id=1, channel=0, key=60, slot=0, onset=ONSET, pitch=60.0, velocity=1.0,
+        timbre=np.zeros(1, np.float32), pitched=True, inharmonicity=0.0, seed=0, **facts,
+    )  # fmt: skip
+    made.audio = np.arange(1, LENGTH + 1, dtype=np.float32)
+    made.decoded_until = ONSET + LENGTH
+    return made
+
+
+def taken(facts: dict[str, int], edges: list[int]) -> FloatArray:
+    """Return what sounds up to the last edge, taken from edge to edge."""
+    one, out = voice(**facts), np.zeros(edges[-1], np.float32)
+    for start, stop in zip([0, *edges], edges, strict=False):
+        first, audio = one.take_audio(start, stop)
+        out[first : first + len(audio)] += audio
+    return out
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"end": 500}, {"falls_at": 300, "end": 300 + CROSSFADE_SAMPLES}, {"rises_at": 200}]
+)
+def test_a_voice_is_the_same_in_pieces_of_any_size(facts: dict[str, int]) -> None:
+    whole = taken(facts, [ONSET + LENGTH])
+    for size in (1, 64, 117, 333):
+        edges = [*range(size, ONSET + LENGTH, size), ONSET + LENGTH]
+        np.testing.assert_array_equal(taken(facts, edges), whole)
+    assert not whole[:ONSET].any()
+    sounding = slice(max(ONSET, facts.get("rises_at", -NEVER) + CROSSFADE_SAMPLES), facts.get("falls_at", 300))
+    np.testing.assert_array_equal(whole[sounding], np.arange(sounding.start, sounding.stop) - ONSET + 1)
+    assert not whole[facts.get("end", NEVER) :].any()
+
+
+def test_a_voice_keeps_nothing_of_what_it_handed_over() -> None:
+    one = voice()
+    one.take_audio(0, 100)
+    assert len(one.audio) == LENGTH + ONSET - 100
+    one.take_audio(100, 200)  # the usual way
+    assert len(one.audio) == LENGTH + ONSET - 200
