@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tnca_synth.engine import voicing
 from tnca_synth.engine.ensemble import Casting
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import messages as midi
@@ -74,3 +75,20 @@ def test_recasting_changes_notes_to_come_only():
     play(synth, (60,))
     assert [program for program, *_ in bank.asked] == [0, 40]
     assert synth.active_voices == 3
+
+
+def test_banks_that_are_asked_for_at_random_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def played(kept: int) -> tuple[np.ndarray, int]:
+        monkeypatch.setattr(voicing, "KEPT_CHOICES", kept)
+        synth, parts = make_synth(), []
+        for number in range(30):
+            synth.send(midi.control_change(0, 0, number))
+            synth.send(midi.program_change(0, number % 7))
+            synth.send(midi.note_on(0, 40 + number % 5, 100))
+            parts.append(synth.render(50))
+        return np.concatenate(parts), len(synth._conductor._voicing._choices)
+
+    bounded, few = played(4)
+    remembered, many = played(4096)
+    assert few <= 4 < many
+    np.testing.assert_array_equal(bounded, remembered)
