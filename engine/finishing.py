@@ -50,7 +50,7 @@ KEPT_SHAPES = 512
 
 
 class Finisher:
-    """Finishes fields.
+    """Finishes fields; all paths that grow alike share one, for it remembers much.
 
     Parameters
     ----------
@@ -161,12 +161,6 @@ class Finisher:
             return noise
         near, own = partial_places(self._spec, hz, stretch, partials)
         return noise + own * (shapes[:, near] - noise)
-
-
-@lru_cache(maxsize=16)
-def finisher_of(spec: AudioSpec, motions: MotionTable) -> Finisher:
-    """Return the finisher that all paths share which grow alike: it remembers much."""
-    return Finisher(spec, motions)
 
 
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:

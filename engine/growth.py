@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import BankError
+from .finishing import Finisher
 from .inference import open_session, read_metadata, session_provider
 from .motions import MotionArrays, MotionTable
 from .retouching import RetouchArrays
@@ -70,6 +71,7 @@ class GrowthModel:
         self.timbres = TimbreTable(planting["timbres"], planting.get("key_codes", {}))
         self.spec = AudioSpec.from_dict(planting["spec"])
         self.motions = MotionTable(self.spec, motions, retouch)
+        self.finisher = Finisher(self.spec, self.motions)
         self.representation: str = planting["representation"]
         self.settling_hops = SETTLING_HOPS.get(self.representation, MOST_SETTLING_HOPS)
         self.steps_per_hop = int(planting["steps_per_hop"])

@@ -16,7 +16,6 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
-from .finishing import finisher_of
 from .genomes import Genomes
 from .mishaps import MAX_PEAK, cut_broken, silence_broken
 from .rooms import Rooms
@@ -63,7 +62,7 @@ class HopGrower:
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
-        self._finisher = finisher_of(growth.spec, growth.motions)
+        self._finisher = growth.finisher
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = lambda: None
@@ -282,7 +281,7 @@ class HopGrower:
         silent = peaks < SILENCE_PEAK
         if batch.tending is not None:
             silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows].T
-        has_silence, is_silent, levels = silent.any(1).tolist(), silent.tolist(), peaks[:, -1].tolist()
+        is_silent, levels = silent.tolist(), peaks[:, -1].tolist()
         num_samples = audio.shape[1]
         for index, (done, heard) in enumerate(zip(batch.jobs[rows], audio, strict=True)):
             voice, start = done.voice, done.voice.decoded_until
@@ -292,10 +291,7 @@ class HopGrower:
             voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
             voice.decoded_until = start + num_samples
             voice.level = levels[index]
-            if has_silence[index]:
-                end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
-            else:
-                voice.silent_hops = 0
+            end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""

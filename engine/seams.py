@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .finishing import Finisher
 from .motions import Motion, MotionTable
 from .spec import AudioSpec
 from .spectral import FloatArray
@@ -60,6 +61,7 @@ class GrowthModel(Protocol):
     fields : names of the fields it grows
     steps_per_hop : updates in one step
     motions : what moves the notes of recorded keys
+    finisher : makes what is heard of what was grown
     settling_hops : hops that a genome planted for a note in its midst grows before it is heard, with those that its
         decoder sounds
     """
@@ -68,6 +70,7 @@ class GrowthModel(Protocol):
     fields: tuple[str, ...]
     steps_per_hop: int
     motions: MotionTable
+    finisher: Finisher
     settling_hops: int
 
     def plant(

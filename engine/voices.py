@@ -234,13 +234,14 @@ class VoiceAllocator:
 def end_by_silence(voice: Voice, silent: list[bool], start: int, hop_length: int, sample_rate: int) -> None:
     """Let a voice end with the hop that completes its time of silence, fading out in it.
 
-    Where no hop is silent, the caller may as well set its `silent_hops` to 0, which is cheaper.
-
     Parameters
     ----------
     silent : of T, which of the hops just decoded count as such
     start : sample at which the first of them begins
     """
+    if not any(silent):
+        voice.silent_hops = 0
+        return
     for index, is_silent in enumerate(silent):
         voice.silent_hops = voice.silent_hops + 1 if is_silent else 0
         hop_start = start + index * hop_length

@@ -13,15 +13,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..engine.seed import A4_HZ
 from ..training.nca import ALPHA, PARTIAL_AXIS, PITCH_AXIS, TNCA
-from ..training.partials import FAR_BINS, PITCH_PERIODS
+from ..training.partials import FAR_BINS, LEAST_POWER, LEAST_STRETCH, MIDDLE_C, PITCH_PERIODS, PITCH_UNIT
 from .lobes import lobes
 
-MIDDLE_C = 60.0
-A4_KEY, A4_HZ = 69.0, 440.0
-LEAST_STRETCH = 1e-7
-LEAST_POWER = 1e-4
-"""That a comb's level tells of: 0 is 40 dB below 1."""
+A4_KEY = 69.0
 BUNDLE = 8
 """Bins are computed in whole bundles, so that each is in the same place of a vector instruction whatever the number of
 notes: logarithms are rounded otherwise in what is left over."""
@@ -92,7 +89,7 @@ class SeedGraph(nn.Module):
         spacing = (self.band_spacing + pitch / 12.0).clamp(math.log2(0.06), 4.0) * 0.25
         shape = torch.stack([lobe, octave * 0.125, spacing], 2)
         cell = torch.cat([band, torch.cat([relative, shape], 2) * pitched[..., None]], 2) @ self.into_cells
-        cell = cell + (self.seed.band_place @ self.cell_place + self.cell_bias)  # constant, and folded by the exporter
+        cell = cell + (seed.band_place @ self.cell_place + self.cell_bias)  # constant, and folded by the exporter
         hidden, rates, grid = cell.split([config.hidden, 4, config.channels], 2)
         below, alpha, above = grid.split([ALPHA, 1, config.channels - ALPHA - 1], 2)
         planted = {
@@ -110,7 +107,7 @@ class SeedGraph(nn.Module):
 
     def _trunk(self, pitch: Tensor, velocity: Tensor, timbre: Tensor, pitched: Tensor) -> Tensor:
         """Return what the trunk makes of notes; all but the timbre (V, 1)."""
-        high = (pitch - MIDDLE_C) * (1.0 / 24.0)
+        high = (pitch - MIDDLE_C) * (1.0 / PITCH_UNIT)
         waves = torch.sin(pitch.double() * self.turns + self.turned)
         told = torch.cat([high, high * high, waves.to(pitch.dtype), velocity, velocity * velocity, pitched, timbre], 1)
         features: Tensor = self.seed.trunk(told)

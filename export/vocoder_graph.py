@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..training.partials import FAR_BINS
+from ..training.partials import FAR_BINS, LEAST_POWER, LEAST_STRETCH
 from ..training.vocoder import SILENT_F0_HZ, MelVocoder
 from .lobes import lobes
 from .step_graph import bounded
@@ -92,7 +92,7 @@ class VocoderGraph(nn.Module):
         stretch : (V, 1, 1)
         """
         f0 = torch.where(f0_hz > 0.0, f0_hz, SILENT_F0_HZ) / self.bin_hz
-        below = self._partial_below(f0, stretch.clamp_min(1e-7))
+        below = self._partial_below(f0, stretch.clamp_min(LEAST_STRETCH))
         partials = torch.stack([torch.where(below < 1.0, FAR_PARTIAL, below), below + 1.0])
         square = f0 * f0 / (1.0 + stretch)
         distance = self.bins - partials * torch.sqrt(square + square * stretch * (partials * partials))
@@ -102,7 +102,7 @@ class VocoderGraph(nn.Module):
         nearer, other = distance2.split(1)
         farthest = torch.where(f0_hz > 0.0, FAR_BINS**2, 0.0)
         nearest = torch.minimum(torch.minimum(nearer, other), farthest)
-        told = torch.cat([torch.log(first + second + 1e-4), torch.sqrt(nearest)])
+        told = torch.cat([torch.log(first + second + LEAST_POWER), torch.sqrt(nearest)])
         return told.flatten(1, 2).transpose(0, 1)
 
     def _partial_below(self, f0: Tensor, stretch: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import perf_counter, sleep
 from typing import Final
 
@@ -24,9 +24,9 @@ PAUSE_S: Final = 0.01
 that are played; notes in a tight loop would look a third cheaper than they are."""
 
 
-def warm_up(synth: LiveSynth, block_size: int, chords: Sequence[int] = CHORDS) -> None:
-    """Play chords of these sizes through all models, in blocks as they will be asked for, and fall silent."""
-    for size in chords:
+def warm_up(synth: LiveSynth, block_size: int) -> None:
+    """Play chords of all sizes through all models, in blocks as they will be asked for, and fall silent."""
+    for size in CHORDS:
         if size > synth.max_voices:
             break
         _strike(synth, size)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..engine.bank import Bank, Choice
 from ..engine.decoders.base import Decoder, NoteControls, lookahead_of
-from ..engine.finishing import finisher_of
 from ..engine.growth import GrowthModel
 from ..engine.seams import HopInputs
 from ..engine.seed import pitch_to_hz
@@ -147,7 +146,7 @@ def grow_note(growth: GrowthModel, choice: Choice, recording: Recording, frames:
         for name, field in hop.fields.items():
             grown[name].append(field)
     fields = {name: np.stack(values, 1) for name, values in grown.items()}
-    return finisher_of(growth.spec, growth.motions).finish(
+    return growth.finisher.finish(
         fields,
         growth.motions.retouch(motion, times),
         np.full((1, frames), semitones),

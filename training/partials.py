@@ -11,11 +11,15 @@ from torch import Tensor
 
 FAR_BINS = 8.0
 PITCH_PERIODS = (64.0, 32.0, 16.0)
+MIDDLE_C, PITCH_UNIT = 60.0, 24.0  # the key and the semitones that networks see as 0 and 1
+LEAST_STRETCH = 1e-7
+LEAST_POWER = 1e-4
+"""That a comb's level tells of: 0 is 40 dB below 1."""
 
 
 def note_features(pitch: Tensor, velocity: Tensor, pitched: Tensor) -> Tensor:
     """Return what seed networks are told of notes beside their timbres, (B, 5 + 2 per pitch period)."""
-    p = (pitch - 60.0) / 24.0
+    p = (pitch - MIDDLE_C) / PITCH_UNIT
     waves = [f(2 * np.pi * pitch / period) for period in PITCH_PERIODS for f in (torch.sin, torch.cos)]
     return torch.stack([p, p * p, *waves, velocity, velocity * velocity, pitched], 1)
 
@@ -32,7 +36,7 @@ def interpolate(values: Tensor, position: Tensor) -> Tensor:
 def partial_number(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
     """Real-valued partial number (B, N) at frequencies (N,): the inverse of `engine.seed.partial_hz`."""
     ratio2 = (hz / f0[:, None]) ** 2
-    b = stretch[:, None].clamp_min(1e-7)
+    b = stretch[:, None].clamp_min(LEAST_STRETCH)
     return torch.sqrt(2.0 * (1.0 + b) * ratio2 / (1.0 + torch.sqrt(1.0 + 4.0 * b * (1.0 + b) * ratio2)))
 
 
@@ -55,7 +59,7 @@ def comb_features(hz: Tensor, f0: Tensor, stretch: Tensor) -> Tensor:
     at_hz = f0[:, None, None] * h * torch.sqrt((1.0 + b * h * h) / (1.0 + b))
     x = ((hz - at_hz).abs() / bin_hz).clamp_max(FAR_BINS)
     x = torch.where(h < 1.0, FAR_BINS, x)
-    level = 1.0 + torch.log10(lobe(x).square().sum(1) + 1e-4) / 4.0
+    level = 1.0 + torch.log10(lobe(x).square().sum(1) + LEAST_POWER) / 4.0
     spacing = torch.log2((f0[:, None] / bin_hz).clamp(1.0, 256.0)) / 8.0
     return torch.stack([level, x.amin(1) / FAR_BINS, spacing.expand_as(level)], 2)
 

@@ -93,7 +93,10 @@ def lookahead_of(decoder: Decoder, has_pitch: bool) -> int:
 
 
 LEAD_IN_HOPS = 4
-"""Hops that a decoder has sounded before it is heard in the midst of a note: as long as windows reach back."""
+"""Hops that a decoder has sounded before it is heard in the midst of a note: as long as windows reach back.
+
+Most decoders name fewer of their own, which costs less when many notes go over at once; the first 20 ms of a note are
+then off by 0.1 to 0.5 dB more."""
 
 
 def lead_in_of(decoder: Decoder, has_pitch: bool) -> int:

@@ -36,7 +36,6 @@ class DirectDecoder:
 
     name = "direct"
     lead_in = 2
-    """With 4 the first 20 ms of a note that goes over would be nearer by 0.1 to 0.5 dB, and cost twice as much."""
     consumes = ("waveform",)
     lookahead = 1
 

@@ -33,7 +33,6 @@ class GlidesDecoder:
 
     name = "glides"
     lead_in = 2
-    """With 4 the first 20 ms of a note that goes over would be nearer by 0.1 to 0.5 dB, and cost twice as much."""
     consumes = ("partials", "noise")
     lookahead = 1
 

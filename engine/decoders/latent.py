@@ -33,7 +33,6 @@ class LatentDecoder:
 
     name = "latent"
     lead_in = 3
-    """With 4 the first 20 ms of a note that goes over would be nearer by 0.1 to 0.5 dB, and cost twice as much."""
     consumes = ("latent",)
     lookahead = 1
 

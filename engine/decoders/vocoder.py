@@ -31,7 +31,6 @@ class VocoderDecoder:
 
     name = "vocoder"
     lead_in = 2
-    """With 4 the first 20 ms of a note that goes over would be nearer by 0.1 to 0.5 dB, and cost twice as much."""
     consumes = ("mel",)
 
     def __init__(self, model: bytes, sounding: Decoder, num_slots: int, provider: str = "cpu") -> None:

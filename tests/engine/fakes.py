@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnca_synth.engine.decoders.base import Fields, NoteControls
+from tnca_synth.engine.finishing import Finisher
 from tnca_synth.engine.motions import STILL, Motion, MotionArrays, MotionTable
 from tnca_synth.engine.seams import Genome, HopInputs
 from tnca_synth.engine.spec import AudioSpec
@@ -61,6 +62,10 @@ class FakeGrowth:
         grid = np.zeros((len(pitch), NUM_CELLS, 2), np.float32)
         grid[:, :, 0] = velocity[:, None]
         return {"grid": grid, "pitch": pitch}
+
+    @property
+    def finisher(self) -> Finisher:
+        return Finisher(self.spec, self.motions)
 
     @property
     def motions(self) -> MotionTable:
