@@ -193,6 +193,7 @@ class Player:
         gives_up_s = perf_counter() + STALL_S
         while True:
             self._keep_playing()
+            looked_at = output.frames_taken
             has_room = output.frames_ahead <= self._ahead - self._block
             taken, now_s = output.frames_taken, perf_counter()  # after looking for room: they are never older
             clock.observe(now_s, taken)
@@ -201,7 +202,8 @@ class Player:
             if now_s > gives_up_s:
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             # A little early: who only looks when the callback is expected would never learn that it comes sooner.
-            due_s = clock.time_of(taken) - EARLY_S if clock.is_set else 0.0
+            # And of the frames taken before looking: a callback in between makes room that has not been seen.
+            due_s = clock.time_of(looked_at) - EARLY_S if clock.is_set else 0.0
             sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
         if self._in_step and taken:
             sleep(max(clock.time_of(taken - self._block) + self._wake_delay_s - perf_counter(), 0.0))

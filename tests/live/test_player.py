@@ -25,6 +25,7 @@ class FakeSynth:
         self.frame, self.active_voices = 0, 0
         self.sent: list[tuple[int | None, bytes]] = []
         self.limits: list[int] = []
+        self.rendered_at_s: list[float] = []
         self.slowness_s = slowness_s
         self._clock = clock
 
@@ -32,6 +33,7 @@ class FakeSynth:
         self.sent.append((at_frame, data))
 
     def render(self, num_frames: int) -> np.ndarray:
+        self.rendered_at_s.append(self._clock.now_s)
         self._clock.sleep(self.slowness_s)
         frames = np.arange(self.frame, self.frame + num_frames, dtype=np.float32)
         self.frame += num_frames
@@ -115,16 +117,41 @@ class FakeOutput:
         self.is_running = False
 
 
+class PunctualOutput(FakeOutput):
+    """An output that takes a block just after the producer has looked into the ring so many times in one moment."""
+
+    looks = 1
+
+    def __init__(self, clock: FakeTime, in_step: bool = False) -> None:
+        super().__init__(clock, in_step)
+        self._moment_s, self._looks = 0.0, 0
+
+    @property
+    def frames_ahead(self) -> int:
+        ahead = super().frames_ahead
+        self._looks = self._looks + 1 if self._clock.now_s == self._moment_s else 1
+        self._moment_s = self._clock.now_s
+        if self._looks == self.looks and 0.0 < self.next_s - self._clock.now_s < 3e-4:
+            self._clock.sleep(self.next_s - self._clock.now_s)
+        return ahead
+
+
 class Stage:
     """A player on a fake clock, with what it needs."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, in_step: bool = False, slowness_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        in_step: bool = False,
+        slowness_s: float = 0.0,
+        output: type[FakeOutput] = FakeOutput,
+    ) -> None:
         self.clock = FakeTime()
         monkeypatch.setattr(player_module, "perf_counter", self.clock)
         monkeypatch.setattr(player_module, "sleep", self.clock.sleep)
         monkeypatch.setattr(player_module, "promote_thread", lambda priority: False)
         self.synth = FakeSynth(self.clock, slowness_s)
-        self.output = FakeOutput(self.clock, in_step)
+        self.output = output(self.clock, in_step)
         self.inbox: deque[Arrival] = deque()
         self.notices: list[str] = []
         self.player = Player(self.synth, self.output, self.inbox, MessageMap(), self.notices.append)
@@ -180,6 +207,17 @@ def test_latency_is_constant_while_the_producer_is_slow(monkeypatch: pytest.Monk
     stage.run(1.0)
     assert np.ptp(stage.latencies([begin + moment for moment in moments])) < 2.5e-4
     assert stage.output.underruns == 0
+
+
+@pytest.mark.parametrize("looks", range(1, 6))
+def test_a_callback_just_after_looking_for_room_is_not_missed(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    """The room it makes shows only at the next look, which must not be a period away."""
+    monkeypatch.setattr(PunctualOutput, "looks", looks)
+    stage = Stage(monkeypatch, slowness_s=0.3 * BLOCK / RATE, output=PunctualOutput)
+    stage.run(0.5)
+    assert stage.output.underruns == 0
+    waits = np.diff(stage.synth.rendered_at_s[4:-8])
+    assert waits.max() < 1.2 * BLOCK / RATE
 
 
 def test_messages_that_come_with_a_period_keep_a_shorter_latency(monkeypatch: pytest.MonkeyPatch) -> None:
