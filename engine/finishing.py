@@ -52,6 +52,8 @@ KEPT_SHAPES = 512
 class Finisher:
     """Finishes fields; all paths that grow alike share one, for it remembers much.
 
+    Thread: any; what one forgets, another still holds.
+
     Parameters
     ----------
     spec : AudioSpec
@@ -135,21 +137,23 @@ class Finisher:
     ) -> FloatArray:
         """Return what `_shape` does for each of V voices, (V, R, width)."""
         known = (rows.tobytes(), hz.tobytes(), stretch.tobytes(), width)
-        if known not in self._groups:
+        group = self._groups.get(known)
+        if group is None:
             if len(self._groups) >= KEPT_GROUPS:
                 self._groups.clear()
             facts = zip(rows.tolist(), hz.tolist(), stretch.tolist(), strict=True)
-            self._groups[known] = np.concatenate([self._shape(*one, width)[None] for one in facts])
-        return self._groups[known]
+            group = self._groups[known] = np.concatenate([self._shape(*one, width)[None] for one in facts])
+        return group
 
     def _shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
         """Return how strongly each of `width` values of a field follows the courses of a row, (R, width)."""
         known = (row, hz, stretch, width)
-        if known not in self._shapes:
+        shape = self._shapes.get(known)
+        if shape is None:
             if len(self._shapes) >= KEPT_SHAPES:
                 self._shapes.clear()
-            self._shapes[known] = self._spread(self._motions.retouch_shapes[row], hz, stretch, width)
-        return self._shapes[known]
+            shape = self._shapes[known] = self._spread(self._motions.retouch_shapes[row], hz, stretch, width)
+        return shape
 
     def _spread(self, shapes: FloatArray, hz: float, stretch: float, width: int) -> FloatArray:
         """Spread shapes over partials and bands (R, P + bands) over a field."""

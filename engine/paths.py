@@ -2,12 +2,15 @@
 
 A note that goes over to another path is given to a twin of the same age. Where both grow alike the twin grows on from
 the note's own genome; else its genome is planted and settles for a few hops first. Either way its decoder begins some
-hops before it is heard, so that it is under way when it takes over.
+hops before it is heard, so that it is under way when it takes over. All that is done ahead of time, if there is some:
+the twins *rehearse*, live in a thread of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +37,10 @@ class Path(NamedTuple):
     bank: InstrumentChooser
 
 
+Seedling = tuple[Voice, int]
+"""A twin, and for how many hops it must settle."""
+
+
 class Growers:
     """The growers of all paths; voices name them by number. Path 0 is there from the start.
 
@@ -45,17 +52,23 @@ class Growers:
         Of path 0.
     make : callable
         Makes the grower of a further path.
+    aside : bool
+        Whether twins rehearse in a thread of their own, on what other core there is. The sound is the same.
 
     Attributes
     ----------
     paths : list of Path, by number
     """
 
-    def __init__(self, first: HopGrower, bank: InstrumentChooser, make: Callable[[Path], HopGrower]) -> None:
+    def __init__(
+        self, first: HopGrower, bank: InstrumentChooser, make: Callable[[Path], HopGrower], aside: bool = False
+    ) -> None:
         self.paths = [Path(first.growth, first.decoder, bank)]
         self._growers = [first]
         self._busy: list[HopGrower] = []
         self._make = make
+        self._stage = ThreadPoolExecutor(1, "rehearsal") if aside else None
+        self._rehearsals: dict[int, Future[None]] = {}  # under way, by path
 
     @property
     def sample_rate(self) -> int:
@@ -73,8 +86,9 @@ class Growers:
 
     def take_failures(self) -> list[str]:
         """Return what broke since this was asked last, one line each."""
-        failures = [line for grower in self._growers for line in grower.failures]
-        for grower in self._growers:
+        idle = [grower for number, grower in enumerate(self._growers) if number not in self._rehearsals]
+        failures = [line for grower in idle for line in grower.failures]
+        for grower in idle:
             grower.failures = []
         return failures
 
@@ -103,30 +117,59 @@ class Growers:
         for number, grower in enumerate(self._growers):
             share = [voice for voice in voices if voice.path == number]
             if share:
+                self.await_rehearsal(number)
                 yield grower, share
 
-    def prepare(self, pairs: Sequence[tuple[Voice, Voice]], sample: int, controls_at: ControlsAt) -> None:
-        """Bring twins to where they can take over at `sample`; pairs are of a note's voice and its twin."""
+    def seed(self, voice: Voice, twin: Voice, sample: int, controls_at: ControlsAt) -> Seedling:
+        """Bring a voice's twin to where it can take over at `sample` once it has settled."""
+        self.await_rehearsal(voice.path)
+        self.await_rehearsal(twin.path)
+        grower = self._growers[twin.path]
+        lead_in = lead_in_of(grower.decoder, twin.has_pitch)
+        first = max((sample - voice.onset) // grower.hop - lead_in, 0)
+        twin.start_from(first, grower.hop)
+        settling_hops = grower.growth.settling_hops - lead_in
+        genome = self._genome(voice, twin) if first > settling_hops else {}
+        twin.num_frames = first if genome else max(first - settling_hops, 0)
+        grower.set_clocks_back(twin, self._age_frames(voice) // grower.hop - twin.num_frames, controls_at)
+        if genome:
+            grower.adopt(twin, genome)
+        return twin, first - twin.num_frames
 
-        def now(voices: Sequence[Voice], samples: np.ndarray) -> np.ndarray:
-            return controls_at(voices, np.maximum(samples, sample))
+    def settle(self, cast: Sequence[Seedling], controls_at: ControlsAt) -> None:
+        """Grow twins by hops that nobody hears."""
+        together: dict[tuple[int, int], list[Voice]] = {}
+        for twin, num_hops in cast:
+            together.setdefault((twin.path, num_hops), []).append(twin)
+        for (path, num_hops), twins in together.items():
+            self._growers[path].settle(twins, num_hops, controls_at)
 
-        settling: dict[tuple[int, int], list[Voice]] = {}
-        for voice, twin in pairs:
-            grower = self._growers[twin.path]
-            lead_in = lead_in_of(grower.decoder, twin.has_pitch)
-            first = max((sample - voice.onset) // grower.hop - lead_in, 0)
-            twin.start_from(first, grower.hop)
-            settling_hops = grower.growth.settling_hops - lead_in
-            genome = self._genome(voice, twin) if first > settling_hops else {}
-            twin.num_frames = first if genome else max(first - settling_hops, 0)
-            grower.set_clocks_back(twin, self._age_frames(voice) // grower.hop - twin.num_frames, now)
-            if genome:
-                grower.adopt(twin, genome)
+    def rehearse(self, cast: Sequence[Seedling], until: int, controls_at: ControlsAt) -> None:
+        """Settle twins, and sound them up to sample `until` at least; see `await_rehearsal`.
+
+        Parameters
+        ----------
+        controls_at : may be asked from another thread
+        """
+        for path in dict.fromkeys(twin.path for twin, _ in cast):
+            work = partial(self._rehearse, path, [one for one in cast if one[0].path == path], until, controls_at)
+            if self._stage is None:
+                work()
             else:
-                settling.setdefault((twin.path, first - twin.num_frames), []).append(twin)
-        for (number, num_hops), twins in settling.items():
-            self._growers[number].settle(twins, num_hops, now)
+                self._rehearsals[path] = self._stage.submit(work)
+
+    def _rehearse(self, path: int, cast: Sequence[Seedling], until: int, controls_at: ControlsAt) -> None:
+        self.settle(cast, controls_at)
+        self._growers[path].grow([twin for twin, _ in cast], until, controls_at)
+
+    def await_rehearsal(self, path: int | None = None) -> None:
+        """Return when no twins rehearse any more on a path, by number, or on any; nothing else is grown there before.
+
+        What they raised is raised here.
+        """
+        for one in [*self._rehearsals] if path is None else [path]:
+            if one in self._rehearsals:
+                self._rehearsals.pop(one).result()
 
     def _genome(self, voice: Voice, twin: Voice) -> dict[str, np.ndarray]:
         """Return the genome that a twin can grow on from, nothing if it grows otherwise."""

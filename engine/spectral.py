@@ -152,8 +152,9 @@ def power_spectrogram(audio: FloatArray, spec: AudioSpec) -> FloatArray:
 def level_from_power(power: FloatArray, spec: AudioSpec) -> FloatArray:
     """Turn power into level (see `AudioSpec`): 0 is silence, exactly."""
     floor = 10.0 ** (spec.floor_db / 10.0)
-    db = 10.0 * np.log10(np.maximum(power, floor))
-    return ((db - spec.floor_db) / spec.level_scale_db).astype(np.float32)
+    above_db = 10.0 * np.log10(np.maximum(power, floor)) - spec.floor_db
+    # At the floor, logarithms of some processors are a little below it.
+    return (np.maximum(above_db, 0.0) / spec.level_scale_db).astype(np.float32)
 
 
 def power_from_level(level: FloatArray, spec: AudioSpec) -> FloatArray:

@@ -1,13 +1,15 @@
 """Who takes which path: chosen for each MIDI channel, and changed under notes that sound.
 
-What many notes would cost at once is spread: more than a few go over in two groups, all within 20 ms. Smaller groups
-would cost more: growing one voice by a hop takes nearly as long as growing eight.
+One or two notes go over at once. What more of them would cost at once is done aside: their twins rehearse while they
+still sound themselves, and then all go over. All is over within 20 ms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import ceil
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..midi.messages import NUM_CHANNELS
 from ..midi.performance import Performance
@@ -16,10 +18,10 @@ from .paths import Growers, Path
 from .voices import CROSSFADE_SAMPLES, Voice, VoiceAllocator
 from .voicing import Voicing
 
-LEAST_GROUP = 8
-MOST_GROUPS = 2
-GROUP_SAMPLES = 260
-"""From one group to the next, 11.8 ms. With what limiter and resampler look ahead, all is over after 17.5 ms."""
+REHEARSAL_SAMPLES = 300
+"""How long twins rehearse, 13.6 ms. With what limiter and resampler look ahead, all is over after 19.3 ms."""
+AT_ONCE = 2
+"""So few notes go over without that."""
 
 FindPath = Callable[[Path, int, int], Path | None]
 """From the path chosen outside MIDI, and MIDI's numbers of representation and decoder, to a path if there is one."""
@@ -47,6 +49,7 @@ class Switchboard:
         self._found: dict[tuple[int, int, int], int] = {}
         self._has_changed = False
         self._due: dict[int, int] = {}  # note id -> sample at which it goes over
+        self._twins: dict[int, Voice] = {}  # note id -> what it goes over to, where that rehearses
 
     def choose(self, channel: int | None, path: Path) -> None:
         """Let a channel, or all, take a path from now on, whatever MIDI has chosen there."""
@@ -69,48 +72,94 @@ class Switchboard:
         return wanted
 
     def carry_out(self, position: int, stop: int, controls_at: ControlsAt) -> int:
-        """Let the notes go over that are due at `position`; return the sample up to which can be rendered then."""
+        """Do what is due at `position`; return the sample up to which can be rendered then."""
+
+        def now(voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
+            return controls_at(voices, np.maximum(samples, position))
+
         if self._has_changed:
             self._has_changed = False
-            self._plan(position)
+            self._plan(position, now)
         if not self._due:
             return stop
         self._allocator.free_ended(position)
         ready = [note_id for note_id, sample in self._due.items() if sample <= position]
-        voices = [self._allocator.voices.get(note_id) for note_id in ready]
         for note_id in ready:
             del self._due[note_id]
-        self._hand_over([voice for voice in voices if voice is not None], position, controls_at)
-        return min(stop, *self._due.values()) if self._due else stop
+        self._go_over(ready, position, now)
+        return min([stop, *self._due.values()])
 
-    def _plan(self, position: int) -> None:
+    def _plan(self, position: int, now: ControlsAt) -> None:
         """Decide when each of the notes goes over that are on another path than their channel's."""
+        self._growers.await_rehearsal()
+        for twin in self._twins.values():
+            self._allocator.withdraw(twin.slot)
+        self._twins = {}
         voices = [voice for voice in self._allocator.voices.values() if not voice.is_leaving]
         movers = [voice for voice in voices if voice.path != self.path_of(voice.channel)]
-        group = max(ceil(len(movers) / MOST_GROUPS), LEAST_GROUP)
-        self._due = {
-            voice.note_id: position + index // group * GROUP_SAMPLES if voice.num_frames else position
-            for index, voice in enumerate(movers)
-        }
+        self._due = {voice.note_id: position for voice in movers}
+        sounding = [
+            voice for voice in movers if voice.num_frames and self._may_go_over_at(voice) <= position < voice.end
+        ]
+        if len(sounding) > AT_ONCE:
+            self._rehearse(sounding, position, now)
 
-    def _hand_over(self, voices: list[Voice], position: int, controls_at: ControlsAt) -> None:
-        pairs = []
+    def _rehearse(self, voices: list[Voice], position: int, now: ControlsAt) -> None:
+        """Let the twins of voices rehearse from now on; those that find no slot go over by themselves, later."""
+        sample = position + REHEARSAL_SAMPLES
+        cast = []
         for voice in voices:
-            path, allocator = self.path_of(voice.channel), self._allocator
-            if path == voice.path:
-                continue
-            if not voice.num_frames:
-                self._voicing.recast_voice(voice, path)
-            elif position < voice.rises_at + CROSSFADE_SAMPLES:
-                self._due[voice.note_id] = voice.rises_at + CROSSFADE_SAMPLES
-            elif not allocator.can_take_over:
-                self._due[voice.note_id] = position + CROSSFADE_SAMPLES
-            elif voice.end > position:
-                twin = voice.hand_over(allocator.claim(), voice.path, position)
-                self._voicing.recast_voice(twin, path)
-                allocator.take_over(voice, twin)
-                pairs.append((voice, twin))
-        self._growers.prepare(pairs, position, controls_at)
+            if not self._allocator.can_take_over:
+                break
+            twin = self._twin(voice)
+            cast.append(self._growers.seed(voice, twin, sample, now))
+            self._twins[voice.note_id], self._due[voice.note_id] = twin, sample
+        # As they are now: what is to come they cannot know, nor look up while time goes on.
+        known = {twin.slot: now([twin], np.array([[position]]))[0, 0] for twin, _ in cast}
+
+        def frozen(voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
+            return np.repeat(np.array([known[voice.slot] for voice in voices])[None], len(samples), axis=0)
+
+        self._growers.rehearse(cast, sample, frozen)
+
+    @staticmethod
+    def _may_go_over_at(voice: Voice) -> int:
+        """Return when a voice has come in itself."""
+        return voice.rises_at + CROSSFADE_SAMPLES
+
+    def _twin(self, voice: Voice) -> Voice:
+        """Return what a note goes over to, in a slot of its own."""
+        twin = voice.twin(self._allocator.promise())
+        self._voicing.recast_voice(twin, self.path_of(voice.channel))
+        return twin
+
+    def _go_over(self, notes: list[int], position: int, now: ControlsAt) -> None:
+        """Let notes go over to their twins; those that have none yet get one, which settles at once."""
+        cast = []
+        for note_id in notes:
+            voice, twin = self._allocator.voices.get(note_id), self._twins.pop(note_id, None)
+            if twin is not None:
+                self._growers.await_rehearsal(twin.path)
+            if voice is None or voice.end <= position or voice.path == self.path_of(voice.channel):
+                if twin is not None:
+                    self._allocator.withdraw(twin.slot)
+            elif twin is not None:
+                self._take_over(voice, twin, position)
+            elif not voice.num_frames:
+                self._voicing.recast_voice(voice, self.path_of(voice.channel))
+            elif position < self._may_go_over_at(voice):
+                self._due[note_id] = self._may_go_over_at(voice)
+            elif not self._allocator.can_take_over:
+                self._due[note_id] = position + CROSSFADE_SAMPLES
+            else:
+                twin = self._twin(voice)
+                cast.append(self._growers.seed(voice, twin, position, now))
+                self._take_over(voice, twin, position)
+        self._growers.settle(cast, now)
+
+    def _take_over(self, voice: Voice, twin: Voice, position: int) -> None:
+        voice.hand_over(twin, position)
+        self._allocator.take_over(voice, twin)
 
     def _find(self, chosen: int, representation: int, decoder: int) -> int:
         """Return the number of the path that MIDI asks for; the one chosen outside if there is no such path."""

@@ -69,6 +69,7 @@ class Synth(GrowthControls):
         Whether voices that need a hop within the next half hop are grown with those that need one now. In small blocks
         that serves several times as many voices. A release, a bend or a controller may then be heard up to half a
         hop (6 ms) later than its frame, and which it is depends on block sizes; the onset of a note stays exact.
+        Notes that go over to another path are prepared in a thread of their own.
     helpers : sequence of Helper
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
@@ -117,7 +118,10 @@ class Synth(GrowthControls):
             else HopGrower(growth, decoder, max_voices, fire_rate, grows_together)
         )
         self._growers = Growers(
-            first, bank, lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together)
+            first,
+            bank,
+            lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together),
+            aside=grows_together,
         )
         performance = Performance()
         self._conductor = Conductor(

@@ -132,13 +132,18 @@ class Voice:
         """Whether another voice takes this note over."""
         return self.falls_at < NEVER
 
-    def hand_over(self, slot: int, path: int, sample: int) -> Voice:
-        """Return a voice that goes on with this note from `sample` on, not grown yet; this one fades out there."""
-        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
+    def twin(self, slot: int) -> Voice:
+        """Return a voice that can go on with this note, not grown yet; see `hand_over`."""
         return replace(
-            self, slot=slot, path=path, is_planted=False, has_begun=False, num_frames=0, end=NEVER, audio=_NO_AUDIO,
-            audio_start=self.onset, decoded_until=self.onset, rises_at=sample, falls_at=NEVER,
+            self, slot=slot, is_planted=False, has_begun=False, num_frames=0, end=NEVER, audio=_NO_AUDIO,
+            audio_start=self.onset, decoded_until=self.onset, falls_at=NEVER,
         )  # fmt: skip
+
+    def hand_over(self, twin: Voice, sample: int) -> None:
+        """Let a twin go on with this note from `sample` on, as it is now; this one fades out there."""
+        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
+        twin.rises_at, twin.key, twin.key_tuning, twin.gestures = sample, self.key, self.key_tuning, self.gestures
+        twin.release, twin.release_speed = self.release, self.release_speed
 
     def start_from(self, hop: int, hop_length: int) -> None:
         """Let the decoder begin with this hop instead of the onset's."""
@@ -181,6 +186,7 @@ class VoiceAllocator:
         self.limit = max_voices
         self._free = list(range(num_slots(max_voices)))
         heapify(self._free)
+        self._promised = 0  # slots
         self._left = 0  # voices that were taken over, numbered downwards from -1
 
     @property
@@ -194,7 +200,8 @@ class VoiceAllocator:
         return sum(not voice.is_leaving for voice in self.voices.values())
 
     def take_over(self, voice: Voice, successor: Voice) -> None:
-        """Let `successor` answer to the note of `voice`, which sounds on until its end."""
+        """Let `successor`, in a promised slot, answer to the note of `voice`, which sounds on until its end."""
+        self._promised -= 1
         self._left -= 1
         self.voices[voice.note_id] = successor
         voice.note_id = self._left
@@ -203,7 +210,18 @@ class VoiceAllocator:
     @property
     def can_take_over(self) -> bool:
         """Whether a voice can go over to another path and leave slots for all notes to come."""
-        return 2 * (len(self.voices) - self.num_playing) < len(self.voices) + len(self._free)
+        leaving = len(self.voices) - self.num_playing
+        return 2 * (leaving + self._promised) < len(self.voices) + len(self._free) + self._promised
+
+    def promise(self) -> int:
+        """Return a slot for a voice that is to take another one over."""
+        self._promised += 1
+        return self.claim()
+
+    def withdraw(self, slot: int) -> None:
+        """Take back what `promise` returned."""
+        self._promised -= 1
+        heappush(self._free, slot)
 
     def claim(self) -> int:
         """Return the lowest free slot."""

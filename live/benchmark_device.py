@@ -21,7 +21,7 @@ from ..midi.messages import (
     pitch_bend,
     program_change,
 )
-from ..midi.paths import REPRESENTATION, REPRESENTATIONS, path_value
+from ..midi.paths import DECODER, DECODERS, REPRESENTATION, REPRESENTATIONS, path_value
 from .benchmark import RATE, LiveWorkload
 from .jack_probe import JackProbe
 from .session import LiveSession
@@ -38,6 +38,7 @@ TOO_HIGH_LOAD: Final = 0.9
 HELD_PROGRAMS: Final = (19, 40, 48, 56, 73, 81)  # organ, violin, strings, trumpet, flute, saw lead: they last
 REVERB, CHORUS = 91, 93
 SWITCHED_VOICES: Final = (4, 8)
+SWITCHED_DECODERS: Final = ("vocoder", "griffin-lim", "ensemble", "harmonic")
 SWITCH_S: Final = 0.5
 ROUNDS_OF_SWITCHES: Final = 2
 
@@ -186,25 +187,30 @@ def _try_voices(workload: LiveWorkload, count: int) -> dict[str, Any]:
 
 
 def measure_switching(workload: LiveWorkload) -> dict[str, Any]:
-    """Hold notes while their channel goes through all representations; count underruns."""
-    steps = [_switch(workload, count) for count in SWITCHED_VOICES]
+    """Hold notes while their channel goes through all representations, and through all decoders; count underruns."""
+    kinds = {
+        "representations": [(REPRESENTATION, path_value(REPRESENTATIONS, name)) for name in REPRESENTATIONS],
+        "decoders": [(DECODER, path_value(DECODERS, name)) for name in SWITCHED_DECODERS],
+    }
+    steps = [_switch(workload, count, kind, changes) for kind, changes in kinds.items() for count in SWITCHED_VOICES]
     return {"underruns": sum(step["underruns"] for step in steps), "steps": steps}
 
 
-def _switch(workload: LiveWorkload, count: int) -> dict[str, Any]:
+def _switch(workload: LiveWorkload, count: int, kind: str, changes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     with LiveSession(workload.options(workload.held_period)) as session:
         session.send(program_change(0, HELD_PROGRAMS[0]))
         for index in range(count):
             session.send(note_on(0, 43 + index * 7 % 36, 80))
         sleep(SETTLE_S)
         before = session.status()
-        for name in REPRESENTATIONS * ROUNDS_OF_SWITCHES:
-            session.send(control_change(0, REPRESENTATION, path_value(REPRESENTATIONS, name)))
+        for change in [*changes] * ROUNDS_OF_SWITCHES:
+            session.send(control_change(0, *change))
             sleep(SWITCH_S)
         status = session.status()
     return {
+        "through": kind,
         "voices": count,
-        "switches": len(REPRESENTATIONS) * ROUNDS_OF_SWITCHES,
+        "switches": len(changes) * ROUNDS_OF_SWITCHES,
         "underruns": status.underruns - before.underruns,
         "device_xruns": status.xruns - before.xruns,
     }

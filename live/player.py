@@ -31,7 +31,9 @@ MAX_NOTE_FRAMES: Final = 1024
 RESERVE: Final = 1.1
 """How much longer than a usual one the start of a note may take before the ring runs dry."""
 WAKE_DELAY: Final = 0.3
-"""Part of a period from the callback to the making of a block, so that MIDI which came with it is there too."""
+"""Part of a period from the callback to the making of a block, so that MIDI which came with it is there too:"""
+MAX_WAKE_DELAY_S: Final = 0.0008
+"""at most so long, for in large periods MIDI does not take longer."""
 POLL_S: Final = 0.0002
 EARLY_S: Final = 0.0001
 STALL_S: Final = 1.0
@@ -143,11 +145,11 @@ class Player:
         self._governor = Governor(synth.max_voices)
         self._load, self._peaks, self._late = 0.0, np.zeros(2), 0
         self._block, self._in_step = output.block_size, output.in_step_with_midi
-        self._ahead = _frames_ahead(self._block, note_cost_s * output.sample_rate)
+        self._ahead = _frames_ahead(self._block, output.sample_rate, note_cost_s)
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
-        self._wake_delay_s = WAKE_DELAY * self._block / output.sample_rate
+        self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
         self.meters = self._read_meters()
@@ -317,7 +319,11 @@ class Player:
             sleep(POLL_S)
 
 
-def _frames_ahead(block: int, note_cost_frames: float) -> int:
+def _wake_delay_s(block: int, sample_rate: int) -> float:
+    return min(WAKE_DELAY * block / sample_rate, MAX_WAKE_DELAY_S)
+
+
+def _frames_ahead(block: int, sample_rate: int, note_cost_s: float) -> int:
     """Return how many frames to keep ready: whole blocks, enough to start a note while the callback goes on."""
-    wanted = min(RESERVE * note_cost_frames + WAKE_DELAY * block, MAX_NOTE_FRAMES)
+    wanted = min((RESERVE * note_cost_s + _wake_delay_s(block, sample_rate)) * sample_rate, MAX_NOTE_FRAMES)
     return max(AHEAD_BLOCKS, ceil(max(wanted, MIN_AHEAD_FRAMES) / block)) * block

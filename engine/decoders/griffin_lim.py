@@ -35,6 +35,7 @@ class GriffinLimDecoder:
 
     name = "griffin-lim"
     follows_f0 = False  # pitch is in the fields alone
+    lead_in = 2
 
     def __init__(
         self,

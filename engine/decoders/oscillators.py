@@ -18,8 +18,9 @@ LOBE_REACH = 2  # neighbouring partials on either side whose main lobes can over
 CLEAR_BINS = 3.0  # apart, partials have no bin in common: of the two bins around one, the next is 2 bins away
 FINE = 32  # hop samples are split n = FINE * i + j, so that a partial costs FINE + hop_length / FINE phasors a hop
 LEAST_DENSITY = 0.1
-BUNDLE = 8
-"""Partials are summed in multiples of this: however many silent ones follow, BLAS gives the same sum to the bit."""
+BUNDLE = 16
+"""Partials are summed in multiples of this: however many silent ones follow, BLAS gives the same sum to the bit. With
+AVX2 multiples of 8 would do; kernels for AVX-512 take 16 at a time."""
 
 ComplexArray = NDArray[np.complex64]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import tiny
@@ -9,17 +11,37 @@ import tiny
 from tnca_synth.engine import choices
 from tnca_synth.engine.bank import TimbreBook
 from tnca_synth.engine.paths import Path
+from tnca_synth.engine.seams import Genome, HopInputs
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
 from tnca_synth.engine.timbres import TimbreTable
-from tnca_synth.errors import BankError, UsageError
+from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi import paths as numbers
 
-from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrowth, make_synth, render_in_blocks, set_up
+from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrown, FakeGrowth, make_synth, render_in_blocks, set_up
 from .listening import level_db, pitch_of
 
 LIMIT = round(0.02 * RATE)
+
+
+class Watched(FakeGrowth):
+    """Notes which threads grow it."""
+
+    def __init__(self) -> None:
+        super().__init__(held_factor=0.98)
+        self.threads: set[str] = set()
+
+    def step(self, genome: Genome, hop: HopInputs) -> FakeGrown:
+        self.threads.add(threading.current_thread().name)
+        return super().step(genome, hop)
+
+
+class Broken(FakeGrowth):
+    """Cannot plant anything."""
+
+    def plant(self, *arguments: FloatArray) -> Genome:
+        raise ModelError("nothing grows here")
 
 
 class Mute(FakeDecoder):
@@ -151,6 +173,56 @@ def test_stealing_while_notes_go_over_finds_a_slot_for_every_note() -> None:
     synth.panic()
     synth.render(RATE)
     assert synth.active_voices == 0
+
+
+def chord_goes_over(growth: FakeGrowth, aside: bool) -> FloatArray:
+    """Let four notes of a live synth go over to another growth, in small blocks; one is released meanwhile."""
+    synth = make_synth(FakeGrowth(), FakeDecoder(64), max_voices=32, grows_together=True)
+    set_up(synth)
+    for key in range(60, 64):
+        synth.send(midi.note_on(0, key, 100), 37 * key)
+    render_in_blocks(synth, RATE // 2, 100)
+    if not aside:
+        synth._growers._stage = None
+    synth.set_path(path(growth=growth))
+    synth.send(midi.note_off(0, 61), synth.frame + 180)
+    return render_in_blocks(synth, RATE // 4, 100)
+
+
+def test_twins_rehearse_in_a_thread_of_their_own_and_sound_the_same() -> None:
+    aside, here = Watched(), Watched()
+    np.testing.assert_array_equal(chord_goes_over(aside, True), chord_goes_over(here, False))
+    assert any(name.startswith("rehearsal") for name in aside.threads)
+    assert here.threads == {threading.current_thread().name}
+
+
+@pytest.mark.parametrize("aside", [True, False])
+def test_what_a_rehearsal_raises_is_raised_where_it_is_rendered(aside: bool) -> None:
+    with pytest.raises(ModelError, match="nothing grows here"):
+        chord_goes_over(Broken(), aside)
+
+
+def test_changing_again_while_twins_rehearse_loses_no_slot() -> None:
+    synth = make_synth(FakeGrowth(), FakeDecoder(16), max_voices=8, grows_together=True)
+    for key in range(60, 68):
+        synth.send(midi.note_on(0, key, 100))
+    render_in_blocks(synth, RATE // 4, 100)
+    paths = [path(FakeDecoder(16)), path(FakeDecoder(16))]
+    for index in range(20):
+        synth.set_path(paths[index % 2])
+        if index == 9:
+            synth.send(midi.control_change(0, midi.ALL_SOUND_OFF, 0), synth.frame + 60)
+        if index in (4, 12):
+            synth.panic()
+        if index in (5, 13):
+            for key in range(60, 68):
+                synth.send(midi.note_on(0, key, 100))
+        synth.render(20 * index)
+        assert synth.active_voices <= 8
+    synth.panic()
+    render_in_blocks(synth, RATE, 100)
+    allocator = synth._conductor._allocator
+    assert synth.idle and sorted(allocator._free) == list(range(16)) and not allocator._promised
 
 
 def test_a_path_of_another_rate_is_refused() -> None:

@@ -59,5 +59,5 @@ def test_the_command_measures_a_session_from_outside():
     assert set(live) == set(figures)
     assert live["latency"]["notes"] == 5 and live["latency"]["reported_ms"] > 0.0
     assert live["held"]["mean_voices"] > 0.0
-    assert [step["switches"] for step in live["switching"]["steps"]] == [12, 12]
+    assert [step["switches"] for step in live["switching"]["steps"]] == [12, 12, 8, 8]
     assert live["random"]["latency_ms"]

@@ -335,6 +335,6 @@ def test_a_device_that_lost_time_now_and_then_keeps_its_latency(stage: Stage) ->
     ],
 )
 def test_a_slow_machine_keeps_more_ready(block: int, note_cost_s: float, frames: int) -> None:
-    ahead = player_module._frames_ahead(block, note_cost_s * RATE)
+    ahead = player_module._frames_ahead(block, RATE, note_cost_s)
     assert ahead == frames
     assert ahead % block == 0
