@@ -234,6 +234,12 @@ class Conductor:
             self._mix(stop, out[:, self._mixed - origin : stop - origin])
         return out
 
+    def grow_ahead(self, num_samples: int) -> None:
+        """Grow the voices that have begun by what the next samples need, as they are now."""
+        self._finish()
+        voices = [voice for voice in self._allocator.voices.values() if voice.has_begun]
+        self._grower.grow(voices, self.position + num_samples, self._controls.at)
+
     def _begin(self, known: int) -> None:
         """Carry out the events of the next stretch and start to grow it, unless that has been done."""
         if self._growing is None:

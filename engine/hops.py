@@ -147,7 +147,8 @@ class HopGrower:
     def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
         """Return what to grow next: of all voices that lack hops, wherever they are in time."""
         lacking = [(voice, min(until, voice.end) - voice.decoded_until) for voice in voices]
-        together = until + self._hop // 2 if self._grows_together and any(one[1] > 0 for one in lacking) else until
+        joins = self._grows_together and any(missing > 0 and voice.has_begun for voice, missing in lacking)
+        together = until + self._hop // 2 if joins else until
         jobs = []
         for voice, missing in lacking:
             if missing > 0 or (together > until and min(together, voice.end) > voice.decoded_until):

@@ -264,6 +264,13 @@ class Synth(GrowthControls):
         """
         return self._render(num_frames, foresight, None)
 
+    def grow_ahead(self, num_frames: int) -> None:
+        """Grow now what notes that sound need for the next frames: work of that block is done when there is time for it.
+
+        They will not hear what is sent after this for those frames; notes that begin there are as exact as ever.
+        """
+        self._conductor.grow_ahead(self._resampler.samples_needed(num_frames))
+
     def render_stems(self, num_frames: int, foresight: int = 0) -> StemBlock:
         """Return the next frames as `render` does, together with the stems they are made of.
 

@@ -74,6 +74,10 @@ class LiveSynth(Protocol):
         """Return the next frames."""
         ...
 
+    def grow_ahead(self, num_frames: int) -> None:
+        """Do now what the next frames of sounding notes need."""
+        ...
+
     def limit_voices(self, limit: int) -> None:
         """Let fewer or more voices sound."""
         ...
@@ -233,13 +237,15 @@ class Player:
             self._full_s = now_s
 
     def _produce(self) -> None:
-        """Make one block and hand it over."""
+        """Make one block and hand it over; then prepare the next, while the ring is full."""
         began_s = perf_counter()
         self._take_messages()
         while self._tasks:
             self._run_task(self._tasks.popleft())
         block = self._synth.render(self._block)
         self._hand_over(block)
+        if self._output.frames_ahead > self._ahead - self._block:  # else the next block is waited for already
+            self._synth.grow_ahead(self._block)
         self._observe(perf_counter() - began_s)
 
     def _hand_over(self, block: FloatArray) -> None:

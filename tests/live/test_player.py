@@ -26,6 +26,7 @@ class FakeSynth:
         self.sent: list[tuple[int | None, bytes]] = []
         self.limits: list[int] = []
         self.rendered_at_s: list[float] = []
+        self.prepared: list[tuple[int, int]] = []
         self.slowness_s = slowness_s
         self._clock = clock
 
@@ -38,6 +39,9 @@ class FakeSynth:
         frames = np.arange(self.frame, self.frame + num_frames, dtype=np.float32)
         self.frame += num_frames
         return np.stack((frames, frames), axis=1)
+
+    def grow_ahead(self, num_frames: int) -> None:
+        self.prepared.append((self.frame, num_frames))
 
     def limit_voices(self, limit: int) -> None:
         self.limits.append(limit)
