@@ -1,4 +1,4 @@
-"""A million random MIDI messages, valid and not, through the synthesizer with the shipped bank.
+"""A million random MIDI messages, valid and not, through the synthesizer as it plays live, with the shipped bank.
 
 Nothing may raise, every sample must be a finite number, nothing may sound after a panic, and memory must stay flat.
 CI plays 20,000 of them with fakes; this is the long run: `python benchmarks/fuzz_messages.py --json`.
@@ -59,6 +59,7 @@ def feed(synth: Synth, dice: random.Random, count: int) -> list[float]:
         for _ in range(MESSAGES_PER_BLOCK):
             synth.send(random_message(dice), synth.frame + dice.randrange(2 * BLOCK_FRAMES))
         assert np.isfinite(synth.render(BLOCK_FRAMES)).all(), "samples must be numbers"
+        synth.grow_ahead(BLOCK_FRAMES)
         if block >= _WARM_UP_BLOCKS and block % max(1, num_blocks // 10) == 0:
             memory_mb.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return memory_mb
@@ -79,7 +80,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    synth = open_ensemble().synth
+    synth = open_ensemble(grows_together=True).synth
     began = perf_counter()
     memory_mb = feed(synth, random.Random(options.seed), options.count)
     report = {

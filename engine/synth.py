@@ -265,7 +265,7 @@ class Synth(GrowthControls):
         return self._render(num_frames, foresight, None)
 
     def grow_ahead(self, num_frames: int) -> None:
-        """Grow now what notes that sound need for the next frames: work of that block is done when there is time for it.
+        """Grow now what sounding notes need for the next frames: work of that block is done when there is time for it.
 
         They will not hear what is sent after this for those frames; notes that begin there are as exact as ever.
         """

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
 from ..engine.spectral import FloatArray
+from ..engine.synth import Synth
 from ..midi.messages import control_change, note_on, program_change, system_exclusive
 from .benchmark import RATE, LiveWorkload
 
@@ -42,7 +43,7 @@ def measure_flood(workload: LiveWorkload) -> dict[str, Any]:
     for start in range(0, workload.messages, BATCH):
         for data in random_messages(rng, min(BATCH, workload.messages - start)):
             synth.send(data, synth.frame + synth.latency_frames + int(rng.integers(BLOCK)))
-        synth.render(BLOCK)
+        _next_block(synth)
         memory.append(memory_mb())
     took = perf_counter() - began
     synth.panic()
@@ -111,15 +112,22 @@ def _click(workload: LiveWorkload, change: Callable[[Ensemble], None], max_voice
         synth.send(control_change(0, controller, 0))
     for key in CHORD:
         synth.send(note_on(0, key, 90))
-    blocks = [synth.render(BLOCK) for _ in range(round(CHANGE_S * RATE / BLOCK))]
+    blocks = [_next_block(synth) for _ in range(round(CHANGE_S * RATE / BLOCK))]
     change(ensemble)
-    blocks += [synth.render(BLOCK) for _ in range(round(CHANGE_S * RATE / BLOCK))]
+    blocks += [_next_block(synth) for _ in range(round(CHANGE_S * RATE / BLOCK))]
     high = np.abs(high_pass(np.concatenate(blocks).mean(axis=1)))
     middle = len(high) // 2
     around = high[middle - RATE // 100 : middle + RATE // 10].max()
     before = high[middle - RATE // 2 : middle - RATE // 50].max()
     after = high[middle + RATE // 5 : middle + RATE].max()
     return float(20.0 * np.log10(max(around - max(before, after), 1e-6)))
+
+
+def _next_block(synth: Synth) -> FloatArray:
+    """Do what the player does for each block."""
+    block = synth.render(BLOCK)
+    synth.grow_ahead(BLOCK)
+    return block
 
 
 def high_pass(signal: FloatArray) -> FloatArray:
@@ -144,4 +152,5 @@ def _open(workload: LiveWorkload, max_voices: int) -> Ensemble:
         bank_path=workload.bank_path,
         max_voices=max_voices,
         on_model_error="mute",
+        grows_together=True,
     )

@@ -240,6 +240,18 @@ def test_messages_that_come_with_a_period_keep_a_shorter_latency(monkeypatch: py
     assert stage.player.meters.late_messages == 0
 
 
+def test_the_next_block_is_prepared_while_the_ring_is_full_and_only_then(stage: Stage) -> None:
+    begin = stage.clock.now_s
+    stage.clock.events.append((begin + 0.1, lambda: setattr(stage.synth, "slowness_s", 1.3 * BLOCK / RATE)))
+    stage.clock.events.append((begin + 0.11, lambda: setattr(stage.synth, "slowness_s", 0.0)))
+    stage.run(0.3)
+    assert {frames for _, frames in stage.synth.prepared} == {BLOCK}
+    at = [frame for frame, _ in stage.synth.prepared]
+    skipped = np.flatnonzero(np.diff(at) > BLOCK)
+    assert 0.6 * len(stage.output.heard) < len(at) < len(stage.output.heard)
+    assert np.all(np.abs(np.array(at)[skipped] - 0.1 * RATE) < 0.03 * RATE), "skipped while there was time"
+
+
 def test_an_underrun_is_counted_and_latency_is_what_it_was(stage: Stage) -> None:
     begin = stage.clock.now_s
     stage.player.do(lambda: None)
