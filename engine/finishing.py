@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decoders.base import Fields
+from .memo import Memo
 from .motions import MotionTable
 from .retouching import Corrections
 from .seed import partial_hz
@@ -52,7 +53,7 @@ KEPT_SHAPES = 512
 class Finisher:
     """Finishes fields; all paths that grow alike share one, for it remembers much.
 
-    Thread: any; what one forgets, another still holds.
+    Thread: any.
 
     Parameters
     ----------
@@ -62,8 +63,8 @@ class Finisher:
 
     def __init__(self, spec: AudioSpec, motions: MotionTable) -> None:
         self._spec, self._motions = spec, motions
-        self._shapes: dict[tuple[int, float, float, int], FloatArray] = {}
-        self._groups: dict[tuple[bytes, bytes, bytes, int], FloatArray] = {}
+        self._shapes: Memo[tuple[int, float, float, int], FloatArray] = Memo(KEPT_SHAPES)
+        self._groups: Memo[tuple[bytes, bytes, bytes, int], FloatArray] = Memo(KEPT_GROUPS)
 
     def finish(
         self,
@@ -139,10 +140,8 @@ class Finisher:
         known = (rows.tobytes(), hz.tobytes(), stretch.tobytes(), width)
         group = self._groups.get(known)
         if group is None:
-            if len(self._groups) >= KEPT_GROUPS:
-                self._groups.clear()
             facts = zip(rows.tolist(), hz.tolist(), stretch.tolist(), strict=True)
-            group = self._groups[known] = np.concatenate([self._shape(*one, width)[None] for one in facts])
+            group = self._groups.keep(known, np.concatenate([self._shape(*one, width)[None] for one in facts]))
         return group
 
     def _shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
@@ -150,9 +149,7 @@ class Finisher:
         known = (row, hz, stretch, width)
         shape = self._shapes.get(known)
         if shape is None:
-            if len(self._shapes) >= KEPT_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[known] = self._spread(self._motions.retouch_shapes[row], hz, stretch, width)
+            shape = self._shapes.keep(known, self._spread(self._motions.retouch_shapes[row], hz, stretch, width))
         return shape
 
     def _spread(self, shapes: FloatArray, hz: float, stretch: float, width: int) -> FloatArray:

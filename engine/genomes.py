@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .memo import Memo
 from .seams import Genome
 from .spectral import FloatArray
 
@@ -26,7 +27,9 @@ class Genomes:
     def __init__(self, num_slots: int) -> None:
         self._num_slots = num_slots
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
-        self._gathered: dict[bytes, Genome] = {}  # genes by the slots they are of, until anything is planted
+        self._gathered: Memo[bytes, Genome] = Memo(
+            KEPT_GROUPS
+        )  # genes by the slots they are of, until anything is planted
 
     def __bool__(self) -> bool:
         """Tell whether anything was ever planted."""
@@ -57,11 +60,11 @@ class Genomes:
         if isinstance(rows, slice):
             return {name: values[rows] for name, values in self._store.items()}
         group = slots.tobytes()
-        if group not in self._gathered:
-            if len(self._gathered) >= KEPT_GROUPS:
-                self._gathered.clear()
-            self._gathered[group] = {name: values[rows] for name, values in self._store.items() if name != "grid"}
-        return {"grid": self._store["grid"][rows], **self._gathered[group]}
+        genes = self._gathered.get(group)
+        if genes is None:
+            found = {name: values[rows] for name, values in self._store.items() if name != "grid"}
+            genes = self._gathered.keep(group, found)
+        return {"grid": self._store["grid"][rows], **genes}
 
 
 def _as_slice(slots: NDArray[np.intp]) -> slice | NDArray[np.intp]:

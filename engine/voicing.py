@@ -10,6 +10,7 @@ from ..midi.messages import DEFAULT_RELEASE_VELOCITY
 from ..midi.performance import Performance
 from .chance import note_seed
 from .gestures import Gestures
+from .memo import Memo
 from .pads import Morph, Pad, role_of
 from .paths import Path
 from .seams import Choice, Role
@@ -56,7 +57,7 @@ class Voicing:
         self._paths = paths
         self._seed = seed
         self._rate = rate
-        self._choices: dict[tuple[int, int, int, bool, int], Choice] = {}
+        self._choices: Memo[tuple[int, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
         self.substitutions: dict[str, None] = {}
 
     def recast(self) -> None:
@@ -165,14 +166,13 @@ class Voicing:
         channel = self._performance.channels[index]
         asked = (channel.program, channel.bank, channel.is_drums, key)
         wanted = (path, *asked)
-        if wanted not in self._choices:
-            if len(self._choices) >= KEPT_CHOICES:
-                self._choices.clear()
-            choice = self._choices[wanted] = self._paths[path].bank.instrument_for(*asked)
+        choice = self._choices.get(wanted)
+        if choice is None:
+            choice = self._choices.keep(wanted, self._paths[path].bank.instrument_for(*asked))
             if choice.substituted:
                 name = f"drum key {key}" if channel.is_drums else program_name(channel.program)
                 self.substitutions[f"{name}: {choice.instrument.name}"] = None
-        return self._choices[wanted]
+        return choice
 
 
 def _gestures(voice: Voice) -> Gestures:
