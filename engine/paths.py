@@ -120,15 +120,15 @@ class Growers:
                 self.await_rehearsal(number)
                 yield grower, share
 
-    def seed(self, voice: Voice, twin: Voice, sample: int, controls_at: ControlsAt) -> Seedling:
-        """Bring a voice's twin to where it can take over at `sample` once it has settled."""
+    def seed(self, voice: Voice, twin: Voice, sample: int, controls_at: ControlsAt, care: int = 1) -> Seedling:
+        """Bring a voice's twin to where it can take over at `sample` once it has settled, `care` times as long."""
         self.await_rehearsal(voice.path)
         self.await_rehearsal(twin.path)
         grower = self._growers[twin.path]
         lead_in = lead_in_of(grower.decoder, twin.has_pitch)
         first = max((sample - voice.onset) // grower.hop - lead_in, 0)
         twin.start_from(first, grower.hop)
-        settling_hops = grower.growth.settling_hops - lead_in
+        settling_hops = care * grower.growth.settling_hops - lead_in
         genome = self._genome(voice, twin) if first > settling_hops else {}
         twin.num_frames = first if genome else max(first - settling_hops, 0)
         grower.set_clocks_back(twin, self._age_frames(voice) // grower.hop - twin.num_frames, controls_at)

@@ -1,7 +1,7 @@
 """Who takes which path: chosen for each MIDI channel, and changed under notes that sound.
 
-One or two notes go over at once. What more of them would cost at once is done aside: their twins rehearse while they
-still sound themselves, and then all go over. All is over within 20 ms.
+What that costs would be too much for one block, so it is done aside: the twins of notes rehearse while the notes still
+sound themselves, and then all go over together. All is over within 20 ms.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .voicing import Voicing
 
 REHEARSAL_SAMPLES = 300
 """How long twins rehearse, 13.6 ms. With what limiter and resampler look ahead, all is over after 19.3 ms."""
-AT_ONCE = 2
-"""So few notes go over without that."""
+FEW = 4
+"""So few notes settle for twice as many hops as their growth asks for at least."""
 
 FindPath = Callable[[Path, int, int], Path | None]
 """From the path chosen outside MIDI, and MIDI's numbers of representation and decoder, to a path if there is one."""
@@ -101,18 +101,18 @@ class Switchboard:
         sounding = [
             voice for voice in movers if voice.num_frames and self._may_go_over_at(voice) <= position < voice.end
         ]
-        if len(sounding) > AT_ONCE:
+        if sounding:
             self._rehearse(sounding, position, now)
 
     def _rehearse(self, voices: list[Voice], position: int, now: ControlsAt) -> None:
         """Let the twins of voices rehearse from now on; those that find no slot go over by themselves, later."""
-        sample = position + REHEARSAL_SAMPLES
+        sample, care = position + REHEARSAL_SAMPLES, 2 if len(voices) <= FEW else 1
         cast = []
         for voice in voices:
             if not self._allocator.can_take_over:
                 break
             twin = self._twin(voice)
-            cast.append(self._growers.seed(voice, twin, sample, now))
+            cast.append(self._growers.seed(voice, twin, sample, now, care))
             self._twins[voice.note_id], self._due[voice.note_id] = twin, sample
         # As they are now: what is to come they cannot know, nor look up while time goes on.
         known = {twin.slot: now([twin], np.array([[position]]))[0, 0] for twin, _ in cast}
@@ -137,9 +137,9 @@ class Switchboard:
         """Let notes go over to their twins; those that have none yet get one, which settles at once."""
         cast = []
         for note_id in notes:
+            if note_id in self._twins:
+                self._growers.await_rehearsal(self._twins[note_id].path)
             voice, twin = self._allocator.voices.get(note_id), self._twins.pop(note_id, None)
-            if twin is not None:
-                self._growers.await_rehearsal(twin.path)
             if voice is None or voice.end <= position or voice.path == self.path_of(voice.channel):
                 if twin is not None:
                     self._allocator.withdraw(twin.slot)
