@@ -27,9 +27,8 @@ class Genomes:
     def __init__(self, num_slots: int) -> None:
         self._num_slots = num_slots
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
-        self._gathered: Memo[bytes, Genome] = Memo(
-            KEPT_GROUPS
-        )  # genes by the slots they are of, until anything is planted
+        # genes by the slots they are of, until anything is planted
+        self._gathered: Memo[bytes, Genome] = Memo(KEPT_GROUPS)
 
     def __bool__(self) -> bool:
         """Tell whether anything was ever planted."""

@@ -93,7 +93,7 @@ class Switchboard:
         """Decide when each of the notes goes over that are on another path than their channel's."""
         self._growers.await_rehearsal()
         for twin in self._twins.values():
-            self._allocator.withdraw(twin.slot)
+            self._allocator.give_back(twin.slot)
         self._twins = {}
         voices = [voice for voice in self._allocator.voices.values() if not voice.is_leaving]
         movers = [voice for voice in voices if voice.path != self.path_of(voice.channel)]
@@ -114,8 +114,11 @@ class Switchboard:
             twin = self._twin(voice)
             cast.append(self._growers.seed(voice, twin, sample, now, care))
             self._twins[voice.note_id], self._due[voice.note_id] = twin, sample
+        if not cast:
+            return
         # As they are now: what is to come they cannot know, nor look up while time goes on.
-        known = {twin.slot: now([twin], np.array([[position]]))[0, 0] for twin, _ in cast}
+        twins = [twin for twin, _ in cast]
+        known = dict(zip([twin.slot for twin in twins], now(twins, np.full((1, len(twins)), position))[0], strict=True))
 
         def frozen(voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
             return np.repeat(np.array([known[voice.slot] for voice in voices])[None], len(samples), axis=0)
@@ -129,7 +132,7 @@ class Switchboard:
 
     def _twin(self, voice: Voice) -> Voice:
         """Return what a note goes over to, in a slot of its own."""
-        twin = voice.twin(self._allocator.promise())
+        twin = voice.twin(self._allocator.claim())
         self._voicing.recast_voice(twin, self.path_of(voice.channel))
         return twin
 
@@ -142,7 +145,7 @@ class Switchboard:
             voice, twin = self._allocator.voices.get(note_id), self._twins.pop(note_id, None)
             if voice is None or voice.end <= position or voice.path == self.path_of(voice.channel):
                 if twin is not None:
-                    self._allocator.withdraw(twin.slot)
+                    self._allocator.give_back(twin.slot)
             elif twin is not None:
                 self._take_over(voice, twin, position)
             elif not voice.num_frames:

@@ -184,9 +184,9 @@ class VoiceAllocator:
     def __init__(self, max_voices: int) -> None:
         self.voices: dict[int, Voice] = {}
         self.limit = max_voices
-        self._free = list(range(num_slots(max_voices)))
+        self._num_slots = num_slots(max_voices)
+        self._free = list(range(self._num_slots))
         heapify(self._free)
-        self._promised = 0  # slots
         self._left = 0  # voices that were taken over, numbered downwards from -1
 
     @property
@@ -200,8 +200,7 @@ class VoiceAllocator:
         return sum(not voice.is_leaving for voice in self.voices.values())
 
     def take_over(self, voice: Voice, successor: Voice) -> None:
-        """Let `successor`, in a promised slot, answer to the note of `voice`, which sounds on until its end."""
-        self._promised -= 1
+        """Let `successor` answer to the note of `voice`, which sounds on until its end."""
         self._left -= 1
         self.voices[voice.note_id] = successor
         voice.note_id = self._left
@@ -210,17 +209,11 @@ class VoiceAllocator:
     @property
     def can_take_over(self) -> bool:
         """Whether a voice can go over to another path and leave slots for all notes to come."""
-        leaving = len(self.voices) - self.num_playing
-        return 2 * (leaving + self._promised) < len(self.voices) + len(self._free) + self._promised
+        beside = self._num_slots - len(self._free) - self.num_playing  # taken over, or claimed for taking over
+        return 2 * beside < self._num_slots
 
-    def promise(self) -> int:
-        """Return a slot for a voice that is to take another one over."""
-        self._promised += 1
-        return self.claim()
-
-    def withdraw(self, slot: int) -> None:
-        """Take back what `promise` returned."""
-        self._promised -= 1
+    def give_back(self, slot: int) -> None:
+        """Let a slot be claimed again that no voice has come to occupy."""
         heappush(self._free, slot)
 
     def claim(self) -> int:

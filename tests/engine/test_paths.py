@@ -221,7 +221,7 @@ def test_changing_again_while_twins_rehearse_loses_no_slot() -> None:
     synth.panic()
     render_in_blocks(synth, RATE, 100)
     allocator = synth._conductor._allocator
-    assert synth.idle and sorted(allocator._free) == list(range(16)) and not allocator._promised
+    assert synth.idle and sorted(allocator._free) == list(range(16)), "a slot got lost"
 
 
 def test_a_path_of_another_rate_is_refused() -> None:
