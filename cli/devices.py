@@ -13,7 +13,7 @@ from ..errors import DeviceError
 from .output import errors_aside, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..live.audio import OutputDevice
+    from ..live.output_devices import OutputDevice
 
 SEQUENCER: Final = "/dev/snd/seq"
 NO_MIDI_INPUT: Final = (
@@ -92,11 +92,12 @@ def _midi_inputs(hints: list[str]) -> tuple[str | None, list[MidiInput]]:
         return None, []
     if not names:
         hints.append(NO_MIDI_INPUT)
-    return system, [MidiInput(number, name) for number, name in enumerate(names)]
+    return system, [MidiInput(number, name) for number, name in names]
 
 
 def _audio_outputs(hints: list[str]) -> list[OutputDevice]:
-    from ..live.audio import NO_OUTPUT, list_outputs
+    from ..live.audio import list_outputs
+    from ..live.output_devices import NO_OUTPUT
 
     try:
         outputs = list_outputs()

@@ -19,8 +19,9 @@ from ..midi import paths as midi
 from ..midi.inputs import MidiInputs
 from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, control_change, program_change
 from ..midi.ports import Arrival
-from .audio import find_output, list_outputs, open_output
+from .audio import list_outputs, open_output
 from .mapping import MessageMap, describe
+from .output_devices import default_block_size, find_output
 from .player import Player
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
@@ -55,10 +56,10 @@ class Engine:
 
     def __init__(self, options: LiveOptions) -> None:
         promote_thread(CONTROL_PRIORITY)  # threads started from here on inherit it
-        self._options = options
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self._inbox: deque[Arrival] = deque()
         self._device = find_output(options.audio_out, options.host_api, list_outputs())
+        self._block_size = options.block_size or default_block_size(self._device)
         rate = options.sample_rate or self._device.sample_rate
         self._ensemble = _open_ensemble(options, rate)
         if self._ensemble.repertoire is not None:
@@ -71,7 +72,7 @@ class Engine:
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
         try:
             self._inputs.start()
-            self._output = open_output(self._device, rate, options.block_size)
+            self._output = open_output(self._device, rate, self._block_size)
         except BaseException:
             self._abandon()
             raise
@@ -162,10 +163,10 @@ class Engine:
             if (name == chosen[0] or decoder == DEFAULT_DECODERS[name]) and (name, decoder) != chosen
         ]
         switches = (partial(self._ensemble.set_path, *path) for path in others)
-        warm_up_switching(self._synth, self._options.block_size, switches)
+        warm_up_switching(self._synth, self._block_size, switches)
         self._ensemble.set_path(*chosen)
-        warm_up(self._synth, self._options.block_size)
-        return note_cost_s(self._synth, self._options.block_size)
+        warm_up(self._synth, self._block_size)
+        return note_cost_s(self._synth, self._block_size)
 
     def _abandon(self) -> None:
         self._inputs.close()

@@ -49,7 +49,8 @@ def main(pipe: Connection, options: LiveOptions, waits: bool = False) -> None:
 
 def _await_output(pipe: Connection, options: LiveOptions) -> bool:
     """Return True when the output is there; False when told to close or left alone."""
-    from .audio import find_output, list_outputs
+    from .audio import list_outputs
+    from .output_devices import find_output
 
     while True:
         try:

@@ -64,10 +64,9 @@ class JackProbe:
     def connect_midi(self, part_of_name: str = "tnca-synth") -> None:
         """Connect the MIDI output to an input of the instrument."""
         for port in self._await_ports(part_of_name, is_midi=True, is_input=True):
-            if "scan" not in port.name:
-                self._client.connect(self._midi, port)
+            self._client.connect(self._midi, port)
 
-    def connect_audio(self, part_of_name: str = "PortAudio") -> None:
+    def connect_audio(self, part_of_name: str = "tnca-synth") -> None:
         """Capture what an instrument puts out."""
         sources = self._await_ports(part_of_name, is_audio=True, is_output=True)
         for source, target in zip(sources, self._audio, strict=False):

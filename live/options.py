@@ -12,9 +12,17 @@ from typing import Any, Final
 
 from ..engine.choices import DECODERS, PROVIDERS, REPRESENTATIONS, SAMPLE_RATE_RANGE_HZ, closest
 from ..errors import UsageError
-from .state import FIRST_MODE_MESSAGE, MAX_BLOCK_SIZE, MAX_VOICES, NUM_CHANNELS, LiveOptions
+from .state import (
+    DEFAULT_BLOCK_SIZE,
+    FIRST_MODE_MESSAGE,
+    MAX_BLOCK_SIZE,
+    MAX_VOICES,
+    MIN_BLOCK_SIZE,
+    NUM_CHANNELS,
+    LiveOptions,
+)
 
-BLOCK_SIZE_RANGE_FRAMES: Final = (16, MAX_BLOCK_SIZE)
+BLOCK_SIZE_RANGE_FRAMES: Final = (MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
 MAX_VOICES_RANGE: Final = (1, MAX_VOICES)
 CHANNEL_RANGE: Final = (1, NUM_CHANNELS)
 CONTROLLER_RANGE: Final = (0, FIRST_MODE_MESSAGE - 1)
@@ -114,7 +122,8 @@ OPTIONS: Final = (
     Option(
         "block-size",
         _number_in(BLOCK_SIZE_RANGE_FRAMES),
-        f"frames per block: fewer for less latency, more for a slow machine (default: {LiveOptions.block_size})",
+        "frames per block: fewer for less latency, more for a slow machine (default: a period of the JACK server, else "
+        f"{DEFAULT_BLOCK_SIZE})",
         "N",
     ),
     Option("instrument", text, "what to begin with, a name from `tnca-synth instruments`", "NAME"),

@@ -30,7 +30,9 @@ CONTROL_TARGETS: Final = (
 )
 """What a control change can be mapped onto; `live.mapping` knows the standard controller of each."""
 
+MIN_BLOCK_SIZE: Final = 16
 MAX_BLOCK_SIZE: Final = 8192
+DEFAULT_BLOCK_SIZE: Final = 128
 MAX_VOICES: Final = 1024
 NUM_CHANNELS: Final = 16
 FIRST_MODE_MESSAGE: Final = 120
@@ -45,7 +47,7 @@ class LiveOptions:
     midi_in : port numbers or parts of names; empty: the first hardware port, else a virtual one
     audio_out, host_api : number or part of a name; None: the system's default
     sample_rate : Hz; None: the device's own
-    block_size : frames per audio callback
+    block_size : frames per audio callback; None: a period of the JACK server that plays, else 128
     instrument, representation, decoder : names; None: what a program change asks for, and the best
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
@@ -62,7 +64,7 @@ class LiveOptions:
     audio_out: str | None = None
     host_api: str | None = None
     sample_rate: int | None = None
-    block_size: int = 128
+    block_size: int | None = None
     instrument: str | None = None
     representation: str | None = None
     decoder: str | None = None
@@ -76,7 +78,8 @@ class LiveOptions:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _check_range("--block-size", self.block_size, 16, MAX_BLOCK_SIZE)
+        if self.block_size is not None:
+            _check_range("--block-size", self.block_size, MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
         _check_range("--max-voices", self.max_voices, 1, MAX_VOICES)
         if self.channel is not None:
             _check_range("--channel", self.channel, 1, NUM_CHANNELS)

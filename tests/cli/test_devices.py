@@ -10,7 +10,7 @@ import pytest
 from tnca_synth.cli import devices, main
 from tnca_synth.errors import DeviceError
 from tnca_synth.live import audio
-from tnca_synth.live.audio import OutputDevice
+from tnca_synth.live.output_devices import NO_OUTPUT, OutputDevice
 from tnca_synth.midi import ports
 
 SPEAKERS = OutputDevice(index=3, name="Speakers", host_api="ALSA", sample_rate=44_100, is_default=False)
@@ -20,7 +20,7 @@ SYSTEM = OutputDevice(index=7, name="system", host_api="JACK Audio Connection Ki
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Hold what the machine has; a test changes it."""
-    has: dict[str, Any] = {"inputs": ("Alsa", ["Keystation 49", "Nano"]), "outputs": [SPEAKERS, SYSTEM]}
+    has: dict[str, Any] = {"inputs": ("Alsa", [(0, "Keystation 49"), (1, "Nano")]), "outputs": [SPEAKERS, SYSTEM]}
 
     def answer(key: str) -> Any:
         if isinstance(has[key], Exception):
@@ -88,7 +88,7 @@ def test_a_bare_machine_gets_every_hint(
 
 def test_nothing_plugged_in_is_told(machine: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     machine.update(inputs=("Alsa", []), outputs=[])
-    assert hints(capsys) == [devices.NO_MIDI_INPUT, audio.NO_OUTPUT]
+    assert hints(capsys) == [devices.NO_MIDI_INPUT, NO_OUTPUT]
 
 
 def test_without_jack_it_is_recommended_on_linux(

@@ -7,7 +7,7 @@ import pytest
 
 from tnca_synth.errors import DeviceError
 from tnca_synth.live import audio
-from tnca_synth.live.audio import OutputDevice, find_output
+from tnca_synth.live.output_devices import OutputDevice, find_output
 
 OUTPUTS = [
     OutputDevice(0, "HDA Intel: HDMI", "ALSA", 44100, False),

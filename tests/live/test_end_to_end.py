@@ -165,7 +165,8 @@ def measure_latencies_ms(session, probe):
 RING = f"""
 import sys, time
 import numpy as np
-from tnca_synth.live.audio import find_output, list_outputs, open_output
+from tnca_synth.live.audio import list_outputs, open_output
+from tnca_synth.live.output_devices import find_output
 output = open_output(find_output(None, "jack", list_outputs()), {RATE}, {PERIOD})
 print("open", flush=True)
 sys.stdin.readline()
