@@ -115,14 +115,14 @@ def choose(wanted: str, ports: Sequence[PortName], taken: Collection[PortName] =
     DeviceError
         If there is none; it lists what there is.
     """
-    if wanted.isdecimal():
-        for port in ports:
-            if port.index == int(wanted):
-                return port
-    text = wanted.lower()
     others = [port for port in ports if OWN_NAME not in port.raw]
-    fitting = [port for port in others if text in (port.label.lower(), port.raw.lower())]
-    fitting += [port for port in others if text in port.label.lower() or text in port.raw.lower()]
+    if wanted.isdecimal():
+        numbered = [port for port in ports if port.index == int(wanted)]
+        fitting = numbered or [port for port in others if wanted in port.label]  # but not in ALSA's numbers
+    else:
+        text = wanted.lower()
+        fitting = [port for port in others if text in (port.label.lower(), port.raw.lower())]
+        fitting += [port for port in others if text in port.label.lower() or text in port.raw.lower()]
     for port in fitting:
         if port not in taken:
             return port

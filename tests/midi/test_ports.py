@@ -189,6 +189,7 @@ def test_names_lose_the_numbers_that_change_when_another_port_comes(system, inde
 def test_a_number_means_a_place_in_the_list_and_a_whole_name_goes_before_a_part():
     ports = port_names(["Nano 2 16:0", "Nano 20:0", "Nano 24:0"], "ALSA")
     assert choose("1", ports).raw == "Nano 20:0"
+    assert choose("2", ports, [ports[2]]).raw == "Nano 24:0", "whatever was chosen before"
     assert choose("nano", ports).raw == "Nano 20:0"
     assert choose("nano (2)", ports).raw == "Nano 24:0"
     assert choose("NANO 24:0", ports).raw == "Nano 24:0"
