@@ -123,7 +123,7 @@ class Ensemble:
         decoder : str, optional
             None is the best for the representation, or the one chosen before if that was not the best and fits.
         channel : int, optional
-            MIDI channel 0..15; all by default.
+            MIDI channel, 0..15 on the first port; all by default.
 
         Raises
         ------
@@ -187,6 +187,8 @@ def open_ensemble(
     effects: bool = True,
     grows_together: bool = False,
     workers: int = 1,
+    num_ports: int = 1,
+    growth_controllers: bool = False,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -206,7 +208,7 @@ def open_ensemble(
         Whether MIDI channels are kept apart.
     bank_path : Path, optional
         Another bank than the shipped one.
-    max_voices, on_model_error, effects, grows_together
+    max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
         As `Synth` has them.
     workers : int
         Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
@@ -246,6 +248,8 @@ def open_ensemble(
         effects=effects,
         grows_together=grows_together,
         helpers=helpers,
+        num_ports=num_ports,
+        growth_controllers=growth_controllers,
     )
     repertoire = Repertoire(bank, casting, max_voices, provider)
     repertoire.adopt(representation, decoder, growth, first)

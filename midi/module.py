@@ -1,0 +1,412 @@
+"""`SoundModule`: the messages of one MIDI port in, what a synthesizer must do out.
+
+A message is looked up in a table by its kind, a control change in a second table by its number; the entries
+are small methods. What keys, pedals, mono mode and portamento make of notes is in `Part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from .addresses import Setting
+from .channel import PEDAL_DOWN, Channel
+from .commands import Command, NoteCut, NoteRelease, PathChange
+from .expression import Expression, expression_of
+from .growth import DAMAGE, OWN_CONTROLLERS
+from .messages import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    BEND_CENTRE,
+    BRIGHTNESS,
+    CHANNEL_PRESSURE,
+    CONTROL_CHANGE,
+    DATA_DECREMENT,
+    DATA_ENTRY_LSB,
+    DATA_ENTRY_MSB,
+    DATA_INCREMENT,
+    DEFAULT_RELEASE_VELOCITY,
+    MONO_ON,
+    NOTE_OFF,
+    NOTE_ON,
+    NRPN_LSB,
+    NRPN_MSB,
+    NUM_CHANNELS,
+    OMNI_OFF,
+    OMNI_ON,
+    PITCH_BEND,
+    POLY_ON,
+    POLY_PRESSURE,
+    PROGRAM_CHANGE,
+    RESET_CONTROLLERS,
+    RPN_BEND_RANGE,
+    RPN_LSB,
+    RPN_MPE,
+    RPN_MSB,
+    SOSTENUTO,
+    SUSTAIN,
+    SYSTEM_EXCLUSIVE,
+    SYSTEM_RESET,
+    is_complete,
+)
+from .part import Part
+from .paths import DECODER, REPRESENTATION
+from .system import RESETS, System
+from .system_exclusive import settings_of
+from .tuning import Tunings
+from .zones import LOWER_MASTER, MASTER_BEND_RANGE, MEMBER_BEND_RANGE, UPPER_MASTER, Zones
+
+_FIRST_MODE_MESSAGE: Final = 120
+# On an MPE master these stay its own: what they say is added to what the members say, or is no business of theirs.
+_NOT_FOR_MEMBERS: Final = frozenset(
+    (
+        BRIGHTNESS,
+        *(DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT),
+        *(NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB),
+        *(OMNI_OFF, OMNI_ON, MONO_ON, POLY_ON),
+    )
+)
+
+
+class SoundModule:
+    """The state of the 16 MIDI channels of a port and the notes that sound on them.
+
+    Each channel is a part of the module, which may be told to listen to another channel.
+
+    Parameters
+    ----------
+    first_channel : int
+        Number of its first channel: 0, 16 for the module of a second port, and so on.
+    next_id : callable
+        Gives a new note id, larger than all before.
+    obeys_growth : bool
+        Whether controllers that MIDI leaves undefined move the growth.
+
+    Attributes
+    ----------
+    channels : tuple of Channel
+        Continuous state, one per MIDI channel.
+    system : System
+        What holds for all channels.
+    tuning_changes : int
+        How often a tuning message has asked notes that sound to follow.
+    """
+
+    def __init__(self, first_channel: int, next_id: Callable[[], int], obeys_growth: bool) -> None:
+        self.channels = tuple(Channel(first_channel + index) for index in range(NUM_CHANNELS))
+        self.system = System()
+        self.tuning_changes = 0
+        self.obeys_growth_at_first = self._obeys_growth = obeys_growth
+        self._parts = tuple(Part(channel, next_id) for channel in self.channels)
+        self._reset_arrangement()
+
+    def _reset_arrangement(self) -> None:
+        """Let every part listen to its own channel, without zones, in equal temperament."""
+        self._tunings = Tunings()
+        self._zones = Zones()
+        self._lent: set[int] = set()  # drum channels that are members of a zone
+        self._listeners = [(index,) for index in range(NUM_CHANNELS)]  # parts that hear each MIDI channel
+
+    @property
+    def num_held_notes(self) -> int:
+        """Number of notes started and not yet released or cut."""
+        return sum(len(part.held) for part in self._parts)
+
+    def obey_growth(self, obeys: bool) -> None:
+        """Let controllers that MIDI leaves undefined move the growth from now on, and after resets, or not."""
+        self.obeys_growth_at_first = self._obeys_growth = obeys
+
+    def expression(self, index: int) -> Expression:
+        """Return how a part sounds now."""
+        master = self._zones.master_of(index)
+        return expression_of(self.channels[index], None if master is None else self.channels[master], self.system)
+
+    def led_by(self, index: int) -> tuple[int, ...]:
+        """Return the parts that a message to a MIDI channel reaches: those that listen to it, and MPE members."""
+        listeners = self._listeners[index]
+        return (*listeners, *(member for part in listeners for member in self._zones.members(part)))
+
+    def key_tuning(self, index: int, key: int) -> float:
+        """Return semitones that scales and the MIDI Tuning Standard add to a key of a part; drums have none."""
+        channel = self.channels[index]
+        return 0.0 if channel.is_drums else self._tunings.offset(index, channel.parameters.tuning_program, key)
+
+    def handle(self, data: bytes) -> list[Command]:
+        """Take one complete MIDI message and return what to do, in order.
+
+        Malformed and unknown messages do nothing: a port may deliver anything.
+        """
+        if not is_complete(data):
+            return []
+        if data[0] == SYSTEM_EXCLUSIVE:
+            return self._system_exclusive(data[1:-1])
+        if data[0] == SYSTEM_RESET:
+            return [*self.reset()]
+        kind = data[0] & 0xF0
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            return []
+        commands: list[Command] = []
+        for part in self._listeners[data[0] & 0x0F]:
+            commands += self._hear(handler, part, kind, data)
+        return commands
+
+    def _hear(self, handler: _Handler, index: int, kind: int, data: bytes) -> list[Command]:
+        """Let a part and the members of its zone take a channel message."""
+        first, last = data[1], data[-1]
+        if kind == CONTROL_CHANGE:
+            first, last = self.channels[index].meant(first, last)
+            if first in OWN_CONTROLLERS and not self._obeys_growth:
+                return []
+        commands = handler(self, index, first, last)
+        if kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and first not in _NOT_FOR_MEMBERS):
+            for member in self._zones.members(index):
+                commands += handler(self, member, first, last)
+        return commands
+
+    def all_notes_off(self) -> list[NoteRelease]:
+        """Release every note on every channel, pedals or not; controllers and pedals stay as they are."""
+        return [release for part in self._parts for release in part.release_all()]
+
+    def reset(self) -> list[NoteRelease]:
+        """Release every note and return everything but the note ids to the state at power-up."""
+        releases = self.all_notes_off()
+        for part in self._parts:
+            part.channel.reset()
+            part.lift_pedals()
+            part.forget()
+        self.system.reset()
+        self._obeys_growth = self.obeys_growth_at_first
+        self._reset_arrangement()
+        return releases
+
+    def panic(self) -> list[NoteCut]:
+        """Cut every note and reset the controllers, so that nothing sounds, sticks or stays bent."""
+        cuts = [cut for part in self._parts for cut in part.cut_all()]
+        for part in self._parts:
+            part.channel.reset_controllers()
+            part.lift_pedals()
+        return cuts
+
+    def _system_exclusive(self, payload: bytes) -> list[Command]:
+        settings = settings_of(payload)
+        if not settings:
+            self.tuning_changes += self._tunings.receive(payload)
+        commands: list[Command] = []
+        for setting in settings:
+            commands += self._set(setting)
+        return commands
+
+    def _set(self, setting: Setting) -> list[Command]:
+        """Do what one setting of a SysEx message says."""
+        name, part, number, value = setting
+        if name in RESETS:
+            return self._switch_on(name) if value == 0 else []
+        if part is not None:
+            return _SETTINGS[name](self, part, number, value)
+        if name == "growth controllers":
+            self._obeys_growth = value > 0
+        else:
+            self.system.set(name, value)
+        return []
+
+    def _switch_on(self, standard: str) -> list[Command]:
+        releases = self.reset()
+        self.system.standard = standard
+        return [*releases]
+
+    def _set_control(self, index: int, controller: int, value: float) -> list[Command]:
+        return self._control_change(index, controller, int(value))
+
+    def _set_parameter(self, index: int, parameter: int, value: float) -> list[Command]:
+        self.channels[index].parameters.set(parameter, int(value))
+        return self._parameter_set(index, parameter)
+
+    def _set_program(self, index: int, _number: int, program: float) -> list[Command]:
+        return self._program_change(index, int(program), 0)
+
+    def _set_scale(self, index: int, note: int, semitones: float) -> list[Command]:
+        self._tunings.tune_note(index, note, semitones)
+        self.tuning_changes += 1
+        return []
+
+    def _set_key_shift(self, index: int, _number: int, semitones: float) -> list[Command]:
+        self.channels[index].key_shift = semitones
+        return []
+
+    def _set_detuning(self, index: int, _number: int, semitones: float) -> list[Command]:
+        self.channels[index].detuning = semitones
+        return []
+
+    def _set_lowest_key(self, index: int, _number: int, key: float) -> list[Command]:
+        self.channels[index].keys = range(int(key), self.channels[index].keys.stop)
+        return []
+
+    def _set_highest_key(self, index: int, _number: int, key: float) -> list[Command]:
+        self.channels[index].keys = range(self.channels[index].keys.start, int(key) + 1)
+        return []
+
+    def _set_rhythm(self, index: int, _number: int, mode: float) -> list[Command]:
+        """Make a part drums or melodic, as Roland GS and Yamaha XG have it."""
+        self.channels[index].is_drums = mode > 0
+        return []
+
+    def _set_poly(self, index: int, _number: int, is_poly: float) -> list[Command]:
+        return self._parts[index].set_mono(is_poly == 0)
+
+    def _set_receive(self, index: int, _number: int, channel: float) -> list[Command]:
+        """Let a part listen to a MIDI channel, or with a number above 15 to none; its keys come up."""
+        releases = self._parts[index].lift_all()
+        self._listeners = [tuple(part for part in parts if part != index) for parts in self._listeners]
+        if channel < NUM_CHANNELS:
+            self._listeners[int(channel)] = tuple(sorted((*self._listeners[int(channel)], index)))
+        return releases
+
+    def _set_growth(self, index: int, controller: int, value: float) -> list[Command]:
+        """Set a controller of ours with 14 bits; damage is done anew by each message."""
+        commands: list[Command] = []
+        for one in self.led_by(index):
+            channel = self.channels[one]
+            if controller == DAMAGE:
+                channel.growth.strike(value)
+            elif controller in (REPRESENTATION, DECODER):
+                commands += self._control_change(one, controller, int(value))
+            else:
+                channel.set_growth(controller, value)
+        return commands
+
+    def _note_on(self, index: int, key: int, velocity: int) -> list[Command]:
+        if velocity == 0:
+            return self._note_off(index, key, DEFAULT_RELEASE_VELOCITY)
+        return self._parts[index].press(key, velocity)
+
+    def _note_off(self, index: int, key: int, velocity: int) -> list[Command]:
+        return self._parts[index].lift(key, velocity)
+
+    def _poly_pressure(self, index: int, key: int, value: int) -> list[Command]:
+        self.channels[index].key_pressure[key] = value / 127
+        return []
+
+    def _channel_pressure(self, index: int, value: int, _value: int) -> list[Command]:
+        self.channels[index].press(value)
+        return []
+
+    def _program_change(self, index: int, program: int, _program: int) -> list[Command]:
+        self.channels[index].change_program(program, self.system.standard)
+        return []
+
+    def _pitch_bend(self, index: int, lsb: int, msb: int) -> list[Command]:
+        self.channels[index].bend = (msb << 7 | lsb) - BEND_CENTRE
+        return []
+
+    def _control_change(self, index: int, controller: int, value: int) -> list[Command]:
+        if controller < _FIRST_MODE_MESSAGE:
+            parameter = self.channels[index].control(controller, value)
+            if parameter is not None:
+                return self._parameter_set(index, parameter)
+        action = _CONTROLLER_ACTIONS.get(controller)
+        return action(self, index, value) if action else []
+
+    def _parameter_set(self, index: int, parameter: int) -> list[Command]:
+        if parameter == RPN_MPE and index in (LOWER_MASTER, UPPER_MASTER):
+            return self._configure_zone(index)
+        master = self._zones.master_of(index)
+        if parameter == RPN_BEND_RANGE and master is not None:
+            # One for all: the range sent to a member holds for the zone (MPE 1.0, section 2.5).
+            for member in self._zones.members(master):
+                self.channels[member].parameters.set(parameter, self.channels[index].parameters.value(parameter))
+        return []
+
+    def _configure_zone(self, master: int) -> list[Command]:
+        """Make or remove a zone; the notes of its channels end and their controllers are reset."""
+        before = self._zones.members(master)
+        self._zones.configure(master, self.channels[master].parameters.num_members)
+        members = self._zones.members(master)
+        commands: list[Command] = []
+        for index in sorted({master, *before, *members}):
+            commands += self._parts[index].release_all()
+            commands += self._reset_controllers(index, 0)
+            bend_range = MEMBER_BEND_RANGE if index in members else MASTER_BEND_RANGE
+            self.channels[index].parameters.set(RPN_BEND_RANGE, bend_range)
+        for index in members:
+            self._join(index, self.channels[master])
+        self._give_back()
+        return commands
+
+    def _join(self, index: int, master: Channel) -> None:
+        """Let a member play what its master does, drums or not."""
+        channel = self.channels[index]
+        if channel.is_drums and not master.is_drums:
+            self._lent.add(index)
+        channel.program, channel.bank, channel.is_drums = master.program, master.bank, master.is_drums
+
+    def _give_back(self) -> None:
+        """Make drum channels that are in no zone any more what they were."""
+        for index in [index for index in self._lent if self._zones.master_of(index) is None]:
+            self._lent.remove(index)
+            self.channels[index].is_drums = True
+
+    def _sustain(self, index: int, value: int) -> list[Command]:
+        return [*self._parts[index].held.set_sustain(value >= PEDAL_DOWN)]
+
+    def _sostenuto(self, index: int, value: int) -> list[Command]:
+        return [*self._parts[index].held.set_sostenuto(value >= PEDAL_DOWN)]
+
+    def _all_sound_off(self, index: int, _value: int) -> list[Command]:
+        return [*self._parts[index].cut_all()]
+
+    def _reset_controllers(self, index: int, _value: int) -> list[Command]:
+        self.channels[index].reset_controllers()
+        return self._parts[index].lift_pedals()
+
+    def _all_notes_off(self, index: int, _value: int) -> list[Command]:
+        return self._parts[index].lift_all()
+
+    def _mono(self, index: int, _value: int) -> list[Command]:
+        return self._parts[index].set_mono(True)
+
+    def _poly(self, index: int, _value: int) -> list[Command]:
+        return self._parts[index].set_mono(False)
+
+    def _change_path(self, index: int, _value: int) -> list[Command]:
+        return [PathChange(self.channels[index].index)]
+
+
+_Handler = Callable[[SoundModule, int, int, int], list[Command]]
+
+_HANDLERS: Final[dict[int, _Handler]] = {
+    NOTE_OFF: SoundModule._note_off,
+    NOTE_ON: SoundModule._note_on,
+    POLY_PRESSURE: SoundModule._poly_pressure,
+    CONTROL_CHANGE: SoundModule._control_change,
+    PROGRAM_CHANGE: SoundModule._program_change,
+    CHANNEL_PRESSURE: SoundModule._channel_pressure,
+    PITCH_BEND: SoundModule._pitch_bend,
+}
+
+# The omni, mono and poly messages turn all notes off as well (MIDI 1.0, "Channel Mode Messages").
+_CONTROLLER_ACTIONS: Final[dict[int, Callable[[SoundModule, int, int], list[Command]]]] = {
+    SUSTAIN: SoundModule._sustain,
+    SOSTENUTO: SoundModule._sostenuto,
+    ALL_SOUND_OFF: SoundModule._all_sound_off,
+    RESET_CONTROLLERS: SoundModule._reset_controllers,
+    **dict.fromkeys((ALL_NOTES_OFF, OMNI_OFF, OMNI_ON), SoundModule._all_notes_off),
+    MONO_ON: SoundModule._mono,
+    POLY_ON: SoundModule._poly,
+    **dict.fromkeys((REPRESENTATION, DECODER), SoundModule._change_path),
+}
+
+_SETTINGS: Final[dict[str, Callable[[SoundModule, int, int, float], list[Command]]]] = {
+    "control": SoundModule._set_control,
+    "parameter": SoundModule._set_parameter,
+    "program": SoundModule._set_program,
+    "scale": SoundModule._set_scale,
+    "key shift": SoundModule._set_key_shift,
+    "detune": SoundModule._set_detuning,
+    "lowest key": SoundModule._set_lowest_key,
+    "highest key": SoundModule._set_highest_key,
+    "rhythm": SoundModule._set_rhythm,
+    "poly": SoundModule._set_poly,
+    "receive": SoundModule._set_receive,
+    "growth": SoundModule._set_growth,
+}
