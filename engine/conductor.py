@@ -31,6 +31,7 @@ from .controls import ChannelControls, control_vector
 from .effects.rack import NUM_SENDS, Rack
 from .fades import Fades
 from .mixer import Mixer, level_vector
+from .parts import PlayedPart, played_part
 from .paths import Growers
 from .spectral import FloatArray
 from .switching import Switchboard
@@ -214,6 +215,13 @@ class Conductor:
         victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
         self._fade_out(victims)
         self.notes_stolen += len(victims)
+
+    def parts(self) -> list[PlayedPart]:
+        """Return what each channel plays on which a note has begun, in order."""
+        return [
+            played_part(channel, *asked, self._grower.paths[self.switchboard.path_of(channel)])
+            for channel, asked in sorted(self._voicing.played.items())
+        ]
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""

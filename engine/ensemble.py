@@ -24,6 +24,7 @@ from .choices import (
 from .growth import GrowthModel
 from .helpers import Helper
 from .hops import HopGrower
+from .paths import Path as SynthPath
 from .repertoire import Repertoire
 from .synth import Synth
 from .voices import num_slots
@@ -145,6 +146,10 @@ class Ensemble:
         if channel is None:
             self._chosen.clear()
             self.representation, self.decoder = name, decoder
+
+    def path_name(self, path: SynthPath) -> tuple[str, str]:
+        """Return the names of representation and decoder of a path that the synth takes."""
+        return (self.representation, self.decoder) if self.repertoire is None else self.repertoire.name(path)
 
     def set_representation(self, name: str, channel: int | None = None) -> None:
         """Let another representation grow the notes of a MIDI channel, or of all; see `set_path`."""

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..errors import ModelError, UsageError
+from ..midi.growth import GrowthSettings
 from ..midi.performance import MAX_PORTS, Performance
 from .checks import check_channel, check_parameters, check_path
 from .conductor import SEGMENT_SAMPLES, Conductor
@@ -19,6 +20,7 @@ from .helpers import Helper, SharedGrower
 from .hops import HopGrower
 from .limiter import Limiter
 from .mixer import Mixer
+from .parts import PlayedPart
 from .paths import Growers, Path
 from .resampler import Resampler
 from .seams import GrowthModel, InstrumentChooser
@@ -274,6 +276,14 @@ class Synth(GrowthControls):
         if not 1 <= limit <= self.max_voices:
             raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
         self._conductor.limit_voices(limit)
+
+    def parts(self) -> list[PlayedPart]:
+        """Return what each MIDI channel plays on which a note has begun, in order."""
+        return self._conductor.parts()
+
+    def growth_of(self, channel: int) -> GrowthSettings:
+        """Return how notes of a MIDI channel grow at the end of what was rendered, for reading."""
+        return self._performance.channels[check_channel(channel, len(self._performance.channels)) or 0].growth
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""

@@ -50,6 +50,9 @@ class Voicing:
     ----------
     substitutions : dict of str to None
         Which instruments stand in for others, each once, in order of appearance.
+    played : dict of int to tuple
+        For each channel on which a note has begun, what plays its last one, the program asked for, and whether that is
+        drums.
     """
 
     def __init__(self, performance: Performance, paths: Sequence[Path], seed: int, rate: int) -> None:
@@ -59,6 +62,7 @@ class Voicing:
         self._rate = rate
         self._choices: Memo[tuple[int, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
         self.substitutions: dict[str, None] = {}
+        self.played: dict[int, tuple[Choice, int, bool]] = {}
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key."""
@@ -67,6 +71,8 @@ class Voicing:
     def make(self, sample: int, note: NoteStart, slot: int, path: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
         choice = self._choose(path, note.channel, note.key)
+        channel = self._performance.channels[note.channel]
+        self.played[note.channel] = choice, channel.program, channel.is_drums
         morph = self._morph(choice, path, note.channel, note.key)
         inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
