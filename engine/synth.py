@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..errors import ModelError, UsageError
-from ..midi.growth import GrowthSettings
+from ..midi.channel import Channel
 from ..midi.performance import MAX_PORTS, Performance
 from .checks import check_channel, check_parameters, check_path
 from .conductor import SEGMENT_SAMPLES, Conductor
@@ -281,9 +281,9 @@ class Synth(GrowthControls):
         """Return what each MIDI channel plays on which a note has begun, in order."""
         return self._conductor.parts()
 
-    def growth_of(self, channel: int) -> GrowthSettings:
-        """Return how notes of a MIDI channel grow at the end of what was rendered, for reading."""
-        return self._performance.channels[check_channel(channel, len(self._performance.channels)) or 0].growth
+    def channel(self, index: int) -> Channel:
+        """Return the state of a MIDI channel at the end of what was rendered, for reading."""
+        return self._performance.channels[check_channel(index, len(self._performance.channels)) or 0]
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""

@@ -16,19 +16,23 @@ from ..engine.choices import DEFAULT_DECODERS
 from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
 from ..errors import TncaError
 from ..midi import paths as midi
+from ..midi.channel import Channel
+from ..midi.general_midi import program_name
 from ..midi.inputs import MidiInputs
-from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, control_change, program_change
+from ..midi.messages import NUM_CHANNELS, control_change
 from ..midi.ports import Arrival
 from .audio import list_outputs, open_output
 from .mapping import MessageMap, describe
 from .output_devices import default_block_size, find_output
 from .player import Player
+from .programs import program_messages
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
-from .state import Closed, Command, LiveOptions, LiveStatus, Ready
+from .state import Closed, Command, GrowthStatus, LiveOptions, LiveStatus, PartStatus, Ready
 from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
+LOOK_S: Final = 0.2
 PORT_POLL_S: Final = 1.0
 JOIN_S: Final = 5.0
 MAX_NOTICES: Final = 8
@@ -58,6 +62,7 @@ class Engine:
         promote_thread(CONTROL_PRIORITY)  # threads started from here on inherit it
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self._inbox: deque[Arrival] = deque()
+        self._options = options
         self._device = find_output(options.audio_out, options.host_api, list_outputs())
         self._block_size = options.block_size or default_block_size(self._device)
         rate = options.sample_rate or self._device.sample_rate
@@ -65,7 +70,10 @@ class Engine:
         if self._ensemble.repertoire is not None:
             self._ensemble.repertoire.open_all()
         self._synth = self._ensemble.synth
-        self._instrument = options.instrument
+        self._is_locked = options.lock and options.instrument is not None
+        self._playing = options.instrument or ""
+        self._parts: tuple[PartStatus, ...] = ()
+        self._growth = GrowthStatus()
         cost_s = self._warm_up()
         self._mapping = MessageMap(options.channel, options.cc_map)
         self._recorder = Recorder(options.record, rate) if options.record is not None else None
@@ -83,7 +91,9 @@ class Engine:
         if options.representation is not None or options.decoder is not None:
             self._record_path()
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
-        self._ports_polled_s = 0.0
+        self._ports_polled_s = self._looked_s = 0.0
+        if options.instrument is not None and not self._is_locked:
+            self._select_instrument(options.instrument)
 
     def serve(self, pipe: Connection) -> None:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
@@ -114,7 +124,7 @@ class Engine:
         left, right = (20.0 * log10(peak) if peak > 1e-6 else SILENCE_DB for peak in meters.peaks)
         last = self._player.last_message
         return LiveStatus(
-            instrument=self._instrument or ", ".join(self._ensemble.casting.instruments[-1:]) or "General MIDI",
+            instrument=self._playing,
             representation=self._ensemble.representation,
             decoder=self._ensemble.decoder,
             voices=meters.voices,
@@ -133,6 +143,9 @@ class Engine:
             notices=tuple(self._notices),
             learned=self._mapping.learned,
             late_messages=meters.late_messages,
+            is_locked=self._is_locked,
+            parts=self._parts,
+            growth=self._growth,
         )
 
     def close(self) -> Closed:
@@ -184,6 +197,9 @@ class Engine:
             if monotonic() > deadline:
                 break
         self._look_after_ports()
+        if monotonic() - self._looked_s > LOOK_S:
+            self._looked_s = monotonic()
+            self._player.do(self._look)
         pipe.send(self.status())
         return True
 
@@ -198,18 +214,61 @@ class Engine:
             "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
             "panic": lambda: self._player.do(self._synth.panic),
             "learn": lambda: self._mapping.learn(command.value),
-            "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
+            "instrument": lambda: self._select_instrument(command.value),
+            "lock": lambda: self._lock(command.value),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
             "decoder": lambda: self._player.do(lambda: self._select_path(None, command.value)),
         }
         actions[command.name]()
 
     def _select_instrument(self, name: str) -> None:
-        """Thread: producer."""
-        self._ensemble.casting.play_only(find_instrument(self._bank.instruments, name))
-        self._synth.recast()
-        self._instrument = name
-        self._record_instrument()
+        """Play an instrument until MIDI asks for another one, or for good if the choice is locked."""
+        if self._is_locked:
+            self._lock(name)
+            return
+        for data in program_messages(find_instrument(self._bank.instruments, name)):
+            self._inbox.append(Arrival(perf_counter(), TYPED, data))
+
+    def _lock(self, name: str | None) -> None:
+        """Play one instrument whatever MIDI says, or again what it says."""
+        only = None if name is None else find_instrument(self._bank.instruments, name)
+
+        def carry_out() -> None:
+            self._is_locked, self._playing = only is not None, name or ""
+            self._ensemble.casting.play_only(only)
+            self._synth.recast()
+            self._record_instrument()
+
+        self._player.do(carry_out)
+
+    def _asked_of(self, channel: Channel) -> str:
+        """Return the instrument that a channel's program asks for, or what stands in for it as far as is known."""
+        for one in self._bank.instruments:
+            if one.is_drums == channel.is_drums and (channel.is_drums or one.program == channel.program):
+                return one.name
+        played = (part.instrument for part in self._parts if part.channel == channel.index + 1)
+        return next(played, program_name(channel.program))
+
+    def _look(self) -> None:
+        """Look at what is played, for the status. Thread: producer."""
+        channels = range(NUM_CHANNELS)
+        self._parts = tuple(
+            PartStatus(part.channel + 1, part.instrument, part.stands_in_for, *self._ensemble.path_name(part.path))
+            for part in self._synth.parts()
+            if part.channel in channels
+        )
+        channel = self._synth.channel((self._options.channel or 1) - 1)
+        if not self._is_locked:
+            self._playing = self._asked_of(channel)
+        growth = channel.growth
+        self._growth = GrowthStatus(
+            growth.rate,
+            growth.fire_rate,
+            growth.life_threshold,
+            growth.morph,
+            tuple("" if program is None else program_name(program) for program in growth.programs),
+            self._synth.growth_controllers,
+        )
 
     def _select_path(self, representation: str | None, decoder: str | None) -> None:
         """Thread: producer."""
@@ -228,18 +287,15 @@ class Engine:
                 self._player.record(control_change(channel, controller, midi.path_value(names, name)))
 
     def _record_instrument(self) -> None:
-        """Let the recorded MIDI ask for what plays, so that rendering it gives the same sound."""
-        if self._recorder is None or self._instrument is None:
-            return
-        program = find_instrument(self._bank.instruments, self._instrument).program
-        for channel in range(NUM_CHANNELS):
-            if channel != DRUM_CHANNEL:
-                self._player.record(program_change(channel, program))
+        """Let the recorded MIDI ask for what is locked, so that rendering it gives the same sound."""
+        if self._recorder is not None and self._is_locked:
+            for data in program_messages(find_instrument(self._bank.instruments, self._playing)):
+                self._player.record(data)
 
 
 def _open_ensemble(options: LiveOptions, sample_rate: int) -> Ensemble:
     return open_ensemble(
-        instrument=options.instrument,
+        instrument=options.instrument if options.lock else None,
         representation=options.representation,
         decoder=options.decoder,
         sample_rate=sample_rate,

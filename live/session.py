@@ -101,7 +101,9 @@ class LiveSession:
         return replace(self._status, notices=(*self._notices, *self._status.notices)[-MAX_NOTICES:])
 
     def select_instrument(self, name: str) -> None:
-        """Play all new notes that are not drums with this instrument; sounding ones stay.
+        """Play new notes that are not drums with this instrument; sounding ones stay.
+
+        The choice gives way to the next program change of a channel, unless it is locked.
 
         Raises
         ------
@@ -111,6 +113,13 @@ class LiveSession:
         name = closest(name, self.instruments, "instrument")
         self._options = replace(self._options, instrument=name)
         self._tell("instrument", name)
+
+    def lock_instrument(self, is_locked: bool = True) -> None:
+        """Play all but drums with the instrument that plays now, whatever MIDI says; or again as MIDI says."""
+        playing = self.status().instrument
+        name = playing if is_locked and playing in self.instruments else None
+        self._options = replace(self._options, instrument=name, lock=name is not None)
+        self._tell("lock", name)
 
     def select_representation(self, name: str) -> None:
         """Grow all notes in this representation from now on; `UsageError` if there is none of that name."""

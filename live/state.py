@@ -49,6 +49,7 @@ class LiveOptions:
     sample_rate : Hz; None: the device's own
     block_size : frames per audio callback; None: a period of the JACK server that plays, else 128
     instrument, representation, decoder : names; None: what a program change asks for, and the best
+    lock : whether the instrument plays whatever programs MIDI asks for; else it gives way to the next program change
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
@@ -68,6 +69,7 @@ class LiveOptions:
     instrument: str | None = None
     representation: str | None = None
     decoder: str | None = None
+    lock: bool = False
     channel: int | None = None
     max_voices: int = 64
     record: Path | None = None
@@ -89,6 +91,46 @@ class LiveOptions:
                 raise UsageError(f"unknown control target {target!r}: expected one of {', '.join(CONTROL_TARGETS)}")
 
 
+class PartStatus(NamedTuple):
+    """What a MIDI channel plays on which a note has begun.
+
+    Attributes
+    ----------
+    channel : 1..16
+    stands_in_for : the General MIDI program that was asked for, where the bank lacks it; else ""
+    """
+
+    channel: int
+    instrument: str
+    stands_in_for: str
+    representation: str
+    decoder: str
+
+
+class GrowthStatus(NamedTuple):
+    """How notes grow on the channel that is listened to, or the first.
+
+    Attributes
+    ----------
+    rate : 0 stands still, 1 is neutral, 4 at most
+    fire_rate : probability that a cell updates, 1 is neutral
+    life_threshold : alpha above which cells live, 0.1 is neutral
+    morph : place on the pad of timbres, x and y 0..1
+    corners : General MIDI programs at its ends, right, upper and both; "" where none was chosen
+    obeys_controllers : whether CC 20 to 28 and 102 to 106 move all this
+    """
+
+    rate: float = 1.0
+    fire_rate: float = 1.0
+    life_threshold: float = 0.1
+    morph: tuple[float, float] = (0.0, 0.0)
+    corners: tuple[str, ...] = ("", "", "")
+    obeys_controllers: bool = False
+
+
+NEUTRAL_GROWTH: Final = GrowthStatus()
+
+
 @dataclass(frozen=True)
 class LiveStatus:
     """A moment of a live session.
@@ -96,6 +138,11 @@ class LiveStatus:
     Attributes
     ----------
     instrument, representation, decoder : what plays now
+    is_locked : whether the instrument plays whatever programs MIDI asks for
+    parts : what each channel plays on which a note has begun
+    growth : how notes grow
+    recording : file that what is played is recorded in, "" if it is not
+    recorded_s : length of that so far
     voices, max_voices : that sound, that may
     peak_left_db, peak_right_db : dBFS of the last moments, -120 for silence
     load : share of real time that producing took, 0..1
@@ -103,6 +150,7 @@ class LiveStatus:
     latency_ms : from MIDI in to sound, as promised
     last_message : human text of the last MIDI message, "" before the first
     midi_ports : open now
+    midi_inputs : that could be opened
     notices : newest lines for people
     learned : last control bound by MIDI learn: (controller, target)
     late_messages : that came too late to sound at their own place
@@ -127,6 +175,12 @@ class LiveStatus:
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
     late_messages: int = 0
+    is_locked: bool = False
+    parts: tuple[PartStatus, ...] = ()
+    growth: GrowthStatus = NEUTRAL_GROWTH
+    recording: str = ""
+    recorded_s: float = 0.0
+    midi_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,7 +203,7 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 class Command(NamedTuple):
-    """What the control process wants: "instrument", "representation", "decoder", "send", "learn", "panic", "close"."""
+    """What is wanted: "instrument", "lock", "representation", "decoder", "send", "learn", "panic", "close"."""
 
     name: str
     value: Any = None
