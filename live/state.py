@@ -27,8 +27,17 @@ CONTROL_TARGETS: Final = (
     "portamento",
     "portamento-time",
     "breath",
+    "growth-rate",
+    "fire-rate",
+    "life-threshold",
+    "damage",
+    "morph-x",
+    "morph-y",
+    "representation",
+    "decoder",
+    "blend",
 )
-"""What a control change can be mapped onto; `live.mapping` knows the standard controller of each."""
+"""What a control change can be mapped onto; `live.mapping` knows the controller of each."""
 
 MAX_BLOCK_SIZE: Final = 8192
 MAX_VOICES: Final = 1024
@@ -50,6 +59,7 @@ class LiveOptions:
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
+    growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     cc_map : incoming controller number to a name of `CONTROL_TARGETS`
 
     Raises
@@ -72,6 +82,7 @@ class LiveOptions:
     seed: int = 0
     provider: str = DEFAULT_PROVIDER
     bank_path: Path | None = None
+    growth_cc: bool = False
     cc_map: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,7 +157,7 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 class Command(NamedTuple):
-    """What the control process wants: "instrument", "representation", "decoder", "send", "learn", "panic", "close"."""
+    """What is wanted: "instrument", "representation", "decoder", "growth_cc", "send", "learn", "panic", "close"."""
 
     name: str
     value: Any = None
