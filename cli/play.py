@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "from tnca-synth.toml in this folder or in the user's; docs/live.md tells more."
     )
     for option in OPTIONS:
+        if option.is_switch:
+            parser.add_argument(
+                f"--{option.key}", dest=option.field, action=argparse.BooleanOptionalAction, help=option.help
+            )
+            continue
         extra: dict[str, Any] = {"nargs": "?", "const": NO_VALUE, "action": "append"} if option.key == "midi-in" else {}
         parser.add_argument(
             f"--{option.key}", dest=option.field, type=_checked(option), metavar=option.metavar, help=option.help,

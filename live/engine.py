@@ -18,8 +18,9 @@ from ..errors import TncaError
 from ..midi import paths as midi
 from ..midi.channel import Channel
 from ..midi.general_midi import program_name
+from ..midi.growth import growth_message, growth_switch
 from ..midi.inputs import MidiInputs
-from ..midi.messages import NUM_CHANNELS, control_change
+from ..midi.messages import NUM_CHANNELS
 from ..midi.ports import Arrival
 from .audio import list_outputs, open_output
 from .mapping import MessageMap, describe
@@ -90,6 +91,8 @@ class Engine:
         self._record_instrument()
         if options.representation is not None or options.decoder is not None:
             self._record_path()
+        if options.growth_cc:
+            self._player.record(growth_switch(True))
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
         self._ports_polled_s = self._looked_s = 0.0
         if options.instrument is not None and not self._is_locked:
@@ -218,6 +221,7 @@ class Engine:
             "lock": lambda: self._lock(command.value),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
             "decoder": lambda: self._player.do(lambda: self._select_path(None, command.value)),
+            "growth_cc": lambda: self._player.do(lambda: self._obey_growth_controllers(command.value)),
         }
         actions[command.name]()
 
@@ -275,6 +279,11 @@ class Engine:
         self._ensemble.set_path(representation, decoder)
         self._record_path()
 
+    def _obey_growth_controllers(self, obeys: bool) -> None:
+        """Thread: producer."""
+        self._synth.obey_growth_controllers(obeys)
+        self._player.record(growth_switch(obeys))
+
     def _record_path(self) -> None:
         """Let the recorded MIDI choose the path as the player did."""
         if self._recorder is None:
@@ -284,7 +293,7 @@ class Engine:
                 (midi.REPRESENTATION, midi.REPRESENTATIONS, self._ensemble.representation),
                 (midi.DECODER, midi.DECODERS, self._ensemble.decoder),
             ):
-                self._player.record(control_change(channel, controller, midi.path_value(names, name)))
+                self._player.record(growth_message(channel, controller, midi.path_value(names, name)))
 
     def _record_instrument(self) -> None:
         """Let the recorded MIDI ask for what is locked, so that rendering it gives the same sound."""
@@ -305,4 +314,5 @@ def _open_ensemble(options: LiveOptions, sample_rate: int) -> Ensemble:
         max_voices=options.max_voices,
         on_model_error="mute",
         grows_together=True,
+        growth_controllers=options.growth_cc,
     )

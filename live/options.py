@@ -46,6 +46,8 @@ class Option:
         Stands for the value in help.
     stored : bool
         Whether the settings file may hold it.
+    is_switch : bool
+        Whether it is on or off: `--key` and `--no-key` on the command line.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Option:
     help: str
     metavar: str
     stored: bool = True
+    is_switch: bool = False
 
     @property
     def field(self) -> str:
@@ -70,6 +73,13 @@ def text(value: object) -> str:
 def texts(value: object) -> tuple[str, ...]:
     """Return one text or several as a tuple."""
     return tuple(text(one) for one in (value if isinstance(value, list | tuple) else [value]))
+
+
+def switch(value: object) -> bool:
+    """Return whether something is on."""
+    if not isinstance(value, bool):
+        raise UsageError(f"expected true or false, got {value!r}")
+    return value
 
 
 def whole_number(value: object, low: int, high: int) -> int:
@@ -137,6 +147,13 @@ OPTIONS: Final = (
     Option("seed", _number_in(SEED_RANGE), "of all chance (default: 0)", "N"),
     Option("provider", _one_of(PROVIDERS, "provider"), _names("where models run", PROVIDERS), "NAME"),
     Option("bank", _path, "bank to play (default: the one that is shipped)", "PATH"),
+    Option(
+        "growth-cc",
+        switch,
+        "let CC 20 to 28 and 102 to 106 move the growth (default: no; keyboards use them for other things)",
+        "",
+        is_switch=True,
+    ),
 )
 """All options in the order of help."""
 

@@ -133,6 +133,11 @@ class LiveSession:
         self._options = replace(self._options, decoder=name)
         self._tell("decoder", name)
 
+    def obey_growth_controllers(self, obeys: bool = True) -> None:
+        """Let CC 20 to 28 and 102 to 106 move growth, path and blend from now on, or not."""
+        self._options = replace(self._options, growth_cc=obeys)
+        self._tell("growth_cc", obeys)
+
     def send(self, data: bytes) -> None:
         """Play a complete MIDI message as if a port had sent it, now."""
         self._tell("send", bytes(data))

@@ -54,6 +54,7 @@ class Settings:
     seed: int | None = None
     provider: str | None = None
     bank: Path | None = None
+    growth_cc: bool | None = None
     cc: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -27,8 +27,17 @@ CONTROL_TARGETS: Final = (
     "portamento",
     "portamento-time",
     "breath",
+    "growth-rate",
+    "fire-rate",
+    "life-threshold",
+    "damage",
+    "morph-x",
+    "morph-y",
+    "representation",
+    "decoder",
+    "blend",
 )
-"""What a control change can be mapped onto; `live.mapping` knows the standard controller of each."""
+"""What a control change can be mapped onto; `live.mapping` knows the controller of each."""
 
 MIN_BLOCK_SIZE: Final = 16
 MAX_BLOCK_SIZE: Final = 8192
@@ -53,6 +62,7 @@ class LiveOptions:
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
+    growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     cc_map : incoming controller number to a name of `CONTROL_TARGETS`
 
     Raises
@@ -76,6 +86,7 @@ class LiveOptions:
     seed: int = 0
     provider: str = DEFAULT_PROVIDER
     bank_path: Path | None = None
+    growth_cc: bool = False
     cc_map: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -203,7 +214,10 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 class Command(NamedTuple):
-    """What is wanted: "instrument", "lock", "representation", "decoder", "send", "learn", "panic", "close"."""
+    """What is wanted.
+
+    One of "instrument", "lock", "representation", "decoder", "growth_cc", "send", "learn", "panic" and "close".
+    """
 
     name: str
     value: Any = None

@@ -25,10 +25,12 @@ max-voices = 32
 seed = 5
 provider = "cpu"
 bank = "mine"
+growth-cc = true
 
 [cc]
 74 = "brightness"
 1 = "Modulation"
+21 = "growth-rate"
 """
 
 
@@ -56,7 +58,8 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         seed=5,
         provider="cpu",
         bank=tmp_path / "mine",
-        cc={74: "brightness", 1: "modulation"},
+        growth_cc=True,
+        cc={74: "brightness", 1: "modulation", 21: "growth-rate"},
     )
     assert set(settings.given()) == {option.field for option in OPTIONS if option.stored}
 
