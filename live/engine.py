@@ -20,6 +20,7 @@ from ..midi.inputs import MidiInputs
 from ..midi.messages import DRUM_CHANNEL, NUM_CHANNELS, control_change, program_change
 from ..midi.ports import Arrival
 from .audio import find_output, list_outputs, open_output
+from .inbox import Inbox
 from .mapping import MessageMap, describe
 from .player import Player
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
@@ -57,7 +58,7 @@ class Engine:
         promote_thread(CONTROL_PRIORITY)  # threads started from here on inherit it
         self._options = options
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
-        self._inbox: deque[Arrival] = deque()
+        self._inbox = Inbox()
         self._device = find_output(options.audio_out, options.host_api, list_outputs())
         rate = options.sample_rate or self._device.sample_rate
         self._ensemble = _open_ensemble(options, rate)
@@ -132,6 +133,8 @@ class Engine:
             notices=tuple(self._notices),
             learned=self._mapping.learned,
             late_messages=meters.late_messages,
+            left_out_messages=meters.left_out,
+            model_errors=meters.model_errors,
         )
 
     def close(self) -> Closed:
@@ -195,7 +198,7 @@ class Engine:
     def _obey(self, command: Command) -> None:
         actions: dict[str, Callable[[], None]] = {
             "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
-            "panic": lambda: self._player.do(self._synth.panic),
+            "panic": self._player.panic,
             "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),

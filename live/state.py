@@ -103,6 +103,8 @@ class LiveStatus:
     notices : newest lines for people
     learned : last control bound by MIDI learn: (controller, target)
     late_messages : that came too late to sound at their own place
+    left_out_messages : of floods, that later ones superseded
+    model_errors : notes cut so far because a model failed
     """
 
     instrument: str = ""
@@ -124,6 +126,8 @@ class LiveStatus:
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
     late_messages: int = 0
+    left_out_messages: int = 0
+    model_errors: int = 0
 
 
 @dataclass(frozen=True)
