@@ -17,6 +17,7 @@ from ..errors import DeviceError, TncaError
 from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, RESET_CONTROLLERS, control_change
 from ..midi.ports import Arrival
 from .audio import Output
+from .channel_memory import ChannelMemory
 from .clock import OutputClock
 from .inbox import MANY, Inbox, thinned
 from .mapping import MessageMap
@@ -122,6 +123,8 @@ class Player:
     inbox : Inbox
         Messages; ports append, the producer takes.
     mapping : MessageMap
+    memory : ChannelMemory
+        Is told what is played.
     notice : callable
         Takes lines for people.
     recorder : Recorder, optional
@@ -146,6 +149,7 @@ class Player:
         output: Output,
         inbox: Inbox,
         mapping: MessageMap,
+        memory: ChannelMemory,
         notice: Callable[[str], None],
         recorder: Recorder | None = None,
         note_cost_s: float = 0.0,
@@ -153,7 +157,7 @@ class Player:
         self.lost: DeviceError | None = None
         self.last_message = b""
         self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
-        self._notice, self._recorder = notice, recorder
+        self._memory, self._notice, self._recorder = memory, notice, recorder
         self._tasks: deque[Callable[[], None]] = deque()
         self._stopping, self._panicking = threading.Event(), threading.Event()
         self._governor = Governor(synth.max_voices)
@@ -277,6 +281,7 @@ class Player:
         self._panicking.clear()
         self._inbox.clear()
         self._synth.panic()
+        self._memory.reset_controllers()
         for channel in range(NUM_CHANNELS):
             self.record(control_change(channel, ALL_SOUND_OFF, 0))
             self.record(control_change(channel, RESET_CONTROLLERS, 0))
@@ -304,6 +309,7 @@ class Player:
             self._late += 1
             frame = earliest
         self._synth.send(data, frame)
+        self._memory.follow(data)
         if self._recorder is not None:
             self._recorder.message(frame - self._origin, data)
 
