@@ -75,11 +75,18 @@ class Synth(GrowthControls):
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
     on_model_error : "raise" or "mute"
-        What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
+        What a model that raises, or gives NaN or infinity, does beside cutting its note: `render` raises, or counts it.
     num_ports : int
         MIDI ports, 1..16, each of 16 channels: the channels of a second port are 16..31, and so on.
     growth_controllers : bool
         Whether controllers that MIDI leaves undefined move the growth, see `obey_growth_controllers`.
+
+    Attributes
+    ----------
+    model_errors : int
+        Notes cut so far because a model failed.
+    model_failure : str
+        The last of these failures, "" before the first.
 
     Raises
     ------
@@ -114,7 +121,7 @@ class Synth(GrowthControls):
         check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
         self.sample_rate = sample_rate
         self.max_voices = max_voices
-        self.model_errors = 0
+        self.model_errors, self.model_failure = 0, ""
         self._internal_rate = growth.spec.sample_rate
         self._raises = on_model_error == "raise"
         self._has_stems = stems
@@ -304,8 +311,8 @@ class Synth(GrowthControls):
         Raises
         ------
         ModelError
-            If a model gave NaN or infinity and `on_model_error` is "raise". The note has been cut and the block is
-            lost; the synth can go on.
+            If a model raised, or gave NaN or infinity, and `on_model_error` is "raise". The note has been cut and the
+            block is lost; the synth can go on.
         """
         return self._render(num_frames, foresight, None)
 
@@ -360,6 +367,7 @@ class Synth(GrowthControls):
     def _report_failures(self) -> None:
         failures = self._growers.take_failures()
         self.model_errors += len(failures)
+        self.model_failure = failures[-1] if failures else self.model_failure
         if failures and self._raises:
             more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
             raise ModelError(f"a model {failures[0]}{more}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from math import log10
 from multiprocessing.connection import Connection
@@ -23,18 +24,32 @@ from ..midi.inputs import MidiInputs
 from ..midi.messages import NUM_CHANNELS
 from ..midi.ports import Arrival
 from .audio import list_outputs, open_output
+from .channel_memory import ChannelMemory
+from .inbox import Inbox
 from .mapping import MessageMap, describe
 from .output_devices import default_block_size, find_output
 from .player import Player
 from .programs import program_messages
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recorder import Recorder
-from .state import Closed, Command, GrowthStatus, LiveOptions, LiveStatus, PartStatus, Ready
+from .state import (
+    Closed,
+    Command,
+    GrowthStatus,
+    LiveOptions,
+    LiveStatus,
+    PartStatus,
+    Ready,
+    Remembered,
+    Resumed,
+)
+from .take import finish_left_behind
 from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
 LOOK_S: Final = 0.2
 PORT_POLL_S: Final = 1.0
+REMEMBER_S: Final = 0.2
 JOIN_S: Final = 5.0
 MAX_NOTICES: Final = 8
 SILENCE_DB: Final = -120.0
@@ -48,6 +63,8 @@ class Engine:
     Parameters
     ----------
     options : LiveOptions
+    resumed : Resumed, optional
+        What to go on from, if another engine has played before this one.
 
     Raises
     ------
@@ -59,10 +76,11 @@ class Engine:
     Thread: control, which is the main thread of the engine's process.
     """
 
-    def __init__(self, options: LiveOptions) -> None:
+    def __init__(self, options: LiveOptions, resumed: Resumed | None = None) -> None:
+        self._resumed = resumed = resumed or Resumed()
         promote_thread(CONTROL_PRIORITY)  # threads started from here on inherit it
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
-        self._inbox: deque[Arrival] = deque()
+        self._inbox = Inbox()
         self._options = options
         self._device = find_output(options.audio_out, options.host_api, list_outputs())
         self._block_size = options.block_size or default_block_size(self._device)
@@ -72,12 +90,16 @@ class Engine:
             self._ensemble.repertoire.open_all()
         self._synth = self._ensemble.synth
         self._is_locked = options.lock and options.instrument is not None
-        self._playing = options.instrument or ""
+        self._playing = "" if resumed.messages and not self._is_locked else options.instrument or ""
         self._parts: tuple[PartStatus, ...] = ()
         self._growth = GrowthStatus()
         cost_s = self._warm_up()
         self._mapping = MessageMap(options.channel, options.cc_map)
-        self._recorder = Recorder(options.record, rate) if options.record is not None else None
+        self._memory = ChannelMemory()
+        for data in resumed.messages:
+            self._synth.send(data)
+            self._memory.follow(data)
+        self._recorder = self._open_recorder(rate)
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
         try:
             self._inputs.start()
@@ -86,23 +108,27 @@ class Engine:
             self._abandon()
             raise
         self._player = Player(
-            self._synth, self._output, self._inbox, self._mapping, self._notices.append, self._recorder, cost_s
-        )
+            self._synth, self._output, self._inbox, self._mapping, self._memory, self._notices.append, self._recorder,
+            cost_s,
+        )  # fmt: skip
         self._record_instrument()
         if options.representation is not None or options.decoder is not None:
             self._record_path()
         if options.growth_cc:
             self._player.record(growth_switch(True))
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
-        self._ports_polled_s = self._looked_s = 0.0
-        if options.instrument is not None and not self._is_locked:
+        self._ports_polled_s = self._looked_s = self._remembered_s = 0.0
+        self._changes = self._memory.changes
+        if options.instrument is not None and not self._is_locked and not resumed.messages:
             self._select_instrument(options.instrument)
 
     def serve(self, pipe: Connection) -> None:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
         with undisturbed():
             self._thread.start()
-            pipe.send(Ready(self.instruments, self.paths, self.status()))
+            take = None if self._recorder is None else self._recorder.parts
+            device = self._device.name, self._device.host_api
+            pipe.send(Ready(self.instruments, self.paths, self.status(), device, take))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -149,6 +175,8 @@ class Engine:
             is_locked=self._is_locked,
             parts=self._parts,
             growth=self._growth,
+            left_out_messages=meters.left_out,
+            model_errors=meters.model_errors,
         )
 
     def close(self) -> Closed:
@@ -157,12 +185,25 @@ class Engine:
         lost = self._player.lost
         if lost is None:
             self._output.close()  # of a device that is gone, PortAudio may wait for ever
+        if lost is not None:
+            take = None if self._recorder is None else self._recorder.suspend()
+            return Closed(None, str(lost), take)
         try:
             if self._recorder is not None:
                 self._recorder.close()
         except TncaError as error:
             return Closed(error)
-        return Closed(None, str(lost), (self._device.name, self._device.host_api)) if lost else Closed()
+        return Closed()
+
+    def _open_recorder(self, rate: int) -> Recorder | None:
+        """Record if that is wanted, and complete what killed processes have left in that folder."""
+        path = self._options.record
+        if path is None:
+            return None
+        if not self._resumed.takes:
+            for rescued in finish_left_behind(path.parent):
+                self._notices.append(f"a recording that had broken off is in {rescued} now")
+        return Recorder(path, rate, self._notices.append, self._resumed.takes)
 
     @property
     def _bank(self) -> Bank:
@@ -186,7 +227,10 @@ class Engine:
 
     def _abandon(self) -> None:
         self._inputs.close()
-        if self._recorder is not None:
+        if self._recorder is not None and self._resumed.takes:
+            with suppress(TncaError):
+                self._recorder.close()  # what was recorded before is kept
+        elif self._recorder is not None:
             self._recorder.discard()
 
     def _serve_once(self, pipe: Connection) -> bool:
@@ -203,8 +247,15 @@ class Engine:
         if monotonic() - self._looked_s > LOOK_S:
             self._looked_s = monotonic()
             self._player.do(self._look)
+        self._tell_memory(pipe)
         pipe.send(self.status())
         return True
+
+    def _tell_memory(self, pipe: Connection) -> None:
+        """Tell what another engine would need to go on, when that has changed."""
+        if self._memory.changes != self._changes and monotonic() - self._remembered_s > REMEMBER_S:
+            self._changes, self._remembered_s = self._memory.changes, monotonic()
+            pipe.send(Remembered(self._memory.messages()))
 
     def _look_after_ports(self) -> None:
         self._inputs.check_sensing()
@@ -215,7 +266,7 @@ class Engine:
     def _obey(self, command: Command) -> None:
         actions: dict[str, Callable[[], None]] = {
             "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
-            "panic": lambda: self._player.do(self._synth.panic),
+            "panic": self._player.panic,
             "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._select_instrument(command.value),
             "lock": lambda: self._lock(command.value),
@@ -277,6 +328,7 @@ class Engine:
     def _select_path(self, representation: str | None, decoder: str | None) -> None:
         """Thread: producer."""
         self._ensemble.set_path(representation, decoder)
+        self._memory.forget_paths()
         self._record_path()
 
     def _obey_growth_controllers(self, obeys: bool) -> None:

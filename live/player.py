@@ -14,11 +14,14 @@ import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError, TncaError
+from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, RESET_CONTROLLERS, control_change
 from ..midi.ports import Arrival
 from .audio import Output
+from .channel_memory import ChannelMemory
 from .clock import OutputClock
+from .inbox import MANY, Inbox, thinned
 from .mapping import MessageMap
-from .overload import Governor
+from .overload import LOAD_TIME_S, Governor, LoadMeter
 from .realtime import PRODUCER_PRIORITY, promote_thread
 from .recorder import Recorder
 
@@ -40,7 +43,11 @@ STALL_S: Final = 1.0
 BURSTS: Final = 3
 BURSTS_WITHIN_S: Final = 1.0
 """So many bursts in so short a time tell a device of longer periods."""
-LOAD_TIME_S: Final = 0.3
+STALE_S: Final = 0.1
+"""Messages that have waited longer than this and two blocks are not all played any more."""
+AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
+"""For so long after a flood the load tells of messages, which fewer voices would not help."""
+TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
 FADE_BLOCKS: Final = 4
 
@@ -50,6 +57,8 @@ class LiveSynth(Protocol):
 
     sample_rate: int
     max_voices: int
+    model_errors: int
+    model_failure: str
 
     @property
     def frame(self) -> int:
@@ -98,6 +107,8 @@ class Meters:
     underruns: int = 0
     xruns: int = 0
     late_messages: int = 0
+    left_out: int = 0
+    model_errors: int = 0
     latency_s: float = 0.0
     device: str = ""
 
@@ -109,9 +120,11 @@ class Player:
     ----------
     synth : LiveSynth
     output : Output
-    inbox : deque of Arrival
+    inbox : Inbox
         Messages; ports append, the producer takes.
     mapping : MessageMap
+    memory : ChannelMemory
+        Is told what is played.
     notice : callable
         Takes lines for people.
     recorder : Recorder, optional
@@ -134,8 +147,9 @@ class Player:
         self,
         synth: LiveSynth,
         output: Output,
-        inbox: deque[Arrival],
+        inbox: Inbox,
         mapping: MessageMap,
+        memory: ChannelMemory,
         notice: Callable[[str], None],
         recorder: Recorder | None = None,
         note_cost_s: float = 0.0,
@@ -143,11 +157,13 @@ class Player:
         self.lost: DeviceError | None = None
         self.last_message = b""
         self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
-        self._notice, self._recorder = notice, recorder
+        self._memory, self._notice, self._recorder = memory, notice, recorder
         self._tasks: deque[Callable[[], None]] = deque()
-        self._stopping = threading.Event()
+        self._stopping, self._panicking = threading.Event(), threading.Event()
         self._governor = Governor(synth.max_voices)
-        self._load, self._peaks, self._late = 0.0, np.zeros(2), 0
+        self._load, self._peaks = LoadMeter(), np.zeros(2)
+        self._late = self._left_out = self._model_errors = 0
+        self._flooded_until_s = self._failure_told_s = 0.0
         self._block, self._in_step = output.block_size, output.in_step_with_midi
         self._ahead = _frames_ahead(self._block, output.sample_rate, note_cost_s)
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
@@ -166,6 +182,10 @@ class Player:
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
         self._tasks.append(task)
+
+    def panic(self) -> None:
+        """Let the producer silence everything before its next block, and forget what waits."""
+        self._panicking.set()
 
     def stop(self) -> None:
         """Let `run` fade out and return."""
@@ -239,6 +259,8 @@ class Player:
     def _produce(self) -> None:
         """Make one block and hand it over; then prepare the next, while the ring is full."""
         began_s = perf_counter()
+        if self._panicking.is_set():
+            self._silence()
         self._take_messages()
         while self._tasks:
             self._run_task(self._tasks.popleft())
@@ -255,22 +277,49 @@ class Player:
         fall = self._block / (self._output.sample_rate * PEAK_FALL_S)
         self._peaks = np.maximum(np.abs(block).max(axis=0), self._peaks * (1.0 - fall))
 
+    def _silence(self) -> None:
+        self._panicking.clear()
+        self._inbox.clear()
+        self._synth.panic()
+        self._memory.reset_controllers()
+        for channel in range(NUM_CHANNELS):
+            self.record(control_change(channel, ALL_SOUND_OFF, 0))
+            self.record(control_change(channel, RESET_CONTROLLERS, 0))
+
     def _take_messages(self) -> None:
-        inbox, synth = self._inbox, self._synth
-        while inbox:
-            arrival = inbox.popleft()
-            self.last_message = arrival.data
-            data = self._mapping.apply(arrival.data)
-            if data is None:
-                continue
-            earliest = synth.frame + synth.latency_frames
-            frame = self._frame_of(arrival.time_s)
-            if frame < earliest:
-                self._late += 1
-                frame = earliest
-            synth.send(data, frame)
-            if self._recorder is not None:
-                self._recorder.message(frame - self._origin, data)
+        arrivals = self._inbox.take()
+        if not arrivals:
+            return
+        self.last_message = arrivals[-1].data
+        stale_s = STALE_S + 2.0 * self._block / self._output.sample_rate
+        if len(arrivals) > MANY or perf_counter() - arrivals[0].time_s > stale_s:
+            kept = thinned(arrivals, self._governor.limit)
+            self._note_flood(len(arrivals) - len(kept))
+            arrivals = kept
+        for arrival in arrivals:
+            self._play(arrival)
+
+    def _play(self, arrival: Arrival) -> None:
+        data = self._mapping.apply(arrival.data)
+        if data is None:
+            return
+        earliest = self._synth.frame + self._synth.latency_frames
+        frame = self._frame_of(arrival.time_s)
+        if frame < earliest:
+            self._late += 1
+            frame = earliest
+        self._synth.send(data, frame)
+        self._memory.follow(data)
+        if self._recorder is not None:
+            self._recorder.message(frame - self._origin, data)
+
+    def _note_flood(self, left_out: int) -> None:
+        """Count what was left out, say it once, and blame no voice for the work that messages make."""
+        now_s = perf_counter()
+        if left_out and now_s > self._flooded_until_s:
+            self._notice("more MIDI messages than can be played: what they supersede is left out")
+        self._left_out += left_out
+        self._flooded_until_s = now_s + AFTER_FLOOD_S
 
     def _frame_of(self, time_s: float) -> int:
         """Return the synth's frame at which a message that arrived then shall play."""
@@ -288,16 +337,25 @@ class Player:
             self._notice(str(error))
 
     def _observe(self, spent_s: float) -> None:
-        """Measure the load, and let fewer voices sound if it is too high."""
-        block_s = self._block / self._output.sample_rate
-        weight = min(block_s / LOAD_TIME_S, 1.0)
-        self._load += weight * (spent_s / block_s - self._load)
-        limit = self._governor.observe(perf_counter(), self._load, self._output.underruns, self._synth.active_voices)
-        if limit is not None:
-            self._synth.limit_voices(limit)
-            is_whole = limit == self._synth.max_voices
-            self._notice("full polyphony again" if is_whole else f"high load: at most {limit} voices for now")
+        """Measure the load, let fewer voices sound if it is too high, and tell of models that failed."""
+        now_s = perf_counter()
+        load = self._load.observe(spent_s, self._block / self._output.sample_rate)
+        if now_s > self._flooded_until_s:
+            limit = self._governor.observe(now_s, load, self._output.underruns, self._synth.active_voices)
+            if limit is not None:
+                self._synth.limit_voices(limit)
+                is_whole = limit == self._synth.max_voices
+                self._notice("full polyphony again" if is_whole else f"high load: at most {limit} voices for now")
+        self._tell_failures(now_s)
         self.meters = self._read_meters()
+
+    def _tell_failures(self, now_s: float) -> None:
+        """Tell of notes that a model's failure cut, not more often than people can read."""
+        errors = self._synth.model_errors
+        if errors > self._model_errors and now_s > self._failure_told_s + TELL_EVERY_S:
+            more = f" ({errors - self._model_errors} notes)" if errors > self._model_errors + 1 else ""
+            self._notice(f"a model {self._synth.model_failure}{more}")
+            self._model_errors, self._failure_told_s = errors, now_s
 
     def _read_meters(self) -> Meters:
         output = self._output
@@ -305,10 +363,12 @@ class Player:
             voices=self._synth.active_voices,
             limit=self._governor.limit,
             peaks=(float(self._peaks[0]), float(self._peaks[1])),
-            load=self._load,
+            load=self._load.load,
             underruns=output.underruns,
             xruns=output.xruns,
             late_messages=self._late,
+            left_out=self._left_out,
+            model_errors=self._synth.model_errors,
             latency_s=self._delay / output.sample_rate + output.latency_s,
             device=output.device,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -165,6 +166,8 @@ class LiveStatus:
     notices : newest lines for people
     learned : last control bound by MIDI learn: (controller, target)
     late_messages : that came too late to sound at their own place
+    left_out_messages : of floods, that later ones superseded
+    model_errors : notes cut so far because a model failed
     """
 
     instrument: str = ""
@@ -186,6 +189,8 @@ class LiveStatus:
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
     late_messages: int = 0
+    left_out_messages: int = 0
+    model_errors: int = 0
     is_locked: bool = False
     parts: tuple[PartStatus, ...] = ()
     growth: GrowthStatus = NEUTRAL_GROWTH
@@ -194,13 +199,60 @@ class LiveStatus:
     midi_inputs: tuple[str, ...] = ()
 
 
+class TakeParts(NamedTuple):
+    """The hidden files of a take that is not complete; see `live.take`."""
+
+    sound: Path
+    journal: Path
+
+    @property
+    def exist(self) -> bool:
+        """Whether both are there."""
+        return self.sound.is_file() and self.journal.is_file()
+
+    def remove(self) -> None:
+        """Delete what is there of them."""
+        for path in self:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class Ready:
-    """What the engine process says when it is playable."""
+    """What the engine process says when it is playable.
+
+    Attributes
+    ----------
+    paths : the decoders of each representation
+    device : name and host API of the output
+    take : files of the recording
+    """
 
     instruments: tuple[str, ...]
-    paths: dict[str, tuple[str, ...]]  # the decoders of each representation
+    paths: dict[str, tuple[str, ...]]
     status: LiveStatus
+    device: tuple[str, str] = ("", "")
+    take: TakeParts | None = None
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What an engine goes on from that takes the place of another one; it waits for the output to appear.
+
+    Attributes
+    ----------
+    messages : that bring the channels to where they were
+    takes : what was left of the recording, oldest first
+    """
+
+    messages: tuple[bytes, ...] = ()
+    takes: tuple[TakeParts, ...] = ()
+
+
+class Remembered(NamedTuple):
+    """What the engine's process says now and then: messages that bring the channels to where they are."""
+
+    messages: tuple[bytes, ...]
 
 
 def as_dict(options: LiveOptions) -> dict[str, Any]:
@@ -230,9 +282,9 @@ class Closed(NamedTuple):
     ----------
     error : why a recording could not be completed
     lost : why the output is gone, "" if it was told to close
-    device : name and host API of the lost output
+    take : the recording, to be gone on with, of one whose output is gone
     """
 
     error: TncaError | None = None
     lost: str = ""
-    device: tuple[str, str] = ("", "")
+    take: TakeParts | None = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 import pytest
 
 from tnca_synth.errors import DeviceError
 from tnca_synth.live import player as player_module
+from tnca_synth.live.channel_memory import ChannelMemory
+from tnca_synth.live.inbox import Inbox
 from tnca_synth.live.mapping import MessageMap
 from tnca_synth.live.player import Player
+from tnca_synth.live.recorder import Recorder
 from tnca_synth.midi.messages import note_off, note_on
 from tnca_synth.midi.ports import Arrival
 
@@ -23,6 +24,7 @@ class FakeSynth:
     def __init__(self, clock: FakeTime, slowness_s: float = 0.0) -> None:
         self.sample_rate, self.max_voices, self.latency_frames = RATE, 64, LATENCY
         self.frame, self.active_voices = 0, 0
+        self.model_errors, self.model_failure = 0, ""
         self.sent: list[tuple[int | None, bytes]] = []
         self.limits: list[int] = []
         self.rendered_at_s: list[float] = []
@@ -149,6 +151,7 @@ class Stage:
         in_step: bool = False,
         slowness_s: float = 0.0,
         output: type[FakeOutput] = FakeOutput,
+        recorder: Recorder | None = None,
     ) -> None:
         self.clock = FakeTime()
         monkeypatch.setattr(player_module, "perf_counter", self.clock)
@@ -156,9 +159,11 @@ class Stage:
         monkeypatch.setattr(player_module, "promote_thread", lambda priority: False)
         self.synth = FakeSynth(self.clock, slowness_s)
         self.output = output(self.clock, in_step)
-        self.inbox: deque[Arrival] = deque()
+        self.inbox, self.memory = Inbox(), ChannelMemory()
         self.notices: list[str] = []
-        self.player = Player(self.synth, self.output, self.inbox, MessageMap(), self.notices.append)
+        self.player = Player(
+            self.synth, self.output, self.inbox, MessageMap(), self.memory, self.notices.append, recorder
+        )  # fmt: skip
 
     def at(self, time_s: float, data: bytes) -> None:
         """Let a message arrive."""
