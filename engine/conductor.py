@@ -223,6 +223,10 @@ class Conductor:
             for channel, asked in sorted(self._voicing.played.items())
         ]
 
+    def forget_parts(self) -> None:
+        """Forget what channels have played so far."""
+        self._voicing.played.clear()
+
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
         self._voicing.recast()

@@ -288,6 +288,10 @@ class Synth(GrowthControls):
         """Return what each MIDI channel plays on which a note has begun, in order."""
         return self._conductor.parts()
 
+    def forget_parts(self) -> None:
+        """Forget what channels have played so far: nobody heard it."""
+        self._conductor.forget_parts()
+
     def channel(self, index: int) -> Channel:
         """Return the state of a MIDI channel at the end of what was rendered, for reading."""
         return self._performance.channels[check_channel(index, len(self._performance.channels)) or 0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from math import log10
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Final
 
@@ -17,11 +17,9 @@ from ..engine.choices import DEFAULT_DECODERS
 from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
 from ..errors import TncaError
 from ..midi import paths as midi
-from ..midi.channel import Channel
-from ..midi.general_midi import program_name
 from ..midi.growth import growth_message, growth_switch
 from ..midi.inputs import MidiInputs
-from ..midi.messages import NUM_CHANNELS
+from ..midi.messages import BANK_LSB, BANK_MSB, CONTROL_CHANGE, NUM_CHANNELS, PROGRAM_CHANGE
 from ..midi.ports import Arrival
 from .audio import list_outputs, open_output
 from .channel_memory import ChannelMemory
@@ -31,7 +29,7 @@ from .output_devices import default_block_size, find_output
 from .player import Player
 from .programs import program_messages
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
-from .recorder import Recorder
+from .recording import Recording
 from .state import (
     Closed,
     Command,
@@ -43,7 +41,7 @@ from .state import (
     Remembered,
     Resumed,
 )
-from .take import finish_left_behind
+from .views import growth_of, instrument_of, parts_of
 from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
@@ -94,12 +92,15 @@ class Engine:
         self._parts: tuple[PartStatus, ...] = ()
         self._growth = GrowthStatus()
         cost_s = self._warm_up()
+        self._synth.forget_parts()
         self._mapping = MessageMap(options.channel, options.cc_map)
         self._memory = ChannelMemory()
         for data in resumed.messages:
             self._synth.send(data)
             self._memory.follow(data)
-        self._recorder = self._open_recorder(rate)
+        self._recording = Recording(rate, self._notices.append)
+        if options.record is not None:
+            self._recording.open(options.record, resumed.takes)
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
         try:
             self._inputs.start()
@@ -108,14 +109,10 @@ class Engine:
             self._abandon()
             raise
         self._player = Player(
-            self._synth, self._output, self._inbox, self._mapping, self._memory, self._notices.append, self._recorder,
-            cost_s,
+            self._synth, self._output, self._inbox, self._mapping, self._memory, self._notices.append,
+            self._recording.recorder, cost_s,
         )  # fmt: skip
-        self._record_instrument()
-        if options.representation is not None or options.decoder is not None:
-            self._record_path()
-        if options.growth_cc:
-            self._player.record(growth_switch(True))
+        self._record_choices(options.representation is not None or options.decoder is not None)
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
         self._ports_polled_s = self._looked_s = self._remembered_s = 0.0
         self._changes = self._memory.changes
@@ -126,7 +123,7 @@ class Engine:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
         with undisturbed():
             self._thread.start()
-            take = None if self._recorder is None else self._recorder.parts
+            take = None if self._recording.recorder is None else self._recording.recorder.parts
             device = self._device.name, self._device.host_api
             pipe.send(Ready(self.instruments, self.paths, self.status(), device, take))
             try:
@@ -175,6 +172,9 @@ class Engine:
             is_locked=self._is_locked,
             parts=self._parts,
             growth=self._growth,
+            recording=self._recording.path,
+            recorded_s=self._recording.length_s,
+            midi_inputs=self._inputs.present_names,
             left_out_messages=meters.left_out,
             model_errors=meters.model_errors,
         )
@@ -186,24 +186,12 @@ class Engine:
         if lost is None:
             self._output.close()  # of a device that is gone, PortAudio may wait for ever
         if lost is not None:
-            take = None if self._recorder is None else self._recorder.suspend()
-            return Closed(None, str(lost), take)
+            return Closed(None, str(lost), self._recording.suspend())
         try:
-            if self._recorder is not None:
-                self._recorder.close()
+            self._recording.close()
         except TncaError as error:
             return Closed(error)
         return Closed()
-
-    def _open_recorder(self, rate: int) -> Recorder | None:
-        """Record if that is wanted, and complete what killed processes have left in that folder."""
-        path = self._options.record
-        if path is None:
-            return None
-        if not self._resumed.takes:
-            for rescued in finish_left_behind(path.parent):
-                self._notices.append(f"a recording that had broken off is in {rescued} now")
-        return Recorder(path, rate, self._notices.append, self._resumed.takes)
 
     @property
     def _bank(self) -> Bank:
@@ -227,11 +215,7 @@ class Engine:
 
     def _abandon(self) -> None:
         self._inputs.close()
-        if self._recorder is not None and self._resumed.takes:
-            with suppress(TncaError):
-                self._recorder.close()  # what was recorded before is kept
-        elif self._recorder is not None:
-            self._recorder.discard()
+        self._recording.abandon(bool(self._resumed.takes))
 
     def _serve_once(self, pipe: Connection) -> bool:
         """Obey for one interval, look after the ports and tell the status; False once told to close."""
@@ -248,6 +232,8 @@ class Engine:
             self._looked_s = monotonic()
             self._player.do(self._look)
         self._tell_memory(pipe)
+        while self._recording.told:
+            pipe.send(self._recording.told.popleft())
         pipe.send(self.status())
         return True
 
@@ -269,6 +255,8 @@ class Engine:
             "panic": self._player.panic,
             "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._select_instrument(command.value),
+            "midi_in": lambda: self._inputs.choose_anew(command.value),
+            "record": lambda: self._record(command.value),
             "lock": lambda: self._lock(command.value),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
             "decoder": lambda: self._player.do(lambda: self._select_path(None, command.value)),
@@ -293,37 +281,24 @@ class Engine:
             self._ensemble.casting.play_only(only)
             self._synth.recast()
             self._record_instrument()
+            if only is None:
+                self._record_programs()
 
         self._player.do(carry_out)
 
-    def _asked_of(self, channel: Channel) -> str:
-        """Return the instrument that a channel's program asks for, or what stands in for it as far as is known."""
-        for one in self._bank.instruments:
-            if one.is_drums == channel.is_drums and (channel.is_drums or one.program == channel.program):
-                return one.name
-        played = (part.instrument for part in self._parts if part.channel == channel.index + 1)
-        return next(played, program_name(channel.program))
+    def _record_programs(self) -> None:
+        """Let the recorded MIDI go back to the programs that MIDI has asked for. Thread: producer."""
+        for data in self._memory.messages():
+            is_bank = data[0] & 0xF0 == CONTROL_CHANGE and data[1] in (BANK_MSB, BANK_LSB)
+            if is_bank or data[0] & 0xF0 == PROGRAM_CHANGE:
+                self._player.record(data)
 
     def _look(self) -> None:
         """Look at what is played, for the status. Thread: producer."""
-        channels = range(NUM_CHANNELS)
-        self._parts = tuple(
-            PartStatus(part.channel + 1, part.instrument, part.stands_in_for, *self._ensemble.path_name(part.path))
-            for part in self._synth.parts()
-            if part.channel in channels
-        )
-        channel = self._synth.channel((self._options.channel or 1) - 1)
+        channel = (self._options.channel or 1) - 1
+        self._parts, self._growth = parts_of(self._ensemble), growth_of(self._ensemble, channel)
         if not self._is_locked:
-            self._playing = self._asked_of(channel)
-        growth = channel.growth
-        self._growth = GrowthStatus(
-            growth.rate,
-            growth.fire_rate,
-            growth.life_threshold,
-            growth.morph,
-            tuple("" if program is None else program_name(program) for program in growth.programs),
-            self._synth.growth_controllers,
-        )
+            self._playing = instrument_of(self._synth.channel(channel), self._bank.instruments, self._parts)
 
     def _select_path(self, representation: str | None, decoder: str | None) -> None:
         """Thread: producer."""
@@ -336,11 +311,32 @@ class Engine:
         self._synth.obey_growth_controllers(obeys)
         self._player.record(growth_switch(obeys))
 
+    def _record(self, path: Path | None) -> None:
+        """Begin a take, or complete the one that is recorded."""
+        if path is None:
+            self._recording.end(self._player)
+        else:
+            self._recording.begin(path, self._player, self._record_state)
+
+    def _record_state(self) -> None:
+        """Begin a take with what brings a synth to where this one is. Thread: producer."""
+        for data in self._memory.messages():
+            self._player.record(data)
+        self._record_choices(has_path=True)
+
+    def _record_choices(self, has_path: bool) -> None:
+        """Let the recorded MIDI say what was chosen outside MIDI. Thread: producer, or any before it runs."""
+        self._record_instrument()
+        if has_path:
+            self._record_path()
+        if self._synth.growth_controllers:
+            self._player.record(growth_switch(True))
+
     def _record_path(self) -> None:
-        """Let the recorded MIDI choose the path as the player did."""
-        if self._recorder is None:
-            return
+        """Let the recorded MIDI choose the path as the player did, where MIDI has not chosen since."""
         for channel in range(NUM_CHANNELS):
+            if self._synth.channel(channel).path != (0, 0):
+                continue
             for controller, names, name in (
                 (midi.REPRESENTATION, midi.REPRESENTATIONS, self._ensemble.representation),
                 (midi.DECODER, midi.DECODERS, self._ensemble.decoder),
@@ -349,7 +345,7 @@ class Engine:
 
     def _record_instrument(self) -> None:
         """Let the recorded MIDI ask for what is locked, so that rendering it gives the same sound."""
-        if self._recorder is not None and self._is_locked:
+        if self._is_locked:
             for data in program_messages(find_instrument(self._bank.instruments, self._playing)):
                 self._player.record(data)
 

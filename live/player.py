@@ -172,12 +172,17 @@ class Player:
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
+        self._take_origin = self._origin  # and that is the recording's first
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
         if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self._origin, data)
+            self._recorder.message(self._synth.frame - self._take_origin, data)
+
+    def record_with(self, recorder: Recorder | None) -> None:
+        """Give what is played from here on to a recorder, or to none. Thread: producer."""
+        self._recorder, self._take_origin = recorder, self._synth.frame
 
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
@@ -311,7 +316,7 @@ class Player:
         self._synth.send(data, frame)
         self._memory.follow(data)
         if self._recorder is not None:
-            self._recorder.message(frame - self._origin, data)
+            self._recorder.message(frame - self._take_origin, data)
 
     def _note_flood(self, left_out: int) -> None:
         """Count what was left out, say it once, and blame no voice for the work that messages make."""

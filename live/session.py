@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.resource_tracker import ensure_running
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
@@ -20,6 +22,7 @@ from typing import Any, Final
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
 from .engine_process import STOPPING, main
+from .options import sound_file
 from .state import (
     CONTROL_TARGETS,
     Closed,
@@ -30,6 +33,7 @@ from .state import (
     Remembered,
     Resumed,
     TakeParts,
+    TakeTold,
 )
 
 __all__ = ["CONTROL_TARGETS", "LiveOptions", "LiveSession", "LiveStatus"]
@@ -59,6 +63,8 @@ class LiveSession:
     ----------
     instruments : tuple of str
         Names to choose among, known from `start` on.
+    recordings : tuple of Path
+        Sound files that were begun, oldest first.
 
     Notes
     -----
@@ -78,6 +84,7 @@ class LiveSession:
         self._kept_back: list[Command] = []  # for an engine that is not ready yet
         self._messages: tuple[bytes, ...] = ()  # that bring another engine's channels to where they are
         self._takes: tuple[TakeParts, ...] = ()  # files of the recording while it is not complete, oldest first
+        self.recordings: tuple[Path, ...] = () if options.record is None else (options.record,)
         self._notices: tuple[str, ...] = ()  # of processes before this one
 
     @property
@@ -163,6 +170,46 @@ class LiveSession:
         """Let CC 20 to 28 and 102 to 106 move growth, path and blend from now on, or not."""
         self._options = replace(self._options, growth_cc=obeys)
         self._tell("growth_cc", obeys)
+
+    def select_midi_inputs(self, names: Sequence[str]) -> None:
+        """Listen to these ports from now on, by number or a part of their name; to none: as if none were named."""
+        self._options = replace(self._options, midi_in=tuple(names))
+        self._tell("midi_in", tuple(names))
+
+    def start_recording(self, path: Path | None = None) -> Path:
+        """Record what is played from now on, with the MIDI beside it; return the sound's path.
+
+        Parameters
+        ----------
+        path : Path, optional
+            WAV or FLAC file; by default a new one named after the time, beside the last one or in the current folder.
+
+        Raises
+        ------
+        UsageError
+            If something is recorded already, or the path is no sound file's.
+        """
+        if self._options.record is not None:
+            raise UsageError(f"{self._options.record} is being recorded already")
+        path = sound_file(str(path or self._new_take()))
+        self._options = replace(self._options, record=path)
+        self.recordings = (*self.recordings, path)
+        self._tell("record", path)
+        return path
+
+    def stop_recording(self) -> None:
+        """Complete the recording, while playing goes on; without one it does nothing."""
+        self._tell("record", None)
+
+    def _new_take(self) -> Path:
+        last = self.recordings[-1] if self.recordings else Path("take.wav")
+        name = f"take-{datetime.now():%Y%m%d-%H%M%S}"
+        path = last.with_name(name + last.suffix)
+        number = 1
+        while path.exists() or path in self.recordings:
+            number += 1
+            path = last.with_name(f"{name}-{number}{last.suffix}")
+        return path
 
     def send(self, data: bytes) -> None:
         """Play a complete MIDI message as if a port had sent it, now."""
@@ -307,6 +354,8 @@ class LiveSession:
             self._hear_status(said)
         elif isinstance(said, Ready):
             self._hear_ready(said)
+        elif isinstance(said, TakeTold):
+            self._hear_take(said.take)
         elif isinstance(said, Remembered):
             self._messages = said.messages
         elif isinstance(said, TncaError):
@@ -315,6 +364,13 @@ class LiveSession:
             self._await_output(said)
         elif isinstance(said, Closed):
             self._end = said
+
+    def _hear_take(self, take: TakeParts | None) -> None:
+        if take is not None:
+            self._know_take(take)
+            return
+        self._takes = ()
+        self._options = replace(self._options, record=None)
 
     def _hear_status(self, status: LiveStatus) -> None:
         if status.learned is not None and status.learned != self._status.learned:

@@ -217,6 +217,12 @@ class TakeParts(NamedTuple):
                 path.unlink(missing_ok=True)
 
 
+class TakeTold(NamedTuple):
+    """What the engine's process says when a take begins: its files; or None when one is complete."""
+
+    take: TakeParts | None
+
+
 @dataclass(frozen=True)
 class Ready:
     """What the engine process says when it is playable.
@@ -268,7 +274,8 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 class Command(NamedTuple):
     """What is wanted.
 
-    One of "instrument", "lock", "representation", "decoder", "growth_cc", "send", "learn", "panic" and "close".
+    One of "instrument", "lock", "representation", "decoder", "growth_cc", "midi_in", "record", "send", "learn", "panic"
+    and "close".
     """
 
     name: str

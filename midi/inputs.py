@@ -117,12 +117,18 @@ class MidiInputs:
         self._refused: set[tuple[str, int]] = set()  # that could not be opened, and it was told
         self._virtual: OpenPort | None = None
         self._polls = 0
+        self._listed: list[PortName] = []
 
     @property
     def open_names(self) -> tuple[str, ...]:
         """Names of the ports that are open now."""
         virtual = () if self._virtual is None else (self._virtual.name,)
         return (*(one.label for one in self._wanted if one.port is not None), *virtual)
+
+    @property
+    def present_names(self) -> tuple[str, ...]:
+        """Names of all ports that there were at the last poll."""
+        return tuple(port.label for port in self._listed)
 
     def start(self) -> None:
         """Open what is wanted.
@@ -163,14 +169,20 @@ class MidiInputs:
                 one.port.release_notes()
                 self._notice(f"MIDI port {one.label!r} fell silent: its notes are released")
 
+    def choose_anew(self, wanted: Sequence[str]) -> None:
+        """Listen to other ports from now on, as `start` does; what cannot be opened is told."""
+        self._close_ports()
+        self._asked = tuple(wanted)
+        if self._backend is None:
+            return
+        try:
+            self._begin()
+        except DeviceError as error:
+            self._notice(str(error))
+
     def close(self) -> None:
         """Close all ports."""
-        for port in [*(one.port for one in self._wanted), self._virtual]:
-            with suppress(Exception):
-                if port is not None:
-                    port.close()
-        self._wanted.clear()
-        self._virtual = None
+        self._close_ports()
         if self._backend is not None:
             with suppress(Exception):
                 self._backend.close()
@@ -179,9 +191,19 @@ class MidiInputs:
     def _present(self) -> list[PortName]:
         assert self._backend is not None
         try:
-            return self._backend.ports()
+            self._listed = self._backend.ports()
         except Exception:  # a system that broke has no ports
-            return []
+            self._listed = []
+        return self._listed
+
+    def _close_ports(self) -> None:
+        for port in [*(one.port for one in self._wanted), self._virtual]:
+            if port is not None:
+                port.release_notes()
+                with suppress(Exception):
+                    port.close()
+        self._wanted.clear()
+        self._virtual = None
 
     def _open_keys(self) -> set[tuple[str, int]]:
         return {one.key for one in self._wanted if one.port is not None}
