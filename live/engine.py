@@ -80,7 +80,8 @@ class Engine:
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self._inbox = Inbox()
         self._options = options
-        self._device = find_output(options.audio_out, options.host_api, list_outputs())
+        self._outputs = list_outputs()
+        self._device = find_output(options.audio_out, options.host_api, self._outputs)
         self._block_size = options.block_size or default_block_size(self._device)
         rate = options.sample_rate or self._device.sample_rate
         self._ensemble = _open_ensemble(options, rate)
@@ -91,6 +92,7 @@ class Engine:
         self._playing = "" if resumed.messages and not self._is_locked else options.instrument or ""
         self._parts: tuple[PartStatus, ...] = ()
         self._growth = GrowthStatus()
+        self._given_up = ""  # why another engine shall go on
         cost_s = self._warm_up()
         self._synth.forget_parts()
         self._mapping = MessageMap(options.channel, options.cc_map)
@@ -125,7 +127,8 @@ class Engine:
             self._thread.start()
             take = None if self._recording.recorder is None else self._recording.recorder.parts
             device = self._device.name, self._device.host_api
-            pipe.send(Ready(self.instruments, self.paths, self.status(), device, take))
+            outputs = tuple((one.name, one.host_api) for one in self._outputs)
+            pipe.send(Ready(self.instruments, self.paths, self.status(), device, take, outputs))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -182,10 +185,10 @@ class Engine:
     def close(self) -> Closed:
         """Close output, ports and files; return how it ended."""
         self._inputs.close()
-        lost = self._player.lost
-        if lost is None:
+        lost = self._player.lost or self._given_up
+        if self._player.lost is None:
             self._output.close()  # of a device that is gone, PortAudio may wait for ever
-        if lost is not None:
+        if lost:
             return Closed(None, str(lost), self._recording.suspend())
         try:
             self._recording.close()
@@ -222,7 +225,9 @@ class Engine:
         deadline = monotonic() + STATUS_INTERVAL_S
         while pipe.poll(max(deadline - monotonic(), 0.0)):
             command = pipe.recv()
-            if command.name == "close":
+            if command.name == "output":
+                self._given_up = f"the sound goes to {command.value} now"
+            if command.name in ("close", "output"):
                 return False
             self._obey(command)
             if monotonic() > deadline:

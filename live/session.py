@@ -41,6 +41,8 @@ __all__ = ["CONTROL_TARGETS", "LiveOptions", "LiveSession", "LiveStatus"]
 CLOSE_S: Final = 10.0
 RECORDING_CLOSE_S: Final = 60.0
 """A long recording may take a while to complete."""
+OUTPUT_S: Final = 15.0
+"""How long another audio output may take to open."""
 RESTARTS: Final = 3
 RESTARTS_WITHIN_S: Final = 60.0
 """An engine that has ended so many times in so short a time is not started again."""
@@ -74,7 +76,10 @@ class LiveSession:
     def __init__(self, options: LiveOptions) -> None:
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
+        self._outputs: tuple[tuple[str, str], ...] = ()
         self._options = options
+        self._fallback: LiveOptions | None = None  # while another output is tried
+        self._fallback_at_s = 0.0
         self._status = LiveStatus()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -96,6 +101,11 @@ class LiveSession:
     def decoders(self) -> tuple[str, ...]:
         """Names of the decoders that fit the representation chosen."""
         return self._paths.get(self._options.representation or self._status.representation, ())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Audio outputs to choose among, known from `start` on."""
+        return tuple(f"{name} ({host_api})" for name, host_api in self._outputs)
 
     @property
     def process_id(self) -> int | None:
@@ -175,6 +185,24 @@ class LiveSession:
         """Listen to these ports from now on, by number or a part of their name; to none: as if none were named."""
         self._options = replace(self._options, midi_in=tuple(names))
         self._tell("midi_in", tuple(names))
+
+    def select_output(self, name: str) -> None:
+        """Sound through another audio output, one of `outputs`; channels stay as they are.
+
+        If it cannot be opened within `OUTPUT_S`, the one before is opened again.
+
+        Raises
+        ------
+        UsageError
+            If there is none of that name, or something is being recorded, which has one sample rate.
+        """
+        name = closest(name, self.outputs, "audio output")
+        if self._options.record is not None:
+            raise UsageError("complete the recording before going to another audio output")
+        self._fallback, self._fallback_at_s = self._options, monotonic() + OUTPUT_S
+        device, host_api = self._outputs[self.outputs.index(name)]
+        self._options = replace(self._options, audio_out=device, host_api=host_api, sample_rate=None)
+        self._tell("output", name)
 
     def start_recording(self, path: Path | None = None) -> Path:
         """Record what is played from now on, with the MIDI beside it; return the sound's path.
@@ -292,7 +320,14 @@ class LiveSession:
     def _await_output(self, end: Closed) -> None:
         """Go on with a new engine once the lost output is back."""
         self._know_take(end.take)
-        self._revive(f"{end.lost}: waiting for it")
+        self._revive(end.lost if self._fallback is not None else f"{end.lost}: waiting for it")
+
+    def _fall_back(self, reason: str) -> None:
+        """Go on with the output that played before another one was tried."""
+        assert self._fallback is not None and self._process is not None
+        self._options, self._fallback = self._fallback, None
+        self._process.kill()
+        self._revive(reason)
 
     def _restart(self) -> None:
         """Go on with a new engine after one has died, unless that has happened too often."""
@@ -348,6 +383,8 @@ class LiveSession:
                 timeout_s = 0.0
         except (EOFError, OSError):
             self._restart()
+        if self._fallback is not None and monotonic() > self._fallback_at_s and not self._is_closing:
+            self._fall_back(f"the audio output {self._options.audio_out} cannot be opened")
 
     def _hear(self, said: Any) -> None:
         if isinstance(said, LiveStatus):
@@ -358,6 +395,8 @@ class LiveSession:
             self._hear_take(said.take)
         elif isinstance(said, Remembered):
             self._messages = said.messages
+        elif isinstance(said, TncaError) and self._fallback is not None:
+            self._fall_back(str(said))
         elif isinstance(said, TncaError):
             self._end = Closed(said)
         elif isinstance(said, Closed) and said.lost and not self._is_closing:
@@ -380,12 +419,15 @@ class LiveSession:
 
     def _hear_ready(self, ready: Ready) -> None:
         self.instruments, self._paths, self._status = ready.instruments, ready.paths, ready.status
+        self._outputs = ready.outputs
+        how = "is back" if self._fallback is None else "plays now"
+        self._fallback = None
         self._know_take(ready.take)
         name, host_api = ready.device
         self._options = replace(self._options, audio_out=name, host_api=host_api)
         self._is_ready = True
         if self._notices:
-            self._notices = (*self._notices, f"the audio output {ready.status.audio_device} is back")[-MAX_NOTICES:]
+            self._notices = (*self._notices, f"the audio output {ready.status.audio_device} {how}")[-MAX_NOTICES:]
         while self._kept_back:
             self._tell(*self._kept_back.pop(0))
 

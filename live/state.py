@@ -232,6 +232,7 @@ class Ready:
     paths : the decoders of each representation
     device : name and host API of the output
     take : files of the recording
+    outputs : name and host API of all outputs that there were
     """
 
     instruments: tuple[str, ...]
@@ -239,6 +240,7 @@ class Ready:
     status: LiveStatus
     device: tuple[str, str] = ("", "")
     take: TakeParts | None = None
+    outputs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -274,8 +276,8 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 class Command(NamedTuple):
     """What is wanted.
 
-    One of "instrument", "lock", "representation", "decoder", "growth_cc", "midi_in", "record", "send", "learn", "panic"
-    and "close".
+    One of "instrument", "lock", "representation", "decoder", "growth_cc", "midi_in", "output", "record", "send", "learn",
+    "panic" and "close".
     """
 
     name: str
@@ -288,7 +290,7 @@ class Closed(NamedTuple):
     Attributes
     ----------
     error : why a recording could not be completed
-    lost : why the output is gone, "" if it was told to close
+    lost : why the output is gone, or is given up for another one; "" if it was told to close
     take : the recording, to be gone on with, of one whose output is gone
     """
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tnca_synth.errors import TncaError
-from tnca_synth.live.state import LiveOptions, LiveStatus
+from tnca_synth.live.state import LiveOptions, LiveStatus, PartStatus
 
 STATUS = LiveStatus(
     instrument="cello",
@@ -20,6 +22,12 @@ STATUS = LiveStatus(
     latency_ms=7.4,
     last_message="Note on C4, velocity 96, channel 1",
     midi_ports=("Keystation 49 MK3",),
+    midi_inputs=("Midi Through", "Keystation 49 MK3", "Nano"),
+    parts=(
+        PartStatus(1, "cello", "", "dual", "harmonic"),
+        PartStatus(3, "grand-piano", "Harp", "dual", "harmonic"),
+        PartStatus(10, "drums", "", "dual", "harmonic"),
+    ),
     audio_device="JACK Audio Connection Kit: system",
     sample_rate=48_000,
     block_size=128,
@@ -31,6 +39,7 @@ class FakeSession:
     """Stands in for `LiveSession`; `moment` is what it shows, `told` what it was told."""
 
     instruments = ("grand-piano", "violin", "cello", "flute")
+    outputs = ("system (JACK Audio Connection Kit)", "Speakers (ALSA)")
     decoders = ("vocoder", "griffin-lim", "harmonic")
     representations = ("dual", "mel")
 
@@ -64,6 +73,29 @@ class FakeSession:
     def select_decoder(self, name: str) -> None:
         self.told.append(("decoder", name))
         self.show(decoder=name)
+
+    def lock_instrument(self, is_locked: bool = True) -> None:
+        self.told.append(("lock", is_locked))
+        self.show(is_locked=is_locked)
+
+    def select_midi_inputs(self, names: Sequence[str]) -> None:
+        self.told.append(("midi_in", tuple(names)))
+
+    def select_output(self, name: str) -> None:
+        self.told.append(("output", name))
+
+    def obey_growth_controllers(self, obeys: bool = True) -> None:
+        self.told.append(("growth_cc", obeys))
+        self.show(growth=self.moment.growth._replace(obeys_controllers=obeys))
+
+    def start_recording(self) -> Path:
+        self.told.append(("record", True))
+        self.show(recording="take.wav", recorded_s=0.5)
+        return Path("take.wav")
+
+    def stop_recording(self) -> None:
+        self.told.append(("record", False))
+        self.show(recording="")
 
     def send(self, data: bytes) -> None:
         self.told.append(("send", data))
