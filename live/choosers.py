@@ -18,6 +18,8 @@ PROMPT: Final = "type to filter"
 def fitting(names: Sequence[str], typed: str) -> list[str]:
     """Return the names that hold all words that were typed, in any case; those that begin so come first."""
     words = typed.lower().split()
+    if not words:
+        return list(names)
     found = [name for name in names if all(word in name.lower() for word in words)]
     return sorted(found, key=lambda name: not name.lower().startswith(typed.lower().strip()))
 
@@ -70,9 +72,8 @@ class Chooser(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Mark what is chosen now."""
-        options = self.query_one(OptionList)
-        options.highlighted = self._names.index(self._current) if self._current in self._names else 0
-        options.focus()
+        self._mark(self._current)
+        self.query_one(OptionList).focus()
 
     def on_key(self, event: events.Key) -> None:
         """Take what is typed for a part of the name."""
@@ -92,13 +93,16 @@ class Chooser(ModalScreen[str | None]):
         """Choose nothing."""
         self.dismiss(None)
 
+    def _mark(self, name: str) -> None:
+        """Mark a name that is shown, else the first."""
+        if self._shown:
+            self.query_one(OptionList).highlighted = self._shown.index(name) if name in self._shown else 0
+
     def _filter(self, typed: str) -> None:
         options = self.query_one(OptionList)
-        marked = None if options.highlighted is None else self._shown[options.highlighted]
-        self._typed, self._shown = typed, fitting(self._names, typed) if typed else list(self._names)
+        self._typed, self._shown = typed, fitting(self._names, typed)
         options.clear_options()
         options.add_options(self._shown)
-        if self._shown:
-            options.highlighted = self._shown.index(marked) if not typed and marked in self._shown else 0
+        self._mark(self._current if not typed else "")
         none = "" if self._shown else "   none fits"
         self.query_one("#typed", Static).update(f"{typed}_{none}" if typed else PROMPT)

@@ -24,10 +24,9 @@ RECORDING: Final = "bold white on red3"
 def head(status: LiveStatus, learning: str | None) -> Text:
     """Return the line over all panels; `learning` is what waits for a controller."""
     line = Text.assemble(("tnca-synth", "bold"), f"   latency {status.latency_ms:.1f} ms   ", no_wrap=True)
-    line.append_text(_lamp(status))
     if learning is not None:
-        line.append("   ").append(f" move the controller for {learning} ", LIT)
-    return line
+        line.append(f" move the controller for {learning} ", LIT).append("   ")
+    return line.append_text(_lamp(status))
 
 
 def sound(status: LiveStatus) -> Text:

@@ -25,6 +25,9 @@ from .state import CONTROL_TARGETS, LiveStatus
 from .typed_keys import OFFSETS, TypedKeys
 
 REFRESH_S: Final = 1 / 15
+HIGH_ROWS: Final = 30
+TALL_ROWS: Final = 42
+"""Rows from which there is room for frames, and for a line for every channel."""
 FIRST_KEYBOARD: Final = "the first keyboard there is"
 
 
@@ -136,7 +139,6 @@ class PlayScreen(App[int]):
     .-high #keys, .-tall #keys { border: round $primary; padding: 0 1; height: 4; }
     .-tall #middle, .-tall #channels, .-tall #growth { height: 18; }
     """
-    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-high"), (42, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "choose_instrument", "Instrument"),
         Binding("tab", "lock", show=False, priority=True),
@@ -165,6 +167,7 @@ class PlayScreen(App[int]):
 
     def __init__(self, session: Session, settings_path: Path, channel: int = 1) -> None:
         super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (HIGH_ROWS, "-high"), (TALL_ROWS, "-tall")]
         self.failure: TncaError | None = None
         self._session = session
         self._settings_path = settings_path
