@@ -136,7 +136,19 @@ OPTIONS: Final = (
         f"{DEFAULT_BLOCK_SIZE})",
         "N",
     ),
-    Option("instrument", text, "what to begin with, a name from `tnca-synth instruments`", "NAME"),
+    Option(
+        "instrument",
+        text,
+        "what to begin with, a name from `tnca-synth instruments`; it gives way to the next program change",
+        "NAME",
+    ),
+    Option(
+        "lock",
+        switch,
+        "play everything but drums on the instrument given, whatever programs MIDI asks for (default: no)",
+        "",
+        is_switch=True,
+    ),
     Option(
         "representation", _one_of(REPRESENTATIONS, "representation"), _names("what is grown", REPRESENTATIONS), "NAME"
     ),

@@ -18,6 +18,7 @@ host-api = "JACK"
 sample-rate = 48_000
 block-size = 64
 instrument = "Cello"
+lock = true
 representation = "MEL"
 decoder = "vocoder"
 channel = 3
@@ -51,6 +52,7 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         sample_rate=48_000,
         block_size=64,
         instrument="Cello",
+        lock=True,
         representation="mel",
         decoder="vocoder",
         channel=3,
@@ -219,3 +221,12 @@ def test_a_sound_file_must_be_possible(tmp_path: Path) -> None:
     (tmp_path / "a.wav").mkdir()
     with pytest.raises(UsageError, match="it is a folder"):
         check(str(tmp_path / "a.wav"))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes(b'\xef\xbb\xbfinstrument = "cello"\r\n')
+    assert read_settings(path).instrument == "cello"
+    store_control(path, 74, "brightness")
+    assert read_settings(path).cc == {74: "brightness"}
+    assert path.read_bytes().startswith(b'instrument = "cello"\r\n')

@@ -45,6 +45,7 @@ class FakeSession:
 
     def __init__(self, options: LiveOptions | None = None) -> None:
         self.options = options
+        self.recordings = () if options is None or options.record is None else (options.record,)
         self.moment = STATUS
         self.told: list[tuple[str, Any]] = []
         self.failure: TncaError | None = None
