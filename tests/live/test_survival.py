@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 import soundfile
 
 from tnca_synth.errors import TncaError
+from tnca_synth.live.engine_process import STOPPING
 from tnca_synth.live.jack_probe import JackServer
 from tnca_synth.live.session import LiveOptions, LiveSession
 from tnca_synth.midi.file import read_midi_file
@@ -219,6 +221,32 @@ def test_a_program_that_forgets_to_close_ends_and_keeps_the_recording(server: Ja
     take.mkdir()
     subprocess.run([sys.executable, str(script), str(take / "take.wav")], check=True, timeout=120)
     assert assert_complete(take) > 0.1
+
+
+def test_signals_end_no_engine_neither_while_it_starts_nor_while_it_plays(server: JackServer) -> None:
+    """They reach all processes of a terminal; the player's decides what they mean."""
+    session = LiveSession(LiveOptions(block_size=PERIOD))
+
+    def signal_all() -> None:
+        for number in STOPPING:
+            assert session.process_id is not None
+            os.kill(session.process_id, number)
+
+    def from_its_first_moment() -> None:
+        wait_until(lambda: session.process_id is not None)
+        signal_all()
+
+    sender = threading.Thread(target=from_its_first_moment)
+    sender.start()
+    session.start(60.0)
+    sender.join()
+    engine = session.process_id
+    signal_all()
+    session.send(note_on(0, 60, 100))
+    wait_until(lambda: session.status().voices == 1)
+    assert session.process_id == engine
+    assert not [line for line in session.status().notices if "started again" in line]
+    session.close()
 
 
 def kill_engine(session: LiveSession) -> None:
