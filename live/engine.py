@@ -32,6 +32,7 @@ from .take import finish_left_behind
 from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
+RESTING_INTERVAL_S: Final = 0.2
 PORT_POLL_S: Final = 1.0
 REMEMBER_S: Final = 0.2
 JOIN_S: Final = 5.0
@@ -96,7 +97,7 @@ class Engine:
             self._record_path()
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
         self._ports_polled_s = self._remembered_s = 0.0
-        self._changes = self._memory.changes
+        self._changes, self._told = self._memory.changes, LiveStatus()
 
     def serve(self, pipe: Connection) -> None:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
@@ -208,7 +209,7 @@ class Engine:
 
     def _serve_once(self, pipe: Connection) -> bool:
         """Obey for one interval, look after the ports and tell the status; False once told to close."""
-        deadline = monotonic() + STATUS_INTERVAL_S
+        deadline = monotonic() + (RESTING_INTERVAL_S if self._player.resting else STATUS_INTERVAL_S)
         while pipe.poll(max(deadline - monotonic(), 0.0)):
             command = pipe.recv()
             if command.name == "close":
@@ -218,8 +219,15 @@ class Engine:
                 break
         self._look_after_ports()
         self._tell_memory(pipe)
-        pipe.send(self.status())
+        self._tell_status(pipe)
         return True
+
+    def _tell_status(self, pipe: Connection) -> None:
+        """Tell this moment, if it is another than the last one."""
+        status = self.status()
+        if status != self._told:
+            pipe.send(status)
+            self._told = status
 
     def _tell_memory(self, pipe: Connection) -> None:
         """Tell what another engine would need to go on, when that has changed."""
