@@ -18,7 +18,6 @@ import numpy as np
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError
 from .output_devices import NUM_CHANNELS, OutputDevice
-from .state import MAX_BLOCK_SIZE
 
 CLIENT_NAME: Final = b"tnca-synth"
 """What JACK shows the output as."""
@@ -60,6 +59,15 @@ class Output(Protocol):
         """Append a block, float32 (N, 2)."""
         ...
 
+    @property
+    def frames_written(self) -> int:
+        """Frames written so far, but for those taken back."""
+        ...
+
+    def take_back(self, frames_kept: int) -> None:
+        """Take back silence that was written last, but for as many frames as are kept, two blocks at the least."""
+        ...
+
     def keep_playing(self, frames_needed: int) -> None:
         """Let the callback read, now or again after it ran dry, once that many frames are there."""
         ...
@@ -85,6 +93,7 @@ class RingOutput:
     latency_s : seconds from the callback to the loudspeaker, as far as the device says
     in_step_with_midi : whether MIDI arrives at the beginning of a callback's period, as it does in JACK
     underruns : times that the callback found too little in the ring
+    frames_written : frames written so far, but for those taken back
 
     Notes
     -----
@@ -98,9 +107,9 @@ class RingOutput:
         self.in_step_with_midi = device.is_jack
         self.underruns = 0
         channels = min(device.num_channels, NUM_CHANNELS)
-        self._mono = np.empty(MAX_BLOCK_SIZE, np.float32) if channels == 1 else None
         size = 1 << (max(4 * block_size, 32768) - 1).bit_length()
-        self._ring = rtmixer.RingBuffer(BYTES_PER_SAMPLE * channels, size)
+        self._mono = np.empty(size, np.float32) if channels == 1 else None
+        self._ring, self._size = rtmixer.RingBuffer(BYTES_PER_SAMPLE * channels, size), size
         self._stream = rtmixer.Mixer(
             device=device.index, samplerate=sample_rate, blocksize=block_size, channels=channels, latency="low"
         )
@@ -108,6 +117,7 @@ class RingOutput:
         self.latency_s = 0.0 if self.in_step_with_midi else float(self._stream.latency)
         self._reading: Any = None  # rtmixer's action, while the callback reads
         self._taken = self._xruns = 0  # by readings that have ended
+        self.frames_written = 0
         self._stream.start()
 
     @property
@@ -131,8 +141,24 @@ class RingOutput:
         return bool(self._stream.active)
 
     def write(self, block: FloatArray) -> None:
-        """Append a block, float32 (N, 2), N up to `MAX_BLOCK_SIZE`."""
+        """Append a block, float32 (N, 2), N up to the size of the ring."""
         self._ring.write(block if self._mono is None else downmix(block, self._mono))
+        self.frames_written += len(block)
+
+    def take_back(self, frames_kept: int) -> None:
+        """Take back silence that was written last, but for as many frames as are kept, two blocks at the least.
+
+        The callback reads one block at a time, so it never reads what is written instead while that is written. If it
+        has gone on meanwhile to beyond what is kept, it has found the same silence there.
+        """
+        self._move_writing(min(frames_kept - self.frames_ahead, 0))
+        ahead = self.frames_ahead
+        if ahead > frames_kept:  # the distance between reader and writer is counted modulo twice the size
+            self._move_writing(2 * self._size - ahead + frames_kept)
+
+    def _move_writing(self, num_frames: int) -> None:
+        self._ring.advance_write_index(num_frames)
+        self.frames_written += num_frames
 
     def keep_playing(self, frames_needed: int) -> None:
         """Let the callback read, now or again after it ran dry, once that many frames are there."""

@@ -46,6 +46,7 @@ from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
 LOOK_S: Final = 0.2
+RESTING_INTERVAL_S: Final = 0.2
 PORT_POLL_S: Final = 1.0
 REMEMBER_S: Final = 0.2
 JOIN_S: Final = 5.0
@@ -117,7 +118,8 @@ class Engine:
         self._record_choices(options.representation is not None or options.decoder is not None)
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
         self._ports_polled_s = self._looked_s = self._remembered_s = 0.0
-        self._changes = self._memory.changes
+        self._changes, self._told = self._memory.changes, LiveStatus()
+        self._seen: tuple[bytes, int] = (b"", 0)
         if options.instrument is not None and not self._is_locked and not resumed.messages:
             self._select_instrument(options.instrument)
 
@@ -222,7 +224,7 @@ class Engine:
 
     def _serve_once(self, pipe: Connection) -> bool:
         """Obey for one interval, look after the ports and tell the status; False once told to close."""
-        deadline = monotonic() + STATUS_INTERVAL_S
+        deadline = monotonic() + (RESTING_INTERVAL_S if self._player.resting else STATUS_INTERVAL_S)
         while pipe.poll(max(deadline - monotonic(), 0.0)):
             command = pipe.recv()
             if command.name == "output":
@@ -233,14 +235,27 @@ class Engine:
             if monotonic() > deadline:
                 break
         self._look_after_ports()
-        if monotonic() - self._looked_s > LOOK_S:
-            self._looked_s = monotonic()
-            self._player.do(self._look)
+        self._look_now_and_then()
         self._tell_memory(pipe)
         while self._recording.told:
             pipe.send(self._recording.told.popleft())
-        pipe.send(self.status())
+        self._tell_status(pipe)
         return True
+
+    def _look_now_and_then(self) -> None:
+        """Look at what is played, if something may have changed: a producer that rests is left alone."""
+        seen = self._player.last_message, self._memory.changes
+        if monotonic() - self._looked_s < LOOK_S or (seen == self._seen and not self._player.meters.voices):
+            return
+        self._seen, self._looked_s = seen, monotonic()
+        self._player.do(self._look)
+
+    def _tell_status(self, pipe: Connection) -> None:
+        """Tell this moment, if it is another than the last one."""
+        status = self.status()
+        if status != self._told:
+            pipe.send(status)
+            self._told = status
 
     def _tell_memory(self, pipe: Connection) -> None:
         """Tell what another engine would need to go on, when that has changed."""

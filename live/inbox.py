@@ -74,6 +74,10 @@ class Inbox:
         self._waiting.append(arrival)
         self.arrived.set()
 
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a message arrives, or not longer. Thread: producer."""
+        self.arrived.wait(timeout_s)
+
     def clear(self) -> None:
         """Forget what waits. Thread: producer."""
         self._waiting.clear()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 from time import perf_counter, sleep
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -20,10 +19,12 @@ from .audio import Output
 from .channel_memory import ChannelMemory
 from .clock import OutputClock
 from .inbox import MANY, Inbox, thinned
+from .interfaces import LiveSynth, Meters
 from .mapping import MessageMap
 from .overload import LOAD_TIME_S, Governor, LoadMeter
 from .realtime import PRODUCER_PRIORITY, promote_thread
 from .recorder import Recorder
+from .rest import Rest
 
 MIN_AHEAD_FRAMES: Final = 256
 """What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
@@ -49,68 +50,10 @@ AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
 """For so long after a flood the load tells of messages, which fewer voices would not help."""
 TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
+QUIETEST_PEAK: Final = 1e-6
+REST_AFTER_S: Final = 0.5
+"""So long nothing must have sounded before the producer rests."""
 FADE_BLOCKS: Final = 4
-
-
-class LiveSynth(Protocol):
-    """What the player asks of `engine.Synth`."""
-
-    sample_rate: int
-    max_voices: int
-    model_errors: int
-    model_failure: str
-
-    @property
-    def frame(self) -> int:
-        """Number of the next frame."""
-        ...
-
-    @property
-    def latency_frames(self) -> int:
-        """How far ahead events must be sent."""
-        ...
-
-    @property
-    def active_voices(self) -> int:
-        """Voices that sound."""
-        ...
-
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
-        """Queue a message."""
-        ...
-
-    def render(self, num_frames: int) -> FloatArray:
-        """Return the next frames."""
-        ...
-
-    def grow_ahead(self, num_frames: int) -> None:
-        """Do now what the next frames of sounding notes need."""
-        ...
-
-    def limit_voices(self, limit: int) -> None:
-        """Let fewer or more voices sound."""
-        ...
-
-    def panic(self) -> None:
-        """Silence everything."""
-        ...
-
-
-@dataclass(frozen=True)
-class Meters:
-    """What the producer knows of itself, for other threads to read."""
-
-    voices: int = 0
-    limit: int = 0
-    peaks: tuple[float, float] = (0.0, 0.0)
-    load: float = 0.0
-    underruns: int = 0
-    xruns: int = 0
-    late_messages: int = 0
-    left_out: int = 0
-    model_errors: int = 0
-    latency_s: float = 0.0
-    device: str = ""
 
 
 class Player:
@@ -169,32 +112,38 @@ class Player:
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
+        self._is_resting = False
+        self._rest, self._sounded_s = Rest(output, recorder), 0.0
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
-        self._take_origin = self._origin  # and that is the recording's first
+        self._take_begin = 0  # the output's frame that is the recording's first
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
         if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self._take_origin, data)
+            self._recorder.message(self._synth.frame - self._origin - self._take_begin, data)
 
     def record_with(self, recorder: Recorder | None) -> None:
         """Give what is played from here on to a recorder, or to none. Thread: producer."""
-        self._recorder, self._take_origin = recorder, self._synth.frame
+        self._recorder, self._take_begin = recorder, self._synth.frame - self._origin
+        self._rest.record_with(recorder)
 
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
         self._tasks.append(task)
+        self._inbox.arrived.set()
 
     def panic(self) -> None:
         """Let the producer silence everything before its next block, and forget what waits."""
         self._panicking.set()
+        self._inbox.arrived.set()
 
     def stop(self) -> None:
         """Let `run` fade out and return."""
         self._stopping.set()
+        self._inbox.arrived.set()
 
     def run(self) -> None:
         """Play. Thread: producer."""
@@ -204,9 +153,16 @@ class Player:
             while not self._stopping.is_set():
                 self._wait_for_room()
                 self._produce()
+                if self._may_rest():
+                    self._rest_until_asked()
             self._fade_out()
         except DeviceError as error:
             self.lost = error
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing sounds, and the producer waits to be asked."""
+        return self._is_resting
 
     def _prime(self) -> None:
         for _ in range(self._ahead // self._block):
@@ -238,6 +194,44 @@ class Player:
             sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
         if self._in_step and taken:
             sleep(max(clock.time_of(taken - self._block) + self._wake_delay_s - perf_counter(), 0.0))
+
+    def _may_rest(self) -> bool:
+        now_s = perf_counter()
+        if self._peaks.any() or not self._synth.idle or self._is_asked:
+            self._sounded_s = now_s
+        return self._rest.is_possible and now_s - self._sounded_s > REST_AFTER_S
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether there is something to do but to go on as before."""
+        return bool(self._inbox or self._tasks) or self._panicking.is_set() or self._stopping.is_set()
+
+    def _rest_until_asked(self) -> None:
+        """Let silence lie ready, and look after the device and its clock now and then, until something arrives.
+
+        The frames of the synth stand still meanwhile.
+        """
+        output, block_s = self._output, self._block / self._output.sample_rate
+        taken, moved_s = 0, perf_counter()
+        self._rest.begin()
+        self._is_resting = True
+        while not self._is_asked:
+            self._inbox.arrived.clear()
+            output.keep_playing(self._ahead)
+            self._rest.fill_up()
+            before, taken = taken, output.frames_taken
+            now_s = perf_counter()
+            self._clock.observe(now_s, taken)
+            moved_s = now_s if taken != before else moved_s
+            if now_s > moved_s + STALL_S:
+                raise DeviceError(f"the audio output {output.device!r} has stopped")
+            self._load.observe(0.0, self._rest.step_frames / output.sample_rate)
+            self.meters = self._read_meters()
+            if not self._is_asked:  # which sets the event that has just been cleared
+                due_s = self._clock.time_of(taken + self._rest.step_frames) - now_s if self._clock.is_set else block_s
+                self._inbox.wait(min(max(due_s, block_s), self._rest.step_frames / output.sample_rate))
+        self._origin -= self._rest.end(self._ahead)
+        self._is_resting, self._full_s, self._sounded_s = False, perf_counter(), perf_counter()
 
     def _keep_playing(self) -> None:
         """Let the callback read; keep more ready if it takes more at once than its period says.
@@ -281,6 +275,7 @@ class Player:
             self._recorder.block(block)
         fall = self._block / (self._output.sample_rate * PEAK_FALL_S)
         self._peaks = np.maximum(np.abs(block).max(axis=0), self._peaks * (1.0 - fall))
+        self._peaks[self._peaks < QUIETEST_PEAK] = 0.0
 
     def _silence(self) -> None:
         self._panicking.clear()
@@ -316,7 +311,7 @@ class Player:
         self._synth.send(data, frame)
         self._memory.follow(data)
         if self._recorder is not None:
-            self._recorder.message(frame - self._take_origin, data)
+            self._recorder.message(frame - self._origin - self._take_begin, data)
 
     def _note_flood(self, left_out: int) -> None:
         """Count what was left out, say it once, and blame no voice for the work that messages make."""

@@ -243,18 +243,25 @@ def test_a_recording_holds_what_was_played_and_its_midi(server, tmp_path):
     assert messages[0xC0].data[1] == 56
 
 
-def test_a_lost_server_is_waited_for(server, probe):
-    with LiveSession(LiveOptions(block_size=PERIOD)) as session:
+def test_a_lost_server_is_waited_for_and_the_recording_goes_on(server, probe, tmp_path):
+    options = LiveOptions(block_size=PERIOD, record=tmp_path / "take.wav")
+    with LiveSession(options) as session:
+        session.select_instrument("trumpet")
         session.send(note_on(0, 60, 100))
         wait_until(lambda: session.status().voices == 1)
         probe.close()
         server.stop()
-        wait_until(lambda: "waiting for it" in " ".join(session.status().notices))
+        wait_until(lambda: "waiting for it; the recording will go on" in " ".join(session.status().notices))
         assert session.status().voices == 0
         server.start()
         wait_until(lambda: "is back" in " ".join(session.status().notices), 60.0)
-        session.send(note_on(0, 60, 100))
+        assert session.status().instrument == "trumpet"
+        session.send(note_on(0, 64, 100))
         wait_until(lambda: session.status().voices == 1)
+    starts = [one.data[1] for one in read_midi_file(tmp_path / "take.mid").messages if one.data[0] == 0x90]
+    assert starts == [60, 64]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["take.mid", "take.wav"]
+    assert soundfile.info(tmp_path / "take.wav").duration > 0.1
 
 
 PARENT = f"""
@@ -286,20 +293,3 @@ def is_running(process_id: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def test_an_engine_that_dies_is_one_line(server):
-    session = LiveSession(LiveOptions(block_size=PERIOD))
-    session.start()
-    os.kill(session.process_id, signal.SIGKILL)
-
-    def says_so() -> bool:
-        try:
-            session.status()
-        except Exception as error:
-            return "ended unexpectedly" in str(error)
-        return False
-
-    wait_until(says_so)
-    session.close()
-    session.close()
