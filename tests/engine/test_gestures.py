@@ -9,7 +9,7 @@ import pytest
 
 from tnca_synth.engine.gestures import Gestures
 from tnca_synth.engine.offline import render_song
-from tnca_synth.engine.replanting import LEAP, MAX_DRIFT, MIN_HOPS, plan_replanting
+from tnca_synth.engine.replanting import plan_replanting
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.midi import Song, TimedMessage
 from tnca_synth.midi import messages as midi
@@ -19,6 +19,7 @@ from .fakes import HOP, RATE, FakeGrowth, make_synth
 from .listening import Event, at, note, part, perform, pitch_of, pitch_track, play
 
 LEGATO = at(0, cc(0, midi.MONO_ON, 1), cc(0, midi.PORTAMENTO, 127), cc(0, midi.PORTAMENTO_TIME, 64))
+LEAP, MAX_DRIFT, MIN_HOPS = 2.0, 0.25, 4  # as docs/midi.md has them
 GLIDE_S = 2.0 * (64 / 127) ** 2  # 0.51
 
 
