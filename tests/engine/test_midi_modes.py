@@ -234,7 +234,7 @@ def test_a_zone_that_is_made_ends_the_notes_on_its_channels() -> None:
 def test_random_messages_leave_no_crash_and_no_stuck_note() -> None:
     script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "fuzz_messages.py"))
     random_message, dice = script["random_message"], random.Random(7)
-    synth = make_synth(FakeGrowth(release_factor=1.0), effects=True, max_voices=16, on_model_error="raise")
+    synth = make_synth(FakeGrowth(release_factor=1.0), effects=True, max_voices=16, growth_controllers=True)
     for _ in range(100):
         for _ in range(200):
             synth.send(random_message(dice), synth.frame + dice.randrange(600))
