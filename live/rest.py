@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from .audio import NUM_CHANNELS, Output
+from .audio import Output
+from .output_devices import NUM_CHANNELS
 from .recorder import Recorder
 
 READY_S: Final = 0.5

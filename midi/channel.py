@@ -3,6 +3,7 @@
 from typing import Final
 
 from .banks import makes_drums
+from .defaults import POWER_UP, RESETTABLE
 from .growth import CONTROLLERS as GROWTH_CONTROLLERS
 from .growth import GrowthSettings
 from .messages import (
@@ -22,8 +23,6 @@ from .messages import (
     EXPRESSION,
     MODULATION,
     NEUTRAL_BLEND,
-    NRPN_LSB,
-    NRPN_MSB,
     NUM_CHANNELS,
     PAN,
     PORTAMENTO,
@@ -31,10 +30,7 @@ from .messages import (
     PORTAMENTO_TIME,
     RELEASE_TIME,
     REVERB_SEND,
-    RPN_LSB,
-    RPN_MSB,
     SOFT_PEDAL,
-    SOSTENUTO,
     SUSTAIN,
     TIMBRE,
     VIBRATO_DEPTH,
@@ -57,29 +53,6 @@ _CENTRED: Final = 64
 _NONE: Final = -1
 # Controllers whose LSB, 32 above, is understood; a new MSB sets it to 0 (MIDI 1.0, "Control Change").
 _PAIRED: Final = frozenset((MODULATION, BREATH, PORTAMENTO_TIME, VOLUME, PAN, EXPRESSION))
-# Power-up values (General MIDI 2); every other controller starts at 0.
-_POWER_UP: Final = {
-    VOLUME: 100,
-    8: _CENTRED,  # balance
-    PAN: _CENTRED,
-    EXPRESSION: 127,
-    **dict.fromkeys(range(70, 80), _CENTRED),  # sound controllers
-    REVERB_SEND: 40,
-    **dict.fromkeys((NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB), 127),
-}
-# What "reset all controllers" touches (MIDI RP-015). Volume, pan, bank, program, effect sends, sound
-# controllers and the tuning stay.
-_RESETTABLE: Final = {
-    MODULATION: 0,
-    MODULATION + 32: 0,
-    EXPRESSION: 127,
-    EXPRESSION + 32: 0,
-    SUSTAIN: 0,
-    PORTAMENTO: 0,
-    SOSTENUTO: 0,
-    SOFT_PEDAL: 0,
-    **dict.fromkeys((NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB), 127),
-}
 # What data entry does to a controller that an NRPN means: 0 sets it, others step.
 _ENTRY_STEPS: Final = {DATA_ENTRY_MSB: 0, DATA_INCREMENT: 1, DATA_DECREMENT: -1}
 
@@ -127,7 +100,7 @@ class Channel:
 
     def reset(self) -> None:
         """Return to the state at power-up."""
-        self.controllers = [_POWER_UP.get(number, 0) for number in range(_NUM_CONTROLLERS)]
+        self.controllers = [POWER_UP.get(number, 0) for number in range(_NUM_CONTROLLERS)]
         self.parameters = RegisteredParameters()
         self.program = 0
         self.bank = 0
@@ -142,7 +115,7 @@ class Channel:
 
     def reset_controllers(self) -> None:
         """Reset what "reset all controllers" (CC 121) resets, as MIDI RP-015 has it."""
-        for number, value in _RESETTABLE.items():
+        for number, value in RESETTABLE.items():
             self.controllers[number] = value
         self.parameters.deselect()
         self.growth.reset_gestures()

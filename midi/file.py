@@ -157,7 +157,9 @@ def _in_time(
         ]
         # The sort is stable, so events of one tick keep the order of tracks and of the file.
         events.sort(key=itemgetter(0))
-        messages += (TimedMessage(start_s + clock.seconds(tick), *rest) for tick, *rest in events)
+        messages += (
+            TimedMessage(start_s + clock.seconds(tick), index, data, place) for tick, index, data, place in events
+        )
         start_s = end_s
     return messages, start_s
 

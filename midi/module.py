@@ -13,7 +13,7 @@ from .addresses import Setting
 from .channel import PEDAL_DOWN, Channel
 from .commands import Command, NoteCut, NoteRelease, PathChange
 from .expression import Expression, expression_of
-from .growth import DAMAGE, OWN_CONTROLLERS
+from .growth import OWN_CONTROLLERS
 from .messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -50,6 +50,7 @@ from .messages import (
     is_complete,
 )
 from .part import Part
+from .part_settings import PART_SETTINGS
 from .paths import DECODER, REPRESENTATION
 from .system import RESETS, System
 from .system_exclusive import settings_of
@@ -86,8 +87,14 @@ class SoundModule:
     ----------
     channels : tuple of Channel
         Continuous state, one per MIDI channel.
+    parts : tuple of Part
+        Their notes.
     system : System
         What holds for all channels.
+    tunings : Tunings
+        Of keys and scales.
+    listeners : list of tuple of int
+        The parts that hear each MIDI channel.
     tuning_changes : int
         How often a tuning message has asked notes that sound to follow.
     """
@@ -97,20 +104,20 @@ class SoundModule:
         self.system = System()
         self.tuning_changes = 0
         self.obeys_growth_at_first = self._obeys_growth = obeys_growth
-        self._parts = tuple(Part(channel, next_id) for channel in self.channels)
+        self.parts = tuple(Part(channel, next_id) for channel in self.channels)
         self._reset_arrangement()
 
     def _reset_arrangement(self) -> None:
         """Let every part listen to its own channel, without zones, in equal temperament."""
-        self._tunings = Tunings()
+        self.tunings = Tunings()
         self._zones = Zones()
         self._lent: set[int] = set()  # drum channels that are members of a zone
-        self._listeners = [(index,) for index in range(NUM_CHANNELS)]  # parts that hear each MIDI channel
+        self.listeners: list[tuple[int, ...]] = [(index,) for index in range(NUM_CHANNELS)]
 
     @property
     def num_held_notes(self) -> int:
         """Number of notes started and not yet released or cut."""
-        return sum(len(part.held) for part in self._parts)
+        return sum(len(part.held) for part in self.parts)
 
     def obey_growth(self, obeys: bool) -> None:
         """Let controllers that MIDI leaves undefined move the growth from now on, and after resets, or not."""
@@ -123,13 +130,13 @@ class SoundModule:
 
     def led_by(self, index: int) -> tuple[int, ...]:
         """Return the parts that a message to a MIDI channel reaches: those that listen to it, and MPE members."""
-        listeners = self._listeners[index]
+        listeners = self.listeners[index]
         return (*listeners, *(member for part in listeners for member in self._zones.members(part)))
 
     def key_tuning(self, index: int, key: int) -> float:
         """Return semitones that scales and the MIDI Tuning Standard add to a key of a part; drums have none."""
         channel = self.channels[index]
-        return 0.0 if channel.is_drums else self._tunings.offset(index, channel.parameters.tuning_program, key)
+        return 0.0 if channel.is_drums else self.tunings.offset(index, channel.parameters.tuning_program, key)
 
     def handle(self, data: bytes) -> list[Command]:
         """Take one complete MIDI message and return what to do, in order.
@@ -147,7 +154,7 @@ class SoundModule:
         if handler is None:
             return []
         commands: list[Command] = []
-        for part in self._listeners[data[0] & 0x0F]:
+        for part in self.listeners[data[0] & 0x0F]:
             commands += self._hear(handler, part, kind, data)
         return commands
 
@@ -166,12 +173,12 @@ class SoundModule:
 
     def all_notes_off(self) -> list[NoteRelease]:
         """Release every note on every channel, pedals or not; controllers and pedals stay as they are."""
-        return [release for part in self._parts for release in part.release_all()]
+        return [release for part in self.parts for release in part.release_all()]
 
     def reset(self) -> list[NoteRelease]:
         """Release every note and return everything but the note ids to the state at power-up."""
         releases = self.all_notes_off()
-        for part in self._parts:
+        for part in self.parts:
             part.channel.reset()
             part.lift_pedals()
             part.forget()
@@ -182,8 +189,8 @@ class SoundModule:
 
     def panic(self) -> list[NoteCut]:
         """Cut every note and reset the controllers, so that nothing sounds, sticks or stays bent."""
-        cuts = [cut for part in self._parts for cut in part.cut_all()]
-        for part in self._parts:
+        cuts = [cut for part in self.parts for cut in part.cut_all()]
+        for part in self.parts:
             part.channel.reset_controllers()
             part.lift_pedals()
         return cuts
@@ -191,7 +198,7 @@ class SoundModule:
     def _system_exclusive(self, payload: bytes) -> list[Command]:
         settings = settings_of(payload)
         if not settings:
-            self.tuning_changes += self._tunings.receive(payload)
+            self.tuning_changes += self.tunings.receive(payload)
         commands: list[Command] = []
         for setting in settings:
             commands += self._set(setting)
@@ -203,7 +210,7 @@ class SoundModule:
         if name in RESETS:
             return self._switch_on(name) if value == 0 else []
         if part is not None:
-            return _SETTINGS[name](self, part, number, value)
+            return PART_SETTINGS[name](self, part, number, value)
         if name == "growth controllers":
             self._obeys_growth = value > 0
         else:
@@ -215,73 +222,13 @@ class SoundModule:
         self.system.standard = standard
         return [*releases]
 
-    def _set_control(self, index: int, controller: int, value: float) -> list[Command]:
-        return self._control_change(index, controller, int(value))
-
-    def _set_parameter(self, index: int, parameter: int, value: float) -> list[Command]:
-        self.channels[index].parameters.set(parameter, int(value))
-        return self._parameter_set(index, parameter)
-
-    def _set_program(self, index: int, _number: int, program: float) -> list[Command]:
-        return self._program_change(index, int(program), 0)
-
-    def _set_scale(self, index: int, note: int, semitones: float) -> list[Command]:
-        self._tunings.tune_note(index, note, semitones)
-        self.tuning_changes += 1
-        return []
-
-    def _set_key_shift(self, index: int, _number: int, semitones: float) -> list[Command]:
-        self.channels[index].key_shift = semitones
-        return []
-
-    def _set_detuning(self, index: int, _number: int, semitones: float) -> list[Command]:
-        self.channels[index].detuning = semitones
-        return []
-
-    def _set_lowest_key(self, index: int, _number: int, key: float) -> list[Command]:
-        self.channels[index].keys = range(int(key), self.channels[index].keys.stop)
-        return []
-
-    def _set_highest_key(self, index: int, _number: int, key: float) -> list[Command]:
-        self.channels[index].keys = range(self.channels[index].keys.start, int(key) + 1)
-        return []
-
-    def _set_rhythm(self, index: int, _number: int, mode: float) -> list[Command]:
-        """Make a part drums or melodic, as Roland GS and Yamaha XG have it."""
-        self.channels[index].is_drums = mode > 0
-        return []
-
-    def _set_poly(self, index: int, _number: int, is_poly: float) -> list[Command]:
-        return self._parts[index].set_mono(is_poly == 0)
-
-    def _set_receive(self, index: int, _number: int, channel: float) -> list[Command]:
-        """Let a part listen to a MIDI channel, or with a number above 15 to none; its keys come up."""
-        releases = self._parts[index].lift_all()
-        self._listeners = [tuple(part for part in parts if part != index) for parts in self._listeners]
-        if channel < NUM_CHANNELS:
-            self._listeners[int(channel)] = tuple(sorted((*self._listeners[int(channel)], index)))
-        return releases
-
-    def _set_growth(self, index: int, controller: int, value: float) -> list[Command]:
-        """Set a controller of ours with 14 bits; damage is done anew by each message."""
-        commands: list[Command] = []
-        for one in self.led_by(index):
-            channel = self.channels[one]
-            if controller == DAMAGE:
-                channel.growth.strike(value)
-            elif controller in (REPRESENTATION, DECODER):
-                commands += self._control_change(one, controller, int(value))
-            else:
-                channel.set_growth(controller, value)
-        return commands
-
     def _note_on(self, index: int, key: int, velocity: int) -> list[Command]:
         if velocity == 0:
             return self._note_off(index, key, DEFAULT_RELEASE_VELOCITY)
-        return self._parts[index].press(key, velocity)
+        return self.parts[index].press(key, velocity)
 
     def _note_off(self, index: int, key: int, velocity: int) -> list[Command]:
-        return self._parts[index].lift(key, velocity)
+        return self.parts[index].lift(key, velocity)
 
     def _poly_pressure(self, index: int, key: int, value: int) -> list[Command]:
         self.channels[index].key_pressure[key] = value / 127
@@ -299,15 +246,17 @@ class SoundModule:
         self.channels[index].bend = (msb << 7 | lsb) - BEND_CENTRE
         return []
 
-    def _control_change(self, index: int, controller: int, value: int) -> list[Command]:
+    def control_change(self, index: int, controller: int, value: int) -> list[Command]:
+        """Let a part take a control change."""
         if controller < _FIRST_MODE_MESSAGE:
             parameter = self.channels[index].control(controller, value)
             if parameter is not None:
-                return self._parameter_set(index, parameter)
+                return self.parameter_was_set(index, parameter)
         action = _CONTROLLER_ACTIONS.get(controller)
         return action(self, index, value) if action else []
 
-    def _parameter_set(self, index: int, parameter: int) -> list[Command]:
+    def parameter_was_set(self, index: int, parameter: int) -> list[Command]:
+        """Do what follows from a registered parameter of a part that has been set."""
         if parameter == RPN_MPE and index in (LOWER_MASTER, UPPER_MASTER):
             return self._configure_zone(index)
         master = self._zones.master_of(index)
@@ -324,7 +273,7 @@ class SoundModule:
         members = self._zones.members(master)
         commands: list[Command] = []
         for index in sorted({master, *before, *members}):
-            commands += self._parts[index].release_all()
+            commands += self.parts[index].release_all()
             commands += self._reset_controllers(index, 0)
             bend_range = MEMBER_BEND_RANGE if index in members else MASTER_BEND_RANGE
             self.channels[index].parameters.set(RPN_BEND_RANGE, bend_range)
@@ -347,26 +296,26 @@ class SoundModule:
             self.channels[index].is_drums = True
 
     def _sustain(self, index: int, value: int) -> list[Command]:
-        return [*self._parts[index].held.set_sustain(value >= PEDAL_DOWN)]
+        return [*self.parts[index].held.set_sustain(value >= PEDAL_DOWN)]
 
     def _sostenuto(self, index: int, value: int) -> list[Command]:
-        return [*self._parts[index].held.set_sostenuto(value >= PEDAL_DOWN)]
+        return [*self.parts[index].held.set_sostenuto(value >= PEDAL_DOWN)]
 
     def _all_sound_off(self, index: int, _value: int) -> list[Command]:
-        return [*self._parts[index].cut_all()]
+        return [*self.parts[index].cut_all()]
 
     def _reset_controllers(self, index: int, _value: int) -> list[Command]:
         self.channels[index].reset_controllers()
-        return self._parts[index].lift_pedals()
+        return self.parts[index].lift_pedals()
 
     def _all_notes_off(self, index: int, _value: int) -> list[Command]:
-        return self._parts[index].lift_all()
+        return self.parts[index].lift_all()
 
     def _mono(self, index: int, _value: int) -> list[Command]:
-        return self._parts[index].set_mono(True)
+        return self.parts[index].set_mono(True)
 
     def _poly(self, index: int, _value: int) -> list[Command]:
-        return self._parts[index].set_mono(False)
+        return self.parts[index].set_mono(False)
 
     def _change_path(self, index: int, _value: int) -> list[Command]:
         return [PathChange(self.channels[index].index)]
@@ -378,7 +327,7 @@ _HANDLERS: Final[dict[int, _Handler]] = {
     NOTE_OFF: SoundModule._note_off,
     NOTE_ON: SoundModule._note_on,
     POLY_PRESSURE: SoundModule._poly_pressure,
-    CONTROL_CHANGE: SoundModule._control_change,
+    CONTROL_CHANGE: SoundModule.control_change,
     PROGRAM_CHANGE: SoundModule._program_change,
     CHANNEL_PRESSURE: SoundModule._channel_pressure,
     PITCH_BEND: SoundModule._pitch_bend,
@@ -394,19 +343,4 @@ _CONTROLLER_ACTIONS: Final[dict[int, Callable[[SoundModule, int, int], list[Comm
     MONO_ON: SoundModule._mono,
     POLY_ON: SoundModule._poly,
     **dict.fromkeys((REPRESENTATION, DECODER), SoundModule._change_path),
-}
-
-_SETTINGS: Final[dict[str, Callable[[SoundModule, int, int, float], list[Command]]]] = {
-    "control": SoundModule._set_control,
-    "parameter": SoundModule._set_parameter,
-    "program": SoundModule._set_program,
-    "scale": SoundModule._set_scale,
-    "key shift": SoundModule._set_key_shift,
-    "detune": SoundModule._set_detuning,
-    "lowest key": SoundModule._set_lowest_key,
-    "highest key": SoundModule._set_highest_key,
-    "rhythm": SoundModule._set_rhythm,
-    "poly": SoundModule._set_poly,
-    "receive": SoundModule._set_receive,
-    "growth": SoundModule._set_growth,
 }
