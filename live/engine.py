@@ -46,6 +46,7 @@ from .warm_up import note_cost_s, warm_up, warm_up_switching
 
 STATUS_INTERVAL_S: Final = 0.05
 LOOK_S: Final = 0.2
+LOOK_AGAIN_S: Final = 0.5
 RESTING_INTERVAL_S: Final = 0.2
 PORT_POLL_S: Final = 1.0
 REMEMBER_S: Final = 0.2
@@ -90,7 +91,7 @@ class Engine:
             self._ensemble.repertoire.open_all()
         self._synth = self._ensemble.synth
         self._is_locked = options.lock and options.instrument is not None
-        self._playing = "" if resumed.messages and not self._is_locked else options.instrument or ""
+        self._playing = options.instrument or ""
         self._parts: tuple[PartStatus, ...] = ()
         self._growth = GrowthStatus()
         self._given_up = ""  # why another engine shall go on
@@ -117,10 +118,12 @@ class Engine:
         )  # fmt: skip
         self._record_choices(options.representation is not None or options.decoder is not None)
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
-        self._ports_polled_s = self._looked_s = self._remembered_s = 0.0
+        self._ports_polled_s = self._looked_s = self._remembered_s = self._seen_s = 0.0
         self._changes, self._told = self._memory.changes, LiveStatus()
         self._seen: tuple[bytes, int] = (b"", 0)
-        if options.instrument is not None and not self._is_locked and not resumed.messages:
+        if options.instrument is None or resumed.messages:
+            self._look()
+        elif not self._is_locked:
             self._select_instrument(options.instrument)
 
     def serve(self, pipe: Connection) -> None:
@@ -244,11 +247,14 @@ class Engine:
 
     def _look_now_and_then(self) -> None:
         """Look at what is played, if something may have changed: a producer that rests is left alone."""
-        seen = self._player.last_message, self._memory.changes
-        if monotonic() - self._looked_s < LOOK_S or (seen == self._seen and not self._player.meters.voices):
-            return
-        self._seen, self._looked_s = seen, monotonic()
-        self._player.do(self._look)
+        now_s, seen = monotonic(), (self._player.last_message, self._memory.changes)
+        if seen != self._seen:
+            self._seen, self._seen_s = seen, now_s
+        # Messages take effect a little later than they are seen.
+        is_due = self._player.meters.voices > 0 or now_s - self._seen_s < LOOK_AGAIN_S
+        if is_due and now_s - self._looked_s > LOOK_S:
+            self._looked_s = now_s
+            self._player.do(self._look)
 
     def _tell_status(self, pipe: Connection) -> None:
         """Tell this moment, if it is another than the last one."""
@@ -303,6 +309,7 @@ class Engine:
             self._record_instrument()
             if only is None:
                 self._record_programs()
+            self._look()
 
         self._player.do(carry_out)
 
@@ -325,11 +332,13 @@ class Engine:
         self._ensemble.set_path(representation, decoder)
         self._memory.forget_paths()
         self._record_path()
+        self._look()
 
     def _obey_growth_controllers(self, obeys: bool) -> None:
         """Thread: producer."""
         self._synth.obey_growth_controllers(obeys)
         self._player.record(growth_switch(obeys))
+        self._look()
 
     def _record(self, path: Path | None) -> None:
         """Begin a take, or complete the one that is recorded."""

@@ -158,10 +158,19 @@ class LiveSession:
         self._tell("instrument", name)
 
     def lock_instrument(self, is_locked: bool = True) -> None:
-        """Play all but drums with the instrument that plays now, whatever MIDI says; or again as MIDI says."""
-        playing = self.status().instrument
-        name = playing if is_locked and playing in self.instruments else None
-        self._options = replace(self._options, instrument=name, lock=name is not None)
+        """Play all but drums with the instrument that plays now, whatever MIDI says; or again as MIDI says.
+
+        Raises
+        ------
+        UsageError
+            If the bank lacks what MIDI asks for, and no note has shown yet what stands in for it.
+        """
+        name = None
+        if is_locked:
+            name = self.status().instrument
+            if name not in self.instruments:
+                raise UsageError(f"the bank has no {name!r}: play a note first, and lock what stands in for it")
+        self._options = replace(self._options, instrument=name, lock=is_locked)
         self._tell("lock", name)
 
     def select_representation(self, name: str) -> None:

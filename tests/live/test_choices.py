@@ -21,7 +21,7 @@ from tnca_synth.midi.messages import control_change, note_off, note_on, program_
 
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-choices-{os.getpid()}"
-TRUMPET, VIOLIN = 56, 40
+TRUMPET, VIOLIN, GUNSHOT = 56, 40, 127
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,15 @@ def test_a_first_choice_gives_way_and_a_lock_does_not(server: JackServer) -> Non
         plays(session, "cello", channel=3)
         with pytest.raises(UsageError, match="unknown instrument 'cella'"):
             session.select_instrument("cella")
+        session.send(program_change(0, GUNSHOT))
+        wait_for(session, lambda status: status.instrument == "Gunshot")
+        with pytest.raises(UsageError, match="the bank has no 'Gunshot'"):
+            session.lock_instrument()
+        session.send(note_on(0, 60, 100))
+        wait_for(session, lambda status: status.instrument in session.instruments)
+        assert session.status().parts[0].stands_in_for == "Gunshot"
+        session.lock_instrument()
+        wait_for(session, lambda status: status.is_locked)
 
 
 def test_a_lock_from_the_start_and_drums_as_a_first_choice(server: JackServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tnca_synth.errors import DeviceError
@@ -9,6 +11,7 @@ from tnca_synth.midi.held_keys import HeldKeys
 from tnca_synth.midi.inputs import MidiInputs
 from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, system_exclusive
 from tnca_synth.midi.port_names import choose, hardware, port_names, stable_name
+from tnca_synth.midi.ports import RtMidiBackend
 
 
 class FakeBackend:
@@ -316,6 +319,93 @@ def test_a_clock_alone_promises_nothing():
     stage.now_s += 10.0
     stage.inputs.check_sensing()
     assert stage.received == [note_on(0, 60, 100)]
+
+
+class FakeRtMidi:
+    """Stands in for the module rtmidi, with one client of which some names cannot be told."""
+
+    def __init__(self, *names: bytes | Exception) -> None:
+        self.names = list(names)
+        self.clients: list[FakeRtMidi] = []
+        self.opened: list[int] = []
+        self.deleted = False
+
+    def MidiIn(self, api, name):
+        client = FakeRtMidi()
+        client.names = self.names
+        self.clients.append(client)
+        return client
+
+    def get_port_count(self):
+        return len(self.names)
+
+    def get_port_name(self, index, encoding):
+        assert encoding is None, "rtmidi would drop what is not UTF-8"
+        if isinstance(self.names[index], Exception):
+            raise self.names[index]
+        return self.names[index]
+
+    def open_port(self, index, name):
+        self.opened.append(index)
+
+    def ignore_types(self, sysex, timing, active_sense):
+        self.ignored = (sysex, timing, active_sense)
+
+    def set_callback(self, callback):
+        self.callback = callback
+
+    def delete(self):
+        self.deleted = True
+
+
+@pytest.fixture
+def rtmidi(monkeypatch: pytest.MonkeyPatch) -> FakeRtMidi:
+    module = FakeRtMidi(b"Fl\xfcgel 20:0", RuntimeError("vanished"), b"", "Klavier \u97f3 24:0".encode())
+    monkeypatch.setitem(sys.modules, "rtmidi", module)
+    return module
+
+
+def test_names_of_any_encoding_are_listed_and_a_port_that_vanishes_is_left_out(rtmidi: FakeRtMidi):
+    ports = RtMidiBackend(2, "ALSA").ports()
+    assert [(port.index, port.name) for port in ports] == [(0, "Flügel"), (2, ""), (3, "Klavier 音")]
+
+
+def test_a_port_is_opened_where_it_is_now_and_one_that_is_gone_is_not(rtmidi: FakeRtMidi):
+    system = RtMidiBackend(2, "ALSA")
+    port = system.ports()[-1]
+    rtmidi.names.insert(0, b"another 16:0")
+    heard: list[bytes] = []
+    system.open(port, heard.append)
+    client = rtmidi.clients[-1]
+    assert client.opened == [4] and client.ignored == (False, False, False), "SysEx, clock and sensing come"
+    client.callback(([0xF8], 0.0), None)
+    assert heard == [b"\xf8"]
+    rtmidi.names.pop()
+    with pytest.raises(DeviceError, match="the port 'Klavier 音' is gone"):
+        system.open(port, heard.append)
+    assert rtmidi.clients[-1].deleted
+
+
+def test_one_client_looks_and_closing_ends_it(rtmidi: FakeRtMidi):
+    system = RtMidiBackend(2, "ALSA")
+    for _ in range(3):
+        system.ports()
+    assert len(rtmidi.clients) == 1
+    system.close()
+    assert rtmidi.clients[0].deleted
+
+
+def test_other_ports_can_be_chosen_while_playing():
+    stage = Stage("piano")
+    stage.play(PIANO, note_on(0, 60, 100))
+    stage.inputs.choose_anew(("pads",))
+    assert stage.received == [note_on(0, 60, 100), note_off(0, 60)] and stage.backend.closed == [PIANO]
+    assert stage.inputs.open_names == ("Pads",)
+    stage.inputs.choose_anew(("organ",))
+    assert stage.inputs.open_names == () and "no MIDI input port matches 'organ'" in stage.notices[-1]
+    stage.inputs.choose_anew(())
+    assert stage.inputs.open_names == ("Piano:Piano MIDI 1",)
+    assert stage.inputs.present_names == ("Midi Through:0", "Piano:Piano MIDI 1", "Pads")
 
 
 def test_a_midi_system_that_starts_later_is_found():
