@@ -39,5 +39,6 @@ def instrument_of(channel: Channel, instruments: Sequence[NamedInstrument], part
     for one in instruments:
         if one.is_drums == channel.is_drums and (channel.is_drums or one.program == channel.program):
             return one.name
-    played = (part.instrument for part in parts if part.channel == channel.index + 1)
-    return next(played, program_name(channel.program))
+    asked = program_name(channel.program)
+    played = (part for part in parts if part.channel == channel.index + 1 and part.stands_in_for == asked)
+    return next((part.instrument for part in played), asked)
