@@ -133,7 +133,9 @@ class Recorder:
                 f"--record takes the name of a sound file, got {str(self.path)!r}; the MIDI is written beside it"
             )
         if self.midi_path.is_dir() or (self.midi_path.exists() and not os.access(self.midi_path, os.W_OK)):
-            raise AudioFileError(f"cannot write {str(self.midi_path)!r}: something that may not be overwritten is there")
+            raise AudioFileError(
+                f"cannot write {str(self.midi_path)!r}: something that may not be overwritten is there"
+            )
         with suppress(OSError):
             free = shutil.disk_usage(self.path.parent).free
             if free < RESERVE_BYTES:
@@ -159,7 +161,9 @@ class Recorder:
         wanted = self._writer.num_frames
         stored = self._writer.keep()
         if stored < wanted and not self._stopped:  # a full disk can show as late as here
-            raise AudioFileError(f"only {stored} of {wanted} frames were stored in {str(self.path)!r}; is the disk full?")
+            raise AudioFileError(
+                f"only {stored} of {wanted} frames were stored in {str(self.path)!r}; is the disk full?"
+            )
 
     def _complete_midi(self) -> None:
         if self._kept is not None:

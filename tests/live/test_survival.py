@@ -283,7 +283,9 @@ def test_an_engine_that_is_killed_is_started_again_as_it_was(server: JackServer,
     messages = read_midi_file(tmp_path / "take.mid").messages
     starts = [message for message in messages if message.data[0] & 0xF0 == 0x90]
     assert [message.data[1] for message in starts] == [60, 64]
-    cuts = [message.time_s for message in messages if message.data[0] & 0xF0 == 0xB0 and message.data[1] == ALL_SOUND_OFF]
+    cuts = [
+        message.time_s for message in messages if message.data[0] & 0xF0 == 0xB0 and message.data[1] == ALL_SOUND_OFF
+    ]
     assert len(set(cuts)) == 1 and starts[0].time_s < cuts[0] < starts[1].time_s
     sound, _ = soundfile.read(path)
     at = round(cuts[0] * RATE)
