@@ -28,6 +28,8 @@ from tnca_synth.midi.ports import Arrival
 from .test_player import BLOCK, LATENCY, RATE, FakeTime, Stage
 
 BLOCK_S = BLOCK / RATE
+ONCE = (64, 66, 67, 84, 96, 97, 100, 101)
+"""Pedals, portamento control and steps act on notes when they come; so does the number of MPE's channels."""
 GROWTH = (*range(20, 29), *range(102, 107))
 """Controllers of which some do something anew with each message."""
 
@@ -259,7 +261,7 @@ def test_a_thinned_flood_leads_to_the_same_channels(monkeypatch: pytest.MonkeyPa
             held ^= {(channel, number)}
             messages.append((note_on if (channel, number) in held else note_off)(channel, number, max(value, 1)))
         elif kind < 0.8:
-            number = 7 if number >= 120 or number in (64, 66, 67, 96, 97, 100, 101, *GROWTH) else number
+            number = 7 if number >= 120 or number in (*ONCE, *GROWTH) else number
             messages.append(control_change(channel, number, value if number else value % 100))  # no bank of drums
         elif kind < 0.9:
             messages.append(pitch_bend(channel, 10 * value))
@@ -387,7 +389,7 @@ def test_silence_at_rest_is_recorded_as_long_as_it_lasts(monkeypatch: pytest.Mon
     assert len(sound) == len(heard)
     np.testing.assert_allclose(sound, heard, atol=2**-22)
     struck = [round(one.time_s * RATE) for one in read_midi_file(tmp_path / "take.mid").messages]
-    onset = [index for index in np.flatnonzero(np.diff(sound[:, 0]) > 0.5) + 1]
+    onset = (np.flatnonzero(np.diff(sound[:, 0]) > 0.5) + 1).tolist()
     assert struck == onset
 
 
