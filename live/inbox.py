@@ -38,13 +38,12 @@ from ..midi.ports import Arrival
 CAPACITY: Final = 2**17
 """More than arrives in a second by any cable; what comes while so many wait pushes the oldest out."""
 MANY: Final = 128
-"""Messages of one block up to which all are played. No player's hands send as many, nor a song that sets up 16 parts."""
-MOST_ORDERED: Final = 128
-"""Of messages whose order matters, so many of a flood are played, the newest."""
-
-_ORDERED: Final = frozenset(
-    (BANK_MSB, BANK_LSB, DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT)
-    + (NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB)
+"""Messages of one block up to which all are played: more than hands send, or a song that sets up its parts."""
+MOST_ORDERED: Final = frozenset(
+    (
+        *(BANK_MSB, BANK_LSB, DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT),
+        *(NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB),
+    )
 )
 """Controllers that mean something by what came before them: the last value alone does not tell."""
 _STEPS: Final = (DATA_INCREMENT, DATA_DECREMENT)

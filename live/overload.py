@@ -15,7 +15,7 @@ MIN_VOICES: Final = 4
 LOAD_TIME_S: Final = 0.3
 """Over which the load is averaged."""
 MOST_OF_ONE_S: Final = 0.03
-"""What one block may count for at most, in seconds: a machine that stands still once is not one with too many voices."""
+"""What one block may count for at most, in seconds: standing still once does not mean too many voices."""
 
 
 class LoadMeter:

@@ -41,6 +41,7 @@ MAX_WAKE_DELAY_S: Final = 0.0008
 POLL_S: Final = 0.0002
 EARLY_S: Final = 0.0001
 STALL_S: Final = 1.0
+LONG_S: Final = 0.5
 BURSTS: Final = 3
 BURSTS_WITHIN_S: Final = 1.0
 """So many bursts in so short a time tell a device of longer periods."""
@@ -50,8 +51,7 @@ AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
 """For so long after a flood the load tells of messages, which fewer voices would not help."""
 TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
-QUIETEST_PEAK: Final = 1e-6
-REST_AFTER_S: Final = 0.5
+REST_AFTER_S: Final = 1.0
 """So long nothing must have sounded before the producer rests."""
 FADE_BLOCKS: Final = 4
 
@@ -112,7 +112,7 @@ class Player:
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
-        self._is_resting = False
+        self._is_resting = self._sounds = False
         self._rest, self._sounded_s = Rest(output, recorder), 0.0
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
@@ -177,7 +177,8 @@ class Player:
             If the device asks for nothing any more.
         """
         output, clock = self._output, self._clock
-        gives_up_s = perf_counter() + STALL_S
+        looked_s = perf_counter()
+        gives_up_s = looked_s + STALL_S
         while True:
             self._keep_playing()
             looked_at = output.frames_taken
@@ -186,6 +187,8 @@ class Player:
             clock.observe(now_s, taken)
             if has_room:
                 break
+            # Who has not looked for long cannot tell: it was this process that stood still.
+            gives_up_s, looked_s = max(gives_up_s, now_s + STALL_S if now_s > looked_s + LONG_S else 0.0), now_s
             if now_s > gives_up_s:
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             # A little early: who only looks when the callback is expected would never learn that it comes sooner.
@@ -197,7 +200,7 @@ class Player:
 
     def _may_rest(self) -> bool:
         now_s = perf_counter()
-        if self._peaks.any() or not self._synth.idle or self._is_asked:
+        if self._sounds or not self._synth.idle or self._is_asked:
             self._sounded_s = now_s
         return self._rest.is_possible and now_s - self._sounded_s > REST_AFTER_S
 
@@ -211,27 +214,32 @@ class Player:
 
         The frames of the synth stand still meanwhile.
         """
-        output, block_s = self._output, self._block / self._output.sample_rate
-        taken, moved_s = 0, perf_counter()
+        step_s = self._rest.step_frames / self._output.sample_rate
         self._rest.begin()
-        self._is_resting = True
+        self._is_resting, self._peaks = True, np.zeros(2)
         while not self._is_asked:
             self._inbox.arrived.clear()
-            output.keep_playing(self._ahead)
             self._rest.fill_up()
-            before, taken = taken, output.frames_taken
-            now_s = perf_counter()
-            self._clock.observe(now_s, taken)
-            moved_s = now_s if taken != before else moved_s
-            if now_s > moved_s + STALL_S:
-                raise DeviceError(f"the audio output {output.device!r} has stopped")
-            self._load.observe(0.0, self._rest.step_frames / output.sample_rate)
+            self._output.keep_playing(self._ahead)
+            self._look_at_the_clock()
+            self._load.observe(0.0, step_s)
             self.meters = self._read_meters()
-            if not self._is_asked:  # which sets the event that has just been cleared
-                due_s = self._clock.time_of(taken + self._rest.step_frames) - now_s if self._clock.is_set else block_s
-                self._inbox.wait(min(max(due_s, block_s), self._rest.step_frames / output.sample_rate))
+            if not self._is_asked:  # else the event has been set before it was cleared
+                due_s = self._clock.time_of(self._output.frames_taken + self._rest.step_frames) - EARLY_S
+                self._inbox.wait(min(max(due_s - perf_counter(), POLL_S), step_s))
         self._origin -= self._rest.end(self._ahead)
         self._is_resting, self._full_s, self._sounded_s = False, perf_counter(), perf_counter()
+
+    def _look_at_the_clock(self) -> None:
+        """See the callback take a block, so that the moment is known; none within `STALL_S` is a lost device."""
+        output, now_s = self._output, perf_counter()
+        before, gives_up_s = output.frames_taken, now_s + STALL_S
+        while output.frames_taken == before and not self._is_asked:
+            if now_s > gives_up_s:
+                raise DeviceError(f"the audio output {output.device!r} has stopped")
+            sleep(POLL_S)
+            now_s = perf_counter()
+        self._clock.observe(now_s, output.frames_taken)
 
     def _keep_playing(self) -> None:
         """Let the callback read; keep more ready if it takes more at once than its period says.
@@ -274,8 +282,8 @@ class Player:
         if self._recorder is not None:
             self._recorder.block(block)
         fall = self._block / (self._output.sample_rate * PEAK_FALL_S)
-        self._peaks = np.maximum(np.abs(block).max(axis=0), self._peaks * (1.0 - fall))
-        self._peaks[self._peaks < QUIETEST_PEAK] = 0.0
+        peaks = np.abs(block).max(axis=0)
+        self._sounds, self._peaks = bool(peaks.any()), np.maximum(peaks, self._peaks * (1.0 - fall))
 
     def _silence(self) -> None:
         self._panicking.clear()
@@ -305,9 +313,9 @@ class Player:
             return
         earliest = self._synth.frame + self._synth.latency_frames
         frame = self._frame_of(arrival.time_s)
-        if frame < earliest:
+        if frame < earliest - EARLY_S * self._output.sample_rate:  # less is what the clock may be wrong by
             self._late += 1
-            frame = earliest
+        frame = max(frame, earliest)
         self._synth.send(data, frame)
         self._memory.follow(data)
         if self._recorder is not None:

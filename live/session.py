@@ -112,7 +112,7 @@ class LiveSession:
         """Number of the engine's process, None while there is none."""
         return None if self._process is None else self._process.pid
 
-    def start(self, timeout_s: float = 20.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         """Start the engine, and return when it can be played.
 
         Raises

@@ -50,7 +50,7 @@ class FakeSession:
         self.told: list[tuple[str, Any]] = []
         self.failure: TncaError | None = None
 
-    def start(self, timeout_s: float = 20.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         self.told.append(("start", None))
         if self.failure is not None:
             raise self.failure
