@@ -135,6 +135,7 @@ class Engine:
             notices=tuple(self._notices),
             learned=self._mapping.learned,
             late_messages=meters.late_messages,
+            growth_cc=self._synth.growth_controllers,
         )
 
     def close(self) -> Closed:

@@ -114,6 +114,7 @@ class LiveStatus:
     notices : newest lines for people
     learned : last control bound by MIDI learn: (controller, target)
     late_messages : that came too late to sound at their own place
+    growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     """
 
     instrument: str = ""
@@ -135,6 +136,7 @@ class LiveStatus:
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
     late_messages: int = 0
+    growth_cc: bool = False
 
 
 @dataclass(frozen=True)
