@@ -89,7 +89,7 @@ def test_the_long_fuzz_reports_its_figures(monkeypatch: pytest.MonkeyPatch, caps
 def test_the_long_fuzz_fails_on_any_other_exception(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(_performance: Performance, _data: bytes) -> Any:
+    def explode(_performance: Performance, _data: bytes, _port: int) -> Any:
         raise KeyError("planted")
 
     monkeypatch.setattr(Performance, "handle", explode)
