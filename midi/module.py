@@ -88,6 +88,8 @@ class SoundModule:
         Continuous state, one per MIDI channel.
     parts : tuple of Part
         Their notes.
+    next_module : SoundModule or None
+        That of the next port, which messages to this one can reach by address.
     system : System
         What holds for all channels.
     tunings : Tunings
@@ -105,6 +107,7 @@ class SoundModule:
     def __init__(self, first_channel: int, next_id: Callable[[], int], obeys_growth: bool) -> None:
         self.channels = tuple(Channel(first_channel + index) for index in range(NUM_CHANNELS))
         self.system = System()
+        self.next_module: SoundModule | None = None
         self.tuning_changes = 0
         self.obeys_growth_at_first = self._obeys_growth = obeys_growth
         self.parts = tuple(Part(channel, next_id) for channel in self.channels)
@@ -212,6 +215,9 @@ class SoundModule:
         name, part, number, value = setting
         if name in RESETS:
             return self._switch_on(name) if value == 0 else []
+        if part is not None and part >= NUM_CHANNELS:
+            there = self.next_module
+            return [] if there is None else PART_SETTINGS[name](there, part - NUM_CHANNELS, number, value)
         if part is not None:
             return PART_SETTINGS[name](self, part, number, value)
         if name == "growth controllers":
