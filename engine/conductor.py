@@ -309,7 +309,9 @@ class Conductor:
     def _handle(self, sample: int, data: bytes, port: int) -> list[Command]:
         commands = self._performance.handle(data, port)
         kind, channel = data[0] & 0xF0, NUM_CHANNELS * port + (data[0] & 0x0F)
-        if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET) or (kind == CONTROL_CHANGE and data[1] in _ENTRIES):
+        if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET):
+            self._refresh_all(sample)
+        elif kind == CONTROL_CHANGE and data[1] in _ENTRIES:
             for index in range(NUM_CHANNELS * port, NUM_CHANNELS * (port + 1)):
                 self._refresh(index, sample)
         elif kind in _EXPRESSIVE:

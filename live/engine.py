@@ -185,6 +185,7 @@ class Engine:
             midi_inputs=self._inputs.present_names,
             left_out_messages=meters.left_out,
             model_errors=meters.model_errors,
+            growth_cc=self._synth.growth_controllers,
         )
 
     def close(self) -> Closed:

@@ -25,7 +25,7 @@ from ..midi.growth import (
     growth_values,
 )
 from ..midi.messages import NUM_CHANNELS
-from .state import GrowthStatus
+from .state import GrowthStatus, LiveStatus
 
 STEP: Final = 127 / 16
 """How far a key moves a controller."""
@@ -46,27 +46,31 @@ class GrowthRow:
 
     keys: str
     label: str
-    share: Callable[[GrowthStatus], float] | None
-    value: Callable[[GrowthStatus], str]
+    share: Callable[[LiveStatus], float] | None
+    value: Callable[[LiveStatus], str]
 
 
-def _morph_text(growth: GrowthStatus) -> str:
-    corner = growth.corners[0]
-    return f"{growth.morph[0]:.0%} {corner}" if corner else ", chooses"
+def _morph_text(status: LiveStatus) -> str:
+    corner = status.growth.corners[0]
+    return f"{status.growth.morph[0]:.0%} {corner}" if corner else ", chooses"
 
 
 ROWS: Final = (
-    GrowthRow("1 2", "Rate", lambda growth: growth.rate / MAX_GROWTH_RATE, lambda growth: f"{growth.rate:.2f}"),
-    GrowthRow("3 4", "Fire rate", lambda growth: growth.fire_rate, lambda growth: f"{growth.fire_rate:.0%}"),
+    GrowthRow(
+        "1 2", "Rate", lambda status: status.growth.rate / MAX_GROWTH_RATE, lambda status: f"{status.growth.rate:.2f}"
+    ),
+    GrowthRow(
+        "3 4", "Fire rate", lambda status: status.growth.fire_rate, lambda status: f"{status.growth.fire_rate:.0%}"
+    ),
     GrowthRow(
         "5 6",
         "Threshold",
-        lambda growth: growth.life_threshold - ALIVE_ABOVE,
-        lambda growth: f"{growth.life_threshold:.2f}",
+        lambda status: status.growth.life_threshold - ALIVE_ABOVE,
+        lambda status: f"{status.growth.life_threshold:.2f}",
     ),
-    GrowthRow("8 9", "Morph", lambda growth: growth.morph[0], _morph_text),
-    GrowthRow("7", "Damage", None, lambda growth: f"{DAMAGED_SHARE:.0%}   0 all neutral"),
-    GrowthRow("-", "By CC", None, lambda growth: "on (20-28, 102-106)" if growth.obeys_controllers else "off"),
+    GrowthRow("8 9", "Morph", lambda status: status.growth.morph[0], _morph_text),
+    GrowthRow("7", "Damage", None, lambda status: f"{DAMAGED_SHARE:.0%}   0 all neutral"),
+    GrowthRow("-", "By CC", None, lambda status: "on (20-28, 102-106)" if status.growth_cc else "off"),
 )
 MOVES: Final = {
     "1": (GROWTH_RATE, -1), "2": (GROWTH_RATE, 1),

@@ -122,8 +122,8 @@ def _part(part: PartStatus, width: int) -> Text:
 def _growth_row(row: GrowthRow, status: LiveStatus) -> Text:
     line = Text().append(f"{row.keys:>3} ", "bold").append(f"{row.label:<{GROWTH_LABEL_WIDTH}} ", "dim")
     if row.share is not None:
-        line.append_text(bar(row.share(status.growth), GROWTH_METER_WIDTH, "magenta")).append(" ")
-    return line.append(row.value(status.growth))
+        line.append_text(bar(row.share(status), GROWTH_METER_WIDTH, "magenta")).append(" ")
+    return line.append(row.value(status))
 
 
 def _lines(rows: Mapping[str, Text]) -> Text:

@@ -271,7 +271,7 @@ class PlayScreen(App[int]):
 
     def action_growth_controllers(self) -> None:
         """Let controllers move the growth, or not."""
-        obeys = not self._status.growth.obeys_controllers
+        obeys = not self._status.growth_cc
         self._tried(lambda: self._session.obey_growth_controllers(obeys))
 
     def action_choose_morph(self) -> None:

@@ -129,7 +129,6 @@ class GrowthStatus(NamedTuple):
     life_threshold : alpha above which cells live, 0.1 is neutral
     morph : place on the pad of timbres, x and y 0..1
     corners : General MIDI programs at its ends, right, upper and both; "" where none was chosen
-    obeys_controllers : whether CC 20 to 28 and 102 to 106 move all this
     """
 
     rate: float = 1.0
@@ -137,7 +136,6 @@ class GrowthStatus(NamedTuple):
     life_threshold: float = 0.1
     morph: tuple[float, float] = (0.0, 0.0)
     corners: tuple[str, ...] = ("", "", "")
-    obeys_controllers: bool = False
 
 
 NEUTRAL_GROWTH: Final = GrowthStatus()
@@ -168,6 +166,7 @@ class LiveStatus:
     late_messages : that came too late to sound at their own place
     left_out_messages : of floods, that later ones superseded
     model_errors : notes cut so far because a model failed
+    growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     """
 
     instrument: str = ""
@@ -197,6 +196,7 @@ class LiveStatus:
     recording: str = ""
     recorded_s: float = 0.0
     midi_inputs: tuple[str, ...] = ()
+    growth_cc: bool = False
 
 
 class TakeParts(NamedTuple):

@@ -30,7 +30,6 @@ def growth_of(ensemble: Ensemble, channel: int) -> GrowthStatus:
         growth.life_threshold,
         growth.morph,
         tuple("" if program is None else program_name(program) for program in growth.programs),
-        ensemble.synth.growth_controllers,
     )
 
 

@@ -51,7 +51,8 @@ class Setting(NamedTuple):
         "parameter" (of a number), "growth" (a controller of ours), "program", "scale" (of a note 0..11), "key shift",
         "detune", "lowest key", "highest key", "rhythm", "poly" and "receive".
     part : int or None
-        Part 0..15, at first on the MIDI channel of the same number; None for the whole module.
+        Part 0..15, at first on the MIDI channel of the same number, or 16..31 for those of the next port; None for the
+        whole module.
     number : int
         Which controller, parameter or note of the scale.
     value : float
@@ -212,6 +213,7 @@ _XG_PART: Final = {
 
 _ROLAND, _GS, _DATA_SET = 0x41, 0x42, 0x12
 _YAMAHA, _XG = 0x43, 0x4C
+_GS_GROUP_B: Final = 0x50  # parts of the second port, whatever port the message comes by
 _GS_MODE_SET: Final = 0x7F  # of the SC-88, at 00 00 7F: one module or two
 
 
@@ -256,17 +258,19 @@ def _gs_field(address: int) -> tuple[Field, int | None] | None:
     high, middle, low = address >> 14, address >> 7 & 0x7F, address & 0x7F
     if high == 0 and (middle, low) == (0, _GS_MODE_SET):
         return Field("gs", decode=lambda _: 0.0), None
-    if high != 0x40:
+    if high not in (0x40, _GS_GROUP_B):
         return None
     block, part = middle & 0x70, _gs_part(middle & 0x0F)
-    if block == 0:
+    if high == _GS_GROUP_B:
+        part += NUM_CHANNELS
+    elif block == 0:
         return _row(_GS_SYSTEM, middle << 7 | low, None)
     return _row({0x10: _GS_PART, 0x20: _GS_PART_CONTROL}.get(block, {}), low, part)
 
 
 def _xg_field(address: int) -> tuple[Field, int | None] | None:
     high, middle, low = address >> 14, address >> 7 & 0x7F, address & 0x7F
-    if high == 0x08 and middle < NUM_CHANNELS:
+    if high == 0x08 and middle < 2 * NUM_CHANNELS:
         return _row(_XG_PART, low, middle)
     return _row({0x0000: _XG_SYSTEM, 0x02 << 7 | 0x01: _XG_EFFECTS}.get(high << 7 | middle, {}), low, None)
 

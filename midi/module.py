@@ -39,9 +39,7 @@ from .messages import (
     POLY_PRESSURE,
     PROGRAM_CHANGE,
     RESET_CONTROLLERS,
-    RPN_BEND_RANGE,
     RPN_LSB,
-    RPN_MPE,
     RPN_MSB,
     SOSTENUTO,
     SUSTAIN,
@@ -55,7 +53,8 @@ from .paths import DECODER, REPRESENTATION
 from .system import RESETS, System
 from .system_exclusive import settings_of
 from .tuning import Tunings
-from .zones import LOWER_MASTER, MASTER_BEND_RANGE, MEMBER_BEND_RANGE, UPPER_MASTER, Zones
+from .zone_settings import parameter_was_set
+from .zones import Zones
 
 _FIRST_MODE_MESSAGE: Final = 120
 # On an MPE master these stay its own: what they say is added to what the members say, or is no business of theirs.
@@ -89,12 +88,18 @@ class SoundModule:
         Continuous state, one per MIDI channel.
     parts : tuple of Part
         Their notes.
+    next_module : SoundModule or None
+        That of the next port, which messages to this one can reach by address.
     system : System
         What holds for all channels.
     tunings : Tunings
         Of keys and scales.
     listeners : list of tuple of int
         The parts that hear each MIDI channel.
+    zones : Zones
+        Of MPE.
+    lent_drums : set of int
+        Drum channels that are members of a zone.
     tuning_changes : int
         How often a tuning message has asked notes that sound to follow.
     """
@@ -102,6 +107,7 @@ class SoundModule:
     def __init__(self, first_channel: int, next_id: Callable[[], int], obeys_growth: bool) -> None:
         self.channels = tuple(Channel(first_channel + index) for index in range(NUM_CHANNELS))
         self.system = System()
+        self.next_module: SoundModule | None = None
         self.tuning_changes = 0
         self.obeys_growth_at_first = self._obeys_growth = obeys_growth
         self.parts = tuple(Part(channel, next_id) for channel in self.channels)
@@ -110,8 +116,8 @@ class SoundModule:
     def _reset_arrangement(self) -> None:
         """Let every part listen to its own channel, without zones, in equal temperament."""
         self.tunings = Tunings()
-        self._zones = Zones()
-        self._lent: set[int] = set()  # drum channels that are members of a zone
+        self.zones = Zones()
+        self.lent_drums: set[int] = set()
         self.listeners: list[tuple[int, ...]] = [(index,) for index in range(NUM_CHANNELS)]
 
     @property
@@ -125,13 +131,13 @@ class SoundModule:
 
     def expression(self, index: int) -> Expression:
         """Return how a part sounds now."""
-        master = self._zones.master_of(index)
+        master = self.zones.master_of(index)
         return expression_of(self.channels[index], None if master is None else self.channels[master], self.system)
 
     def led_by(self, index: int) -> tuple[int, ...]:
         """Return the parts that a message to a MIDI channel reaches: those that listen to it, and MPE members."""
         listeners = self.listeners[index]
-        return (*listeners, *(member for part in listeners for member in self._zones.members(part)))
+        return (*listeners, *(member for part in listeners for member in self.zones.members(part)))
 
     def key_tuning(self, index: int, key: int) -> float:
         """Return semitones that scales and the MIDI Tuning Standard add to a key of a part; drums have none."""
@@ -167,7 +173,7 @@ class SoundModule:
                 return []
         commands = handler(self, index, first, last)
         if kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and first not in _NOT_FOR_MEMBERS):
-            for member in self._zones.members(index):
+            for member in self.zones.members(index):
                 commands += handler(self, member, first, last)
         return commands
 
@@ -209,6 +215,9 @@ class SoundModule:
         name, part, number, value = setting
         if name in RESETS:
             return self._switch_on(name) if value == 0 else []
+        if part is not None and part >= NUM_CHANNELS:
+            there = self.next_module
+            return [] if there is None else PART_SETTINGS[name](there, part - NUM_CHANNELS, number, value)
         if part is not None:
             return PART_SETTINGS[name](self, part, number, value)
         if name == "growth controllers":
@@ -251,49 +260,9 @@ class SoundModule:
         if controller < _FIRST_MODE_MESSAGE:
             parameter = self.channels[index].control(controller, value)
             if parameter is not None:
-                return self.parameter_was_set(index, parameter)
+                return parameter_was_set(self, index, parameter)
         action = _CONTROLLER_ACTIONS.get(controller)
         return action(self, index, value) if action else []
-
-    def parameter_was_set(self, index: int, parameter: int) -> list[Command]:
-        """Do what follows from a registered parameter of a part that has been set."""
-        if parameter == RPN_MPE and index in (LOWER_MASTER, UPPER_MASTER):
-            return self._configure_zone(index)
-        master = self._zones.master_of(index)
-        if parameter == RPN_BEND_RANGE and master is not None:
-            # One for all: the range sent to a member holds for the zone (MPE 1.0, section 2.5).
-            for member in self._zones.members(master):
-                self.channels[member].parameters.set(parameter, self.channels[index].parameters.value(parameter))
-        return []
-
-    def _configure_zone(self, master: int) -> list[Command]:
-        """Make or remove a zone; the notes of its channels end and their controllers are reset."""
-        before = self._zones.members(master)
-        self._zones.configure(master, self.channels[master].parameters.num_members)
-        members = self._zones.members(master)
-        commands: list[Command] = []
-        for index in sorted({master, *before, *members}):
-            commands += self.parts[index].release_all()
-            commands += self._reset_controllers(index, 0)
-            bend_range = MEMBER_BEND_RANGE if index in members else MASTER_BEND_RANGE
-            self.channels[index].parameters.set(RPN_BEND_RANGE, bend_range)
-        for index in members:
-            self._join(index, self.channels[master])
-        self._give_back()
-        return commands
-
-    def _join(self, index: int, master: Channel) -> None:
-        """Let a member play what its master does, drums or not."""
-        channel = self.channels[index]
-        if channel.is_drums and not master.is_drums:
-            self._lent.add(index)
-        channel.program, channel.bank, channel.is_drums = master.program, master.bank, master.is_drums
-
-    def _give_back(self) -> None:
-        """Make drum channels that are in no zone any more what they were."""
-        for index in [index for index in self._lent if self._zones.master_of(index) is None]:
-            self._lent.remove(index)
-            self.channels[index].is_drums = True
 
     def _sustain(self, index: int, value: int) -> list[Command]:
         return [*self.parts[index].held.set_sustain(value >= PEDAL_DOWN)]
@@ -304,7 +273,8 @@ class SoundModule:
     def _all_sound_off(self, index: int, _value: int) -> list[Command]:
         return [*self.parts[index].cut_all()]
 
-    def _reset_controllers(self, index: int, _value: int) -> list[Command]:
+    def reset_controllers(self, index: int, _value: int = 0) -> list[Command]:
+        """Let a part reset its controllers, and lift its pedals."""
         self.channels[index].reset_controllers()
         return self.parts[index].lift_pedals()
 
@@ -338,7 +308,7 @@ _CONTROLLER_ACTIONS: Final[dict[int, Callable[[SoundModule, int, int], list[Comm
     SUSTAIN: SoundModule._sustain,
     SOSTENUTO: SoundModule._sostenuto,
     ALL_SOUND_OFF: SoundModule._all_sound_off,
-    RESET_CONTROLLERS: SoundModule._reset_controllers,
+    RESET_CONTROLLERS: SoundModule.reset_controllers,
     **dict.fromkeys((ALL_NOTES_OFF, OMNI_OFF, OMNI_ON), SoundModule._all_notes_off),
     MONO_ON: SoundModule._mono,
     POLY_ON: SoundModule._poly,

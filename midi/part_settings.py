@@ -9,6 +9,7 @@ from .commands import Command
 from .growth import DAMAGE
 from .messages import NUM_CHANNELS
 from .paths import DECODER, REPRESENTATION
+from .zone_settings import parameter_was_set
 
 if TYPE_CHECKING:
     from .module import SoundModule
@@ -23,7 +24,7 @@ def _control(module: SoundModule, index: int, controller: int, value: float) -> 
 
 def _parameter(module: SoundModule, index: int, parameter: int, value: float) -> list[Command]:
     module.channels[index].parameters.set(parameter, int(value))
-    return module.parameter_was_set(index, parameter)
+    return parameter_was_set(module, index, parameter)
 
 
 def _program(module: SoundModule, index: int, _number: int, program: float) -> list[Command]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, pairwise
 
 from .commands import Command, NoteCut, NoteRelease
 from .expression import Expression
@@ -16,9 +16,10 @@ MAX_PORTS = 16
 class Performance:
     """The state of the MIDI channels of all ports and the notes that sound on them.
 
-    A port is a sound module of its own, with 16 channels, resets, tunings and zones: a message to one port says nothing
-    to another. Channels are numbered through, those of a second port from 16 on. The number of notes is not limited:
-    which voice to steal is the engine's business. Not safe to share between threads.
+    A port is a sound module of its own, with 16 channels, resets, tunings and zones: a message to one port says
+    nothing to another, save that GS and XG can address the parts of the next one. Channels are numbered through,
+    those of a second port from 16 on. The number of notes is not limited: which voice to steal is the engine's
+    business. Not safe to share between threads.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class Performance:
         check_range("num_ports", num_ports, 1, MAX_PORTS)
         next_id = count(1).__next__
         self._modules = tuple(SoundModule(NUM_CHANNELS * port, next_id, obeys_growth) for port in range(num_ports))
+        for module, following in pairwise(self._modules):
+            module.next_module = following
         self.channels = tuple(channel for module in self._modules for channel in module.channels)
 
     @property

@@ -18,7 +18,7 @@ from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
 
 from .fakes import RATE, FakeGrowth, make_synth
-from .listening import level_db, part, pitch_of
+from .listening import gs, level_db, part, pitch_of, xg
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -90,6 +90,20 @@ def test_messages_go_to_their_own_port_alone() -> None:
     np.testing.assert_array_equal(stems[0, : RATE // 2], alone.render_stems(RATE // 2).stems[0])
     assert not stems[0, RATE * 6 // 10 :].any()
     assert not stems[16, RATE // 100 :].any()  # its volume glides there
+
+
+@pytest.mark.parametrize("message", [gs("50 11 19", 0), xg("08 10 0b", 0)])
+def test_parts_of_the_second_port_can_be_addressed_by_the_first(message: bytes) -> None:
+    synth = make_synth(num_ports=2, stems=True)
+    for where in (0, 1):
+        synth.send(midi.note_on(0, 60, 100), 0, where)
+    synth.send(message, RATE // 4)
+    stems = synth.render_stems(RATE // 2).stems
+    assert stems[0, RATE // 3 :].any() and not stems[16, RATE // 3 :].any()
+    alone = make_synth()
+    alone.send(midi.note_on(0, 60, 100), 0)
+    alone.send(message, 0)
+    assert np.abs(alone.render(RATE // 4)).max() > 0.01
 
 
 def test_drums_of_every_port_are_on_its_channel_10() -> None:

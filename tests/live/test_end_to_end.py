@@ -233,6 +233,7 @@ def test_a_recording_holds_what_was_played_and_its_midi(server, tmp_path):
     path = tmp_path / "take.wav"
     with LiveSession(LiveOptions(block_size=PERIOD, record=path, instrument="trumpet")) as session:
         session.obey_growth_controllers()
+        wait_until(lambda: session.status().growth_cc)
         session.send(note_on(0, 60, 100))
         time.sleep(0.5)
         session.send(note_off(0, 60))

@@ -291,7 +291,7 @@ def test_keys_move_the_growth_on_all_channels(
 
 
 def test_the_growth_is_shown_and_set_back_and_controllers_are_let_in(session: FakeSession, settings: Path) -> None:
-    session.show(growth=GrowthStatus(2.0, 0.5, 0.3, (0.5, 0.0), ("Trumpet", "", ""), False))
+    session.show(growth=GrowthStatus(2.0, 0.5, 0.3, (0.5, 0.0), ("Trumpet", "", "")))
 
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
         for label, told in (("Rate", "2.00"), ("Fire", "50%"), ("Threshold", "0.30"), ("Morph", "50% Trumpet")):

@@ -87,7 +87,7 @@ class FakeSession:
 
     def obey_growth_controllers(self, obeys: bool = True) -> None:
         self.told.append(("growth_cc", obeys))
-        self.show(growth=self.moment.growth._replace(obeys_controllers=obeys))
+        self.show(growth_cc=obeys)
 
     def start_recording(self) -> Path:
         self.told.append(("record", True))
