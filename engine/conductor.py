@@ -9,7 +9,7 @@ from itertools import count
 
 import numpy as np
 
-from ..midi.commands import Command, NoteCut, NoteMove, NoteStart, PathChange
+from ..midi.commands import Command, DrumChoke, NoteCut, NoteMove, NoteStart, PathChange
 from ..midi.messages import (
     ALL_SOUND_OFF,
     CHANNEL_PRESSURE,
@@ -159,6 +159,11 @@ class Conductor:
     def substitutions(self) -> dict[str, None]:
         """Which instruments stand in for others, each once, in order of appearance."""
         return self._voicing.substitutions
+
+    @property
+    def silent_keys(self) -> dict[str, None]:
+        """Which drums were struck that have no sound, each once, in order of appearance."""
+        return self._voicing.silent_keys
 
     @property
     def is_idle(self) -> bool:
@@ -335,6 +340,9 @@ class Conductor:
         if isinstance(command, PathChange):
             self.switchboard.change()
             return
+        if isinstance(command, DrumChoke):
+            self._choke(sample, command)
+            return
         voice = self._allocator.voices.get(command.note_id)
         if isinstance(command, NoteMove):
             self._move(sample, command, voice)
@@ -345,6 +353,12 @@ class Conductor:
         elif sample < voice.release:
             voice.release, voice.release_speed = sample, release_speed(command.velocity)
 
+    def _choke(self, sample: int, choke: DrumChoke) -> None:
+        """Let what sounds of some drums fade, notes in their release, too; that needs no sound up to its sample."""
+        for voice in self._allocator.voices.values():
+            if voice.channel == choke.channel and voice.key in choke.keys and not voice.is_leaving:
+                voice.fall(sample)
+
     def _move(self, sample: int, move: NoteMove, voice: Voice | None) -> None:
         if voice is not None:
             self._voicing.move(sample, voice, move)
@@ -352,10 +366,12 @@ class Conductor:
             self._start(sample, NoteStart(move.note_id, move.channel, move.key, move.velocity, move.soft))
 
     def _start(self, sample: int, note: NoteStart) -> None:
+        path = self.switchboard.path_of(note.channel)
+        if self._voicing.is_silent(note, path):
+            return
         if self._allocator.is_full:
             self._fade_out([self._allocator.choose_victim(sample)])
             self.notes_stolen += 1
-        path = self.switchboard.path_of(note.channel)
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
         self._allocator.voices[note.note_id] = voice
         self._started.append(voice)

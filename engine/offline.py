@@ -74,6 +74,8 @@ class RenderReport:
         Names of the instruments that played, in order of appearance.
     substitutions : tuple of str
         Instruments that stand in for others, each once: "Wanted Program: Playing Instrument".
+    silent_keys : tuple of str
+        Drums that were struck and have no sound, each once.
     provider : str
         Execution provider that the models really ran on: "cpu" or "cuda".
     stems : tuple of str
@@ -90,6 +92,7 @@ class RenderReport:
     substitutions: tuple[str, ...]
     provider: str
     stems: tuple[str, ...] = ()
+    silent_keys: tuple[str, ...] = ()
 
 
 def render_file(
@@ -155,7 +158,9 @@ def render_file(
             ensemble.wait_for_helpers()
         report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
     for text in report.substitutions:
-        warn(f"instrument not in the bank, played by the nearest: {text}")
+        warn(f"not in the bank, played by the nearest: {text}")
+    for text in report.silent_keys:
+        warn(f"not in the bank, silent: {text}")
     return report
 
 
@@ -221,6 +226,7 @@ def render_song(
         peak_dbfs=20.0 * math.log10(peak) if peak > 0 else -math.inf,
         instruments=ensemble.casting.instruments,
         substitutions=synth.substitutions,
+        silent_keys=synth.silent_keys,
         provider=ensemble.provider,
     )
 

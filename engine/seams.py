@@ -146,6 +146,16 @@ class Choice(Protocol):
         """Whether it stands in for an instrument that the bank lacks."""
         ...
 
+    @property
+    def drum(self) -> int | None:
+        """The key of the drum that stands in for the one on the key; None where none does."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the key has no sound; what else is said is what comes nearest."""
+        ...
+
 
 class InstrumentChooser(Protocol):
     """The part of a bank that `Synth` needs."""

@@ -177,6 +177,11 @@ class Synth(GrowthControls):
         return tuple(self._conductor.substitutions)
 
     @property
+    def silent_keys(self) -> tuple[str, ...]:
+        """Drums that were struck and have no sound, each named once: "drum key 34 (Metronome Bell) of standard-kit"."""
+        return tuple(self._conductor.silent_keys)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is queued, no voice sounds, no effect rings, and all that sounded has been rendered."""
         return self._conductor.is_idle and self._frame >= self._silent_from_frame

@@ -69,7 +69,8 @@ class Voice:
     role : what plays it on any path
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
-    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`, because one path takes over from another
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, or a drum
+        is stopped
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -129,7 +130,7 @@ class Voice:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether another voice takes this note over."""
+        """Whether it fades out, because another voice takes its note over or another drum stops it."""
         return self.falls_at < NEVER
 
     def twin(self, slot: int) -> Voice:
@@ -139,9 +140,14 @@ class Voice:
             audio_start=self.onset, decoded_until=self.onset, falls_at=NEVER,
         )  # fmt: skip
 
+    def fall(self, sample: int) -> None:
+        """Fade out from `sample` on; what has not begun by then never sounds."""
+        self.falls_at = sample
+        self.end = min(self.end, sample + CROSSFADE_SAMPLES) if self.onset < sample else self.onset
+
     def hand_over(self, twin: Voice, sample: int) -> None:
         """Let a twin go on with this note from `sample` on, as it is now; this one fades out there."""
-        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
+        self.fall(sample)
         twin.rises_at, twin.key, twin.key_tuning, twin.gestures = sample, self.key, self.key_tuning, self.gestures
         twin.release, twin.release_speed = self.release, self.release_speed
 
@@ -196,7 +202,7 @@ class VoiceAllocator:
 
     @property
     def num_playing(self) -> int:
-        """Voices but those that are being taken over."""
+        """Voices but those that fade out."""
         return sum(not voice.is_leaving for voice in self.voices.values())
 
     def take_over(self, voice: Voice, successor: Voice) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..midi.commands import NoteMove, NoteStart
-from ..midi.general_midi import program_name
+from ..midi.general_midi import drum_name, kit_name, program_name
 from ..midi.messages import DEFAULT_RELEASE_VELOCITY
 from ..midi.performance import Performance
 from .chance import note_seed
@@ -50,6 +50,8 @@ class Voicing:
     ----------
     substitutions : dict of str to None
         Which instruments stand in for others, each once, in order of appearance.
+    silent_keys : dict of str to None
+        Which drums were struck that have no sound, likewise.
     """
 
     def __init__(self, performance: Performance, paths: Sequence[Path], seed: int, rate: int) -> None:
@@ -59,10 +61,15 @@ class Voicing:
         self._rate = rate
         self._choices: Memo[tuple[int, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
         self.substitutions: dict[str, None] = {}
+        self.silent_keys: dict[str, None] = {}
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key."""
         self._choices.clear()
+
+    def is_silent(self, note: NoteStart, path: int) -> bool:
+        """Tell whether a note has no sound on a path: its drum is not there."""
+        return self._choose(path, note.channel, note.key).is_silent
 
     def make(self, sample: int, note: NoteStart, slot: int, path: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
@@ -169,10 +176,27 @@ class Voicing:
         choice = self._choices.get(wanted)
         if choice is None:
             choice = self._choices.keep(wanted, self._paths[path].bank.instrument_for(*asked))
-            if choice.substituted:
-                name = f"drum key {key}" if channel.is_drums else program_name(channel.program)
-                self.substitutions[f"{name}: {choice.instrument.name}"] = None
+            self._tell(choice, *asked)
         return choice
+
+    def _tell(self, choice: Choice, program: int, _bank: int, is_drums: bool, key: int) -> None:
+        """Remember what is not as it was asked for: an instrument or a kit once, not for each of its keys."""
+        name = choice.instrument.name
+        if is_drums and not choice.instrument.is_drums:
+            self.silent_keys["drums: the bank has no kit"] = None
+            return
+        if choice.substituted:
+            self.substitutions[f"{kit_name(program) if is_drums else program_name(program)}: {name}"] = None
+        if choice.is_silent:
+            self.silent_keys[f"{_drum(key)} of {name}"] = None
+        elif choice.drum is not None:
+            self.substitutions[f"{_drum(key)}: {_drum(choice.drum)} of {name}"] = None
+
+
+def _drum(key: int) -> str:
+    """Return what to call a drum."""
+    name = drum_name(key)
+    return f"drum key {key}" if name is None else f"drum key {key} ({name})"
 
 
 def _gestures(voice: Voice) -> Gestures:

@@ -28,7 +28,8 @@ from .recordings import InstrumentConfig, SoundFont
 from .retouching import CODE_RANGE, FURTHEST, RANK, PartialAxis, loudness_of
 
 HELD_S = 12.0
-VELOCITIES = (64, 104)
+VELOCITIES = (80, 104)
+"""Louder and softer notes may be other recordings, which do something else later; these are what most music asks for."""
 LATE_S = (4.3, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
 """Moments that follow the trained ones."""
 FOLLOWED_S = (1.0, 2.0, 3.0, *LATE_S)
@@ -41,7 +42,9 @@ EASE_S = 0.4
 WINDOW_S = 0.5
 """On either side of a late moment, over which a fading recording is averaged."""
 FADING_DB = 6.0
-"""A recording that is so much quieter in the end fades."""
+"""A recording that is so much quieter in the end fades, and is followed to there."""
+SURGING_DB = 3.0
+"""One that moves so far from its later mean is followed, too, and ends in that mean."""
 FURTHEST_LATE = 2.0 * FURTHEST
 """Level that a correction may reach where the recording fades and the growth does not."""
 QUIET = 1e-9
@@ -50,8 +53,8 @@ BATCH = 48
 RIDGE = 1e-3
 QUIETEST = 0.03
 """Share of the loudest amplitude below which a shape is not told more closely."""
-SIGNIFICANT = 0.005
-"""Level, 0.2 dB, that the trained shapes may be off before a key gets one more for what is late."""
+SIGNIFICANT = 0.0125
+"""Level, 0.5 dB, that the trained shapes may be off before a key gets one more for what is late."""
 
 Span = tuple[float, float]
 """From one second to another."""
@@ -149,41 +152,30 @@ class _Axis:
     """What powers are averaged on, F, and what corrections are stored on, N."""
 
     def __init__(self, spec: AudioSpec, arrays: RetouchArrays) -> None:
-        self.spec, self._field = spec, arrays.field
-        width = arrays.shapes.shape[2]
-        self._bank = mel_filterbank(replace(spec, num_mels=width)) if arrays.field.startswith(BANDS) else None
-        self._partials = None if self._bank is not None else PartialAxis(spec, arrays.partials)
-        self._has_bins = arrays.partials < width
+        self.spec, self._width = spec, arrays.shapes.shape[2]
+        self._bank = mel_filterbank(replace(spec, num_mels=self._width)) if arrays.field.startswith(BANDS) else None
+        self._partials = PartialAxis(spec, arrays.partials) if arrays.partials else None
+        self._grows_bins = arrays.partials < self._width
 
-    def recorded(self, power: FloatArray) -> FloatArray:
-        """Return powers of a recording (T, bins) on F."""
-        return power if self._bank is None else power @ self._bank.T
-
-    def read(self, level: FloatArray, loudness: FloatArray, note: _Note) -> tuple[FloatArray, FloatArray]:
-        """Return levels (L, F) of a recording or of grown bins on N, and the loudness (F,) there."""
+    def recorded(self, power: FloatArray, note: _Note) -> FloatArray:
+        """Return powers of a recording (L, bins) on N."""
         if self._partials is None:
-            return level, loudness
+            return power if self._bank is None else power @ self._bank.T
         cents, stretch = note.choice.instrument.tuning(note.key)
         hz = float(pitch_to_hz(note.key + cents / 100.0)) * float(note.choice.pitched)
-        read, total = self._partials.read(level, loudness, hz, stretch)
-        width = None if self._has_bins else self._partials.partials
-        return read[:, :width], total[:width]
+        # Sums over whole lobes: in the mean, a pitch that wavers leaves a bin, but not its partial.
+        return power @ self._partials.weights(np.ones(power.shape[1], np.float32), hz, stretch)[: self._width].T
 
-    def missed(
-        self, recorded: FloatArray, grown: FloatArray, loudness: FloatArray, note: _Note
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return by how much levels (L, F) of a recording exceed grown ones, on N, and how loud it is there."""
-        if self._partials is None or self._has_bins:
-            return self.read(recorded - grown, loudness, note)
-        level, total = self.read(recorded, loudness, note)
-        return level - grown[:, : level.shape[1]], total
+    def grown(self, power: FloatArray, note: _Note) -> FloatArray:
+        """Return powers of a grown field (L, F) on N."""
+        return self.recorded(power, note) if self._grows_bins and self._bank is None else power[:, : self._width]
 
 
 def _recorded(font: SoundFont, program: int, note: _Note, axis: _Axis) -> FloatArray:
-    """Return mean powers of a recording in the spans of a note, (2 + L, F)."""
+    """Return mean powers of a recording in the spans of a note, (2 + L, N)."""
     audio = font.render(program, note.key, note.velocity, HELD_S, 0.0, drums=False)
-    power = axis.recorded(power_spectrogram(audio, axis.spec))
-    return np.stack([power[_frames(span, axis.spec)].mean(0) for span in note.spans_s])
+    power = power_spectrogram(audio, axis.spec)
+    return axis.recorded(np.stack([power[_frames(span, axis.spec)].mean(0) for span in note.spans_s]), note)
 
 
 def _frames(span: Span, spec: AudioSpec) -> slice:
@@ -238,16 +230,23 @@ def _add(
     for note, wanted, own in zip(notes, recorded, grown, strict=True):
         if wanted[0].sum() < QUIET or wanted[1].sum() < QUIET:
             continue
-        fades = wanted[0].sum() > 10.0 ** (FADING_DB / 10.0) * wanted[-1].sum()
-        late = slice(2, None) if fades else [1] * len(FOLLOWED_S)
-        loudness = loudness_of(_level(wanted[0] + wanted[1], axis.spec))
-        change = _level(wanted[late], axis.spec) - _level(wanted[0], axis.spec)
-        # Of what was played in the reference, what the recording does later is wanted.
-        left = _level(own[late], axis.spec) - _level(own[0], axis.spec)
-        values, weights = axis.missed(change, left, loudness, note)
+        late = _followed(10.0 * np.log10(wanted.sum(1) + QUIET))
+        heard, played = _level(wanted, axis.spec), _level(axis.grown(own, note), axis.spec)
+        # What was played in the reference, moved as the recording moves from there, less what is grown later.
+        values = heard[late] - heard[0] + played[0] - played[late]
+        weights = np.repeat(loudness_of(_level(wanted[0] + wanted[1], axis.spec))[None], len(values), 0)
         one = targets.setdefault(note.row, _Targets(np.zeros(values.shape), np.zeros(values.shape)))
         one.values += np.clip(values, -FURTHEST_LATE, FURTHEST) * weights
         one.weights += weights
+
+
+def _followed(level_db: FloatArray) -> list[int]:
+    """Return which of the spans is wanted at each followed moment, by the levels (2 + L,) of a recording there."""
+    around = list(range(2, 2 + len(FOLLOWED_S)))
+    if level_db[0] - level_db[-1] > FADING_DB:
+        return around
+    surges = np.abs(level_db[2:] - level_db[1]).max() > SURGING_DB
+    return [*around[:-1], 1] if surges else [1] * len(around)
 
 
 def _level(power: FloatArray | NDArray[np.float64], spec: AudioSpec) -> FloatArray:

@@ -99,14 +99,18 @@ class PartialAxis:
 
         The fundamental lies at `hz`, 0 where there is none, and the partials have inharmonicity `stretch`.
         """
+        weights = self.weights(loudness, hz, stretch)
+        total = weights.sum(1)
+        read: FloatArray = (values @ weights.T) / np.maximum(total, 1e-9)
+        return read, total
+
+    def weights(self, loudness: FloatArray, hz: float, stretch: float) -> FloatArray:
+        """Return which share each bin has in each of N, (N, bins), by the loudness (bins,) of the bins."""
         near, own = partial_places(self._spec, hz, stretch, self.partials)
         share = np.zeros((self.partials, len(near)), np.float32)
         share[near, np.arange(len(near))] = own * loudness
         rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
-        weights = np.concatenate([share, rest])
-        total = weights.sum(1)
-        read: FloatArray = (values @ weights.T) / np.maximum(total, 1e-9)
-        return read, total
+        return np.concatenate([share, rest])
 
 
 class _Spectrum:

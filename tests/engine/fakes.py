@@ -162,6 +162,8 @@ class FakeChoice:
     pitched: bool
     substituted: bool
     motion: Motion = STILL
+    drum: int | None = None
+    is_silent: bool = False
 
     @property
     def timbre(self) -> FloatArray:

@@ -28,6 +28,7 @@ class FakeSynth:
         self.frame = 0
         self.peak_voices = self.notes_started = 0
         self.substitutions: tuple[str, ...] = ()
+        self.silent_keys: tuple[str, ...] = ()
         self.sent: list[tuple[int, bytes]] = []
         self.max_queued = 0
         self.fault: float | None = None
