@@ -19,6 +19,7 @@ from .decoders.catalogue import Parts, make_decoder
 from .growth import GrowthModel
 from .motions import Motion, MotionArrays, MotionTable
 from .retouching import RetouchArrays
+from .seams import NamedInstrument
 from .spectral import FloatArray
 from .timbres import TimbreTable
 
@@ -26,7 +27,7 @@ FORMAT = "tnca-synth bank 1"
 MANIFEST = "bank.json"
 MOTIONS = "motions.npz"
 SAME_KIND = dict.fromkeys((31, 32, 33, 34), 37)
-"""Drums beside those of General MIDI 1 that another can stand in for: sticks and clicks to count in with, a side stick."""
+"""Drums beside those of General MIDI 1 that another can stand in for: sticks and clicks to count in, a side stick."""
 RETOUCH = "retouch"
 """The part of a representation that is no model but what its models miss."""
 
@@ -125,8 +126,19 @@ class TimbreBook:
         Bank numbers are kept by the channels, but this bank has no variations to choose among.
         """
         candidates = [one for one in self.instruments if one.is_drums == is_drums] or list(self.instruments)
-        instrument = min(candidates, key=lambda one: (distance(one.program, program), one.program))
-        substituted = instrument.program != program or instrument.is_drums != is_drums
+        instrument = min(candidates, key=lambda one: (distance(program, one.program), one.program))
+        return self._choice(instrument, instrument.program != program, is_drums, key)
+
+    def named(self, instrument: NamedInstrument, key: int) -> Choice:
+        """Return an instrument's own sound on a key, or what stands in for it where there is none of that name."""
+        own = next((one for one in self.instruments if one.name == instrument.name), None)
+        if own is None:
+            return self.instrument_for(instrument.program, 0, instrument.is_drums, key)
+        return self._choice(own, False, own.is_drums, key)
+
+    def _choice(self, instrument: Instrument, is_another: bool, is_drums: bool, key: int) -> Choice:
+        """Return what an instrument plays on a key of a drum channel or a melodic one."""
+        substituted = is_another or instrument.is_drums != is_drums
         played = self._drum(instrument, key) if instrument.is_drums else key
         drum = played if is_drums and instrument.is_drums and played != key else None
         name = instrument.timbre_name(played)

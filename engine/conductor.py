@@ -29,6 +29,7 @@ from .effects.rack import NUM_SENDS, Rack
 from .fades import Fades
 from .mixer import Mixer, level_vector
 from .paths import Growers
+from .seams import NamedInstrument
 from .spectral import FloatArray
 from .switching import Switchboard
 from .voices import Voice, VoiceAllocator
@@ -161,6 +162,21 @@ class Conductor:
         return self._voicing.substitutions
 
     @property
+    def playing(self) -> tuple[str, ...]:
+        """Name of each MIDI channel's instrument; see `Voicing`."""
+        return tuple(self._voicing.playing)
+
+    @property
+    def latest_instrument(self) -> str:
+        """Name of the instrument that came to play last; "" before the first."""
+        return self._voicing.latest
+
+    @property
+    def programs(self) -> tuple[int, ...]:
+        """The program of each MIDI channel."""
+        return tuple(channel.program for channel in self._performance.channels)
+
+    @property
     def silent_keys(self) -> dict[str, None]:
         """Which drums were struck that have no sound, each once, in order of appearance."""
         return self._voicing.silent_keys
@@ -213,6 +229,10 @@ class Conductor:
         victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
         self._fade_out(victims)
         self.notes_stolen += len(victims)
+
+    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+        """Let a channel begin with an instrument; see `Voicing.begin_with`."""
+        self._voicing.begin_with(channel, instrument)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
@@ -299,6 +319,9 @@ class Conductor:
         if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET) or (kind == CONTROL_CHANGE and data[1] == DATA_ENTRY_MSB):
             self._refresh_all(sample)
         elif kind in _EXPRESSIVE:
+            if kind == PROGRAM_CHANGE:
+                for index in self._performance.led_by(channel):
+                    self._voicing.begin_with(index, None)
             for index in self._performance.led_by(channel):
                 self._refresh(index, sample)
         elif kind == POLY_PRESSURE:

@@ -99,7 +99,7 @@ def render_file(
     midi_path: str | os.PathLike[str],
     out_path: str | os.PathLike[str],
     *,
-    instrument: str | None = None,
+    instrument: str | int | None = None,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,

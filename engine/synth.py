@@ -22,7 +22,7 @@ from .limiter import Limiter
 from .mixer import Mixer
 from .paths import Growers, Path
 from .resampler import Resampler
-from .seams import GrowthModel, InstrumentChooser
+from .seams import GrowthModel, InstrumentChooser, NamedInstrument
 from .spectral import FloatArray
 from .switching import FindPath
 from .voicing import Voicing
@@ -177,6 +177,21 @@ class Synth(GrowthControls):
         return tuple(self._conductor.substitutions)
 
     @property
+    def playing(self) -> tuple[str, ...]:
+        """Name of the instrument of each MIDI channel's last note, or that was chosen after it; "" before the first."""
+        return self._conductor.playing
+
+    @property
+    def latest_instrument(self) -> str:
+        """The one of `playing` that changed last; "" before the first. May be read by any thread."""
+        return self._conductor.latest_instrument
+
+    @property
+    def programs(self) -> tuple[int, ...]:
+        """The program 0..127 of each MIDI channel, as MIDI says."""
+        return self._conductor.programs
+
+    @property
     def silent_keys(self) -> tuple[str, ...]:
         """Drums that were struck and have no sound, each named once: "drum key 34 (Metronome Bell) of standard-kit"."""
         return tuple(self._conductor.silent_keys)
@@ -244,6 +259,15 @@ class Synth(GrowthControls):
         if not 1 <= limit <= self.max_voices:
             raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
         self._conductor.limit_voices(limit)
+
+    def begin_with(self, instrument: NamedInstrument | None, channel: int | None = None) -> None:
+        """Let notes to come of a MIDI channel 0..15, or of all, be an instrument's until the next program change there.
+
+        Drum channels stay drums. None is the way back: what the channel's program says.
+        """
+        known = check_channel(channel)
+        for index in range(NUM_CHANNELS) if known is None else (known,):
+            self._conductor.begin_with(index, instrument)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from ..midi.commands import NoteMove, NoteStart
 from ..midi.general_midi import drum_name, kit_name, program_name
-from ..midi.messages import DEFAULT_RELEASE_VELOCITY
+from ..midi.messages import DEFAULT_RELEASE_VELOCITY, NUM_CHANNELS
 from ..midi.performance import Performance
 from .chance import note_seed
 from .gestures import Gestures
 from .memo import Memo
 from .pads import Morph, Pad, role_of
 from .paths import Path
-from .seams import Choice, Role
+from .seams import Choice, NamedInstrument, Role
 from .voices import Voice
 
 SOFT_TILT_DB = -1.5
@@ -52,6 +52,10 @@ class Voicing:
         Which instruments stand in for others, each once, in order of appearance.
     silent_keys : dict of str to None
         Which drums were struck that have no sound, likewise.
+    playing : list of str
+        Name of the instrument of each MIDI channel's last note, or that was chosen after it; "" before.
+    latest : str
+        The one of them that changed last.
     """
 
     def __init__(self, performance: Performance, paths: Sequence[Path], seed: int, rate: int) -> None:
@@ -59,13 +63,25 @@ class Voicing:
         self._paths = paths
         self._seed = seed
         self._rate = rate
-        self._choices: Memo[tuple[int, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
+        self._choices: Memo[tuple[int, str, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
+        self.playing = [""] * NUM_CHANNELS
+        self.latest = ""
+        self._first: dict[int, NamedInstrument] = {}  # by channel, until its next program change
         self.substitutions: dict[str, None] = {}
         self.silent_keys: dict[str, None] = {}
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key."""
         self._choices.clear()
+
+    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+        """Let a channel's notes to come be an instrument's, until its next program change; None: its program says."""
+        if instrument is None:
+            self._first.pop(channel, None)
+            self.playing[channel] = self.latest = ""
+        else:
+            self._first[channel] = instrument
+            self.playing[channel] = self.latest = instrument.name
 
     def is_silent(self, note: NoteStart, path: int) -> bool:
         """Tell whether a note has no sound on a path: its drum is not there."""
@@ -74,6 +90,7 @@ class Voicing:
     def make(self, sample: int, note: NoteStart, slot: int, path: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
         choice = self._choose(path, note.channel, note.key)
+        self.playing[note.channel] = self.latest = choice.instrument.name
         morph = self._morph(choice, path, note.channel, note.key)
         inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
@@ -158,6 +175,8 @@ class Voicing:
     def _play(self, path: int, role: Role) -> Choice:
         """Return what plays a role on a path, even where one instrument plays all channels."""
         bank = self._paths[path].bank
+        if role.name:
+            return bank.named(role, role.key)
         choose = getattr(bank, "guest_for", bank.instrument_for)
         choice: Choice = choose(role.program, 0, role.is_drums, role.key)
         return choice
@@ -172,10 +191,13 @@ class Voicing:
     def _choose(self, path: int, index: int, key: int) -> Choice:
         channel = self._performance.channels[index]
         asked = (channel.program, channel.bank, channel.is_drums, key)
-        wanted = (path, *asked)
+        first = None if channel.is_drums else self._first.get(index)
+        wanted = (path, "" if first is None else first.name, *asked)
         choice = self._choices.get(wanted)
         if choice is None:
-            choice = self._choices.keep(wanted, self._paths[path].bank.instrument_for(*asked))
+            bank = self._paths[path].bank
+            found = bank.instrument_for(*asked) if first is None else bank.named(first, key)
+            choice = self._choices.keep(wanted, found)
             self._tell(choice, *asked)
         return choice
 

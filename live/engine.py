@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import log10
 from multiprocessing.connection import Connection
@@ -12,8 +12,9 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from ..engine.bank import Bank
+from ..engine.casting import find_instrument
 from ..engine.choices import DEFAULT_DECODERS
-from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
+from ..engine.ensemble import Ensemble, open_ensemble
 from ..errors import TncaError
 from ..midi import paths as midi
 from ..midi.inputs import MidiInputs
@@ -64,8 +65,10 @@ class Engine:
         if self._ensemble.repertoire is not None:
             self._ensemble.repertoire.open_all()
         self._synth = self._ensemble.synth
-        self._instrument = options.instrument
         cost_s = self._warm_up()
+        self._synth.begin_with(None)  # forget what warming up played
+        if options.instrument is not None:
+            self._ensemble.begin_with(options.instrument)
         self._mapping = MessageMap(options.channel, options.cc_map)
         self._recorder = Recorder(options.record, rate) if options.record is not None else None
         self._inputs = MidiInputs(options.midi_in, self._inbox.append, self._notices.append)
@@ -78,7 +81,9 @@ class Engine:
         self._player = Player(
             self._synth, self._output, self._inbox, self._mapping, self._notices.append, self._recorder, cost_s
         )
-        self._record_instrument()
+        chosen = options.lock_instrument or options.instrument
+        if chosen is not None:
+            self._record_instrument(chosen)
         if options.representation is not None or options.decoder is not None:
             self._record_path()
         self._thread = threading.Thread(target=self._player.run, name="producer", daemon=True)
@@ -88,7 +93,8 @@ class Engine:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
         with undisturbed():
             self._thread.start()
-            pipe.send(Ready(self.instruments, self.paths, self.status()))
+            programs = {one.name: None if one.is_drums else one.program for one in self._bank.instruments}
+            pipe.send(Ready(self.instruments, self.paths, self.status(), programs))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -113,7 +119,7 @@ class Engine:
         left, right = (20.0 * log10(peak) if peak > 1e-6 else SILENCE_DB for peak in meters.peaks)
         last = self._player.last_message
         return LiveStatus(
-            instrument=self._instrument or ", ".join(self._ensemble.casting.instruments[-1:]) or "General MIDI",
+            instrument=self._ensemble.locked_instrument or self._synth.latest_instrument or "General MIDI",
             representation=self._ensemble.representation,
             decoder=self._ensemble.decoder,
             voices=meters.voices,
@@ -132,6 +138,8 @@ class Engine:
             notices=tuple(self._notices),
             learned=self._mapping.learned,
             late_messages=meters.late_messages,
+            is_locked=bool(self._ensemble.locked_instrument),
+            playing=self._synth.playing,
         )
 
     def close(self) -> Closed:
@@ -198,6 +206,7 @@ class Engine:
             "panic": lambda: self._player.do(self._synth.panic),
             "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
+            "lock": lambda: self._player.do(lambda: self._lock_instrument(command.value)),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
             "decoder": lambda: self._player.do(lambda: self._select_path(None, command.value)),
         }
@@ -205,10 +214,18 @@ class Engine:
 
     def _select_instrument(self, name: str) -> None:
         """Thread: producer."""
-        self._ensemble.casting.play_only(find_instrument(self._bank.instruments, name))
-        self._synth.recast()
-        self._instrument = name
-        self._record_instrument()
+        self._ensemble.follow_midi()
+        self._ensemble.begin_with(name)
+        self._record_instrument(name)
+
+    def _lock_instrument(self, name: str | None) -> None:
+        """Thread: producer."""
+        if name is None:
+            self._ensemble.follow_midi()
+            self._record_programs(self._synth.programs)
+        else:
+            self._ensemble.lock_instrument(name)
+            self._record_instrument(name)
 
     def _select_path(self, representation: str | None, decoder: str | None) -> None:
         """Thread: producer."""
@@ -226,19 +243,22 @@ class Engine:
             ):
                 self._player.record(control_change(channel, controller, midi.path_value(names, name)))
 
-    def _record_instrument(self) -> None:
-        """Let the recorded MIDI ask for what plays, so that rendering it gives the same sound."""
-        if self._recorder is None or self._instrument is None:
-            return
-        program = find_instrument(self._bank.instruments, self._instrument).program
-        for channel in range(NUM_CHANNELS):
-            if channel != DRUM_CHANNEL:
+    def _record_instrument(self, wanted: str) -> None:
+        """Let the recorded MIDI ask for what was chosen, so that rendering it gives the same sound."""
+        self._record_programs([find_instrument(self._bank.instruments, wanted).program] * NUM_CHANNELS)
+
+    def _record_programs(self, programs: Sequence[int]) -> None:
+        """Let the recorded MIDI ask for a program on each channel but that of the drums."""
+        self._player.keeps_program = bool(self._ensemble.locked_instrument)
+        for channel, program in enumerate(programs):
+            if channel != DRUM_CHANNEL and self._recorder is not None:
                 self._player.record(program_change(channel, program))
 
 
 def _open_ensemble(options: LiveOptions, sample_rate: int) -> Ensemble:
     return open_ensemble(
-        instrument=options.instrument,
+        instrument=options.lock_instrument or options.instrument,
+        is_locked=options.lock_instrument is not None,
         representation=options.representation,
         decoder=options.decoder,
         sample_rate=sample_rate,

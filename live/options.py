@@ -17,6 +17,7 @@ from .state import FIRST_MODE_MESSAGE, MAX_BLOCK_SIZE, MAX_VOICES, NUM_CHANNELS,
 BLOCK_SIZE_RANGE_FRAMES: Final = (16, MAX_BLOCK_SIZE)
 MAX_VOICES_RANGE: Final = (1, MAX_VOICES)
 CHANNEL_RANGE: Final = (1, NUM_CHANNELS)
+PROGRAM_RANGE: Final = (0, 127)
 CONTROLLER_RANGE: Final = (0, FIRST_MODE_MESSAGE - 1)
 RECORDINGS: Final = (".wav", ".flac")
 SEED_RANGE: Final = (0, 2**63 - 1)
@@ -62,6 +63,11 @@ def text(value: object) -> str:
 def texts(value: object) -> tuple[str, ...]:
     """Return one text or several as a tuple."""
     return tuple(text(one) for one in (value if isinstance(value, list | tuple) else [value]))
+
+
+def instrument(value: object) -> str:
+    """Return the name or the number of an instrument as a text."""
+    return text(str(whole_number(value, *PROGRAM_RANGE)) if isinstance(value, int) else value)
 
 
 def whole_number(value: object, low: int, high: int) -> int:
@@ -117,7 +123,16 @@ OPTIONS: Final = (
         f"frames per block: fewer for less latency, more for a slow machine (default: {LiveOptions.block_size})",
         "N",
     ),
-    Option("instrument", text, "what to begin with, a name from `tnca-synth instruments`", "NAME"),
+    Option(
+        "instrument",
+        instrument,
+        "what to begin with: a name from `tnca-synth instruments` or a program 0..127; the next program change of a "
+        "channel takes its place there",
+        "NAME",
+    ),
+    Option(
+        "lock-instrument", instrument, "play everything but the drums on this instrument, whatever is asked for", "NAME"
+    ),
     Option(
         "representation", _one_of(REPRESENTATIONS, "representation"), _names("what is grown", REPRESENTATIONS), "NAME"
     ),

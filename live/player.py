@@ -14,6 +14,7 @@ import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError, TncaError
+from ..midi.messages import PROGRAM_CHANGE
 from ..midi.ports import Arrival
 from .audio import Output
 from .clock import OutputClock
@@ -156,6 +157,7 @@ class Player:
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
+        self.keeps_program = False  # program changes change nothing, and stay out of the recording
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
@@ -269,7 +271,7 @@ class Player:
                 self._late += 1
                 frame = earliest
             synth.send(data, frame)
-            if self._recorder is not None:
+            if self._recorder is not None and not (self.keeps_program and data[0] & 0xF0 == PROGRAM_CHANGE):
                 self._recorder.message(frame - self._origin, data)
 
     def _frame_of(self, time_s: float) -> int:

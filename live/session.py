@@ -13,6 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
+from ..engine.casting import instrument_name
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
 from .engine_process import main
@@ -47,6 +48,7 @@ class LiveSession:
     def __init__(self, options: LiveOptions) -> None:
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
+        self._programs: dict[str, int | None] = {}
         self._options = options
         self._status = LiveStatus()
         self._process: BaseProcess | None = None
@@ -100,17 +102,36 @@ class LiveSession:
             raise self._end.error or DeviceError("the engine has stopped")
         return replace(self._status, notices=(*self._notices, *self._status.notices)[-MAX_NOTICES:])
 
-    def select_instrument(self, name: str) -> None:
-        """Play all new notes that are not drums with this instrument; sounding ones stay.
+    def select_instrument(self, name: str | int) -> None:
+        """Let every channel but the drums begin with this instrument, until its next program change.
+
+        Notes that sound stay as they are. `name` may be a program number; what was locked is so no more.
 
         Raises
         ------
         UsageError
             If the bank has no such instrument.
         """
-        name = closest(name, self.instruments, "instrument")
-        self._options = replace(self._options, instrument=name)
+        name = instrument_name(name, self._programs)
+        self._options = replace(self._options, instrument=name, lock_instrument=None)
         self._tell("instrument", name)
+
+    def lock_instrument(self, name: str | int) -> None:
+        """Play all new notes but the drums with this instrument, whatever program changes ask for, until `follow_midi`.
+
+        Raises
+        ------
+        UsageError
+            If the bank has no such instrument.
+        """
+        name = instrument_name(name, self._programs)
+        self._options = replace(self._options, lock_instrument=name)
+        self._tell("lock", name)
+
+    def follow_midi(self) -> None:
+        """Let programs say again what plays: nothing is locked, and what was chosen here is forgotten."""
+        self._options = replace(self._options, instrument=None, lock_instrument=None)
+        self._tell("lock", None)
 
     def select_representation(self, name: str) -> None:
         """Grow all notes in this representation from now on; `UsageError` if there is none of that name."""
@@ -227,6 +248,7 @@ class LiveSession:
             self._status = said
         elif isinstance(said, Ready):
             self.instruments, self._paths, self._status = said.instruments, said.paths, said.status
+            self._programs = said.programs
             if self._notices:
                 self._notices = (*self._notices, f"the audio output {said.status.audio_device} is back")
         elif isinstance(said, TncaError):

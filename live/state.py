@@ -46,7 +46,9 @@ class LiveOptions:
     audio_out, host_api : number or part of a name; None: the system's default
     sample_rate : Hz; None: the device's own
     block_size : frames per audio callback
-    instrument, representation, decoder : names; None: what a program change asks for, and the best
+    instrument : name or program number that every channel begins with; None: what its program says
+    lock_instrument : likewise, for good; None: program changes are followed
+    representation, decoder : names; None: the best
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
@@ -64,6 +66,7 @@ class LiveOptions:
     sample_rate: int | None = None
     block_size: int = 128
     instrument: str | None = None
+    lock_instrument: str | None = None
     representation: str | None = None
     decoder: str | None = None
     channel: int | None = None
@@ -93,6 +96,8 @@ class LiveStatus:
     Attributes
     ----------
     instrument, representation, decoder : what plays now
+    is_locked : whether `instrument` plays all but the drums, whatever program changes ask for
+    playing : name of the instrument of each MIDI channel's last note, or that was chosen after it; "" before the first
     voices, max_voices : that sound, that may
     peak_left_db, peak_right_db : dBFS of the last moments, -120 for silence
     load : share of real time that producing took, 0..1
@@ -124,6 +129,8 @@ class LiveStatus:
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
     late_messages: int = 0
+    is_locked: bool = False
+    playing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,7 @@ class Ready:
     instruments: tuple[str, ...]
     paths: dict[str, tuple[str, ...]]  # the decoders of each representation
     status: LiveStatus
+    programs: dict[str, int | None]  # of the instruments, None for kits
 
 
 def as_dict(options: LiveOptions) -> dict[str, Any]:
@@ -146,7 +154,10 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 class Command(NamedTuple):
-    """What the control process wants: "instrument", "representation", "decoder", "send", "learn", "panic", "close"."""
+    """What the control process wants.
+
+    That is "instrument", "lock" (None unlocks), "representation", "decoder", "send", "learn", "panic" or "close".
+    """
 
     name: str
     value: Any = None

@@ -104,7 +104,7 @@ _EXCLUSIVE: Final = (
     (86, 87),  # surdos
 )
 EXCLUSIVE_DRUMS: Final = {key: frozenset(keys) - {key} for keys in _EXCLUSIVE for key in keys}
-"""The drums that each key stops, because they are one instrument (General MIDI 1, "hi-hats", and 2, "exclusive class")."""
+"""The drums that each key stops, because they are one instrument (exclusive classes of General MIDI 1 and 2)."""
 
 KIT_NAMES: Final = {
     0: "Standard", 8: "Room", 16: "Power", 24: "Electronic", 25: "Analog", 32: "Jazz", 40: "Brush", 48: "Orchestra",

@@ -50,7 +50,7 @@ KIN: Final = (
     Kin("synth effects", "synthetic", tuple(range(96, 104)), ("synth pads", "synth leads", "voices")),
     Kin("noises", "noise", tuple(range(119, 128)), ("synth effects", "synth pads", "drums")),
 )  # fmt: skip
-"""All programs. Organs are blown, and so is what imitates them; pads and voices of synthesizers are next to each other."""
+"""All programs. Organs are blown, and so is what imitates them; pads of synthesizers are next to voices."""
 
 _BY_PROGRAM: Final = {program: kin for kin in KIN for program in kin.programs}
 _PLACES: Final = {program: place for place, program in enumerate(_BY_PROGRAM)}

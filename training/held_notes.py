@@ -29,7 +29,7 @@ from .retouching import CODE_RANGE, FURTHEST, RANK, PartialAxis, loudness_of
 
 HELD_S = 12.0
 VELOCITIES = (80, 104)
-"""Louder and softer notes may be other recordings, which do something else later; these are what most music asks for."""
+"""Louder and softer notes may be other recordings, which go on otherwise; these are what most music asks for."""
 LATE_S = (4.3, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
 """Moments that follow the trained ones."""
 FOLLOWED_S = (1.0, 2.0, 3.0, *LATE_S)
@@ -184,8 +184,7 @@ def _frames(span: Span, spec: AudioSpec) -> slice:
 
 
 def _grown(growth: GrowthModel, notes: list[_Note]) -> NDArray[np.float64]:
-    """Return mean powers of grown notes in their spans, (V, 2 + L, F): in the reference as they are played, later bare.
-    """
+    """Return mean powers of grown notes in their spans, (V, 2 + L, F): in the reference as played, later bare."""
     spec, count = growth.spec, len(notes)
     motions = np.array([note.choice.motion for note in notes], np.float64)
     tuning = np.array([note.choice.instrument.tuning(note.key) for note in notes], np.float64)
@@ -292,7 +291,7 @@ def _at(times_s: NDArray[np.float64], late: NDArray[np.float64]) -> NDArray[np.f
 def _fitted(
     shapes: NDArray[np.float64], scale: NDArray[np.float64], targets: _Targets
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return codes (L, R) of courses whose shapes (R, N) come near to the targets, with one more course (L,) and shape (N,).
+    """Return codes (L, R) of courses whose shapes (R, N) come near to the targets; one more course (L,) and shape (N,).
 
     What is loud counts most. No course goes further than it can be coded, so the measured moments stay as they were.
     """

@@ -94,7 +94,9 @@ class PartialAxis:
         np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
         np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
 
-    def read(self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float) -> tuple[FloatArray, FloatArray]:
+    def read(
+        self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float
+    ) -> tuple[FloatArray, FloatArray]:
         """Return values (K, bins) on the axis of N, and the loudness (bins,) there; the loud bins count most.
 
         The fundamental lies at `hz`, 0 where there is none, and the partials have inharmonicity `stretch`.

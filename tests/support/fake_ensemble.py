@@ -98,6 +98,9 @@ class FakeBank:
         chosen = next((one for one in self.instruments if one.is_drums == is_drums and one.program == program), None)
         return SimpleNamespace(instrument=chosen or self.instruments[0], substituted=chosen is None)
 
+    def named(self, instrument: SimpleNamespace, key: int) -> SimpleNamespace:
+        return SimpleNamespace(instrument=instrument, substituted=False)
+
 
 def fake_ensemble(sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0) -> Ensemble:
     casting = Casting(FakeBank())
