@@ -35,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="sound file, .wav or .flac (default: IN with the suffix .wav)"
     )
-    parser.add_argument("--instrument", metavar="NAME", help="play every part but the drums on this instrument")
+    parser.add_argument(
+        "--instrument",
+        metavar="NAME",
+        help="play every part but the drums on this instrument, whatever the song asks for: name or program 0..127",
+    )
     parser.add_argument(
         "--representation",
         choices=REPRESENTATIONS,

@@ -9,7 +9,7 @@ from itertools import count
 
 import numpy as np
 
-from ..midi.commands import Command, NoteCut, NoteMove, NoteStart, PathChange
+from ..midi.commands import Command, DrumChoke, NoteCut, NoteMove, NoteStart, PathChange
 from ..midi.messages import (
     ALL_SOUND_OFF,
     CHANNEL_PRESSURE,
@@ -33,6 +33,7 @@ from .fades import Fades
 from .mixer import Mixer, level_vector
 from .parts import PlayedPart, played_part
 from .paths import Growers
+from .seams import NamedInstrument
 from .spectral import FloatArray
 from .switching import Switchboard
 from .voices import Voice, VoiceAllocator
@@ -168,6 +169,11 @@ class Conductor:
         return self._voicing.substitutions
 
     @property
+    def silent_keys(self) -> dict[str, None]:
+        """Which drums were struck that have no sound, each once, in order of appearance."""
+        return self._voicing.silent_keys
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing sounds, rings or is queued."""
         return self.is_silent and not self._queue
@@ -226,6 +232,14 @@ class Conductor:
     def forget_parts(self) -> None:
         """Forget what channels have played so far."""
         self._voicing.played.clear()
+
+    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+        """Let a channel begin with an instrument; see `Voicing.begin_with`."""
+        self._voicing.begin_with(channel, instrument)
+
+    def first_choice(self, channel: int) -> str:
+        """Return the name of what a channel begins with, until its next program change; "" where its program says."""
+        return self._voicing.first_choice(channel)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
@@ -315,6 +329,9 @@ class Conductor:
             for index in range(NUM_CHANNELS * port, NUM_CHANNELS * (port + 1)):
                 self._refresh(index, sample)
         elif kind in _EXPRESSIVE:
+            if kind == PROGRAM_CHANGE:
+                for index in self._performance.led_by(channel):
+                    self._voicing.begin_with(index, None)
             for index in self._performance.led_by(channel):
                 self._refresh(index, sample)
         elif kind == POLY_PRESSURE:
@@ -356,6 +373,9 @@ class Conductor:
         if isinstance(command, PathChange):
             self.switchboard.change()
             return
+        if isinstance(command, DrumChoke):
+            self._choke(sample, command)
+            return
         voice = self._allocator.voices.get(command.note_id)
         if isinstance(command, NoteMove):
             self._move(sample, command, voice)
@@ -366,6 +386,12 @@ class Conductor:
         elif sample < voice.release:
             voice.release, voice.release_speed = sample, release_speed(command.velocity)
 
+    def _choke(self, sample: int, choke: DrumChoke) -> None:
+        """Let what sounds of some drums fade, notes in their release, too; that needs no sound up to its sample."""
+        for voice in self._allocator.voices.values():
+            if voice.channel == choke.channel and voice.key in choke.keys and not voice.is_leaving:
+                voice.fall(sample)
+
     def _move(self, sample: int, move: NoteMove, voice: Voice | None) -> None:
         if voice is not None:
             self._voicing.move(sample, voice, move)
@@ -373,10 +399,12 @@ class Conductor:
             self._start(sample, NoteStart(move.note_id, move.channel, move.key, move.velocity, move.soft))
 
     def _start(self, sample: int, note: NoteStart) -> None:
+        path = self.switchboard.path_of(note.channel)
+        if self._voicing.is_silent(note, path):
+            return
         if self._allocator.is_full:
             self._fade_out([self._allocator.choose_victim(sample)])
             self.notes_stolen += 1
-        path = self.switchboard.path_of(note.channel)
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
         self._allocator.voices[note.note_id] = voice
         self._started.append(voice)

@@ -98,6 +98,8 @@ class RenderReport:
         Names of the instruments that played, in order of appearance.
     substitutions : tuple of str
         Instruments that stand in for others, each once: "Wanted Program: Playing Instrument".
+    silent_keys : tuple of str
+        Drums that were struck and have no sound, each once.
     provider : str
         Execution provider that the models really ran on: "cpu" or "cuda".
     stems : tuple of str
@@ -117,13 +119,14 @@ class RenderReport:
     provider: str
     stems: tuple[str, ...] = ()
     channels: tuple[PlayedChannel, ...] = ()
+    silent_keys: tuple[str, ...] = ()
 
 
 def render_file(
     midi_path: str | os.PathLike[str],
     out_path: str | os.PathLike[str],
     *,
-    instrument: str | None = None,
+    instrument: str | int | None = None,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
@@ -186,7 +189,9 @@ def render_file(
             ensemble.wait_for_helpers()
         report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
     for text in report.substitutions:
-        warn(f"instrument not in the bank, played by the nearest: {text}")
+        warn(f"not in the bank, played by the nearest: {text}")
+    for text in report.silent_keys:
+        warn(f"not in the bank, silent: {text}")
     return report
 
 
@@ -263,6 +268,7 @@ def render_song(
         peak_dbfs=20.0 * math.log10(peak) if peak > 0 else -math.inf,
         instruments=ensemble.casting.instruments,
         substitutions=synth.substitutions,
+        silent_keys=synth.silent_keys,
         provider=ensemble.provider,
         channels=played_channels(song),
     )

@@ -23,7 +23,7 @@ from .mixer import Mixer
 from .parts import PlayedPart
 from .paths import Growers, Path
 from .resampler import Resampler
-from .seams import GrowthModel, InstrumentChooser
+from .seams import GrowthModel, InstrumentChooser, NamedInstrument
 from .spectral import FloatArray
 from .switching import FindPath
 from .voicing import Voicing
@@ -194,6 +194,11 @@ class Synth(GrowthControls):
         return tuple(self._conductor.substitutions)
 
     @property
+    def silent_keys(self) -> tuple[str, ...]:
+        """Drums that were struck and have no sound, each named once: "drum key 34 (Metronome Bell) of standard-kit"."""
+        return tuple(self._conductor.silent_keys)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is queued, no voice sounds, no effect rings, and all that sounded has been rendered."""
         return self._conductor.is_idle and self._frame >= self._silent_from_frame
@@ -295,6 +300,19 @@ class Synth(GrowthControls):
     def channel(self, index: int) -> Channel:
         """Return the state of a MIDI channel at the end of what was rendered, for reading."""
         return self._performance.channels[check_channel(index, len(self._performance.channels)) or 0]
+
+    def begin_with(self, instrument: NamedInstrument | None, channel: int | None = None) -> None:
+        """Let notes to come of a MIDI channel or of all, be an instrument's until the next program change there.
+
+        Drum channels stay drums. None is the way back: what the channel's program says.
+        """
+        known = check_channel(channel, len(self._performance.channels))
+        for index in range(len(self._performance.channels)) if known is None else (known,):
+            self._conductor.begin_with(index, instrument)
+
+    def first_choice(self, channel: int) -> str:
+        """Return the name of what a MIDI channel begins with, see `begin_with`; "" where its program says."""
+        return self._conductor.first_choice(channel)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""

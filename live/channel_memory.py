@@ -102,6 +102,11 @@ class ChannelMemory:
         for channel in range(NUM_CHANNELS):
             self._reset_controllers(channel)
 
+    def forget_programs(self) -> None:
+        """Forget which programs messages have asked for: the player has chosen since."""
+        self._programs.clear()
+        self.changes += 1
+
     def forget_paths(self) -> None:
         """Forget which representations and decoders messages have chosen: the player has chosen since."""
         for channel in range(NUM_CHANNELS):

@@ -13,13 +13,14 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from ..engine.bank import Bank
+from ..engine.casting import find_instrument
 from ..engine.choices import DEFAULT_DECODERS
-from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
+from ..engine.ensemble import Ensemble, open_ensemble
 from ..errors import TncaError
 from ..midi import paths as midi
 from ..midi.growth import growth_message, growth_switch
 from ..midi.inputs import MidiInputs
-from ..midi.messages import BANK_LSB, BANK_MSB, CONTROL_CHANGE, NUM_CHANNELS, PROGRAM_CHANGE
+from ..midi.messages import NUM_CHANNELS
 from ..midi.ports import Arrival
 from .audio import list_outputs, open_output
 from .channel_memory import ChannelMemory
@@ -27,7 +28,7 @@ from .inbox import Inbox
 from .mapping import MessageMap, describe
 from .output_devices import default_block_size, find_output
 from .player import Player
-from .programs import program_messages
+from .programs import MELODIC_CHANNELS, program_messages, program_of
 from .realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from .recording import Recording
 from .state import (
@@ -90,13 +91,16 @@ class Engine:
         if self._ensemble.repertoire is not None:
             self._ensemble.repertoire.open_all()
         self._synth = self._ensemble.synth
-        self._is_locked = options.lock and options.instrument is not None
-        self._playing = options.instrument or ""
+        self._playing = options.lock_instrument or options.instrument or ""
         self._parts: tuple[PartStatus, ...] = ()
         self._growth = GrowthStatus()
+        self._is_first_choice = False
         self._given_up = ""  # why another engine shall go on
         cost_s = self._warm_up()
         self._synth.forget_parts()
+        self._synth.begin_with(None)  # forget what warming up played
+        if options.instrument is not None:
+            self._ensemble.begin_with(options.instrument)
         self._mapping = MessageMap(options.channel, options.cc_map)
         self._memory = ChannelMemory()
         for data in resumed.messages:
@@ -121,10 +125,7 @@ class Engine:
         self._ports_polled_s = self._looked_s = self._remembered_s = self._seen_s = 0.0
         self._changes, self._told = self._memory.changes, LiveStatus()
         self._seen: tuple[bytes, int] = (b"", 0)
-        if options.instrument is None or resumed.messages:
-            self._look()
-        elif not self._is_locked:
-            self._select_instrument(options.instrument)
+        self._look()
 
     def serve(self, pipe: Connection) -> None:
         """Play and obey until told to close, or until the other side of the pipe is gone."""
@@ -133,7 +134,8 @@ class Engine:
             take = None if self._recording.recorder is None else self._recording.recorder.parts
             device = self._device.name, self._device.host_api
             outputs = tuple((one.name, one.host_api) for one in self._outputs)
-            pipe.send(Ready(self.instruments, self.paths, self.status(), device, take, outputs))
+            programs = {one.name: None if one.is_drums else one.program for one in self._bank.instruments}
+            pipe.send(Ready(self.instruments, self.paths, self.status(), device, take, outputs, programs))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -177,7 +179,8 @@ class Engine:
             notices=tuple(self._notices),
             learned=self._mapping.learned,
             late_messages=meters.late_messages,
-            is_locked=self._is_locked,
+            is_first_choice=self._is_first_choice,
+            is_locked=bool(self._ensemble.locked_instrument),
             parts=self._parts,
             growth=self._growth,
             recording=self._recording.path,
@@ -281,10 +284,10 @@ class Engine:
             "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
             "panic": self._player.panic,
             "learn": lambda: self._mapping.learn(command.value),
-            "instrument": lambda: self._select_instrument(command.value),
+            "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
+            "lock": lambda: self._player.do(lambda: self._lock_instrument(command.value)),
             "midi_in": lambda: self._inputs.choose_anew(command.value),
             "record": lambda: self._record(command.value),
-            "lock": lambda: self._lock(command.value),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
             "decoder": lambda: self._player.do(lambda: self._select_path(None, command.value)),
             "growth_cc": lambda: self._player.do(lambda: self._obey_growth_controllers(command.value)),
@@ -292,41 +295,34 @@ class Engine:
         actions[command.name]()
 
     def _select_instrument(self, name: str) -> None:
-        """Play an instrument until MIDI asks for another one, or for good if the choice is locked."""
-        if self._is_locked:
-            self._lock(name)
-            return
-        for data in program_messages(find_instrument(self._bank.instruments, name)):
-            self._inbox.append(Arrival(perf_counter(), TYPED, data))
+        """Begin with an instrument on all channels until their next program changes. Thread: producer."""
+        self._ensemble.follow_midi()
+        self._ensemble.begin_with(name)
+        self._memory.forget_programs()  # another engine begins with the choice, too
+        self._record_instrument()
+        self._look()
 
-    def _lock(self, name: str | None) -> None:
-        """Play one instrument whatever MIDI says, or again what it says."""
-        only = None if name is None else find_instrument(self._bank.instruments, name)
-
-        def carry_out() -> None:
-            self._is_locked, self._playing = only is not None, name or ""
-            self._ensemble.casting.play_only(only)
-            self._synth.recast()
-            self._record_instrument()
-            if only is None:
-                self._record_programs()
-            self._look()
-
-        self._player.do(carry_out)
-
-    def _record_programs(self) -> None:
-        """Let the recorded MIDI go back to the programs that MIDI has asked for. Thread: producer."""
-        for data in self._memory.messages():
-            is_bank = data[0] & 0xF0 == CONTROL_CHANGE and data[1] in (BANK_MSB, BANK_LSB)
-            if is_bank or data[0] & 0xF0 == PROGRAM_CHANGE:
-                self._player.record(data)
+    def _lock_instrument(self, name: str | None) -> None:
+        """Play one instrument whatever MIDI says, or again what it says. Thread: producer."""
+        if name is None:
+            self._ensemble.follow_midi()
+            for index in MELODIC_CHANNELS:
+                for data in program_of(self._synth.channel(index)):
+                    self._memory.follow(data)
+                    self._player.record(data)
+        else:
+            self._ensemble.lock_instrument(name)
+        self._record_instrument()
+        self._look()
 
     def _look(self) -> None:
         """Look at what is played, for the status. Thread: producer."""
-        channel = (self._options.channel or 1) - 1
-        self._parts, self._growth = parts_of(self._ensemble), growth_of(self._ensemble, channel)
-        if not self._is_locked:
-            self._playing = instrument_of(self._synth.channel(channel), self._bank.instruments, self._parts)
+        index = (self._options.channel or 1) - 1
+        self._parts, self._growth = parts_of(self._ensemble), growth_of(self._ensemble, index)
+        chosen = self._synth.first_choice(index)
+        self._is_first_choice = bool(chosen)
+        asked = instrument_of(self._synth.channel(index), self._bank.instruments, self._parts)
+        self._playing = self._ensemble.locked_instrument or chosen or asked
 
     def _select_path(self, representation: str | None, decoder: str | None) -> None:
         """Thread: producer."""
@@ -374,15 +370,20 @@ class Engine:
                 self._player.record(growth_message(channel, controller, midi.path_value(names, name)))
 
     def _record_instrument(self) -> None:
-        """Let the recorded MIDI ask for what is locked, so that rendering it gives the same sound."""
-        if self._is_locked:
-            for data in program_messages(find_instrument(self._bank.instruments, self._playing)):
-                self._player.record(data)
+        """Let the recorded MIDI ask for what was chosen, so that rendering it gives the same sound."""
+        locked = self._ensemble.locked_instrument
+        self._player.keeps_program = bool(locked)
+        for index in MELODIC_CHANNELS:
+            chosen = locked or self._synth.first_choice(index)
+            if chosen:
+                for data in program_messages(find_instrument(self._bank.instruments, chosen), (index,)):
+                    self._player.record(data)
 
 
 def _open_ensemble(options: LiveOptions, sample_rate: int) -> Ensemble:
     return open_ensemble(
-        instrument=options.instrument if options.lock else None,
+        instrument=options.lock_instrument or options.instrument,
+        is_locked=options.lock_instrument is not None,
         representation=options.representation,
         decoder=options.decoder,
         sample_rate=sample_rate,

@@ -25,6 +25,7 @@ from .state import (
 BLOCK_SIZE_RANGE_FRAMES: Final = (MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
 MAX_VOICES_RANGE: Final = (1, MAX_VOICES)
 CHANNEL_RANGE: Final = (1, NUM_CHANNELS)
+PROGRAM_RANGE: Final = (0, 127)
 CONTROLLER_RANGE: Final = (0, FIRST_MODE_MESSAGE - 1)
 RECORDINGS: Final = (".wav", ".flac")
 SEED_RANGE: Final = (0, 2**63 - 1)
@@ -80,6 +81,11 @@ def switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise UsageError(f"expected true or false, got {value!r}")
     return value
+
+
+def instrument(value: object) -> str:
+    """Return the name or the number of an instrument as a text."""
+    return text(str(whole_number(value, *PROGRAM_RANGE)) if isinstance(value, int) else value)
 
 
 def whole_number(value: object, low: int, high: int) -> int:
@@ -138,16 +144,13 @@ OPTIONS: Final = (
     ),
     Option(
         "instrument",
-        text,
-        "what to begin with, a name from `tnca-synth instruments`; it gives way to the next program change",
+        instrument,
+        "what to begin with: a name from `tnca-synth instruments` or a program 0..127; the next program change of a "
+        "channel takes its place there",
         "NAME",
     ),
     Option(
-        "lock",
-        switch,
-        "play everything but drums on the instrument given, whatever programs MIDI asks for (default: no)",
-        "",
-        is_switch=True,
+        "lock-instrument", instrument, "play everything but the drums on this instrument, whatever is asked for", "NAME"
     ),
     Option(
         "representation", _one_of(REPRESENTATIONS, "representation"), _names("what is grown", REPRESENTATIONS), "NAME"

@@ -32,11 +32,14 @@ def head(status: LiveStatus, learning: str | None) -> Text:
 def sound(status: LiveStatus) -> Text:
     """Return what plays, and how many voices of how many."""
     voices = bar(status.voices / max(status.max_voices, 1), METER_WIDTH, "cyan")
-    lock = Text.assemble((" locked ", LIT), " tab: as MIDI") if status.is_locked else Text("as MIDI says  tab: lock")
+    if status.is_locked:
+        program = Text.assemble((" locked ", LIT), " tab: as MIDI")
+    else:
+        program = Text(f"{'first choice' if status.is_first_choice else 'as MIDI says'}  tab: lock")
     return _lines(
         {
             "Instrument": Text(status.instrument or "none yet", "bold"),
-            "Program": lock,
+            "Program": program,
             "Grown as": Text(status.representation),
             "Decoder": Text(status.decoder),
             "Voices": voices.append(f" {status.voices}/{status.max_voices}", "default on default"),

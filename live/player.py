@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError, TncaError
-from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, RESET_CONTROLLERS, control_change
+from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, PROGRAM_CHANGE, RESET_CONTROLLERS, control_change
 from ..midi.ports import Arrival
 from .audio import Output
 from .channel_memory import ChannelMemory
@@ -118,6 +118,7 @@ class Player:
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
         self._take_begin = 0  # the output's frame that is the recording's first
+        self.keeps_program = False  # program changes change nothing, and stay out of the recording
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
@@ -318,7 +319,7 @@ class Player:
         frame = max(frame, earliest)
         self._synth.send(data, frame)
         self._memory.follow(data)
-        if self._recorder is not None:
+        if self._recorder is not None and not (self.keeps_program and data[0] & 0xF0 == PROGRAM_CHANGE):
             self._recorder.message(frame - self._origin - self._take_begin, data)
 
     def _note_flood(self, left_out: int) -> None:

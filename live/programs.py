@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..engine.casting import NamedInstrument
+from ..engine.seams import NamedInstrument
+from ..midi.channel import Channel
 from ..midi.messages import BANK_LSB, BANK_MSB, DRUM_CHANNEL, NUM_CHANNELS, control_change, program_change
 
 DRUM_BANK: Final = 120
@@ -24,4 +25,13 @@ def program_messages(instrument: NamedInstrument, channels: Iterable[int] = MELO
             control_change(channel, BANK_LSB, 0),
             program_change(channel, instrument.program),
         )
+    ]
+
+
+def program_of(channel: Channel) -> list[bytes]:
+    """Return the messages that ask for the program that a channel has."""
+    return [
+        control_change(channel.index, BANK_MSB, channel.bank >> 7),
+        control_change(channel.index, BANK_LSB, channel.bank & 0x7F),
+        program_change(channel.index, channel.program),
     ]

@@ -62,8 +62,12 @@ class Session(Protocol):
         """Play new notes on it."""
         ...
 
-    def lock_instrument(self, is_locked: bool = True) -> None:
-        """Let what plays now play whatever MIDI says, or play again as it says."""
+    def lock_instrument(self, name: str) -> None:
+        """Play it whatever MIDI says."""
+        ...
+
+    def follow_midi(self) -> None:
+        """Play again as MIDI says."""
         ...
 
     def select_midi_inputs(self, names: Sequence[str]) -> None:
@@ -213,7 +217,7 @@ class PlayScreen(App[int]):
 
     def action_choose_instrument(self) -> None:
         """Open the list of instruments."""
-        self._choose("Instrument", self._session.instruments, self._status.instrument, self._session.select_instrument)
+        self._choose("Instrument", self._session.instruments, self._status.instrument, self._take_instrument)
 
     def action_choose_representation(self) -> None:
         """Open the list of representations."""
@@ -229,13 +233,14 @@ class PlayScreen(App[int]):
         names = list(self._session.instruments)
         if names:
             index = names.index(self._status.instrument) if self._status.instrument in names else -max(step, 0)
-            self._tried(lambda: self._session.select_instrument(names[(index + step) % len(names)]))
+            self._tried(lambda: self._take_instrument(names[(index + step) % len(names)]))
 
     def action_lock(self) -> None:
         """Let the instrument play whatever MIDI says, or again as MIDI says."""
         if len(self.screen_stack) == 1:
-            locks = not self._status.is_locked
-            self._tried(lambda: self._session.lock_instrument(locks))
+            playing = self._status.instrument
+            is_locked = self._status.is_locked
+            self._tried(self._session.follow_midi if is_locked else lambda: self._session.lock_instrument(playing))
 
     def action_choose_midi_input(self) -> None:
         """Open the list of MIDI inputs."""
@@ -319,6 +324,10 @@ class PlayScreen(App[int]):
                 self._tried(lambda: choose(name))
 
         self.push_screen(Chooser(title, names, current), chosen)
+
+    def _take_instrument(self, name: str) -> None:
+        """Play an instrument, as firmly as the one before was chosen."""
+        (self._session.lock_instrument if self._status.is_locked else self._session.select_instrument)(name)
 
     def _send_all(self, messages: Sequence[bytes]) -> None:
         for data in messages:

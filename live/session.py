@@ -19,6 +19,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
+from ..engine.casting import instrument_name
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
 from .engine_process import STOPPING, main
@@ -77,6 +78,7 @@ class LiveSession:
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
         self._outputs: tuple[tuple[str, str], ...] = ()
+        self._programs: dict[str, int | None] = {}
         self._options = options
         self._fallback: LiveOptions | None = None  # while another output is tried
         self._fallback_at_s = 0.0
@@ -143,35 +145,36 @@ class LiveSession:
             raise self._end.error or DeviceError("the engine has stopped")
         return replace(self._status, notices=(*self._notices, *self._status.notices)[-MAX_NOTICES:])
 
-    def select_instrument(self, name: str) -> None:
-        """Play new notes that are not drums with this instrument; sounding ones stay.
+    def select_instrument(self, name: str | int) -> None:
+        """Let every channel but the drums begin with this instrument, until its next program change.
 
-        The choice gives way to the next program change of a channel, unless it is locked.
+        Notes that sound stay as they are. `name` may be a program number; what was locked is so no more.
 
         Raises
         ------
         UsageError
             If the bank has no such instrument.
         """
-        name = closest(name, self.instruments, "instrument")
-        self._options = replace(self._options, instrument=name)
+        name = instrument_name(name, self._programs)
+        self._options = replace(self._options, instrument=name, lock_instrument=None)
         self._tell("instrument", name)
 
-    def lock_instrument(self, is_locked: bool = True) -> None:
-        """Play all but drums with the instrument that plays now, whatever MIDI says; or again as MIDI says.
+    def lock_instrument(self, name: str | int) -> None:
+        """Play all new notes but the drums with this instrument, whatever program changes ask for, until `follow_midi`.
 
         Raises
         ------
         UsageError
-            If the bank lacks what MIDI asks for, and no note has shown yet what stands in for it.
+            If the bank has no such instrument.
         """
-        name = None
-        if is_locked:
-            name = self.status().instrument
-            if name not in self.instruments:
-                raise UsageError(f"the bank has no {name!r}: play a note first, and lock what stands in for it")
-        self._options = replace(self._options, instrument=name, lock=is_locked)
+        name = instrument_name(name, self._programs)
+        self._options = replace(self._options, lock_instrument=name)
         self._tell("lock", name)
+
+    def follow_midi(self) -> None:
+        """Let programs say again what plays: nothing is locked, and what was chosen here is forgotten."""
+        self._options = replace(self._options, instrument=None, lock_instrument=None)
+        self._tell("lock", None)
 
     def select_representation(self, name: str) -> None:
         """Grow all notes in this representation from now on; `UsageError` if there is none of that name."""
@@ -428,6 +431,7 @@ class LiveSession:
 
     def _hear_ready(self, ready: Ready) -> None:
         self.instruments, self._paths, self._status = ready.instruments, ready.paths, ready.status
+        self._programs = ready.programs
         self._outputs = ready.outputs
         how = "is back" if self._fallback is None else "plays now"
         self._fallback = None

@@ -49,7 +49,7 @@ class Settings:
     sample_rate: int | None = None
     block_size: int | None = None
     instrument: str | None = None
-    lock: bool | None = None
+    lock_instrument: str | None = None
     representation: str | None = None
     decoder: str | None = None
     channel: int | None = None

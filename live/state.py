@@ -58,8 +58,9 @@ class LiveOptions:
     audio_out, host_api : number or part of a name; None: the system's default
     sample_rate : Hz; None: the device's own
     block_size : frames per audio callback; None: a period of the JACK server that plays, else 128
-    instrument, representation, decoder : names; None: what a program change asks for, and the best
-    lock : whether the instrument plays whatever programs MIDI asks for; else it gives way to the next program change
+    instrument : name or program number that every channel begins with; None: what its program says
+    lock_instrument : likewise, for good; None: program changes are followed
+    representation, decoder : names; None: the best
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
@@ -78,9 +79,9 @@ class LiveOptions:
     sample_rate: int | None = None
     block_size: int | None = None
     instrument: str | None = None
+    lock_instrument: str | None = None
     representation: str | None = None
     decoder: str | None = None
-    lock: bool = False
     channel: int | None = None
     max_voices: int = 64
     record: Path | None = None
@@ -148,7 +149,7 @@ class LiveStatus:
     Attributes
     ----------
     instrument, representation, decoder : what plays now
-    is_locked : whether the instrument plays whatever programs MIDI asks for
+    is_first_choice, is_locked : whether the instrument was chosen until the next program change, or for good
     parts : what each channel plays on which a note has begun
     growth : how notes grow
     recording : file that what is played is recorded in, "" if it is not
@@ -190,6 +191,7 @@ class LiveStatus:
     late_messages: int = 0
     left_out_messages: int = 0
     model_errors: int = 0
+    is_first_choice: bool = False
     is_locked: bool = False
     parts: tuple[PartStatus, ...] = ()
     growth: GrowthStatus = NEUTRAL_GROWTH
@@ -241,6 +243,7 @@ class Ready:
     device: tuple[str, str] = ("", "")
     take: TakeParts | None = None
     outputs: tuple[tuple[str, str], ...] = ()
+    programs: dict[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -276,8 +279,8 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 class Command(NamedTuple):
     """What is wanted.
 
-    One of "instrument", "lock", "representation", "decoder", "growth_cc", "midi_in", "output", "record", "send", "learn",
-    "panic" and "close".
+    One of "instrument", "lock" (None unlocks), "representation", "decoder", "growth_cc", "midi_in", "output", "record",
+    "send", "learn", "panic" and "close".
     """
 
     name: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.casting import NamedInstrument
 from ..engine.ensemble import Ensemble
+from ..engine.seams import NamedInstrument
 from ..midi.channel import Channel
 from ..midi.general_midi import program_name
 from ..midi.messages import NUM_CHANNELS

@@ -77,16 +77,51 @@ class _Axes(Protocol):
         ...
 
 
-class _Spectrum:
-    """Bins or bands, each with level and tonality; corrections of bins are those of partials and bands."""
+class PartialAxis:
+    """Reads values of linear bins on partials and, between them, on bands.
 
-    def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
-        self._spec, self._field, self._notes = spec, field, notes
-        self.partials = PARTIALS if field == LINEAR else 0
+    Parameters
+    ----------
+    spec : AudioSpec
+    partials : int
+        P.
+    """
+
+    def __init__(self, spec: AudioSpec, partials: int) -> None:
+        self._spec, self.partials = spec, partials
         low, share = bins_among_bands(spec)
         self._to_bands = np.zeros((spec.num_mels, spec.num_bins), np.float32)
         np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
         np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
+
+    def read(
+        self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return values (K, bins) on the axis of N, and the loudness (bins,) there; the loud bins count most.
+
+        The fundamental lies at `hz`, 0 where there is none, and the partials have inharmonicity `stretch`.
+        """
+        weights = self.weights(loudness, hz, stretch)
+        total = weights.sum(1)
+        read: FloatArray = (values @ weights.T) / np.maximum(total, 1e-9)
+        return read, total
+
+    def weights(self, loudness: FloatArray, hz: float, stretch: float) -> FloatArray:
+        """Return which share each bin has in each of N, (N, bins), by the loudness (bins,) of the bins."""
+        near, own = partial_places(self._spec, hz, stretch, self.partials)
+        share = np.zeros((self.partials, len(near)), np.float32)
+        share[near, np.arange(len(near))] = own * loudness
+        rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
+        return np.concatenate([share, rest])
+
+
+class _Spectrum:
+    """Bins or bands, each with level and tonality; corrections of bins are those of partials and bands."""
+
+    def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
+        self._field, self._notes = field, notes
+        self.partials = PARTIALS if field == LINEAR else 0
+        self._axis = PartialAxis(spec, self.partials)
 
     def wanted(self, note: int, length: int) -> FloatArray:
         level: FloatArray = self._notes.frames(self._field, note)[:length, 0].float().numpy()
@@ -99,14 +134,7 @@ class _Spectrum:
         if not self.partials:
             return missed, loudness
         hz = float(pitch_to_hz(float(self._notes.pitch[note]))) * float(self._notes.pitched[note])
-        near, own = partial_places(self._spec, hz, float(self._notes.stretch[note]), self.partials)
-        share = np.zeros((self.partials, len(near)), np.float32)
-        share[near, np.arange(len(near))] = own * loudness
-        rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
-        weights = np.concatenate([share, rest])
-        total = weights.sum(1)
-        read: FloatArray = (missed @ weights.T) / np.maximum(total, 1e-9)
-        return read, total
+        return self._axis.read(missed, loudness, hz, float(self._notes.stretch[note]))
 
 
 class _Partials:
@@ -169,10 +197,10 @@ def _missed(axes: _Axes, note: int, level: FloatArray) -> tuple[FloatArray, Floa
     wanted = smooth_course(axes.wanted(note, len(level)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
     missed = np.clip((wanted - smooth_course(level))[moments], -FURTHEST, FURTHEST)
-    return axes.read(missed, _loudness(wanted.mean(0)), note)
+    return axes.read(missed, loudness_of(wanted.mean(0)), note)
 
 
-def _loudness(level: FloatArray) -> FloatArray:
+def loudness_of(level: FloatArray) -> FloatArray:
     """Return how much bins of a mean level (F,) count: half as much for each 5 dB that they are below the loudest."""
     return np.asarray((np.exp2(4.0 * (level - level.max())) + 0.01) ** 2, np.float32)
 

@@ -85,13 +85,14 @@ def test_nothing_asked_for_is_the_defaults(sessions: list[FakeSession]) -> None:
 def test_every_option_arrives(sessions: list[FakeSession], tmp_path: Path) -> None:
     asked = options_of(
         sessions, "--midi-in", "2", "--midi-in", "Nano", "--midi-in", "--audio-out", "Scarlett", "--host-api", "JACK",
-        "--sample-rate", "48000", "--block-size", "64", "--instrument", "cello", "--lock", "--representation", "mel",
+        "--sample-rate", "48000", "--block-size", "64", "--instrument", "cello", "--lock-instrument", "40",
+        "--representation", "mel",
         "--decoder", "vocoder", "--channel", "16", "--max-voices", "12", "--record", "take.wav", "--seed", "7",
         "--provider", "cpu", "--bank", "mine", "--growth-cc",
     )  # fmt: skip
     assert asked == LiveOptions(
         midi_in=("2", "Nano"), audio_out="Scarlett", host_api="JACK", sample_rate=48_000, block_size=64,
-        instrument="cello", lock=True, representation="mel", decoder="vocoder", channel=16, max_voices=12,
+        instrument="cello", lock_instrument="40", representation="mel", decoder="vocoder", channel=16, max_voices=12,
         record=Path("take.wav"), seed=7, provider="cpu", bank_path=Path("mine"), growth_cc=True,
     )  # fmt: skip
 

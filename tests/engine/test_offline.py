@@ -15,8 +15,9 @@ from fake_ensemble import LEVEL, FakeBank, fake_ensemble
 
 from tnca_synth import render_file
 from tnca_synth.engine import ensemble, offline
+from tnca_synth.engine.casting import Casting, find_instrument
 from tnca_synth.engine.choices import closest
-from tnca_synth.engine.ensemble import Casting, Ensemble, find_instrument
+from tnca_synth.engine.ensemble import Ensemble
 from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
 from tnca_synth.errors import AudioFileError, MidiFileError, ModelError, UsageError
 from tnca_synth.midi import Song, TimedMessage

@@ -54,37 +54,37 @@ def test_a_first_choice_gives_way_and_a_lock_does_not(server: JackServer) -> Non
         session.send(program_change(0, TRUMPET))
         wait_for(session, lambda status: status.instrument == "trumpet")
         plays(session, "trumpet")
-        session.lock_instrument()
+        session.lock_instrument("trumpet")
         wait_for(session, lambda status: status.is_locked)
         session.send(program_change(0, VIOLIN))
         plays(session, "trumpet")
         plays(session, "trumpet", channel=3)
-        session.select_instrument("flute")
-        plays(session, "flute")
-        assert session.status().is_locked, "another choice is locked as well"
-        session.lock_instrument(False)
+        session.follow_midi()
         wait_for(session, lambda status: status.instrument == "violin" and not status.is_locked)
         plays(session, "violin")
-        plays(session, "cello", channel=3)
+        session.select_instrument("flute")
+        wait_for(session, lambda status: status.instrument == "flute" and status.is_first_choice)
+        plays(session, "flute")
+        plays(session, "flute", channel=3)
         with pytest.raises(UsageError, match="unknown instrument 'cella'"):
             session.select_instrument("cella")
         session.send(program_change(0, GUNSHOT))
         wait_for(session, lambda status: status.instrument == "Gunshot")
-        with pytest.raises(UsageError, match="the bank has no 'Gunshot'"):
-            session.lock_instrument()
+        with pytest.raises(UsageError, match="unknown instrument 'Gunshot'"):
+            session.lock_instrument("Gunshot")
         session.send(note_on(0, 60, 100))
         wait_for(session, lambda status: status.instrument in session.instruments)
         assert session.status().parts[0].stands_in_for == "Gunshot"
-        session.lock_instrument()
+        session.lock_instrument(session.status().instrument)
         wait_for(session, lambda status: status.is_locked)
 
 
 def test_a_lock_from_the_start_and_drums_as_a_first_choice(server: JackServer) -> None:
-    with LiveSession(LiveOptions(instrument="violin", lock=True)) as session:
+    with LiveSession(LiveOptions(lock_instrument="violin")) as session:
         session.send(program_change(0, TRUMPET))
         plays(session, "violin")
         assert session.status().instrument == "violin" and session.status().is_locked
-        session.lock_instrument(False)
+        session.follow_midi()
         plays(session, "trumpet")
         drums = next(name for name in session.instruments if "kit" in name or "drum" in name)
         session.select_instrument(drums)

@@ -248,18 +248,21 @@ def test_a_key_begins_and_completes_a_recording_and_a_lamp_shows_it(session: Fak
     assert session.told == [("record", True), ("record", False)]
 
 
-def test_a_lock_is_shown_and_has_a_way_back(session: FakeSession, settings: Path) -> None:
+def test_a_first_choice_and_a_lock_are_shown_and_have_a_way_back(session: FakeSession, settings: Path) -> None:
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
-        assert "as MIDI says" in row_with(app, "Program")
-        await pilot.press("tab")
-        await settled(pilot)
-        assert "locked  tab: as MIDI" in row_with(app, "Program")
-        await pilot.press("tab")
-        await settled(pilot)
-        assert "as MIDI says" in row_with(app, "Program")
+        assert "as MIDI says  tab: lock" in row_with(app, "Program")
+        for keys, told in (
+            (["right"], "first choice  tab: lock"),
+            (["tab"], "locked  tab: as MIDI"),
+            (["right"], "locked  tab: as MIDI"),
+            (["tab"], "as MIDI says  tab: lock"),
+        ):
+            await pilot.press(*keys)
+            await settled(pilot)
+            assert told in row_with(app, "Program")
 
     on_screen(session, settings, body)
-    assert session.told == [("lock", True), ("lock", False)]
+    assert session.told == [("instrument", "flute"), ("lock", "flute"), ("lock", "grand-piano"), ("lock", None)]
 
 
 def sixteen(controller: int, value: float) -> list[bytes]:

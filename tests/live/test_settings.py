@@ -18,7 +18,7 @@ host-api = "JACK"
 sample-rate = 48_000
 block-size = 64
 instrument = "Cello"
-lock = true
+lock-instrument = "Cello"
 representation = "MEL"
 decoder = "vocoder"
 channel = 3
@@ -52,7 +52,7 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         sample_rate=48_000,
         block_size=64,
         instrument="Cello",
-        lock=True,
+        lock_instrument="Cello",
         representation="mel",
         decoder="vocoder",
         channel=3,

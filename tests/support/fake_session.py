@@ -65,7 +65,7 @@ class FakeSession:
 
     def select_instrument(self, name: str) -> None:
         self.told.append(("instrument", name))
-        self.show(instrument=name)
+        self.show(instrument=name, is_first_choice=True)
 
     def select_representation(self, name: str) -> None:
         self.told.append(("representation", name))
@@ -75,9 +75,13 @@ class FakeSession:
         self.told.append(("decoder", name))
         self.show(decoder=name)
 
-    def lock_instrument(self, is_locked: bool = True) -> None:
-        self.told.append(("lock", is_locked))
-        self.show(is_locked=is_locked)
+    def lock_instrument(self, name: str) -> None:
+        self.told.append(("lock", name))
+        self.show(instrument=name, is_locked=True)
+
+    def follow_midi(self) -> None:
+        self.told.append(("lock", None))
+        self.show(is_locked=False, is_first_choice=False)
 
     def select_midi_inputs(self, names: Sequence[str]) -> None:
         self.told.append(("midi_in", tuple(names)))
