@@ -179,6 +179,7 @@ class Ensemble:
     def lock_instrument(self, instrument: str | int) -> None:
         """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
         self.casting.play_only(self._instrument(instrument))
+        self.synth.begin_with(None)  # what was chosen before would go on playing
         self.synth.recast()
 
     def follow_midi(self) -> None:

@@ -137,8 +137,10 @@ def test_a_take_that_cannot_be_written_is_told_and_another_can_begin(server: Jac
 def test_instruments_stay_when_the_server_comes_back(server: JackServer) -> None:
     with LiveSession(LiveOptions()) as session:
         session.select_instrument("trumpet")
+        wait_for(session, lambda status: status.is_first_choice)
         session.send(program_change(2, VIOLIN))
         plays(session, "trumpet")
+        plays(session, "violin", channel=2)
         server.stop()
         wait_for(session, lambda status: "waiting for it" in " ".join(status.notices))
         server.start()
