@@ -39,7 +39,10 @@ CAPACITY: Final = 2**17
 """More than arrives in a second by any cable; what comes while so many wait pushes the oldest out."""
 MANY: Final = 128
 """Messages of one block up to which all are played: more than hands send, or a song that sets up its parts."""
-MOST_ORDERED: Final = frozenset(
+MOST_ORDERED: Final = 128
+"""Of messages whose order matters, so many of a flood are played, the newest."""
+
+_ORDERED: Final = frozenset(
     (
         *(BANK_MSB, BANK_LSB, DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT),
         *(NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB),
