@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, control_change, note_on
+from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, control_change, is_complete, note_on
 from .benchmark import RATE, LiveWorkload
 from .benchmark_device import AUDIBLE, SETTLE_S, cpu_seconds, dry
 from .benchmark_offline import random_messages
@@ -18,7 +18,7 @@ from .session import LiveSession
 
 STORM_HZ: Final = 100_000
 STORM_KINDS: Final = 20_000
-BATCH_S: Final = 0.005
+BATCH_S: Final = 0.05
 CALM_SHARE: Final = 0.5
 """Of the wakings of a period; threads that wake more often belong to the audio system."""
 LOOK_S: Final = 0.05
@@ -80,7 +80,7 @@ def measure_storm(workload: LiveWorkload) -> dict[str, Any]:
         probe.connect_midi()
         probe.connect_audio()
         sleep(SETTLE_S)
-        sent = _storm(session, workload.storm_seconds)
+        sent = _storm(session, probe, workload.storm_seconds)
         ended = monotonic()
         for channel in range(NUM_CHANNELS):
             session.send(control_change(channel, ALL_SOUND_OFF, 0))
@@ -101,18 +101,21 @@ def measure_storm(workload: LiveWorkload) -> dict[str, Any]:
         }
 
 
-def _storm(session: LiveSession, duration_s: float) -> int:
-    """Send as many messages as `STORM_HZ` asks for, or as the engine takes; return how many."""
-    messages = cycle([data for data in random_messages(np.random.default_rng(2), STORM_KINDS) if data])
-    began, sent = monotonic(), 0
-    while (now := monotonic() - began) < duration_s:
-        due = int(STORM_HZ * now) - sent
-        for data in islice(messages, min(due, round(STORM_HZ * BATCH_S))):
-            session.send(data)
-            sent += 1
+def _storm(session: LiveSession, probe: JackProbe, duration_s: float) -> int:
+    """Let `STORM_HZ` messages a second arrive at the MIDI port; return how many."""
+    messages = cycle([data for data in random_messages(np.random.default_rng(2), STORM_KINDS) if is_complete(data)])
+    first, count = probe.frame + RATE // 10, round(STORM_HZ * duration_s)
+    batch = round(STORM_HZ * BATCH_S)
+    for start in range(0, count, batch):
+        for index, data in enumerate(islice(messages, min(batch, count - start)), start):
+            probe.send(data, first + index * RATE // STORM_HZ)
+        while probe.frame < first + (start - batch) * RATE // STORM_HZ:
+            session.status()
+            sleep(BATCH_S / 4)
+    while probe.frame < first + count * RATE // STORM_HZ:
         session.status()
-        sleep(0.0 if due > STORM_HZ * BATCH_S else BATCH_S)
-    return sent
+        sleep(BATCH_S / 4)
+    return count
 
 
 def _calm_after(session: LiveSession, ended: float, max_voices: int) -> float | None:
