@@ -11,7 +11,11 @@ from ..errors import UsageError
 from .jack_probe import JackServer, quiet_observation
 from .state import LiveOptions
 
+<<<<<<< HEAD
 FIGURES: Final = ("latency", "start", "held", "fits", "switching", "random", "idle", "flood", "clicks")
+=======
+FIGURES: Final = ("latency", "start", "silent", "held", "fits", "switching", "random", "storm", "flood", "clicks")
+>>>>>>> live
 RATE: Final = 48000
 
 
@@ -27,7 +31,12 @@ class LiveWorkload:
     held_voices, held_minutes : of the test of endurance
     random_minutes : of random playing
     messages : of the flood
+<<<<<<< HEAD
     idle_s : seconds of playing nothing
+=======
+    silent_seconds : for which a session does nothing
+    storm_seconds : for which 100,000 messages a second arrive
+>>>>>>> live
     """
 
     figures: tuple[str, ...] = FIGURES
@@ -38,7 +47,12 @@ class LiveWorkload:
     held_minutes: float = 10.0
     random_minutes: float = 30.0
     messages: int = 1_000_000
+<<<<<<< HEAD
     idle_s: float = 60.0
+=======
+    silent_seconds: float = 20.0
+    storm_seconds: float = 6.0
+>>>>>>> live
     representation: str | None = None
     decoder: str | None = None
     bank_path: Path | None = None
@@ -77,10 +91,13 @@ def measure_live(workload: LiveWorkload, progress: Callable[[str], None] = lambd
     from . import benchmark_device as device
     from . import benchmark_idle as idle
     from . import benchmark_offline as offline
+    from . import benchmark_storm as storm
 
     timed = {
         "latency": (workload.latency_period, device.measure_latency),
         "start": (workload.latency_period, device.measure_start),
+        "silent": (workload.latency_period, storm.measure_silent),
+        "storm": (workload.held_period, storm.measure_storm),
         "held": (workload.held_period, device.measure_held),
         "fits": (workload.held_period, device.measure_fits),
         "switching": (workload.held_period, device.measure_switching),
