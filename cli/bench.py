@@ -37,11 +37,7 @@ def _add_live_arguments(group: argparse._ArgumentGroup) -> None:
         "--figures",
         nargs="+",
         metavar="NAME",
-<<<<<<< HEAD
-        help="some of: latency start held fits switching random idle flood clicks (all)",
-=======
-        help="some of: latency start silent held fits switching random storm flood clicks (all)",
->>>>>>> live
+        help="some of: latency start silent held fits switching random idle storm flood clicks (all)",
     )
     group.add_argument("--period", type=int, default=128, metavar="N", help="frames, for the latency (default: 128)")
     group.add_argument("--held-period", type=int, default=256, metavar="N", help="frames, for the rest (default: 256)")
@@ -73,12 +69,9 @@ def _run_live(arguments: argparse.Namespace) -> int:
         held_minutes=arguments.held_minutes,
         random_minutes=arguments.minutes,
         messages=arguments.messages,
-<<<<<<< HEAD
         idle_s=arguments.idle_seconds,
-=======
         silent_seconds=arguments.silent_seconds,
         storm_seconds=arguments.storm_seconds,
->>>>>>> live
         representation=arguments.representation,
         decoder=arguments.decoder,
         bank_path=arguments.bank,

@@ -11,11 +11,19 @@ from ..errors import UsageError
 from .jack_probe import JackServer, quiet_observation
 from .state import LiveOptions
 
-<<<<<<< HEAD
-FIGURES: Final = ("latency", "start", "held", "fits", "switching", "random", "idle", "flood", "clicks")
-=======
-FIGURES: Final = ("latency", "start", "silent", "held", "fits", "switching", "random", "storm", "flood", "clicks")
->>>>>>> live
+FIGURES: Final = (
+    "latency",
+    "start",
+    "silent",
+    "held",
+    "fits",
+    "switching",
+    "random",
+    "idle",
+    "storm",
+    "flood",
+    "clicks",
+)
 RATE: Final = 48000
 
 
@@ -31,12 +39,9 @@ class LiveWorkload:
     held_voices, held_minutes : of the test of endurance
     random_minutes : of random playing
     messages : of the flood
-<<<<<<< HEAD
-    idle_s : seconds of playing nothing
-=======
+    idle_s : for which a session does nothing, and the server's clients are watched
     silent_seconds : for which a session does nothing
     storm_seconds : for which 100,000 messages a second arrive
->>>>>>> live
     """
 
     figures: tuple[str, ...] = FIGURES
@@ -47,12 +52,9 @@ class LiveWorkload:
     held_minutes: float = 10.0
     random_minutes: float = 30.0
     messages: int = 1_000_000
-<<<<<<< HEAD
     idle_s: float = 60.0
-=======
     silent_seconds: float = 20.0
     storm_seconds: float = 6.0
->>>>>>> live
     representation: str | None = None
     decoder: str | None = None
     bank_path: Path | None = None
