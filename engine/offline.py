@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,19 +19,16 @@ from ..midi.file import Song, read_midi_file
 from ..midi.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
-    CONTROL_CHANGE,
     NUM_CHANNELS,
     SOSTENUTO,
     SUSTAIN,
-    SYSTEM_EXCLUSIVE,
     control_change,
     is_note_start,
 )
-from ..midi.paths import DECODER, REPRESENTATION
-from ..midi.system_exclusive import settings_of
 from .audiofile import AudioWriter
 from .choices import DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
 from .ensemble import Ensemble, open_ensemble
+from .song_facts import PlayedChannel, changes_path, played_channels
 from .spectral import FloatArray
 
 BLOCK_FRAMES: Final = 8192
@@ -54,26 +50,6 @@ class Sink(Protocol):
     def write(self, block: FloatArray) -> None:
         """Append a block, float32 (N, 2)."""
         ...
-
-
-@dataclass(frozen=True)
-class PlayedChannel:
-    """A MIDI channel that played.
-
-    Attributes
-    ----------
-    number : int
-        Counted through all ports, from 1: channel 1 of the second port is 17. Stems are named by it.
-    port, channel : int
-        Port and MIDI channel, from 1.
-    notes : int
-        Notes that the song has for it.
-    """
-
-    number: int
-    port: int
-    channel: int
-    notes: int
 
 
 @dataclass(frozen=True)
@@ -195,19 +171,6 @@ def render_file(
     return report
 
 
-def changes_path(song: Song, growth_controllers: bool = False) -> bool:
-    """Return whether a song chooses representations or decoders for sounding notes: by controller, or by SysEx."""
-    chosen = (REPRESENTATION, DECODER)
-    exclusive = [one.data[1:-1] for one in song.messages if one.data[0] == SYSTEM_EXCLUSIVE]
-    settings = [setting for payload in exclusive for setting in settings_of(payload)]
-    if any(setting.name == "growth" and setting.number in chosen for setting in settings):
-        return True
-    if not growth_controllers and all(setting.name != "growth controllers" for setting in settings):
-        return False
-    heads = ((one.data[0] & 0xF0, one.data[1]) for one in song.messages if len(one.data) > 2)
-    return any(status == CONTROL_CHANGE and controller in chosen for status, controller in heads)
-
-
 def render_song(
     song: Song,
     ensemble: Ensemble,
@@ -271,16 +234,6 @@ def render_song(
         silent_keys=synth.silent_keys,
         provider=ensemble.provider,
         channels=played_channels(song),
-    )
-
-
-def played_channels(song: Song) -> tuple[PlayedChannel, ...]:
-    """Return the MIDI channels that a song has notes for."""
-    starts = (one for one in song.messages if is_note_start(one.data))
-    notes = Counter((one.port, one.data[0] & 0x0F) for one in starts)
-    return tuple(
-        PlayedChannel(NUM_CHANNELS * port + channel + 1, port + 1, channel + 1, count)
-        for (port, channel), count in sorted(notes.items())
     )
 
 

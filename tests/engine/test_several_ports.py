@@ -11,7 +11,8 @@ import soundfile
 from fake_ensemble import fake_ensemble
 
 from tnca_synth import render_file
-from tnca_synth.engine.offline import PlayedChannel, render_song
+from tnca_synth.engine.offline import render_song
+from tnca_synth.engine.song_facts import PlayedChannel
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import Song, TimedMessage, parse_midi
 from tnca_synth.midi import messages as midi
