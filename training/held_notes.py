@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +40,7 @@ REFERENCE_S = (1.5, 3.8)
 """Later levels are compared with those here; where less was measured, with its second half."""
 EASE_S = 0.4
 """How long a correction takes from its last measured moment to what follows."""
-WINDOW_S = 0.5
-"""On either side of a late moment, over which a fading recording is averaged."""
+MARGIN_S = 0.25
 FADING_DB = 6.0
 """A recording that is so much quieter in the end fades, and is followed to there."""
 SURGING_DB = 3.0
@@ -53,8 +53,10 @@ BATCH = 48
 RIDGE = 1e-3
 QUIETEST = 0.03
 """Share of the loudest amplitude below which a shape is not told more closely."""
+FURTHER = 2
+"""Courses that a key may get for what is late, beside those of training."""
 SIGNIFICANT = 0.0125
-"""Level, 0.5 dB, that the trained shapes may be off before a key gets one more for what is late."""
+"""Level, 0.5 dB, by which one more course must better what is late."""
 
 Span = tuple[float, float]
 """From one second to another."""
@@ -77,9 +79,10 @@ class _Note(NamedTuple):
 
     @property
     def spans_s(self) -> list[Span]:
-        """The reference, all that follows it, and what lies around each moment that is followed."""
-        windows = [(min(at, HELD_S - WINDOW_S) - WINDOW_S, at + WINDOW_S) for at in FOLLOWED_S]
-        return [self.reference_s, (self.reference_s[1] + 0.5 * WINDOW_S, HELD_S), *windows]
+        """The reference, all that follows, and what lies around each moment that is followed, half-way to the next."""
+        between = [0.5 * (one + other) for one, other in pairwise(FOLLOWED_S)]
+        windows = pairwise((FOLLOWED_S[0] - MARGIN_S, *between, HELD_S))
+        return [self.reference_s, (self.reference_s[1] + MARGIN_S, HELD_S), *windows]
 
 
 @dataclass(eq=False)
@@ -260,9 +263,9 @@ def _continued(
     trained = arrays.moments[arrays.moments * spec.hop_s < TRAINED_S]
     moments = np.concatenate([trained, np.round(np.array(LATE_S) / spec.hop_s).astype(np.int64)])
     keys, rank = len(ends), min(arrays.shapes.shape[1], RANK)
-    courses = np.zeros((keys, len(moments), rank + 1), np.int8)
-    shapes = np.zeros((keys, rank + 1, arrays.shapes.shape[2]), np.int8)
-    scales = [np.pad(one[:, :rank], ((0, 0), (0, 1))) for one in (arrays.course_scale, arrays.shape_scale)]
+    courses = np.zeros((keys, len(moments), rank + FURTHER), np.int8)
+    shapes = np.zeros((keys, rank + FURTHER, arrays.shapes.shape[2]), np.int8)
+    scales = [np.pad(one[:, :rank], ((0, 0), (0, FURTHER))) for one in (arrays.course_scale, arrays.shape_scale)]
     shapes[:, :rank] = arrays.shapes[:, :rank]
     for row, end in enumerate(ends):
         courses[row, : end + 1, :rank] = arrays.courses[row, : end + 1, :rank]
@@ -272,12 +275,14 @@ def _continued(
         after_s = moments[end + 1 :] * spec.hop_s
         share = np.clip((after_s - moments[end] * spec.hop_s) / EASE_S, 0.0, 1.0)[:, None]
         own = [one[row, :rank].astype(np.float64) for one in scales]
-        codes, course, shape = _fitted(shapes[row, :rank] * own[1][:, None], own[0], targets[row])
+        fitted = _fitted(shapes[row, :rank] * own[1][:, None], own[0], targets[row])
         last = arrays.courses[row, end, :rank]
-        courses[row, end + 1 :, :rank] = np.round(last + share * (_at(after_s, codes) - last))
-        scales[0][row, rank], scales[1][row, rank] = (np.abs(one).max() / CODE_RANGE for one in (course, shape))
-        shapes[row, rank] = rounded(shape, scales[1][row, rank])
-        courses[row, end + 1 :, rank] = rounded((share * _at(after_s, course[:, None]))[:, 0], scales[0][row, rank])
+        courses[row, end + 1 :, :rank] = np.round(last + share * (_at(after_s, fitted.codes) - last))
+        scales[0][row, rank:], scales[1][row, rank:] = (
+            np.abs(one).max(axis) / CODE_RANGE for one, axis in ((fitted.courses, 0), (fitted.shapes, 1))
+        )
+        courses[row, end + 1 :, rank:] = rounded(share * _at(after_s, fitted.courses), scales[0][row, rank:])
+        shapes[row, rank:] = rounded(fitted.shapes, scales[1][row, rank:, None])
     return replace(
         arrays, moments=moments, courses=courses, shapes=shapes, course_scale=scales[0], shape_scale=scales[1]
     )
@@ -288,12 +293,24 @@ def _at(times_s: NDArray[np.float64], late: NDArray[np.float64]) -> NDArray[np.f
     return np.stack([np.interp(times_s, FOLLOWED_S, course) for course in late.T], 1)
 
 
-def _fitted(
-    shapes: NDArray[np.float64], scale: NDArray[np.float64], targets: _Targets
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return codes (L, R) of courses whose shapes (R, N) come near to the targets; one more course (L,) and shape (N,).
+class _Fit(NamedTuple):
+    """What comes near to the targets of a key.
 
-    What is loud counts most. No course goes further than it can be coded, so the measured moments stay as they were.
+    Attributes
+    ----------
+    codes : (L, R), of the courses that training measured
+    courses, shapes : (L, FURTHER), (FURTHER, N), further ones
+    """
+
+    codes: NDArray[np.float64]
+    courses: NDArray[np.float64]
+    shapes: NDArray[np.float64]
+
+
+def _fitted(shapes: NDArray[np.float64], scale: NDArray[np.float64], targets: _Targets) -> _Fit:
+    """Return what comes near to the targets with the shapes (R, N) of training and some more; the loud counts most.
+
+    No course goes further than it can be coded in steps of `scale` (R,), so the measured moments stay as they were.
     """
     weights = targets.weights.mean(0) / max(targets.weights.mean(0).max(), 1e-12)
     values = targets.values / np.maximum(targets.weights, 1e-12)
@@ -303,7 +320,8 @@ def _fitted(
     followed = np.clip(np.linalg.solve(square, (largest * weights) @ values.T).T, -1.0, 1.0)
     rest = (values - followed @ largest) * np.sqrt(weights)
     left, strength, right = np.linalg.svd(rest, full_matrices=False)
-    if strength[0] / np.sqrt(len(rest) * weights.sum()) < SIGNIFICANT:
-        return followed * CODE_RANGE, np.zeros(len(rest)), np.zeros(len(weights))
-    shape = right[0] / np.maximum(np.sqrt(weights), QUIETEST)
-    return followed * CODE_RANGE, left[:, 0] * strength[0], shape
+    strength = strength[:FURTHER]
+    strength = np.where(strength / np.sqrt(len(rest) * weights.sum()) < SIGNIFICANT, 0.0, strength)
+    kept = strength[:, None] > 0.0
+    further = np.where(kept, right[:FURTHER] / np.maximum(np.sqrt(weights), QUIETEST), 0.0)
+    return _Fit(followed * CODE_RANGE, left[:, :FURTHER] * strength, further)
