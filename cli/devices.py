@@ -117,6 +117,7 @@ def _as_json(output: OutputDevice) -> dict[str, object]:
         "name": output.name,
         "host_api": output.host_api,
         "sample_rate": output.sample_rate,
+        "channels": output.num_channels,
         "is_default": output.is_default,
     }
 
@@ -128,9 +129,16 @@ def _print(
     print_table(("NUMBER", "NAME"), [(str(one.number), one.name) for one in inputs] or [("-", "none")])
     print("\nAudio outputs")
     rows = [
-        (str(one.index), one.name, one.host_api, f"{one.sample_rate} Hz", "default" if one.is_default else "")
+        (
+            str(one.index),
+            one.name,
+            one.host_api,
+            f"{one.sample_rate} Hz",
+            str(one.num_channels),
+            "default" if one.is_default else "",
+        )
         for one in outputs
     ]
-    print_table(("NUMBER", "NAME", "HOST API", "RATE", ""), rows or [("-", "none", "", "", "")])
+    print_table(("NUMBER", "NAME", "HOST API", "RATE", "CHANNELS", ""), rows or [("-", "none", "", "", "", "")])
     for index, hint in enumerate(hints):
         print(f"{'' if index else chr(10)}hint: {hint}")

@@ -244,8 +244,6 @@ class Engine:
         self._look_after_ports()
         self._look_now_and_then()
         self._tell_memory(pipe)
-        while self._recording.told:
-            pipe.send(self._recording.told.popleft())
         self._tell_status(pipe)
         return True
 
@@ -263,6 +261,8 @@ class Engine:
     def _tell_status(self, pipe: Connection) -> None:
         """Tell this moment, if it is another than the last one."""
         status = self.status()
+        while self._recording.told:  # first, for the status may say that a take is complete
+            pipe.send(self._recording.told.popleft())
         if status != self._told:
             pipe.send(status)
             self._told = status

@@ -80,8 +80,8 @@ class Recording:
         try:
             self.open(path)
         except TncaError as error:
-            self._notice(str(error))
             self.told.append(TakeTold(None))
+            self._notice(str(error))
             return
         recorder = self.recorder
 
@@ -108,10 +108,11 @@ class Recording:
             has_let_go.wait(SWAP_S)
             try:
                 recorder.close()
-                self._notice(f"recorded in {recorder.path} and {recorder.midi_path}")
+                line = f"recorded in {recorder.path} and {recorder.midi_path}"
             except TncaError as error:
-                self._notice(str(error))
+                line = str(error)
             self.told.append(TakeTold(None))
+            self._notice(line)
 
         player.do(swap)
         thread = threading.Thread(target=finish, name="take", daemon=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from loudspeaker import Loudspeaker
 
 from tnca_synth.engine.offline import render_file
 from tnca_synth.errors import UsageError
+from tnca_synth.live import session as session_module
 from tnca_synth.live.jack_probe import JackServer
 from tnca_synth.live.session import LiveOptions, LiveSession
 from tnca_synth.live.state import LiveStatus
@@ -132,6 +134,29 @@ def test_a_take_that_cannot_be_written_is_told_and_another_can_begin(server: Jac
         session.start_recording(tmp_path / "free.wav")
         wait_for(session, lambda status: status.recording.endswith("free.wav"))
     assert (tmp_path / "free.wav").is_file()
+
+
+def test_another_output_plays_the_same_instruments_and_one_that_has_gone_is_given_up(
+    server: JackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Loudspeaker("first", 2) as first, LiveSession(LiveOptions(audio_out="system")) as session:
+        session.send(program_change(0, TRUMPET))
+        plays(session, "trumpet")
+        with pytest.raises(UsageError, match="unknown audio output 'tape'"):
+            session.select_output("tape")
+        monkeypatch.setattr(session_module, "OUTPUT_S", 60.0)
+        session.select_output("first (JACK Audio Connection Kit)")
+        wait_for(session, lambda status: status.audio_device.startswith("first"), 60.0)
+        assert "first (JACK Audio Connection Kit) plays now" in " ".join(session.status().notices)
+        plays(session, "trumpet")
+        assert first.heard().max() > 0.01
+    with Loudspeaker("gone", 2) as gone, LiveSession(LiveOptions(audio_out="system")) as session:
+        gone.leave()
+        monkeypatch.setattr(session_module, "OUTPUT_S", 3.0)
+        session.select_output("gone (JACK Audio Connection Kit)")
+        wait_for(session, lambda status: "gone cannot be opened" in " ".join(status.notices))
+        wait_for(session, lambda status: "system (JACK Audio Connection Kit) is back" in " ".join(status.notices), 60.0)
+        plays(session, "grand-piano")
 
 
 def test_instruments_stay_when_the_server_comes_back(server: JackServer) -> None:

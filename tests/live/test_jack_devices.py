@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import jack
 import numpy as np
 import pytest
+from loudspeaker import Loudspeaker
 
 from tnca_synth.live.jack_probe import JackServer
 from tnca_synth.live.session import LiveOptions, LiveSession
@@ -187,31 +188,6 @@ def test_a_key_stays_down_while_the_clock_runs_instead_of_active_sensing(server:
             keyboard.tell("fe")
             keyboard.tell(note_on(0, 64, 100).hex())
             wait_until(lambda: "fell silent" in " ".join(session.status().notices))
-
-
-class Loudspeaker:
-    """A JACK client with some channels, as PortAudio sees a device."""
-
-    def __init__(self, name: str, channels: int) -> None:
-        self.client = jack.Client(name, no_start_server=True)
-        self.ports = [self.client.inports.register(f"in_{index}") for index in range(channels)]
-        self.blocks: list[np.ndarray] = []
-        self.client.set_process_callback(self.process)
-        self.client.activate()
-
-    def process(self, frames: int) -> None:
-        self.blocks.append(np.stack([port.get_array().copy() for port in self.ports]))
-
-    def heard(self) -> np.ndarray:
-        """Return the loudest of each channel."""
-        return np.abs(np.concatenate(self.blocks or [np.zeros((len(self.ports), 1))], axis=1)).max(axis=1)
-
-    def __enter__(self) -> Loudspeaker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.deactivate()
-        self.client.close()
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(1, [0.5]), (2, [0.25, 0.75]), (8, [0.25, 0.75, 0, 0, 0, 0, 0, 0])])
