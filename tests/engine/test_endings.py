@@ -13,7 +13,7 @@ from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 
-from .fakes import HOP, RATE, FakeGrowth, FakeGrown, make_synth, set_up
+from .fakes import HOP, RATE, FakeGrown, FakeGrowth, make_synth, set_up
 from .listening import level_db, part
 
 HOP_S = HOP / RATE
