@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from tnca_synth.engine.casting import Casting
 from tnca_synth.engine.endings import FADE_DB_PER_S, FADES_AFTER_S
+from tnca_synth.engine.ensemble import Ensemble
+from tnca_synth.engine.offline import render_song
 from tnca_synth.engine.seams import Genome, HopInputs
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
+from tnca_synth.midi.file import Song, TimedMessage
 
-from .fakes import HOP, RATE, FakeGrown, FakeGrowth, make_synth, set_up
+from .fakes import HOP, RATE, FakeBank, FakeGrown, FakeGrowth, make_synth, set_up
 from .listening import level_db, part
 
 HOP_S = HOP / RATE
@@ -120,3 +124,26 @@ def test_a_player_who_slows_releases_hears_them_longer() -> None:
     audio = slow.render(round(16.0 * RATE))
     assert level_db(part(audio, 15.0, 16.0)) == pytest.approx(level_db(part(audio, 1.0, 2.0)), abs=0.1)
     assert seconds_until_free(slow, 40.0) < 40.0
+
+
+class Nowhere:
+    """Takes audio and forgets it."""
+
+    def write(self, block: FloatArray) -> None:
+        assert np.isfinite(block).all()
+
+
+def test_a_song_of_two_seconds_is_over_soon_after() -> None:
+    """Sixteen notes of a model that never lets go rang for 35 s: until the renderer's own limit."""
+    timed = [
+        TimedMessage(2.0 * at, 0, message)
+        for key in range(48, 64)
+        for at, message in ((0.0, midi.note_on(0, key, 127)), (1.0, midi.note_off(0, key)))
+    ]
+    timed.sort(key=lambda one: one.time_s)
+    song = Song(timed, 2.0, 1, 16, [""], [])
+    bank = FakeBank()
+    synth = make_synth(falling(0.5), bank=bank, max_voices=16)
+    report = render_song(song, Ensemble(synth, Casting(bank), "cpu"), Nowhere())
+    assert (report.notes, report.peak_voices) == (16, 16)
+    assert report.audio_seconds < 2.0 + 11.0
