@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tnca_synth.cli import play
+from tnca_synth.cli import main
 from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.errors import UsageError
 from tnca_synth.live import engine as engine_module
@@ -133,13 +133,9 @@ def test_names_and_programs_are_taken_from_the_command_line_and_the_settings(key
 
 
 def test_help_tells_the_two_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    from tnca_synth.cli import main
-
-    with pytest.raises(SystemExit):
-        main(["play", "--help"])
+    assert main(["play", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "next program change" in text and "--lock-instrument" in text
-    assert play.__doc__
 
 
 def test_a_session_tells_its_engine_names_alone() -> None:

@@ -18,6 +18,7 @@ host-api = "JACK"
 sample-rate = 48_000
 block-size = 64
 instrument = "Cello"
+lock-instrument = "Violin"
 representation = "MEL"
 decoder = "vocoder"
 channel = 3
@@ -49,6 +50,7 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         sample_rate=48_000,
         block_size=64,
         instrument="Cello",
+        lock_instrument="Violin",
         representation="mel",
         decoder="vocoder",
         channel=3,
