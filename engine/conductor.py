@@ -388,9 +388,11 @@ class Conductor:
 
     def _choke(self, sample: int, choke: DrumChoke) -> None:
         """Let what sounds of some drums fade, notes in their release, too; that needs no sound up to its sample."""
-        for voice in self._allocator.voices.values():
+        for voice in list(self._allocator.voices.values()):
             if voice.channel == choke.channel and voice.key in choke.keys and not voice.is_leaving:
                 voice.fall(sample)
+                if voice.end <= voice.onset:
+                    self._allocator.free(voice)
 
     def _move(self, sample: int, move: NoteMove, voice: Voice | None) -> None:
         if voice is not None:
@@ -403,8 +405,9 @@ class Conductor:
         if self._voicing.is_silent(note, path):
             return
         if self._allocator.is_full:
-            self._fade_out([self._allocator.choose_victim(sample)])
-            self.notes_stolen += 1
+            victim = self._allocator.choose_victim(sample)
+            self._fade_out([victim])
+            self.notes_stolen += not victim.is_leaving
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
         self._allocator.voices[note.note_id] = voice
         self._started.append(voice)

@@ -191,7 +191,7 @@ class VoiceAllocator:
     @property
     def is_full(self) -> bool:
         """Whether a new note must steal."""
-        return self.num_playing >= self.limit
+        return self.num_playing >= self.limit or not self._free
 
     @property
     def num_playing(self) -> int:
@@ -230,7 +230,13 @@ class VoiceAllocator:
             self.free(voice)
 
     def choose_victim(self, sample: int) -> Voice:
-        """Return the voice to steal: the quietest of those released, the oldest among equals, else the oldest."""
+        """Return the voice to steal: the quietest of those released, the oldest among equals, else the oldest.
+
+        Where all slots are taken, that is one of those that fade out anyway, if there is any.
+        """
+        leaving = [] if self._free else [voice for voice in self.voices.values() if voice.is_leaving]
+        if leaving:
+            return min(leaving, key=lambda voice: voice.end)
         return self.choose_victims(sample, 1)[0]
 
     def choose_victims(self, sample: int, count: int) -> list[Voice]:

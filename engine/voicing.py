@@ -198,7 +198,8 @@ class Voicing:
         choice = self._choices.get(wanted)
         if choice is None:
             bank = self._paths[path].bank
-            found = bank.instrument_for(*asked) if first is None else bank.named(first, key)
+            is_locked = getattr(bank, "only", None) is not None
+            found = bank.instrument_for(*asked) if first is None or is_locked else bank.named(first, key)
             choice = self._choices.keep(wanted, found)
             self._tell(choice, *asked)
         return choice

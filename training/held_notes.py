@@ -210,14 +210,14 @@ def _grown(growth: GrowthModel, notes: list[_Note]) -> NDArray[np.float64]:
         hop = growth.step(genome, HopInputs(age_s[0].astype(np.float32), np.full(count, -1, np.float32), mask, swell))
         genome["grid"] = hop.grid
         field = hop.fields[name][:, None]
-        bare = power_from_level(field[:, 0, 0], spec)
-        corrections = growth.motions.retouch(motions, age_s)
-        played = growth.finisher.finish({name: field.copy()}, corrections, np.zeros((count, 1)), hz, stretch)[name]
-        power = np.repeat(bare[:, None].astype(np.float64), inside.shape[1], 1)
-        power[:, 0] = power_from_level(played[:, 0, 0], spec)
         counted = (inside[..., 0] <= frame) & (frame < inside[..., 1])
-        total = np.zeros(power.shape) if not total.size else total
-        total += power * counted[..., None]
+        total = np.zeros((*counted.shape, field.shape[3])) if not total.size else total
+        rows, columns = np.nonzero(counted[:, 1:])
+        total[rows, columns + 1] += power_from_level(field[:, 0, 0], spec)[rows]
+        if counted[:, 0].any():
+            corrections = growth.motions.retouch(motions, age_s)
+            played = growth.finisher.finish({name: field.copy()}, corrections, np.zeros((count, 1)), hz, stretch)
+            total[counted[:, 0], 0] += power_from_level(played[name][:, 0, 0], spec)[counted[:, 0]]
     return total / np.maximum(inside[..., 1] - inside[..., 0], 1)[..., None]
 
 

@@ -24,8 +24,10 @@ from .waveform_trainer import PartialTargets
 
 RANK = 8
 PARTIALS = 64
-MOMENTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 26, *range(34, 345, 10)])
-"""Spectral frames, as far apart as the smooth course can bend."""
+MOMENTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 26, *range(34, 335, 10), 370])
+"""Spectral frames, as far apart as the smooth course can bend; the last one lies beyond what is held longest."""
+EASE_MOMENTS = 4
+"""How many moments a correction takes from its last measured one to its mean."""
 USUAL_VELOCITIES = (40, 110)
 """Softer and louder notes may be other recordings; they get what is measured of these."""
 FURTHEST = 0.5
@@ -53,9 +55,18 @@ class _Sum:
         self._count[: len(values)] += 1.0
         self.loudness += loudness
 
-    def mean(self) -> NDArray[np.float64]:
-        """Return the mean (K, N), kept where nothing is known any more."""
+    def mean(self, decays: bool) -> NDArray[np.float64]:
+        """Return the mean (K, N); where nothing is known any more, that of the second half of what is, in the end.
+
+        The last moment would be one phase of a slow beat, for ever. Of what decays it is the best that is known.
+        """
         mean: NDArray[np.float64] = np.cumsum(self._steps / np.maximum(self._count, 1.0)[:, None], 0)
+        last = int(np.flatnonzero(self._count)[-1])
+        if not decays:
+            sustained = mean[: last + 1][MOMENTS[: last + 1] >= MOMENTS[last] / 2].mean(0)
+            share = np.minimum(np.arange(1, len(mean) - last) / EASE_MOMENTS, 1.0)[:, None]
+            share[-1:] = 1.0
+            mean[last + 1 :] = mean[last] + share * (sustained - mean[last])
         return mean
 
 
@@ -171,7 +182,7 @@ def measure_retouch(model: GrowingModel, notes: NoteSet) -> RetouchArrays:
         axes = _Spectrum(spec, field, notes)
     sums: dict[tuple[str, int], _Sum] = {}
     held = np.maximum((notes.hold_s[chosen].numpy() / spec.hop_s).astype(np.int64) - RELEASE_FRAMES, 2)
-    held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1] + 1)
+    held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1])
     order = np.argsort(held, kind="stable")
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
@@ -180,7 +191,7 @@ def measure_retouch(model: GrowingModel, notes: NoteSet) -> RetouchArrays:
             feature = notes.features[note]
             missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0))
             sums.setdefault((feature.instrument, feature.pitch), _Sum(missed[0].shape[1])).add(*missed)
-    return _coded(sums, field, axes.partials)
+    return _coded(sums, field, axes.partials, notes.decaying)
 
 
 def _usual_notes(notes: NoteSet) -> NDArray[np.int64]:
@@ -205,10 +216,10 @@ def loudness_of(level: FloatArray) -> FloatArray:
     return np.asarray((np.exp2(4.0 * (level - level.max())) + 0.01) ** 2, np.float32)
 
 
-def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int) -> RetouchArrays:
+def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int, decaying: frozenset[str]) -> RetouchArrays:
     owners = sorted(sums)
     names = tuple(sorted({name for name, _ in owners}))
-    pairs = [_courses(sums[owner]) for owner in owners]
+    pairs = [_courses(sums[owner], owner[0].split(":")[0] in decaying) for owner in owners]
     courses, shapes = (np.stack(parts) for parts in zip(*pairs, strict=True))
     course_scale, shape_scale = (
         np.stack(parts) for parts in zip(*(steps(*pair, CODE_RANGE) for pair in pairs), strict=True)
@@ -227,10 +238,10 @@ def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int) -> Reto
     )
 
 
-def _courses(measured: _Sum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _courses(measured: _Sum, decays: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the best R courses (K, R) and shapes (R, N) of one key, in which what is loud counts most."""
     weight = np.sqrt(measured.loudness) + 1e-3 * np.sqrt(measured.loudness.max())
-    left, strength, right = np.linalg.svd(measured.mean() * weight, full_matrices=False)
+    left, strength, right = np.linalg.svd(measured.mean(decays) * weight, full_matrices=False)
     courses, shapes = np.zeros((len(left), RANK)), np.zeros((RANK, len(weight)))
     rank = min(RANK, len(strength))
     courses[:, :rank], shapes[:rank] = left[:, :rank] * strength[:rank], right[:rank] / weight

@@ -23,7 +23,7 @@ CANON = ROOT / "examples" / "canon.mid"
 TOUR = ROOT / "examples" / "tour.mid"  # takes long enough to be interrupted in the midst of it
 REPORTED = {
     "audio_seconds", "render_seconds", "rtf", "notes", "peak_voices", "peak_dbfs", "instruments", "substitutions",
-    "provider", "stems", "channels", "output", "warnings",
+    "silent_keys", "provider", "stems", "channels", "output", "warnings",
 }  # fmt: skip
 
 

@@ -245,6 +245,14 @@ def test_substitutions_are_told(tmp_path: Path, fake: Ensemble) -> None:
     assert [text for text in warnings if text.endswith("played by the nearest: Viola: Violin")]
 
 
+def test_silent_drums_are_told_and_reported(tmp_path: Path, fake: Ensemble) -> None:
+    fake.synth.silent_keys = ("drum key 27 (High Q) of kit",)  # type: ignore[misc]
+    warnings: list[str] = []
+    report = render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", warn=warnings.append)
+    assert warnings == ["not in the bank, silent: drum key 27 (High Q) of kit"]
+    assert report.silent_keys == ("drum key 27 (High Q) of kit",)
+
+
 def test_one_instrument_plays_all_but_the_drums() -> None:
     casting = Casting(FakeBank(), find_instrument(FakeBank.instruments, "violin"))
     for program, is_drums in ((0, False), (99, False), (0, True)):

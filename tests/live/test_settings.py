@@ -18,7 +18,7 @@ host-api = "JACK"
 sample-rate = 48_000
 block-size = 64
 instrument = "Cello"
-lock-instrument = "Cello"
+lock-instrument = "Violin"
 representation = "MEL"
 decoder = "vocoder"
 channel = 3
@@ -52,7 +52,7 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         sample_rate=48_000,
         block_size=64,
         instrument="Cello",
-        lock_instrument="Cello",
+        lock_instrument="Violin",
         representation="mel",
         decoder="vocoder",
         channel=3,
@@ -92,6 +92,7 @@ def test_one_port_needs_no_list(tmp_path: Path) -> None:
         ("block-size = true", "block-size: expected a whole number in 16..8192, got True"),
         ("seed = 1.5", "seed: expected a whole number in"),
         ("instrument = 300", "instrument: expected a whole number in 0..127, got 300"),
+        ("instrument = 1.5", "instrument: expected a text, got 1.5"),
         ('instrument = " "', "instrument: expected a text, got ' '"),
         ('midi-in = ["a", 1]', "midi-in: expected a text, got 1"),
         ('decoder = "harmonc"', "decoder: unknown decoder 'harmonc': did you mean 'harmonic'?"),
