@@ -14,9 +14,6 @@ from .messages import (
     BREATH,
     BRIGHTNESS,
     CHORUS_SEND,
-    DATA_DECREMENT,
-    DATA_ENTRY_MSB,
-    DATA_INCREMENT,
     DECAY_TIME,
     DRUM_CHANNEL,
     ENSEMBLE_BLEND,
@@ -53,8 +50,6 @@ _CENTRED: Final = 64
 _NONE: Final = -1
 # Controllers whose LSB, 32 above, is understood; a new MSB sets it to 0 (MIDI 1.0, "Control Change").
 _PAIRED: Final = frozenset((MODULATION, BREATH, PORTAMENTO_TIME, VOLUME, PAN, EXPRESSION))
-# What data entry does to a controller that an NRPN means: 0 sets it, others step.
-_ENTRY_STEPS: Final = {DATA_ENTRY_MSB: 0, DATA_INCREMENT: 1, DATA_DECREMENT: -1}
 
 
 class Channel:
@@ -229,14 +224,6 @@ class Channel:
     def pitch_offset(self) -> float:
         """Semitones to add to every key: bend within its range, plus fine and coarse tuning."""
         return self.bend / BEND_CENTRE * self.parameters.bend_range + self.parameters.tuning
-
-    def meant(self, controller: int, value: int) -> tuple[int, int]:
-        """Return controller and value that a control change means: data entry to an NRPN may be another controller."""
-        target = self.parameters.selected_controller
-        if target is None or controller not in _ENTRY_STEPS:
-            return controller, value
-        step = _ENTRY_STEPS[controller]
-        return target, value if step == 0 else min(max(self.controllers[target] + step, 0), 127)
 
     def control(self, controller: int, value: int) -> int | None:
         """Store a controller's value; return the registered parameter that it set, if it set one."""

@@ -18,19 +18,12 @@ from .messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
     BEND_CENTRE,
-    BRIGHTNESS,
     CHANNEL_PRESSURE,
     CONTROL_CHANGE,
-    DATA_DECREMENT,
-    DATA_ENTRY_LSB,
-    DATA_ENTRY_MSB,
-    DATA_INCREMENT,
     DEFAULT_RELEASE_VELOCITY,
     MONO_ON,
     NOTE_OFF,
     NOTE_ON,
-    NRPN_LSB,
-    NRPN_MSB,
     NUM_CHANNELS,
     OMNI_OFF,
     OMNI_ON,
@@ -39,8 +32,6 @@ from .messages import (
     POLY_PRESSURE,
     PROGRAM_CHANGE,
     RESET_CONTROLLERS,
-    RPN_LSB,
-    RPN_MSB,
     SOSTENUTO,
     SUSTAIN,
     SYSTEM_EXCLUSIVE,
@@ -54,18 +45,9 @@ from .system import RESETS, System
 from .system_exclusive import settings_of
 from .tuning import Tunings
 from .zone_settings import parameter_was_set
-from .zones import Zones
+from .zones import NOT_FOR_MEMBERS, Zones
 
 _FIRST_MODE_MESSAGE: Final = 120
-# On an MPE master these stay its own: what they say is added to what the members say, or is no business of theirs.
-_NOT_FOR_MEMBERS: Final = frozenset(
-    (
-        BRIGHTNESS,
-        *(DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT),
-        *(NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB),
-        *(OMNI_OFF, OMNI_ON, MONO_ON, POLY_ON),
-    )
-)
 
 
 class SoundModule:
@@ -168,11 +150,12 @@ class SoundModule:
         """Let a part and the members of its zone take a channel message."""
         first, last = data[1], data[-1]
         if kind == CONTROL_CHANGE:
-            first, last = self.channels[index].meant(first, last)
+            channel = self.channels[index]
+            first, last = channel.parameters.meant(first, last, channel.controllers)
             if first in OWN_CONTROLLERS and not self._obeys_growth:
                 return []
         commands = handler(self, index, first, last)
-        if kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and first not in _NOT_FOR_MEMBERS):
+        if kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and first not in NOT_FOR_MEMBERS):
             for member in self.zones.members(index):
                 commands += handler(self, member, first, last)
         return commands

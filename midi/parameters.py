@@ -1,6 +1,6 @@
 """Parameters of a MIDI channel that data entry sets: registered ones, and those that mean a controller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from .messages import (
@@ -53,6 +53,8 @@ _DEFAULTS: Final = {
     RPN_MPE: 0,
 }
 _ENTRIES: Final = frozenset((DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT))
+# What data entry does to a controller that an NRPN means: 0 sets it, others step.
+_ENTRY_STEPS: Final = {DATA_ENTRY_MSB: 0, DATA_INCREMENT: 1, DATA_DECREMENT: -1}
 _MAX_14_BIT: Final = 0x3FFF
 _MSB_ONLY: Final = (RPN_COARSE_TUNING, RPN_TUNING_PROGRAM, RPN_TUNING_BANK, RPN_MPE)
 _MAX_BEND_RANGE_CENTS: Final = 127 * 100 + 99
@@ -98,10 +100,16 @@ class RegisteredParameters:
         """Member channels 0..15 that the latest MPE configuration message asks for."""
         return min(self._values[RPN_MPE] >> 7, 15)
 
-    @property
-    def selected_controller(self) -> int | None:
-        """The controller that the selected NRPN means; None while anything else is selected."""
-        return None if self._is_registered else NRPN_CONTROLLERS.get(self._unregistered)
+    def meant(self, controller: int, value: int, controllers: Sequence[int]) -> tuple[int, int]:
+        """Return controller and value that a control change means: data entry to an NRPN may be another controller.
+
+        `controllers` are the values that the channel's controllers have.
+        """
+        target = None if self._is_registered else NRPN_CONTROLLERS.get(self._unregistered)
+        if target is None or controller not in _ENTRY_STEPS:
+            return controller, value
+        step = _ENTRY_STEPS[controller]
+        return target, value if step == 0 else min(max(controllers[target] + step, 0), 127)
 
     def control(self, controller: int, value: int) -> int | None:
         """Take controllers 6, 38 and 96..101; return the registered parameter that was set, if one was."""
