@@ -32,6 +32,10 @@ PLANTED_TOGETHER = 3
 matter, and planting all together is faster."""
 
 
+def _nothing() -> None:
+    """Do nothing: no growth is under way."""
+
+
 class HopGrower:
     """Owns the grids, genomes and decoder state of all slots and advances them hop by hop.
 
@@ -66,7 +70,7 @@ class HopGrower:
         self._finisher = growth.finisher
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
-        self._under_way: Callable[[], None] = lambda: None
+        self._under_way: Callable[[], None] = _nothing
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -88,7 +92,8 @@ class HopGrower:
 
     def finish(self) -> None:
         """Have grown what `start` was told."""
-        self._under_way()
+        under_way, self._under_way = self._under_way, _nothing  # which holds this grower: a circle, while it stays
+        under_way()
 
     def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
         """Grow voices by hops that nobody hears, planting those that have no genome.

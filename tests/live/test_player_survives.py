@@ -76,7 +76,8 @@ def test_a_process_that_stood_still_while_it_waited_does_not_give_its_device_up(
             stage.output.next_s = np.inf
             sleep(5.0)
             stage.output.next_s = stage.clock.now_s + stopped[0]
-        sleep(duration_s)
+        else:
+            sleep(duration_s)
 
     stage.monkeypatch.setattr(player_module, "sleep", sleep_once_for_long)
     stage.run(7.0)
