@@ -269,9 +269,9 @@ class Player:
         began_s = perf_counter()
         if self._panicking.is_set():
             self._silence()
-        self._take_messages()
-        while self._tasks:
+        while self._tasks:  # before messages, which take effect at frames to come
             self._run_task(self._tasks.popleft())
+        self._take_messages()
         block = self._synth.render(self._block)
         self._hand_over(block)
         if self._output.frames_ahead > self._ahead - self._block:  # else the next block is waited for already
