@@ -62,12 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteResult]:
     from ..engine.bank import Bank
-    from ..engine.choices import closest
+    from ..engine.casting import find_instrument
     from ..training.evaluation import Evaluator, reference_notes
 
     paths = tuple(_path(text) for text in arguments.path or DEFAULT_PATHS)
     known = [instrument.name for instrument in config.data.instruments]
-    wanted = [closest(name, known, "instrument") for name in arguments.instrument or known]
+    wanted = [find_instrument(config.data.instruments, name).name for name in arguments.instrument or known]
     evaluator = Evaluator(Bank.load(arguments.bank), paths)
     results: list[NoteResult] = []
     for instrument in config.data.instruments:

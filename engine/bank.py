@@ -13,17 +13,21 @@ from typing import Any
 
 from ..errors import BankError, UsageError
 from ..midi.general_midi import family_of
+from ..midi.kinship import distance
 from .decoders.base import Decoder
 from .decoders.catalogue import Parts, make_decoder
 from .growth import GrowthModel
 from .motions import Motion, MotionArrays, MotionTable
 from .retouching import RetouchArrays
+from .seams import NamedInstrument
 from .spectral import FloatArray
 from .timbres import TimbreTable
 
 FORMAT = "tnca-synth bank 1"
 MANIFEST = "bank.json"
 MOTIONS = "motions.npz"
+SAME_KIND = dict.fromkeys((31, 32, 33, 34), 37)
+"""Drums beside those of General MIDI 1 that another can stand in for: sticks and clicks to count in, a side stick."""
 RETOUCH = "retouch"
 """The part of a representation that is no model but what its models miss."""
 
@@ -94,6 +98,8 @@ class Choice:
     pitched: bool
     substituted: bool
     motion: Motion
+    drum: int | None = None
+    is_silent: bool = False
 
 
 class TimbreBook:
@@ -113,20 +119,33 @@ class TimbreBook:
         self._timbres, self._motions = timbres, motions
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
-        """Return what plays a key: the program's own instrument, or the nearest of its family, or the nearest at all.
+        """Return what plays a key: the program's own instrument, or the one that sounds in the most similar way.
+
+        A drum that the kit lacks is silent, unless the kit has one of its kind.
 
         Bank numbers are kept by the channels, but this bank has no variations to choose among.
         """
         candidates = [one for one in self.instruments if one.is_drums == is_drums] or list(self.instruments)
-        wanted = "Drums" if is_drums else family_of(program)
-        family = [one for one in candidates if one.family == wanted] or candidates
-        instrument = min(family, key=lambda one: (abs(one.program - program), one.program))
-        substituted = instrument.program != program or instrument.is_drums != is_drums
-        key = self._drum(instrument, key) if instrument.is_drums else key
-        name = instrument.timbre_name(key)
-        timbre = self._timbres.vector(name, self._motions.heard_key(name, key))
-        motion = self._motions.find(name, key)
-        return Choice(instrument, timbre, instrument.pitched, substituted, motion)
+        instrument = min(candidates, key=lambda one: (distance(program, one.program), one.program))
+        return self._choice(instrument, instrument.program != program, is_drums, key)
+
+    def named(self, instrument: NamedInstrument, key: int) -> Choice:
+        """Return an instrument's own sound on a key, or what stands in for it where there is none of that name."""
+        own = next((one for one in self.instruments if one.name == instrument.name), None)
+        if own is None:
+            return self.instrument_for(instrument.program, 0, instrument.is_drums, key)
+        return self._choice(own, False, own.is_drums, key)
+
+    def _choice(self, instrument: Instrument, is_another: bool, is_drums: bool, key: int) -> Choice:
+        """Return what an instrument plays on a key of a drum channel or a melodic one."""
+        substituted = is_another or instrument.is_drums != is_drums
+        played = self._drum(instrument, key) if instrument.is_drums else key
+        drum = played if is_drums and instrument.is_drums and played != key else None
+        name = instrument.timbre_name(played)
+        timbre = self._timbres.vector(name, self._motions.heard_key(name, played))
+        motion = self._motions.find(name, played)
+        is_silent = is_drums and (not instrument.is_drums or (drum is not None and drum != SAME_KIND.get(key)))
+        return Choice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent)
 
     @property
     def has_drums(self) -> bool:
@@ -134,8 +153,9 @@ class TimbreBook:
         return any(one.is_drums for one in self.instruments)
 
     def _drum(self, kit: Instrument, key: int) -> int:
-        """Return the nearest key of a kit that has a timbre."""
-        return min(self._drums[kit.name], key=lambda one: (abs(one - key), one))
+        """Return the drum of a kit that sounds most like the one on a key: its own, one of its kind, else any."""
+        wanted = key if key in self._drums[kit.name] else SAME_KIND.get(key, key)
+        return min(self._drums[kit.name], key=lambda one: (abs(one - wanted), one))
 
 
 class Bank:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from hashlib import sha256
 from typing import Any
+from weakref import WeakValueDictionary
 
 import onnxruntime as ort
 
@@ -13,9 +14,12 @@ from ..errors import BankError
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
-@lru_cache(maxsize=32)
+_sessions: WeakValueDictionary[tuple[bytes, str, int], ort.InferenceSession] = WeakValueDictionary()
+"""What is open now; a model that nobody uses any more is freed."""
+
+
 def open_session(model: bytes, provider: str, threads: int = 1) -> ort.InferenceSession:
-    """Open a model from memory; who opens the same one again shares it, which has no state.
+    """Open a model from memory; who opens one that is in use shares it, which has no state.
 
     Parameters
     ----------
@@ -27,6 +31,14 @@ def open_session(model: bytes, provider: str, threads: int = 1) -> ort.Inference
     BankError
         The bytes are not an ONNX model this ONNX Runtime can run.
     """
+    key = (sha256(model).digest(), provider, threads)
+    session = _sessions.get(key)
+    if session is None:
+        session = _sessions[key] = _open(model, provider, threads)
+    return session
+
+
+def _open(model: bytes, provider: str, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -99,7 +99,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         "models": models,
         "decoders": decoders,
         "instruments": [instrument_entry(one, lead, motions) for one in _instruments(lead)],
-        "files": {name: _file_facts(content) for name, content in files.items()},
+        "files": {name: file_facts(content) for name, content in files.items()},
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}
@@ -121,7 +121,8 @@ def _instruments(checkpoint: Checkpoint) -> tuple[InstrumentConfig, ...]:
     return listed or tuple(InstrumentConfig(name, program=0, low=0, high=127) for name in checkpoint.timbre_names)
 
 
-def _file_facts(content: bytes) -> dict[str, Any]:
+def file_facts(content: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 

@@ -25,6 +25,8 @@ from .state import CONTROL_TARGETS
 
 FILE_NAME: Final = "tnca-synth.toml"
 CONTROLS: Final = "cc"
+ENCODING: Final = "utf-8-sig"
+"""Editors of Windows put a byte order mark before UTF-8; without one it is read the same."""
 STORED: Final = tuple(key for key, option in BY_KEY.items() if option.stored)
 
 
@@ -47,6 +49,7 @@ class Settings:
     sample_rate: int | None = None
     block_size: int | None = None
     instrument: str | None = None
+    lock_instrument: str | None = None
     representation: str | None = None
     decoder: str | None = None
     channel: int | None = None
@@ -54,6 +57,7 @@ class Settings:
     seed: int | None = None
     provider: str | None = None
     bank: Path | None = None
+    growth_cc: bool | None = None
     cc: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,7 +109,7 @@ def read_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding=ENCODING))
     except OSError as error:
         raise UsageError(f"cannot read the settings {path}: {error.strerror}") from error
     except ValueError as error:  # neither TOML nor UTF-8
@@ -133,7 +137,7 @@ def store_control(path: Path, controller: int, target: str) -> None:
 
     path = path.expanduser().resolve()  # through links, so that a link stays one
     try:
-        document = tomlkit.parse(path.read_bytes().decode()) if path.exists() else tomlkit.document()
+        document = tomlkit.parse(path.read_bytes().decode(ENCODING)) if path.exists() else tomlkit.document()
         if CONTROLS not in document:
             document[CONTROLS] = tomlkit.table()
         document[CONTROLS][str(controller)] = target

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from ..errors import MidiFileError
 from .chunks import split_chunks
 from .messages import is_note_start
+from .song_ports import SongPorts
 from .tempo import make_clock
 from .track import Track, read_track
 
@@ -20,11 +21,12 @@ _SEQUENTIAL_FORMAT: Final = 2
 
 
 class TimedMessage(NamedTuple):
-    """A complete MIDI message with its time in seconds from the start and the index of its track."""
+    """A complete MIDI message: its time in seconds from the start, the index of its track, and its port from 0 on."""
 
     time_s: float
     track: int
     data: bytes
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Song:
         One per track, possibly empty.
     warnings : list of str
         What was odd about the file and passed over, one line each.
+    num_ports : int
+        MIDI ports that it plays on, 1..16, each of 16 channels.
     """
 
     messages: list[TimedMessage]
@@ -53,6 +57,7 @@ class Song:
     num_notes: int
     track_names: list[str]
     warnings: list[str]
+    num_ports: int = 1
 
 
 def read_midi_file(path: str | os.PathLike[str]) -> Song:
@@ -102,7 +107,8 @@ def _parse(data: bytes) -> Song:
     tracks, warnings = _read_tracks(container.tracks)
     is_sequential = container.format == _SEQUENTIAL_FORMAT
     groups = [[track] for track in tracks.items()] if is_sequential else [list(tracks.items())]
-    messages, duration_s = _in_time(groups, container.division)
+    ports = SongPorts(tracks.values())
+    messages, duration_s = _in_time(groups, container.division, ports)
     num_notes = sum(is_note_start(message.data) for message in messages)
     if num_notes == 0:
         raise MidiFileError(f"{len(messages)} messages but no notes, expected at least one")
@@ -112,7 +118,8 @@ def _parse(data: bytes) -> Song:
         format=container.format,
         num_notes=num_notes,
         track_names=[track.name for track in tracks.values()],
-        warnings=container.warnings + warnings,
+        warnings=container.warnings + warnings + ports.warnings,
+        num_ports=ports.count,
     )
 
 
@@ -131,7 +138,9 @@ def _read_tracks(bodies: list[bytes]) -> tuple[dict[int, Track], list[str]]:
     return tracks, warnings
 
 
-def _in_time(groups: Iterable[list[tuple[int, Track]]], division: int) -> tuple[list[TimedMessage], float]:
+def _in_time(
+    groups: Iterable[list[tuple[int, Track]]], division: int, ports: SongPorts
+) -> tuple[list[TimedMessage], float]:
     """Return the messages of groups of parallel tracks, group after group, and the end of the last in s."""
     messages: list[TimedMessage] = []
     start_s = 0.0
@@ -140,10 +149,17 @@ def _in_time(groups: Iterable[list[tuple[int, Track]]], division: int) -> tuple[
         end_s = start_s + clock.seconds(max(track.end_tick for _, track in group))
         if end_s > MAX_DURATION_S:
             raise MidiFileError(f"lasts {end_s / 3600:.1f} h, expected at most {MAX_DURATION_S / 3600:.0f} h")
-        events = [(tick, index, data) for index, track in group for tick, data in track.events]
+        events = [
+            (tick, index, data, place)
+            for index, track in group
+            for tick, data, port in track.events
+            for place in ports.of(data, port)
+        ]
         # The sort is stable, so events of one tick keep the order of tracks and of the file.
         events.sort(key=itemgetter(0))
-        messages += (TimedMessage(start_s + clock.seconds(tick), index, data) for tick, index, data in events)
+        messages += (
+            TimedMessage(start_s + clock.seconds(tick), index, data, place) for tick, index, data, place in events
+        )
         start_s = end_s
     return messages, start_s
 

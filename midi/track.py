@@ -16,11 +16,16 @@ from .messages import END_OF_EXCLUSIVE, FIRST_STATUS, SYSTEM_EXCLUSIVE, data_len
 
 _META: Final = 0xFF
 _TRACK_NAME: Final = 0x03
+_DEVICE_NAME: Final = 0x09
+_PORT: Final = 0x21
 _END_OF_TRACK: Final = 0x2F
 _SET_TEMPO: Final = 0x51
 _MAX_NUMBER_BYTES: Final = 4
 _ABOVE_7_BITS: Final = bytes(range(FIRST_STATUS, 256))
 _CLIP_TO_7_BITS: Final = bytes(min(byte, 127) for byte in range(256))
+
+Port = int | str | None
+"""The MIDI port of an event: a number (meta event 21), a name (09) where there is no number, or None for neither."""
 
 
 @dataclass
@@ -29,8 +34,8 @@ class Track:
 
     Attributes
     ----------
-    events : list of (int, bytes)
-        (tick, complete message) in file order; no meta events.
+    events : list of (int, bytes, Port)
+        (tick, complete message, port) in file order; no meta events.
     tempos : list of (int, int)
         (tick, microseconds per quarter note).
     name : str
@@ -43,7 +48,7 @@ class Track:
         What was odd and passed over.
     """
 
-    events: list[tuple[int, bytes]] = field(default_factory=list)
+    events: list[tuple[int, bytes, Port]] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
     name: str = ""
     end_tick: int = 0
@@ -81,6 +86,7 @@ class _TrackReader:
         self._exclusive_tick = 0  # of its latest part
         self._is_ended = False
         self._oddities: Counter[str] = Counter()  # one warning per kind, however often it happens
+        self._port: Port = None
         self._track = Track()
 
     def read(self, max_events: int) -> Track:
@@ -153,6 +159,10 @@ class _TrackReader:
             self._is_ended = True
         elif kind == _SET_TEMPO:
             self._set_tempo(payload)
+        elif kind == _PORT and payload:
+            self._port = payload[0]
+        elif kind == _DEVICE_NAME and not isinstance(self._port, int):
+            self._port = payload.strip(b"\0 ").decode("latin-1") or None
         elif kind == _TRACK_NAME and not self._track.name:
             text = build_meta_message(kind, payload).name
             self._track.name = _as_utf8(text).strip("\0 \r\n\t")
@@ -168,7 +178,7 @@ class _TrackReader:
             self._oddities["ignored tempo of less than 3 bytes or 0 us"] += 1
 
     def _emit(self, tick: int, message: bytes) -> None:
-        self._track.events.append((tick, message))
+        self._track.events.append((tick, message, self._port))
 
     def _clipped(self, raw: bytes) -> bytes:
         if raw.isascii():

@@ -18,6 +18,7 @@ host-api = "JACK"
 sample-rate = 48_000
 block-size = 64
 instrument = "Cello"
+lock-instrument = "Violin"
 representation = "MEL"
 decoder = "vocoder"
 channel = 3
@@ -25,10 +26,12 @@ max-voices = 32
 seed = 5
 provider = "cpu"
 bank = "mine"
+growth-cc = true
 
 [cc]
 74 = "brightness"
 1 = "Modulation"
+21 = "growth-rate"
 """
 
 
@@ -49,6 +52,7 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         sample_rate=48_000,
         block_size=64,
         instrument="Cello",
+        lock_instrument="Violin",
         representation="mel",
         decoder="vocoder",
         channel=3,
@@ -56,7 +60,8 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         seed=5,
         provider="cpu",
         bank=tmp_path / "mine",
-        cc={74: "brightness", 1: "modulation"},
+        growth_cc=True,
+        cc={74: "brightness", 1: "modulation", 21: "growth-rate"},
     )
     assert set(settings.given()) == {option.field for option in OPTIONS if option.stored}
 
@@ -86,7 +91,8 @@ def test_one_port_needs_no_list(tmp_path: Path) -> None:
         ("block-size = 3", "block-size: expected a whole number in 16..8192, got 3"),
         ("block-size = true", "block-size: expected a whole number in 16..8192, got True"),
         ("seed = 1.5", "seed: expected a whole number in"),
-        ("instrument = 3", "instrument: expected a text, got 3"),
+        ("instrument = 300", "instrument: expected a whole number in 0..127, got 300"),
+        ("instrument = 1.5", "instrument: expected a text, got 1.5"),
         ('instrument = " "', "instrument: expected a text, got ' '"),
         ('midi-in = ["a", 1]', "midi-in: expected a text, got 1"),
         ('decoder = "harmonc"', "decoder: unknown decoder 'harmonc': did you mean 'harmonic'?"),
@@ -216,3 +222,12 @@ def test_a_sound_file_must_be_possible(tmp_path: Path) -> None:
     (tmp_path / "a.wav").mkdir()
     with pytest.raises(UsageError, match="it is a folder"):
         check(str(tmp_path / "a.wav"))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes(b'\xef\xbb\xbfinstrument = "cello"\r\n')
+    assert read_settings(path).instrument == "cello"
+    store_control(path, 74, "brightness")
+    assert read_settings(path).cc == {74: "brightness"}
+    assert path.read_bytes().startswith(b'instrument = "cello"\r\n')
