@@ -68,8 +68,9 @@ def _after_event(data: bytes, place: _Place, end: int) -> _Place | None:
         return _after_exclusive(data, position, end, place.running_status)
     if status == _META:
         return _after_meta(data, position, end, place.running_status)
-    length = data_length(status)
-    if length is None or position + length > end or not data[position : position + length].isascii():
+    # An undefined status byte is taken for an event without data, or its value would be read as a delta time.
+    length = data_length(status) or 0
+    if position + length > end or not data[position : position + length].isascii():
         return None
     return _Place(position + length, status if status < SYSTEM_EXCLUSIVE else place.running_status)
 

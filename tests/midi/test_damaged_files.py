@@ -118,6 +118,10 @@ EVENTS = {
     "undefined status byte": (NOTE + b"\x00\xf4" + LATER, "skipped undefined status byte 0xF4"),
     "undefined status byte with data": (NOTE + b"\x00\xf5\x05" + LATER, "skipped undefined status byte 0xF5"),
     "undefined real-time byte": (NOTE + b"\x00\xf9" + LATER, "skipped undefined status byte 0xF9"),
+    "undefined status bytes after text": (
+        NOTE + b"\x00\xff\x01\x01x\x00\xf4\x00\xf5\x00\xff\x01\x01x\x00\xfd" + LATER,
+        "skipped undefined status byte 0xFD",
+    ),
     "one data byte without status": (b"\x00\x05" + NOTE + LATER, "skipped data without a status byte"),
     "data bytes without status": (b"\x00\x05\x40\x41" + NOTE + LATER, "skipped data without a status byte"),
     "one byte too many": (NOTE + b"\x00\xb0\x07\x64\x22" + LATER, "skipped a byte that belongs to no event"),
