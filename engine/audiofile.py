@@ -101,7 +101,7 @@ class AudioWriter:
         try:
             self._file.close()
             # A full disk can show as late as here, or not at all: trust what can be read back.
-            num_readable = soundfile.info(self._part).frames
+            num_readable = soundfile.info(_system_name(self._part)).frames
             if num_readable != self.num_frames:
                 raise self._error(f"only {num_readable} of {self.num_frames} frames were stored; is the disk full?")
             os.replace(self._part, self._target)
@@ -142,14 +142,20 @@ class AudioWriter:
         try:
             # libsndfile does not say why it cannot create a file.
             self._part.open("xb").close()
+            name = _system_name(self._part)
             return soundfile.SoundFile(
-                self._part, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
+                name, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
             )
         except (soundfile.SoundFileError, OSError, ValueError) as error:
             raise self._error(_reason(error)) from error
 
     def _error(self, reason: str) -> AudioFileError:
         return AudioFileError(f"cannot write {str(self.path)!r}: {reason}")
+
+
+def _system_name(path: Path) -> bytes | str:
+    """Return a path as soundfile takes it in any encoding: it cannot encode names that are not UTF-8 itself."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
 
 
 def _format_for(path: Path, num_bytes: int) -> str:
