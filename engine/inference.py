@@ -1,14 +1,22 @@
-"""Opening ONNX models: the only home of ONNX Runtime."""
+"""Opening ONNX models: the only home of ONNX Runtime.
+
+An instrument talks to nobody. ONNX Runtime's telemetry, which looks up a host and keeps a device id and a database in
+the user's cache folder, is switched off before it is imported; child processes inherit that.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from typing import Any
 
-import onnxruntime as ort
-
 from ..errors import BankError
+from .model_graph import check_model
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
@@ -25,13 +33,14 @@ def open_session(model: bytes, provider: str, threads: int = 1) -> ort.Inference
     Raises
     ------
     BankError
-        The bytes are not an ONNX model this ONNX Runtime can run.
+        The bytes are not an ONNX model this ONNX Runtime can run, or one that `check_model` refuses.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
+    check_model(model)
     available = ort.get_available_providers()
     wanted = PROVIDERS["cuda" if provider == "auto" else provider]
     try:
@@ -52,6 +61,6 @@ def read_metadata(session: ort.InferenceSession) -> dict[str, Any]:
     for key, text in session.get_modelmeta().custom_metadata_map.items():
         try:
             values[key] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             values[key] = text
     return values
