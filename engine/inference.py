@@ -11,7 +11,8 @@ import os
 from functools import lru_cache
 from typing import Any
 
-from ..errors import BankError
+from ..errors import BankError, ModelError
+from .model_facts import Port
 from .model_graph import check_model
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -48,6 +49,32 @@ def open_session(model: bytes, provider: str, threads: int = 1) -> ort.Inference
     except Exception as error:  # ONNX Runtime raises one class per status code, without a public base
         reason = str(error).splitlines()[0][:200]
         raise BankError(f"not a model that ONNX Runtime {ort.__version__} can run: {reason}") from error
+
+
+def run_model(session: ort.InferenceSession, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
+    """Return the outputs of a model; all of them without names.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be run on these inputs.
+    """
+    try:
+        found: list[Any] = session.run(outputs, inputs)
+    except Exception as error:  # see `open_session`; a missing input is a ValueError
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(f"a model of the bank cannot be run: {reason}") from error
+    return found
+
+
+def inputs_of(session: ort.InferenceSession) -> list[Port]:
+    """Return what a model is fed with."""
+    return [Port(one.name, one.shape) for one in session.get_inputs()]
+
+
+def outputs_of(session: ort.InferenceSession) -> list[Port]:
+    """Return what a model gives."""
+    return [Port(one.name, one.shape) for one in session.get_outputs()]
 
 
 def session_provider(session: ort.InferenceSession) -> str:

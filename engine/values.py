@@ -5,10 +5,12 @@ Messages read like ``instruments[2].program is 300, expected a whole number in 0
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import BankError
 
@@ -48,10 +50,10 @@ def whole(where: str, value: object, low: int, high: int) -> int:
 
 def number(where: str, value: object, low: float, high: float) -> float:
     """Return a finite number of a range."""
-    is_number = type(value) in (int, float) and abs(value) <= max(abs(low), abs(high))  # type: ignore[operator]
-    if not is_number or not math.isfinite(value) or not low <= value <= high:  # type: ignore[operator, arg-type]
+    # Nothing compares with NaN.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise wrong(where, value, f"a number in {low:g}..{high:g}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def truth(where: str, value: object) -> bool:
@@ -96,3 +98,18 @@ def rising_keys(where: str, value: object) -> list[int]:
     if any(low >= high for low, high in pairwise(keys)):
         raise wrong(where, value, "rising keys")
     return keys
+
+
+def vector(where: str, value: object, most: int, largest: float) -> NDArray[np.float64]:
+    """Return a list of at least one finite number, none larger than `largest`, as an array."""
+    column = items(where, value, most, 1)
+    odd = next((one for one in column if type(one) not in (int, float)), None)
+    if odd is not None:
+        raise wrong(f"a value of {where}", odd, "a number")
+    try:
+        values = np.array(column, np.float64)
+    except OverflowError:
+        values = np.full(1, np.inf)
+    if not (np.abs(values) <= largest).all():
+        raise wrong(where, value, f"numbers in {-largest:g}..{largest:g}")
+    return values
