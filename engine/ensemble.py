@@ -26,6 +26,7 @@ from .helpers import Helper
 from .hops import HopGrower
 from .repertoire import Repertoire
 from .synth import Synth
+from .trial import try_bank
 from .voices import num_slots
 
 MAX_VOICES = 64
@@ -228,6 +229,8 @@ def open_ensemble(
     decoder = closest(decoder or DEFAULT_DECODERS[representation], DECODERS, "decoder")
     provider = closest(provider, PROVIDERS, "provider")
     bank = Bank.load(bank_path)
+    if bank_path is not None:
+        try_bank(bank_path)
     only = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), only)

@@ -122,6 +122,10 @@ class ImportedDecoder:
         self._keep(slots, stream)
         return audio
 
+    def sound_silence(self) -> None:
+        """Run the network once, on a frame of silence."""
+        self._advance(self._silence(1), np.zeros((1, 1, self._magnitudes.spec.num_bins), np.float32))
+
     def _silence(self, voices: int) -> Stream:
         tail = self._inverse.tail_samples if self._inverse else 0
         sizes = (self._magnitudes.spec.num_bins, self._state_size, tail)
