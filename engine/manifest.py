@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from ..errors import BankError
+from .regular_files import is_plain_name
 from .values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
 
 FORMAT: Final = "tnca-synth bank 1"
@@ -123,7 +123,7 @@ def _listed(where: str, value: object, files: dict[str, FileFacts]) -> str:
 
 def _file_name(where: str, name: str) -> str:
     """Return a file name that leads nowhere else, on any system."""
-    if name in (".", "..") or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
+    if not is_plain_name(name):
         raise wrong(where, name, "a file name without folders")
     return name
 

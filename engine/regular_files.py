@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 MAX_TEXT_BYTES: Final = 2**20
@@ -35,6 +35,11 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"it has more than {max_bytes} bytes", os.fspath(path))
     return data
+
+
+def is_plain_name(name: str) -> bool:
+    """Tell whether a file name leads to no other folder, on any system."""
+    return name not in ("", ".", "..") and PurePosixPath(name).name == PureWindowsPath(name).name == name
 
 
 def decode_text(data: bytes) -> str:

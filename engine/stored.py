@@ -77,7 +77,7 @@ def _unpacked(content: bytes, wanted: Iterable[Field[Any]]) -> dict[str, Any]:
 def _checked(one: Field[Any], data: bytes) -> Any:
     """Return an array, a name or a number as it is declared; `ValueError` if it is of another kind, or not finite."""
     file = io.BytesIO(data)
-    version = npy.read_magic(file)  # type: ignore[no-untyped-call]
+    version = npy.read_magic(file)
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = header(file)
     kinds = _KINDS.get(str(one.type), "iu")
