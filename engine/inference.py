@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -69,12 +71,14 @@ def run_model(session: ort.InferenceSession, outputs: list[str] | None, inputs: 
 
 def inputs_of(session: ort.InferenceSession) -> list[Port]:
     """Return what a model is fed with."""
-    return [Port(one.name, one.shape) for one in session.get_inputs()]
+    with _names_as_text():
+        return [Port(one.name, one.shape) for one in session.get_inputs()]
 
 
 def outputs_of(session: ort.InferenceSession) -> list[Port]:
     """Return what a model gives."""
-    return [Port(one.name, one.shape) for one in session.get_outputs()]
+    with _names_as_text():
+        return [Port(one.name, one.shape) for one in session.get_outputs()]
 
 
 def session_provider(session: ort.InferenceSession) -> str:
@@ -85,9 +89,20 @@ def session_provider(session: ort.InferenceSession) -> str:
 def read_metadata(session: ort.InferenceSession) -> dict[str, Any]:
     """Return the JSON values stored in a model file; strings that are not JSON stay strings."""
     values: dict[str, Any] = {}
-    for key, text in session.get_modelmeta().custom_metadata_map.items():
+    with _names_as_text():
+        texts = session.get_modelmeta().custom_metadata_map
+    for key, text in texts.items():
         try:
             values[key] = json.loads(text)
         except (ValueError, RecursionError):
             values[key] = text
     return values
+
+
+@contextmanager
+def _names_as_text() -> Iterator[None]:
+    """Turn text of a model that is not UTF-8 into a `BankError`."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise BankError("a model of the bank is damaged: its names or metadata are not UTF-8") from error

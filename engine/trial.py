@@ -33,7 +33,7 @@ _FRAMES: Final = 2048
 _RATE: Final = 48_000
 
 
-def try_bank(path: Path) -> None:
+def try_bank(path: Path, processor_limit_s: int = PROCESSOR_LIMIT_S) -> None:
     """Let every model of a bank sound a moment.
 
     Raises
@@ -41,12 +41,12 @@ def try_bank(path: Path) -> None:
     BankError
         If one of them cannot be run, or not within the limits.
     """
-    code = "import sys; from tnca_synth.engine.trial import main; sys.exit(main(sys.argv[1]))"
+    code = "import sys; from tnca_synth.engine.trial import main; sys.exit(main(*sys.argv[1:]))"
     # As -c puts the current folder in front, which this process may not have.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code, os.fspath(path.absolute())],
+            [sys.executable, "-c", code, os.fspath(path.absolute()), str(processor_limit_s)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -60,13 +60,13 @@ def try_bank(path: Path) -> None:
         raise BankError(f"{path}: its models cannot be tried: {error.strerror}") from error
     if done.returncode != 0:
         said = done.stdout.decode("utf-8", "replace").strip()
-        limits = f"{PROCESSOR_LIMIT_S} s of processor time and {MEMORY_LIMIT_BYTES / 2**30:.0f} GiB"
+        limits = f"{processor_limit_s} s of processor time and {MEMORY_LIMIT_BYTES / 2**30:.0f} GiB"
         raise BankError(said or f"{path}: its models did not sound a first note within {limits}; they are not run")
 
 
-def main(path: str) -> int:
+def main(path: str, processor_limit_s: str) -> int:
     """Try a bank; return 0, or 1 after a line on stdout that says why not. Runs in a process of its own."""
-    _limit()
+    _limit(int(processor_limit_s))
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         _play_everything(Bank.load(Path(path)))
@@ -76,13 +76,13 @@ def main(path: str) -> int:
     return 0
 
 
-def _limit() -> None:
+def _limit(processor_s: int) -> None:
     """Bound processor time and memory from here on, where the system can."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_LIMIT_S, PROCESSOR_LIMIT_S))
+        resource.setrlimit(resource.RLIMIT_CPU, (processor_s, processor_s))
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_LIMIT_BYTES,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -100,7 +100,7 @@ def _play_everything(bank: Bank) -> None:
                 if isinstance(decoder, ImportedDecoder):
                     decoder.sound_silence()  # what it looks ahead would take seconds
                     continue
-                synth = Synth(growth, decoder, casting, sample_rate=_RATE, max_voices=_VOICES)
+                synth = Synth(growth, decoder, casting, sample_rate=_RATE, max_voices=_VOICES, on_model_error="raise")
                 for key in range(60, 60 + _VOICES):
                     synth.send(note_on(0, key, 100))
                 synth.render(_FRAMES)
