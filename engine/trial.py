@@ -21,6 +21,7 @@ from .bank import Bank
 from .casting import Casting
 from .choices import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
 from .decoders.imported import ImportedDecoder
+from .growth import GrowthModel
 from .synth import Synth
 from .voices import num_slots
 
@@ -88,19 +89,27 @@ def _limit(processor_s: int) -> None:
 
 
 def _play_everything(bank: Bank) -> None:
-    """Sound a chord with each representation by its best decoder, and by those that have models."""
+    """Sound a chord with each representation, by all decoders that have models, or else by the first that fits."""
     for representation in (name for name in REPRESENTATIONS if name in bank.representations):
         growth = bank.growth_model(representation, "cpu")
-        casting = Casting(bank.timbre_book(growth), None)
-        for name in DECODERS:
-            if name not in bank.decoder_models and name != DEFAULT_DECODERS[representation]:
-                continue
-            with suppress(UsageError):  # it does not fit, and so will never be run
-                decoder = bank.decoder(name, growth, num_slots(_VOICES))
-                if isinstance(decoder, ImportedDecoder):
-                    decoder.sound_silence()  # what it looks ahead would take seconds
-                    continue
-                synth = Synth(growth, decoder, casting, sample_rate=_RATE, max_voices=_VOICES, on_model_error="raise")
-                for key in range(60, 60 + _VOICES):
-                    synth.send(note_on(0, key, 100))
-                synth.render(_FRAMES)
+        with_models = [name for name in DECODERS if name in bank.decoder_models]
+        has_sounded = [_sounds(bank, growth, name) for name in (*with_models, DEFAULT_DECODERS[representation])]
+        if not any(has_sounded):
+            any(_sounds(bank, growth, name) for name in DECODERS)
+
+
+def _sounds(bank: Bank, growth: GrowthModel, decoder_name: str) -> bool:
+    """Sound a chord by a decoder; return whether it fits what is grown: one that does not will never be run."""
+    try:
+        decoder = bank.decoder(decoder_name, growth, num_slots(_VOICES))
+    except UsageError:
+        return False
+    if isinstance(decoder, ImportedDecoder):
+        decoder.sound_silence()  # what it looks ahead would take seconds
+        return False
+    casting = Casting(bank.timbre_book(growth), None)
+    synth = Synth(growth, decoder, casting, sample_rate=_RATE, max_voices=_VOICES, on_model_error="raise")
+    for key in range(60, 60 + _VOICES):
+        synth.send(note_on(0, key, 100))
+    synth.render(_FRAMES)
+    return True
