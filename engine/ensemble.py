@@ -26,6 +26,7 @@ from .hops import HopGrower
 from .paths import Path as SynthPath
 from .repertoire import Repertoire
 from .synth import Synth
+from .trial import try_bank
 from .voices import num_slots
 
 MAX_VOICES = 64
@@ -279,6 +280,8 @@ def open_ensemble(
     decoder = closest(decoder or DEFAULT_DECODERS[representation], DECODERS, "decoder")
     provider = closest(provider, PROVIDERS, "provider")
     bank = Bank.load(bank_path)
+    if bank_path is not None:
+        try_bank(bank_path)
     chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), chosen if is_locked else None)

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..engine.bank import FORMAT, MANIFEST, MOTIONS, RETOUCH, Tuning
+from ..engine.bank import MOTIONS, RETOUCH, Tuning
+from ..engine.manifest import FORMAT, MANIFEST
 from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..engine.regular_files import read_regular_file
 from ..errors import BankError
 from ..training.codec import ENCODEC_24KHZ, Codec
 from .codec_model import PARITY_LIMIT, decoder_parity, encoder_parity, export_decoder, export_encoder
 from .imported.weights import Weights, fill, read_weights, without_weight_norm
 
+MAX_CHECKPOINT_BYTES = 2**32
 NAMES = re.compile(r"(encoder|decoder)\.(?:model|layers)\.(.+)")
 SAFETENSORS_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
@@ -52,7 +54,7 @@ def named_as_here(weights: Weights) -> Weights:
 def _read_safetensors(path: Path) -> Weights:
     """Read the format of transformers: the length of a JSON table of contents, the table, the numbers."""
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path, MAX_CHECKPOINT_BYTES)
         start = 8 + int.from_bytes(content[:8], "little")
         table = json.loads(content[8:start])
         table.pop("__metadata__", None)
@@ -64,7 +66,7 @@ def _read_safetensors(path: Path) -> Weights:
                 found[name] = torch.tensor(values.reshape(entry["shape"]).astype(np.float32))
     except OSError as error:
         raise BankError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BankError(f"{path} is not a safetensors file, or is damaged") from error
     return without_weight_norm(found)
 

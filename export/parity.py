@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.bank import MANIFEST, Bank
+from ..engine.bank import Bank
 from ..engine.growth import FIELD_PREFIX, GrowthModel
 from ..engine.inference import open_session
+from ..engine.manifest import MANIFEST
 from ..engine.motions import STILL
 from ..engine.seams import Genome, HopInputs
 from ..errors import BankError

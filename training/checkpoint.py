@@ -103,6 +103,8 @@ def load_start(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
 
 
 def _read(path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise BankError(f"{path} is no regular file, expected a checkpoint")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -22,6 +21,7 @@ from ..engine.spec import AudioSpec
 from ..engine.spectral import power_from_level
 from ..errors import DatasetError
 from .config import DataConfig
+from .feature_cache import load_features, store_features
 from .features import NoteFeatures, extract
 from .motions import RELEASE_FRAMES, measure_motions
 from .recordings import InstrumentConfig, SoundFont
@@ -290,15 +290,13 @@ def _cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spe
     rendered = {name: value for name, value in asdict(data).items() if name not in ("source", "path")}
     values = {**rendered, "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-    return cache / f"{instrument.name}-{digest}.pickle"
+    return cache / f"{instrument.name}-{digest}.npz"
 
 
 def _render_to_cache(job: tuple[InstrumentConfig, DataConfig, AudioSpec, Path]) -> Path:
     instrument, data, spec, path = job
     torch.set_num_threads(1)
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(pickle.dumps(render_features(instrument, data, spec), protocol=4))
-    temporary.replace(path)
+    store_features(path, render_features(instrument, data, spec))
     return path
 
 
@@ -333,4 +331,4 @@ def load_notes(
             for path in pool.map(_render_to_cache, missing):
                 report(f"rendered {path.stem}")
     decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-    return assemble((pickle.loads(path.read_bytes()) for path in paths), spec, with_linear, decaying, measure)
+    return assemble((load_features(path) for path in paths), spec, with_linear, decaying, measure)

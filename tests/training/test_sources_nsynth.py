@@ -113,3 +113,11 @@ def test_a_bad_index(tmp_path, text, words):
 def test_no_index(tmp_path):
     with pytest.raises(DatasetError, match="expected the NSynth layout"):
         NSynthSource(tmp_path, RATE)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "a/b", "a\\b"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
+    build(tmp_path, {"a": fields()})
+    (tmp_path / "examples.json").write_text(json.dumps({"a": fields(), name: fields()}))
+    with pytest.raises(DatasetError, match="expected names without folders"):
+        NSynthSource(tmp_path, RATE)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ...engine.regular_files import is_plain_name
 from ...errors import AudioFileError, DatasetError
 from ..recordings import Recording
 from .base import CheckedSource
@@ -93,6 +94,9 @@ def _read_examples(path: Path) -> dict[str, dict[str, Any]]:
         raise DatasetError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(notes, dict) or not all(isinstance(fields, dict) for fields in notes.values()):
         raise DatasetError(f"{path} is not NSynth's: expected an object that holds an object for every note")
+    outside = next((name for name in notes if not is_plain_name(name)), None)
+    if outside is not None:
+        raise DatasetError(f"{path} names the note {outside!r}, expected names without folders")
     return notes
 
 
