@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 SEMITONES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -84,7 +85,7 @@ def _plain(stem: str, begin: int, end: int) -> list[Token]:
         cuts += match.span()
     cuts += [match.start() for match in GLUED.finditer(stem, begin, end)]
     edges = sorted(set(cuts))
-    return [_token(stem, a, b) for a, b in zip(edges, edges[1:], strict=False) if not SEPARATORS.fullmatch(stem, a, b)]
+    return [_token(stem, a, b) for a, b in pairwise(edges) if not SEPARATORS.fullmatch(stem, a, b)]
 
 
 def _token(stem: str, start: int, end: int) -> Token:
