@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..errors import UsageError
 RUNS = Path("runs")
 DEFAULT_THREADS = 2
 DEVICES = ("cpu", "cuda")
+LOG_WIDTH = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     changes["started_from"] = None if arguments.start_from is None else str(arguments.start_from)
     config = replace(load_preset(preset), **{name: value for name, value in changes.items() if value is not None})
     folder = arguments.output or RUNS / config.name
-    console = Console(stderr=True)
+    # A log has no width: its lines are not to be broken.
+    console = Console(stderr=True, log_path=False, width=None if sys.stderr.isatty() else LOG_WIDTH)
     path = train(config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console)
     print(f"The checkpoint is in {path}")
     print(f"Make a bank of it: tnca-synth export {path} -o BANK")

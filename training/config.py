@@ -69,6 +69,10 @@ class DataConfig:
             if self.source != source and set_here:
                 raise UsageError(f"data.{set_here[0]} is for the {source} source, but data.source is {self.source!r}")
 
+    def is_unpitched(self, instrument: str) -> bool:
+        """Tell whether an instrument of a folder has no fundamental."""
+        return self.drums or self.unpitched is True or (self.unpitched is not False and instrument in self.unpitched)
+
 
 OPTIONS_OF = {
     "folder": ("instrument", "middle_c_octave", "unpitched", "drums", "velocity"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,7 +20,7 @@ COLUMNS: Final = (
 
 def save_features(path: Path, notes: Sequence[NoteFeatures]) -> None:
     """Write notes to an npz file; an interrupted write leaves none."""
-    values = {name: np.array([getattr(note, name) for note in notes]) for name in COLUMNS}
+    values: dict[str, Any] = {name: np.array([getattr(note, name) for note in notes]) for name in COLUMNS}
     for name in ARRAYS if notes else ():
         values[name] = np.concatenate([getattr(note, name) for note in notes])
     values["frames"] = np.array([len(note.mel) for note in notes], np.int64)

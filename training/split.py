@@ -5,24 +5,50 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from .features import NoteFeatures
 from .recordings import HELD_OUT_VELOCITY, is_held_out_key
 
 MOST_NAMED: Final = 6
-Rule = Callable[[NoteFeatures], bool]
 
 
-def _by_velocity(note: NoteFeatures) -> bool:
+class Note(Protocol):
+    """What the rules ask of a note."""
+
+    @property
+    def instrument(self) -> str:
+        """Name of its timbre."""
+        ...
+
+    @property
+    def pitch(self) -> int:
+        """MIDI number."""
+        ...
+
+    @property
+    def velocity(self) -> int:
+        """MIDI velocity."""
+        ...
+
+    @property
+    def pitched(self) -> bool:
+        """Whether `pitch` names a fundamental."""
+        ...
+
+
+Rule = Callable[[Note], bool]
+
+
+def _by_velocity(note: Note) -> bool:
     return note.velocity == HELD_OUT_VELOCITY
 
 
-def _by_key(note: NoteFeatures) -> bool:
+def _by_key(note: Note) -> bool:
     return note.pitched and is_held_out_key(note.pitch)
 
 
-def _by_either(note: NoteFeatures) -> bool:
+def _by_either(note: Note) -> bool:
     return _by_velocity(note) or _by_key(note)
 
 
@@ -30,16 +56,21 @@ RULES: Final[tuple[Rule, ...]] = (_by_either, _by_key, _by_velocity)
 """The first that leaves an instrument notes to train on holds; where none does, nothing is held out."""
 
 
-def hold_out(notes: Sequence[NoteFeatures]) -> list[NoteFeatures]:
-    """Mark the notes that training must not hear, instrument by instrument; of each at least one is left."""
-    own: dict[str, list[NoteFeatures]] = defaultdict(list)
+def held_out_flags(notes: Sequence[Note]) -> list[bool]:
+    """Tell which notes training must not hear, instrument by instrument; of each at least one is left."""
+    own: dict[str, list[Note]] = defaultdict(list)
     for note in notes:
         own[note.instrument].append(note)
     rules = {
         name: next((rule for rule in RULES if not all(map(rule, group))), lambda _: False)
         for name, group in own.items()
     }
-    return [replace(note, held_out=rules[note.instrument](note)) for note in notes]
+    return [rules[note.instrument](note) for note in notes]
+
+
+def hold_out(notes: Sequence[NoteFeatures]) -> list[NoteFeatures]:
+    """Mark the notes that training must not hear; see `held_out_flags`."""
+    return [replace(note, held_out=flag) for note, flag in zip(notes, held_out_flags(notes), strict=True)]
 
 
 def describe(notes: Iterable[NoteFeatures]) -> str:

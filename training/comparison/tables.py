@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .expectations import UNKNOWN, Verdict
-from .notes import KEY, LAYER
+from .notes import HEARD, KEY, LAYER
 from .run import Comparison
 from .summary import ALL, BUDGET_VOICES, SHARED, PathResult
 
@@ -15,6 +15,7 @@ KIND_TITLES = {
     ALL: "all held-out notes",
     KEY: "keys never recorded",
     LAYER: "recorded keys at the held-out velocity",
+    HEARD: "notes that training heard, where nothing is held out",
     SHARED: "notes of the instruments that every path plays",
 }
 
