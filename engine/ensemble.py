@@ -196,7 +196,7 @@ def open_ensemble(
     instrument : str, optional
         Plays every part but the drums; its name in the bank, in any case.
     representation, decoder : str, optional
-        Names from `engine.choices`; None is the best one that the bank has, of a decoder the best for the representation.
+        Names from `engine.choices`; None is the usual one, or what the bank has; of a decoder the best that fits.
     sample_rate : int
         Of the output in Hz.
     seed : int

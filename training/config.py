@@ -74,6 +74,11 @@ class DataConfig:
         return self.drums or self.unpitched is True or (self.unpitched is not False and instrument in self.unpitched)
 
 
+def find_source(folder: Path) -> str:
+    """Return which source reads a folder: "nsynth" where its table lies in it, else "folder"."""
+    return "nsynth" if (folder / "examples.json").is_file() else "folder"
+
+
 OPTIONS_OF = {
     "folder": ("instrument", "middle_c_octave", "unpitched", "drums", "velocity"),
     "nsynth": ("families", "chosen", "limit"),
