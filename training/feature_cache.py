@@ -33,7 +33,7 @@ def save_features(path: Path, notes: Sequence[NoteFeatures]) -> None:
 def load_features(path: Path) -> list[NoteFeatures] | None:
     """Read what `save_features` wrote; None where there is no such file, or it is damaged or of another version."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             frames = file["frames"]
             columns = {name: file[name].tolist() for name in COLUMNS}
             arrays = {name: file[name] for name in ARRAYS if len(frames)}

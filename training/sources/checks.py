@@ -100,14 +100,12 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
 
 def _opened(path: Path) -> BinaryIO:
     """Open a sound file; one whose header its recorder never finished, with the sizes it should have."""
-    stream = path.open("rb")
-    head = stream.read(HEADER_BYTES)
-    stream.seek(0)
-    at = unfinished_data(head, path.stat().st_size)
+    with path.open("rb") as stream:
+        at = unfinished_data(stream.read(HEADER_BYTES), path.stat().st_size)
+        stream.seek(0)
+        content = bytearray() if at is None else bytearray(stream.read(MOST_UNFINISHED_BYTES))
     if at is None:
-        return stream
-    with stream:
-        content = bytearray(stream.read(MOST_UNFINISHED_BYTES))
+        return path.open("rb")
     content[4:8] = (len(content) - 8).to_bytes(4, "little")
     content[at : at + 4] = (len(content) - at - 4).to_bytes(4, "little")
     return BytesIO(content)
