@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +43,7 @@ from .waveform_validation import waveform_distances
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
+COMPILERS = ("g++", "clang++", "cl")
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def train(
     def say(text: str) -> None:
         console.log(text, markup=False, highlight=False)
 
+    config = without_missing_compiler(config, place, say)
     notes = kind.load(config, cache, threads, say)
     trainer = kind.trainer(config, notes, place)
     _begin(trainer, path, resume, say)
@@ -132,6 +136,15 @@ def train(
         trainer.run(folder, report, check)
     _measure_what_is_missed(kind, trainer, notes, path, say)
     return path
+
+
+def without_missing_compiler(config: TrainConfig, place: str, say: Callable[[str], None]) -> TrainConfig:
+    """Return a configuration that compiles nothing where torch would need a C++ compiler that is not there."""
+    compilers = (os.environ["CXX"],) if os.environ.get("CXX") else COMPILERS
+    if not config.compile or place != "cpu" or any(map(shutil.which, compilers)):
+        return config
+    say("no C++ compiler is installed (on Debian: apt-get install g++): it trains uncompiled, which is slower")
+    return replace(config, compile=False)
 
 
 def _begin(trainer: TrainingLoop, path: Path, resume: bool, say: Callable[[str], None]) -> None:
