@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 DEFAULT_THREADS = 2
 DEVICES = ("cpu", "cuda")
-LOG_WIDTH = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = replace(load_preset(preset), **{name: value for name, value in changes.items() if value is not None})
     config = _with_recordings(config, arguments.recordings, arguments.drums)
     folder = arguments.output or RUNS / config.name
-    # A log has no width: its lines are not to be broken.
-    console = Console(stderr=True, log_path=False, width=None if sys.stderr.isatty() else LOG_WIDTH)
+    console = Console(stderr=True, log_path=False)
     path = train(config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console)
     print(f"The checkpoint is in {path}")
     print(f"Make a bank of it: tnca-synth export {path} -o BANK")

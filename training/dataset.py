@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +18,12 @@ from ..engine.motions import MotionArrays, MotionTable
 from ..engine.spec import AudioSpec
 from ..errors import DatasetError
 from .config import DataConfig
-from .feature_cache import load_features, save_features
 from .features import NoteFeatures, extract
 from .motions import measure_motions
-from .recordings import InstrumentConfig, SoundFont
-from .soundfont import check_programs
+from .rendered_notes import rendered_notes
 from .sources import open_source
 from .split import describe, hold_out
 
-FEATURES_VERSION = 7
 EMPTY = np.zeros((0, 2, 0), np.float16)
 NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
@@ -243,13 +236,6 @@ def _last_audible(note: NoteFeatures) -> NDArray[np.int64]:
     return np.where(audible.any(0), len(audible) - 1 - audible[::-1].argmax(0), -1)
 
 
-def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> list[NoteFeatures]:
-    """Render and measure every note of one instrument."""
-    font = SoundFont(data.soundfont, spec.sample_rate)
-    recordings = font.recordings(instrument, data.velocities, data.holds_s, data.tail_s)
-    return [extract(recording, spec, instrument.inharmonic) for recording in recordings]
-
-
 def read_folder_features(data: DataConfig, spec: AudioSpec, report: Callable[[str], None]) -> list[list[NoteFeatures]]:
     """Measure the notes of a folder or an NSynth set, one group per instrument; `report` hears what was skipped."""
     source = open_source(data, spec.sample_rate)
@@ -267,41 +253,6 @@ def fading(groups: Iterable[list[NoteFeatures]]) -> frozenset[str]:
         for note in group:
             fade[note.instrument.split(":")[0]].append(not note.sustains)
     return frozenset(name for name, own in fade.items() if 2 * sum(own) > len(own))
-
-
-def _cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
-    recorded = {name: value for name, value in asdict(instrument).items() if name != "sustains"}
-    rendered = {name: getattr(data, name) for name in ("soundfont", "velocities", "holds_s", "tail_s")}
-    values = {**rendered, "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-    return cache / f"{re.sub(r'[^A-Za-z0-9-]', '_', instrument.name)}-{digest}.npz"
-
-
-def _render_to_cache(job: tuple[InstrumentConfig, DataConfig, AudioSpec, Path]) -> Path:
-    instrument, data, spec, path = job
-    torch.set_num_threads(1)
-    save_features(path, render_features(instrument, data, spec))
-    return path
-
-
-def _rendered(
-    data: DataConfig, spec: AudioSpec, cache: Path, workers: int, report: Callable[[str], None]
-) -> Iterator[list[NoteFeatures]]:
-    """Yield the notes of every instrument of a SoundFont, from the cache where they are there already."""
-    check_programs(data.soundfont, data.instruments)
-    cache.mkdir(parents=True, exist_ok=True)
-    jobs = [(one, data, spec, _cache_path(cache, one, data, spec)) for one in data.instruments]
-    missing = [job for job in jobs if load_features(job[-1]) is None]
-    if missing:
-        report(f"rendering {len(missing)} of {len(jobs)} instruments from {data.soundfont}")
-        with ProcessPoolExecutor(max_workers=min(workers, len(missing))) as pool:
-            for path in pool.map(_render_to_cache, missing):
-                report(f"rendered {path.stem}")
-    for _, _, _, path in jobs:
-        notes = load_features(path)
-        if notes is None:
-            raise DatasetError(f"{path} cannot be read back; is the disk full?")
-        yield notes
 
 
 def load_notes(
@@ -330,6 +281,6 @@ def load_notes(
         raise DatasetError("the preset lists no instruments")
     else:
         decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-        notes = assemble(_rendered(data, spec, cache, workers, report), spec, with_linear, decaying, measure)
+        notes = assemble(rendered_notes(data, spec, cache, workers, report), spec, with_linear, decaying, measure)
     report(describe(notes.features))
     return notes

@@ -30,6 +30,15 @@ def save_features(path: Path, notes: Sequence[NoteFeatures]) -> None:
     temporary.replace(path)
 
 
+def has_features(path: Path) -> bool:
+    """Tell whether a whole file of this version is there; its notes are not read."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return {f"{name}.npy" for name in (*COLUMNS, "frames")} <= set(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def load_features(path: Path) -> list[NoteFeatures] | None:
     """Read what `save_features` wrote; None where there is no such file, or it is damaged or of another version."""
     try:

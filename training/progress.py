@@ -45,7 +45,7 @@ class ProgressReport:
 
     def say(self, text: str) -> None:
         """Log a line as it is."""
-        self._console.log(text, markup=False, highlight=False)
+        tell(self._console, text)
 
     def step(self, step: Progress) -> None:
         """Tell that an iteration is done."""
@@ -63,6 +63,15 @@ class ProgressReport:
             return ""
         each_s = (now - self._first_s) / (step.iteration - self._done)
         return f", {each_s:.2g} s each, {duration((step.iterations - step.iteration) * each_s)} left"
+
+
+def tell(console: Console, text: str) -> None:
+    """Log text as it is, with the time; into a log that is no terminal line by line, however long they are."""
+    if console.is_terminal:
+        console.log(text, markup=False, highlight=False)
+        return
+    for line in text.splitlines():
+        console.print(f"{time.strftime('%H:%M:%S')} {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def duration(seconds: float) -> str:

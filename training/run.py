@@ -31,7 +31,7 @@ from .loop import TrainingLoop
 from .multiscale import MultiScaleNCA
 from .multiscale_trainer import MultiScaleTrainer, load_scale_notes
 from .nca import TNCA
-from .progress import ProgressReport
+from .progress import ProgressReport, tell
 from .resuming import check_resumable
 from .retouching import measure_retouch
 from .sound_validation import Table, sound_distances
@@ -110,7 +110,7 @@ def train(
     kind = RUNS[config.kind]
 
     def say(text: str) -> None:
-        console.log(text, markup=False, highlight=False)
+        tell(console, text)
 
     config = without_missing_compiler(config, place, say)
     notes = kind.load(config, cache, threads, say)

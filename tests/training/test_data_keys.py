@@ -11,6 +11,7 @@ import soundfile
 import tiny
 
 from tnca_synth.errors import UsageError
+from tnca_synth.training.codec_notes import load_sounds
 from tnca_synth.training.config import TrainConfig, load_preset, train_config
 from tnca_synth.training.dataset import NoteSet, load_notes
 from tnca_synth.training.run import without_missing_compiler
@@ -70,6 +71,19 @@ def test_what_decays_is_heard_in_the_recordings(folder: Path, tmp_path: Path) ->
     for name, key in (("C3", 60), ("D3", 62), ("E3", 64)):
         soundfile.write(folder / f"{name}.wav", note(key), 8000)
     assert loaded(preset(tmp_path, f'source = "folder"\npath = "{folder}"'))[0].decaying == frozenset()
+
+
+def test_models_of_sound_learn_from_folders_as_well(folder: Path, tmp_path: Path) -> None:
+    (folder / "oboe").mkdir()
+    for name, key in (("C4", 60), ("D4", 62)):
+        soundfile.write(folder / "oboe" / f"{name}.wav", note(key), 8000)
+    config = preset(tmp_path, f'source = "folder"\npath = "{folder}"')
+    notes = load_sounds(config.data, tiny.SPEC, Path("unused"), 1)
+    for feature, frames, audio in zip(notes.features, notes.num_frames, notes.audio, strict=True):
+        hz = np.abs(np.fft.rfft(audio, 1 << 16)).argmax() * 8000 / (1 << 16)
+        sounds = feature.pitch + (12 if feature.instrument == "harp" else 0)
+        assert 69 + 12 * np.log2(hz / 440) == pytest.approx(sounds, abs=0.5)
+        assert len(audio) == frames * tiny.SPEC.hop_length
 
 
 def test_families_instruments_and_limit_of_an_nsynth_set(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 import tiny
 
 from tnca_synth.training.config import DataConfig
-from tnca_synth.training.dataset import _cache_path
-from tnca_synth.training.feature_cache import ARRAYS, COLUMNS, load_features, save_features
+from tnca_synth.training.feature_cache import ARRAYS, COLUMNS, has_features, load_features, save_features
 from tnca_synth.training.features import NoteFeatures, extract
 from tnca_synth.training.recordings import InstrumentConfig
+from tnca_synth.training.rendered_notes import cache_path
 
 
 def some_notes() -> list[NoteFeatures]:
@@ -25,6 +25,7 @@ def test_notes_come_back_as_they_were(tmp_path: Path) -> None:
     save_features(tmp_path / "a.npz", notes)
     found = load_features(tmp_path / "a.npz")
     assert found is not None
+    assert has_features(tmp_path / "a.npz")
     for one, other in zip(found, notes, strict=True):
         for name in COLUMNS:
             assert getattr(one, name) == getattr(other, name)
@@ -55,10 +56,11 @@ def test_what_is_not_ours_is_not_run_but_measured_anew(tmp_path: Path, kind: str
     else:
         path.unlink()
     assert load_features(path) is None
+    assert has_features(path) is (kind == "pickle in an npz")
 
 
 def test_an_instruments_name_cannot_lead_out_of_the_cache(tmp_path: Path) -> None:
     instrument = InstrumentConfig("../../outside", program=0)
-    path = _cache_path(tmp_path, instrument, DataConfig(instruments=(instrument,)), tiny.SPEC)
+    path = cache_path(tmp_path, instrument, DataConfig(instruments=(instrument,)), tiny.SPEC)
     assert path.parent == tmp_path
     assert path.suffix == ".npz"

@@ -104,6 +104,11 @@ def test_sub_folders_may_be_layers_and_keys() -> None:
     assert read("Piano/C4/v100", "Piano/E4/v30") == [("Piano", 60, 100), ("Piano", 64, 30)]
 
 
+def test_a_folder_that_holds_everything_names_nothing() -> None:
+    assert read("Samples/A3v1", "Samples/A3v2") == [("", 57, 64), ("", 57, 127)]
+    assert read("Grand/Samples/A3") == [("Grand", 57, None)]
+
+
 def test_numbers_that_count_files_are_no_instruments() -> None:
     assert {one[0] for one in read("01_A3", "02_B3", "03_C4")} == {""}
     assert {one[0] for one in read("Sample01_A3", "Sample02_B3", "Sample03_C4")} == {"Sample"}
@@ -163,3 +168,12 @@ def test_a_folder_of_drums_is_one_kit(tmp_path: Path) -> None:
         ("kit:36", 36, 100, False), ("kit:38", 38, 64, False), ("kit:38", 38, 127, False), ("kit:35", 35, 100, False),
         ("kit:72", 72, 100, False), ("kit:46", 46, 100, False),
     ]  # fmt: skip
+
+
+def test_drums_in_sub_folders_keep_their_own_names(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("Loud/snare", "Loud/kick", "Toms/01", "Toms/02"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        hit = 0.3 * rng.normal(size=8000).clip(-3, 3) * np.exp(-np.arange(8000) / 1500)
+        soundfile.write(tmp_path / f"{name}.wav", hit, RATE)
+    assert [one.pitch for one in FolderSource(tmp_path, RATE, drums=True)] == [36, 38, 47, 47]

@@ -180,7 +180,7 @@ class FolderSource(CheckedSource[FolderEntry]):
         pitched = not self._is_unpitched(instrument)
         pitch = parts.pitch if row.pitch is None else row.pitch
         if self.drums:
-            pitch = self._drum_key(parts.prefix, pitch)
+            pitch = self._drum_key(parts, pitch)
             instrument = f"{self._kit_name(row.instrument)}:{pitch}"
         elif pitch is None:
             pitch = self._detected(audio) if pitched else UNPITCHED_KEY
@@ -201,12 +201,13 @@ class FolderSource(CheckedSource[FolderEntry]):
     def _kit_name(self, listed: str | None) -> str:
         return (self.instrument or listed or self._instrument("")).replace(":", "-")
 
-    def _drum_key(self, words: str, named: int | None) -> int:
+    def _drum_key(self, parts: NameParts, named: int | None) -> int:
         """Return the key of a drum: what its name says, what General MIDI has for its words, or a free one."""
-        key = named if named is not None else drum_key(words)
+        name = f"{parts.prefix}/{parts.words}"
+        key = next((key for key in (named, drum_key(parts.words), drum_key(parts.prefix)) if key is not None), None)
         if key is None:
-            key = self._drums.get(words, free_key(self._drums.values()))
-        self._drums[words] = key
+            key = self._drums.get(name, free_key(self._drums.values()))
+        self._drums[name] = key
         return key
 
     def _compare(self, audio: FloatArray, pitch: int) -> None:

@@ -22,6 +22,8 @@ LARGEST_LAYER: Final = 24
 """Marked velocities up to this, and none above it, are numbers of layers."""
 LOWEST_BARE_KEY: Final = 12
 MIN_NAMED_ALIKE: Final = 3
+FOLDERS_OF_ALL: Final = frozenset({"sample", "samples", "wav", "wavs", "wave", "flac", "audio", "sounds", "notes"})
+"""Names of sub-folders that tell nothing of what is in them."""
 EDGES: Final = " \t-_.,()[]"
 DIGITS_AT_EDGES: Final = re.compile(r"^\d+[\s_.-]*|[\s_.-]*\d+$")
 
@@ -32,7 +34,9 @@ class NameParts:
 
     Attributes
     ----------
-    prefix : what is neither pitch, velocity nor repeat, such as ``violin``; empty where nothing is
+    prefix : what is neither pitch, velocity nor repeat, such as ``violin``, in the names of sub-folders or else in the
+        file's; empty where nothing is
+    words : the same of the file's own name
     pitch, velocity : MIDI numbers
     mark : of a velocity that is marked as such, which may count layers: its number as it is written
     is_bare : whether the pitch is a number that nothing marks as one; it may as well count files
@@ -45,6 +49,7 @@ class NameParts:
     mark: int | None = None
     is_bare: bool = False
     problem: str | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class _Folder:
                 mark = tokens[0].value
             elif kind == "D":
                 dynamic = tokens[0].value
-            elif kind != "R":
+            elif kind != "R" and name.lower() not in FOLDERS_OF_ALL:
                 words.append(name)
         return cls("-".join(words), pitch, mark, dynamic)
 
@@ -117,6 +122,7 @@ class _Folder:
         return replace(
             parts,
             prefix=self.words or parts.prefix,
+            words=parts.prefix,
             pitch=parts.pitch if self.pitch is None or (parts.pitch is not None and not parts.is_bare) else self.pitch,
             is_bare=parts.is_bare and self.pitch is None,
             mark=self.mark if parts.mark is None else parts.mark,
