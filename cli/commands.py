@@ -44,6 +44,8 @@ TRAIN_PACKAGES: Final = frozenset(
         "auraloss",
         "pyloudnorm",
         "yaml",
+        "PIL",
+        "swift_f0",
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -259,3 +260,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, AssertionError) or text.startswith("System error"):
         return "the system could not store it; is the disk full?"
     return text or type(error).__name__
+
+
+def encode_ogg(audio: FloatArray, sample_rate: int) -> bytes:
+    """Return mono audio, float32 (N,), as a small Ogg Vorbis file, about 60 kbit/s: to listen to, not to measure."""
+    content = io.BytesIO()
+    with soundfile.SoundFile(content, "w", sample_rate, 1, subtype="VORBIS", format="OGG") as file:
+        file.write(np.clip(audio, -1.0, 1.0).astype(np.float32))
+    return content.getvalue()

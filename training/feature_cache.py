@@ -1,60 +1,61 @@
-"""Measured notes on disk, as arrays: reading them runs no code, whoever wrote them."""
+"""Measured notes on disk: one npz file per instrument, arrays alone, so that reading it runs nothing."""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from ..errors import DatasetError
 from .features import NoteFeatures
 
-FRAMES = ".frames"
-"""After the name of a field with frames: how many each note has."""
+ARRAYS: Final = ("mel", "linear", "sway")
+"""Fields of a note that have a row for each spectral frame."""
+COLUMNS: Final = (
+    "instrument", "pitch", "velocity", "pitched", "held_out", "hold_s", "tuning_cents", "inharmonicity", "sustains",
+)  # fmt: skip
 
 
-def store_features(path: Path, notes: Sequence[NoteFeatures]) -> None:
-    """Write notes to an npz file, whole or not at all."""
-    arrays: dict[str, Any] = {"count": np.array(len(notes))}
-    for name in _names() if notes else ():
-        values = [getattr(note, name) for note in notes]
-        if isinstance(values[0], np.ndarray):
-            arrays[name] = np.concatenate(values)
-            arrays[name + FRAMES] = np.array([len(value) for value in values])
-        else:
-            arrays[name] = np.array(values)
+def save_features(path: Path, notes: Sequence[NoteFeatures]) -> None:
+    """Write notes to an npz file; an interrupted write leaves none."""
+    values: dict[str, Any] = {name: np.array([getattr(note, name) for note in notes]) for name in COLUMNS}
+    for name in ARRAYS if notes else ():
+        values[name] = np.concatenate([getattr(note, name) for note in notes])
+    values["frames"] = np.array([len(note.mel) for note in notes], np.int64)
     temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)
+    with temporary.open("wb") as stream:
+        np.savez(stream, **values)
     temporary.replace(path)
 
 
-def load_features(path: Path) -> list[NoteFeatures]:
-    """Read what `store_features` wrote.
-
-    Raises
-    ------
-    DatasetError
-        If it is anything else.
-    """
+def has_features(path: Path) -> bool:
+    """Tell whether a whole file of this version is there; its notes are not read."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            columns = {name: _column(stored, name) for name in _names()} if stored["count"] else {}
-            return [NoteFeatures(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-    except Exception as error:  # numpy, zip and zlib raise many kinds
-        raise DatasetError(f"the measured notes in {path} cannot be read; delete the file") from error
+        with zipfile.ZipFile(path) as file:
+            return {f"{name}.npy" for name in (*COLUMNS, "frames")} <= set(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
-def _names() -> list[str]:
-    return [one.name for one in fields(NoteFeatures)]
-
-
-def _column(stored: Any, name: str) -> list[Any]:
-    """Return the values of a field, one per note."""
-    values: np.ndarray = stored[name]
-    if name + FRAMES not in stored:
-        return values.tolist()
-    return np.split(values, np.cumsum(stored[name + FRAMES])[:-1])
+def load_features(path: Path) -> list[NoteFeatures] | None:
+    """Read what `save_features` wrote; None where there is no such file, or it is damaged or of another version."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            frames = file["frames"]
+            columns = {name: file[name].tolist() for name in COLUMNS}
+            arrays = {name: file[name] for name in ARRAYS if len(frames)}
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    ends = np.cumsum(frames)
+    lengths = {len(column) for column in columns.values()} | {len(frames)}
+    if len(lengths) > 1 or any(len(values) != ends[-1] for values in arrays.values()):
+        return None
+    return [
+        NoteFeatures(
+            **{name: column[i] for name, column in columns.items()},
+            **{name: values[end - count : end] for name, values in arrays.items()},
+        )
+        for i, (end, count) in enumerate(zip(ends, frames, strict=True))
+    ]

@@ -10,9 +10,10 @@ from typing import Any
 from ...engine.decoders.foreign_mel import ForeignMel
 from ...errors import BankError, UsageError
 from .bigvgan import BigVGAN, BigVGANConfig
+from .containers import Weights
 from .sizes import check_bigvgan, check_vocos
 from .vocos import Vocos, VocosConfig
-from .weights import Weights, fill, find_config, read_weights
+from .weights import fill, find_config, named_as, read_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,8 @@ def load(checkpoint: Path, config: Path | None = None) -> Imported:
         raise BankError(f"cannot read the checkpoint {checkpoint}: no such file")
     imported = describe(find_config(checkpoint, config))
     weights = read_weights(checkpoint)
-    fill(imported.network.eval(), _of_network(weights, imported.name), imported.name)
+    network = imported.network.eval()
+    fill(network, _of_network(named_as(weights, network.state_dict()), imported.name), imported.name)
     return imported
 
 

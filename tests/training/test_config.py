@@ -52,7 +52,7 @@ def test_an_unknown_preset_names_the_nearest() -> None:
         ("[loss]\nfrequency_wieght = 3.0", "'frequency_wieght' in loss, did you mean 'frequency_weight'?"),
         ("[model]\nchanels = 16", "'chanels' in model, did you mean 'channels'?"),
         ("[model.spec]\nhop = 256", "'hop' in model.spec"),
-        ("[data]\nvelocity = [1]", "'velocity' in data, did you mean 'velocities'?"),
+        ("[data]\nvelocties = [1]", "'velocties' in data, did you mean 'velocities'?"),
         ('[data]\ninstruments = [{ name = "a", programm = 1 }]', "did you mean 'program'?"),
         ("[vocoder]\nhiden = 1", "'hiden' in vocoder, did you mean 'hidden'?"),
         (

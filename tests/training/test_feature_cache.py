@@ -1,58 +1,66 @@
-"""The cache of measured notes gives back what was measured, and runs nothing."""
+"""Measured notes on disk: they come back as they were, and nothing in their file is ever run."""
 
 from __future__ import annotations
 
-import os
 import pickle
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.errors import DatasetError
-from tnca_synth.training.feature_cache import load_features, store_features
+from tnca_synth.training.config import DataConfig
+from tnca_synth.training.feature_cache import ARRAYS, COLUMNS, has_features, load_features, save_features
 from tnca_synth.training.features import NoteFeatures, extract
+from tnca_synth.training.recordings import InstrumentConfig
+from tnca_synth.training.rendered_notes import cache_path
+
+
+def some_notes() -> list[NoteFeatures]:
+    return [extract(tiny.recording(tiny.REED, key, 60, 0.1 * n), tiny.SPEC, False) for n, key in enumerate((60, 62), 1)]
 
 
 def test_notes_come_back_as_they_were(tmp_path: Path) -> None:
-    path = tmp_path / "notes.npz"
-    instruments = ((tiny.REED, 60), (tiny.STRING, 64), (tiny.KIT, 35))
-    notes = [extract(tiny.recording(one, key, 90, 0.3), tiny.SPEC) for one, key in instruments]
-    store_features(path, notes)
-    assert os.listdir(tmp_path) == ["notes.npz"]
-    for before, after in zip(notes, load_features(path), strict=True):
-        for name in (one.name for one in fields(NoteFeatures)):
-            wanted, found = getattr(before, name), getattr(after, name)
-            if isinstance(wanted, np.ndarray):
-                assert found.dtype == wanted.dtype
-                np.testing.assert_array_equal(found, wanted)
-            else:
-                assert found == wanted
-                assert isinstance(found, type(wanted) if not isinstance(wanted, np.generic) else object)
-
-
-def test_no_notes_come_back_as_none(tmp_path: Path) -> None:
-    store_features(tmp_path / "none.npz", [])
-    assert load_features(tmp_path / "none.npz") == []
+    notes = some_notes()
+    save_features(tmp_path / "a.npz", notes)
+    found = load_features(tmp_path / "a.npz")
+    assert found is not None
+    assert has_features(tmp_path / "a.npz")
+    for one, other in zip(found, notes, strict=True):
+        for name in COLUMNS:
+            assert getattr(one, name) == getattr(other, name)
+        for name in ARRAYS:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+            assert getattr(one, name).dtype == np.float16
+    assert not list(tmp_path.glob("*.part"))
 
 
 class Evil:
-    """Runs something when it is unpickled."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.system, ("touch pwned",)
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('run')",)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "object array", "empty", "torn"])
-def test_anything_else_is_refused_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "notes.npz"
-    if kind == "object array":
-        np.savez(path, count=np.array(1), instrument=np.array([Evil()], object))
+@pytest.mark.parametrize("kind", ["pickle", "pickle in an npz", "torn", "empty", "absent"])
+def test_what_is_not_ours_is_not_run_but_measured_anew(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.npz"
+    save_features(path, some_notes())
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(Evil()))
+    elif kind == "pickle in an npz":
+        values = dict(np.load(path))
+        np.savez(path, **values | {"pitch": np.array([Evil(), Evil()], object)})
+    elif kind == "torn":
+        path.write_bytes(path.read_bytes()[:-500])
+    elif kind == "empty":
+        path.write_bytes(b"")
     else:
-        path.write_bytes({"pickle": pickle.dumps([Evil()]), "empty": b"", "torn": b"PK\x03\x04"}[kind])
-    with pytest.raises(DatasetError, match="cannot be read; delete the file"):
-        load_features(path)
-    assert os.listdir(tmp_path) == ["notes.npz"]
+        path.unlink()
+    assert load_features(path) is None
+    assert has_features(path) is (kind == "pickle in an npz")
+
+
+def test_an_instruments_name_cannot_lead_out_of_the_cache(tmp_path: Path) -> None:
+    instrument = InstrumentConfig("../../outside", program=0)
+    path = cache_path(tmp_path, instrument, DataConfig(instruments=(instrument,)), tiny.SPEC)
+    assert path.parent == tmp_path
+    assert path.suffix == ".npz"
