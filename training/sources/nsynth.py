@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ...engine.regular_files import is_plain_name
 from ...errors import AudioFileError, DatasetError
 from ..recordings import Recording
 from .base import CheckedSource
