@@ -44,6 +44,7 @@ class Report:
     count: int
     python: str = platform.python_version()
     elapsed_s: float = 0.0
+    processor_s: float = 0.0
     slowest_ms: float = 0.0
     slowest_file: int = -1
     notes_started: int = 0
@@ -205,6 +206,7 @@ def run(seed: int, first: int, count: int, keep: Path | None) -> Report:
             outcome, num_notes = "failure", 0
             report.failures.append(f"file {index}: {traceback.format_exc(limit=-3)}")
         took_ms = (time.process_time() - start) * 1000
+        report.processor_s += took_ms / 1000
         report.notes_started += num_notes
         report.outcomes[outcome] = report.outcomes.get(outcome, 0) + 1
         if took_ms > SLOW_S * 1000:
@@ -232,6 +234,7 @@ def main() -> int:
         print(json.dumps(asdict(report)))
     else:
         print(f"{report.count} files of seed {report.seed} in {report.elapsed_s:.1f} s")
+        print(f"reading and performing them took {report.processor_s:.1f} s of processor time")
         print(f"{report.outcomes}, {report.notes_started} notes started")
         print(f"slowest {report.slowest_ms:.1f} ms, file {report.slowest_file}")
         print("\n".join(report.failures) or "no failures")

@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--representation",
         choices=REPRESENTATIONS,
-        default=DEFAULT_REPRESENTATION,
-        help=f"what is grown (default: {DEFAULT_REPRESENTATION})",
+        help=f"what is grown (default: {DEFAULT_REPRESENTATION}, or what the bank has)",
     )
     parser.add_argument("--decoder", choices=DECODERS, help="what makes it sound (default: the best for what is grown)")
     parser.add_argument(

@@ -11,7 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
-from ..engine.bank import MANIFEST, RETOUCH, Bank
+from ..engine.bank import RETOUCH, Bank
+from ..engine.manifest import MANIFEST
 from ..errors import UsageError
 from ..training.config import load_preset
 from ..training.held_notes import with_held_notes
