@@ -156,12 +156,12 @@ class Engine:
     def close(self) -> Closed:
         """Close output, ports and files; return how it ended."""
         self._inputs.close()
-        lost = self._player.lost
+        lost, failed = self._player.lost, self._player.failed
         if lost is None:
             self._output.close()  # of a device that is gone, PortAudio may wait for ever
-        if lost is not None:
+        if lost is not None or failed:
             take = None if self._recorder is None else self._recorder.suspend()
-            return Closed(None, str(lost), take)
+            return Closed(None, "" if lost is None else str(lost), failed, take)
         try:
             if self._recorder is not None:
                 self._recorder.close()

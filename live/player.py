@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -51,6 +52,7 @@ AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
 """For so long after a flood the load tells of messages, which fewer voices would not help."""
 TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
+DEBUG_VARIABLE: Final = "TNCA_DEBUG"
 REST_AFTER_S: Final = 1.0
 """So long nothing must have sounded before the producer rests."""
 FADE_BLOCKS: Final = 4
@@ -80,6 +82,8 @@ class Player:
     ----------
     lost : DeviceError or None
         Why `run` returned by itself.
+    failed : str
+        What went wrong in `run`, if that was not foreseen.
 
     Notes
     -----
@@ -98,6 +102,7 @@ class Player:
         note_cost_s: float = 0.0,
     ) -> None:
         self.lost: DeviceError | None = None
+        self.failed = ""
         self.last_message = b""
         self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
         self._memory, self._notice, self._recorder = memory, notice, recorder
@@ -152,6 +157,10 @@ class Player:
             self._fade_out()
         except DeviceError as error:
             self.lost = error
+        except Exception as error:  # a fault of ours: another engine can go on, this one cannot
+            self.failed = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
 
     @property
     def resting(self) -> bool:

@@ -233,12 +233,15 @@ class LiveSession:
         self._know_take(end.take)
         self._revive(f"{end.lost}: waiting for it")
 
-    def _restart(self) -> None:
-        """Go on with a new engine after one has died, unless that has happened too often."""
+    def _bury(self) -> None:
+        """Go on after an engine has died."""
         assert self._process is not None
         self._process.join(1.0)
         code = self._process.exitcode
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
+        self._restart(f"by signal {-code}" if code is not None and code < 0 else f"with status {code}")
+
+    def _restart(self, how: str) -> None:
+        """Start another engine in place of one that has ended, unless that has happened too often."""
         now_s = monotonic()
         often = len(self._restarts_s) == RESTARTS and now_s - self._restarts_s[0] < RESTARTS_WITHIN_S
         if self._is_closing or often:
@@ -286,7 +289,7 @@ class LiveSession:
                 self._hear(self._pipe.recv())
                 timeout_s = 0.0
         except (EOFError, OSError):
-            self._restart()
+            self._bury()
 
     def _hear(self, said: Any) -> None:
         if isinstance(said, LiveStatus):
@@ -299,6 +302,9 @@ class LiveSession:
             self._end = Closed(said)
         elif isinstance(said, Closed) and said.lost and not self._is_closing:
             self._await_output(said)
+        elif isinstance(said, Closed) and said.failed and not self._is_closing:
+            self._know_take(said.take)
+            self._restart(f"by a fault ({said.failed})")
         elif isinstance(said, Closed):
             self._end = said
 

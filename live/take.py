@@ -20,10 +20,11 @@ from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, control_change
 from ..midi.writer import write_midi_file
 from .state import TakeParts
 
+fcntl: Any
 try:
     import fcntl
 except ImportError:  # Windows: there takes that were left behind are not looked for
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 SUFFIX: Final = ".journal"
 _HEAD: Final = struct.Struct("<QI")  # frame and length of a message

@@ -51,7 +51,9 @@ def test_a_closed_ensemble_frees_its_models(no_collector: None) -> None:
     ensemble.synth.render(2000)
     growth, bank = ensemble.growth, ensemble.bank
     assert growth is not None and bank is not None
-    parts = [weakref.ref(one) for one in (ensemble.synth, ensemble.repertoire, growth, growth._step, growth._seed, bank)]
+    parts = [
+        weakref.ref(one) for one in (ensemble.synth, ensemble.repertoire, growth, growth._step, growth._seed, bank)
+    ]
     ensemble.close()
     del ensemble, growth, bank
     assert [part() for part in parts] == [None] * len(parts)

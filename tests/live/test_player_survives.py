@@ -437,3 +437,18 @@ def test_latency_is_what_it_was_where_the_system_clock_and_the_device_drift_apar
     (heard,) = onsets_s(stage)
     assert heard - (begin_s + 20.0002) == pytest.approx(stage.player.meters.latency_s, abs=5e-4)
     assert LATENCY and isinstance(stage.clock, FakeTime)
+
+
+def test_a_fault_that_was_not_foreseen_ends_the_run_with_its_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another engine is started then."""
+    monkeypatch.delenv("TNCA_DEBUG", raising=False)
+
+    def fail(num_frames: int) -> np.ndarray:
+        raise IndexError("out of range\nsecond line")
+
+    stage.clock.events.append((stage.clock.now_s + 0.1, lambda: setattr(stage.synth, "render", fail)))
+    stage.run(1.0)
+    assert stage.player.failed == "IndexError: out of range"
+    assert stage.player.lost is None
