@@ -14,15 +14,14 @@ import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError, TncaError
-from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, RESET_CONTROLLERS, control_change
-from ..midi.ports import Arrival
 from .audio import Output
 from .channel_memory import ChannelMemory
-from .clock import OutputClock
-from .inbox import MANY, Inbox, thinned
+from .clock import STALL_S, OutputClock, Watch
+from .feed import EARLY_S, Feed
+from .inbox import Inbox
 from .interfaces import LiveSynth, Meters
 from .mapping import MessageMap
-from .overload import LOAD_TIME_S, Governor, LoadMeter
+from .overload import Governor, LoadMeter
 from .realtime import PRODUCER_PRIORITY, promote_thread
 from .recorder import Recorder
 from .rest import Rest
@@ -40,16 +39,9 @@ WAKE_DELAY: Final = 0.3
 MAX_WAKE_DELAY_S: Final = 0.0008
 """at most so long, for in large periods MIDI does not take longer."""
 POLL_S: Final = 0.0002
-EARLY_S: Final = 0.0001
-STALL_S: Final = 1.0
-LONG_S: Final = 0.5
 BURSTS: Final = 3
 BURSTS_WITHIN_S: Final = 1.0
 """So many bursts in so short a time tell a device of longer periods."""
-STALE_S: Final = 0.1
-"""Messages that have waited longer than this and two blocks are not all played any more."""
-AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
-"""For so long after a flood the load tells of messages, which fewer voices would not help."""
 TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
@@ -103,31 +95,28 @@ class Player:
     ) -> None:
         self.lost: DeviceError | None = None
         self.failed = ""
-        self.last_message = b""
-        self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
-        self._memory, self._notice, self._recorder = memory, notice, recorder
+        self._synth, self._output, self._inbox = synth, output, inbox
+        self._notice, self._recorder = notice, recorder
         self._tasks: deque[Callable[[], None]] = deque()
         self._stopping, self._panicking = threading.Event(), threading.Event()
         self._governor = Governor(synth.max_voices)
         self._load, self._peaks = LoadMeter(), np.zeros(2)
-        self._late = self._left_out = self._model_errors = 0
-        self._flooded_until_s = self._failure_told_s = 0.0
+        self._model_errors, self._failure_told_s = 0, 0.0
         self._block, self._in_step = output.block_size, output.in_step_with_midi
         self._ahead = _frames_ahead(self._block, output.sample_rate, note_cost_s)
-        self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
         self._is_resting = self._sounds = False
         self._rest, self._sounded_s = Rest(output, recorder), 0.0
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
-        self._origin = synth.frame  # the frame of the synth that is the output's first
+        self._feed = Feed(synth, output, inbox, mapping, memory, self._clock, notice, recorder)
+        self._feed.delay += self._ahead
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
-        if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self._origin, data)
+        self._feed.record(data)
 
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
@@ -163,6 +152,11 @@ class Player:
                 raise
 
     @property
+    def last_message(self) -> bytes:
+        """The newest message, b"" before the first."""
+        return self._feed.last_message
+
+    @property
     def resting(self) -> bool:
         """Whether nothing sounds, and the producer waits to be asked."""
         return self._is_resting
@@ -180,8 +174,7 @@ class Player:
             If the device asks for nothing any more.
         """
         output, clock = self._output, self._clock
-        looked_s = perf_counter()
-        gives_up_s = looked_s + STALL_S
+        watch = Watch(perf_counter())
         while True:
             self._keep_playing()
             looked_at = output.frames_taken
@@ -190,9 +183,7 @@ class Player:
             clock.observe(now_s, taken)
             if has_room:
                 break
-            # Who has not looked for long cannot tell: it was this process that stood still.
-            gives_up_s, looked_s = max(gives_up_s, now_s + STALL_S if now_s > looked_s + LONG_S else 0.0), now_s
-            if now_s > gives_up_s:
+            if watch.is_in_vain(now_s):
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             # A little early: who only looks when the callback is expected would never learn that it comes sooner.
             # And of the frames taken before looking: a callback in between makes room that has not been seen.
@@ -230,15 +221,15 @@ class Player:
             if not self._is_asked:  # else the event has been set before it was cleared
                 due_s = self._clock.time_of(self._output.frames_taken + self._rest.step_frames) - EARLY_S
                 self._inbox.wait(min(max(due_s - perf_counter(), POLL_S), step_s))
-        self._origin -= self._rest.end(self._ahead)
+        self._feed.origin -= self._rest.end(self._ahead)
         self._is_resting, self._full_s, self._sounded_s = False, perf_counter(), perf_counter()
 
     def _look_at_the_clock(self) -> None:
         """See the callback take a block, so that the moment is known; none within `STALL_S` is a lost device."""
         output, now_s = self._output, perf_counter()
-        before, gives_up_s = output.frames_taken, now_s + STALL_S
+        before, watch = output.frames_taken, Watch(now_s)
         while output.frames_taken == before and not self._is_asked:
-            if now_s > gives_up_s:
+            if watch.is_in_vain(now_s):
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             sleep(POLL_S)
             now_s = perf_counter()
@@ -261,7 +252,7 @@ class Player:
         if is_burst and repeats and self._ahead < MAX_AHEAD_FRAMES:
             self._bursts_s.clear()
             self._ahead += self._ahead
-            self._delay += self._ahead // 2
+            self._feed.delay += self._ahead // 2
             self._notice(f"the device takes more than {self._block} frames at once: more are kept ready")
         if output.frames_ahead >= self._ahead:
             self._full_s = now_s
@@ -270,8 +261,9 @@ class Player:
         """Make one block and hand it over; then prepare the next, while the ring is full."""
         began_s = perf_counter()
         if self._panicking.is_set():
-            self._silence()
-        self._take_messages()
+            self._panicking.clear()
+            self._feed.silence()
+        self._feed.take(self._governor.limit)
         while self._tasks:
             self._run_task(self._tasks.popleft())
         block = self._synth.render(self._block)
@@ -288,59 +280,6 @@ class Player:
         peaks = np.abs(block).max(axis=0)
         self._sounds, self._peaks = bool(peaks.any()), np.maximum(peaks, self._peaks * (1.0 - fall))
 
-    def _silence(self) -> None:
-        self._panicking.clear()
-        self._inbox.clear()
-        self._synth.panic()
-        self._memory.reset_controllers()
-        for channel in range(NUM_CHANNELS):
-            self.record(control_change(channel, ALL_SOUND_OFF, 0))
-            self.record(control_change(channel, RESET_CONTROLLERS, 0))
-
-    def _take_messages(self) -> None:
-        arrivals = self._inbox.take()
-        if not arrivals:
-            return
-        self.last_message = arrivals[-1].data
-        stale_s = STALE_S + 2.0 * self._block / self._output.sample_rate
-        if len(arrivals) > MANY or perf_counter() - arrivals[0].time_s > stale_s:
-            kept = thinned(arrivals, self._governor.limit)
-            self._note_flood(len(arrivals) - len(kept))
-            arrivals = kept
-        for arrival in arrivals:
-            self._play(arrival)
-
-    def _play(self, arrival: Arrival) -> None:
-        data = self._mapping.apply(arrival.data)
-        if data is None:
-            return
-        earliest = self._synth.frame + self._synth.latency_frames
-        frame = self._frame_of(arrival.time_s)
-        if frame < earliest - EARLY_S * self._output.sample_rate:  # less is what the clock may be wrong by
-            self._late += 1
-        frame = max(frame, earliest)
-        self._synth.send(data, frame)
-        self._memory.follow(data)
-        if self._recorder is not None:
-            self._recorder.message(frame - self._origin, data)
-
-    def _note_flood(self, left_out: int) -> None:
-        """Count what was left out, say it once, and blame no voice for the work that messages make."""
-        now_s = perf_counter()
-        if left_out and now_s > self._flooded_until_s:
-            self._notice("more MIDI messages than can be played: what they supersede is left out")
-        self._left_out += left_out
-        self._flooded_until_s = now_s + AFTER_FLOOD_S
-
-    def _frame_of(self, time_s: float) -> int:
-        """Return the synth's frame at which a message that arrived then shall play."""
-        if not self._clock.is_set:
-            return self._synth.frame + self._synth.latency_frames
-        frame = self._clock.frame_at(time_s)
-        if self._in_step:  # it came with the beginning of a period, and only its way here took a while
-            frame = (frame + self._block // 4) // self._block * self._block
-        return self._origin + frame + self._delay
-
     def _run_task(self, task: Callable[[], None]) -> None:
         try:
             task()
@@ -351,7 +290,7 @@ class Player:
         """Measure the load, let fewer voices sound if it is too high, and tell of models that failed."""
         now_s = perf_counter()
         load = self._load.observe(spent_s, self._block / self._output.sample_rate)
-        if now_s > self._flooded_until_s:
+        if now_s > self._feed.flooded_until_s:
             limit = self._governor.observe(now_s, load, self._output.underruns, self._synth.active_voices)
             if limit is not None:
                 self._synth.limit_voices(limit)
@@ -377,10 +316,10 @@ class Player:
             load=self._load.load,
             underruns=output.underruns,
             xruns=output.xruns,
-            late_messages=self._late,
-            left_out=self._left_out,
+            late_messages=self._feed.late,
+            left_out=self._feed.left_out,
             model_errors=self._synth.model_errors,
-            latency_s=self._delay / output.sample_rate + output.latency_s,
+            latency_s=self._feed.delay / output.sample_rate + output.latency_s,
             device=output.device,
         )
 
