@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
-import signal
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.resource_tracker import ensure_running
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
-from .engine_process import STOPPING, main
+from .engine_process import main
+from .spawning import one_numeric_thread, signals_held_back
 from .state import (
     CONTROL_TARGETS,
     Closed,
@@ -43,7 +40,6 @@ RESTARTS_WITHIN_S: Final = 60.0
 AT_ONCE: Final = ("send", "panic")
 """Commands that mean nothing later."""
 MAX_NOTICES: Final = 8
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class LiveSession:
@@ -214,7 +210,7 @@ class LiveSession:
         self._pipe, far_end = context.Pipe()
         arguments = (far_end, self._options, resumed)
         self._process = context.Process(target=main, args=arguments, name="tnca-synth", daemon=True)
-        with _one_numeric_thread(), _signals_held_back():
+        with one_numeric_thread(), signals_held_back():
             self._process.start()
         far_end.close()  # so that the pipe ends when the process does
 
@@ -334,35 +330,3 @@ class LiveSession:
             return
         with suppress(OSError):  # it has ended: `status` sees that
             self._pipe.send(Command(name, value))
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Keep signals that ask a program to end from a process that is started meanwhile, until it ignores them.
-
-    For this process they come a moment later.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    ensure_running()  # multiprocessing's own helper, which would let the signals through when it is started
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _one_numeric_thread() -> Iterator[None]:
-    """Let a process that is started meanwhile compute with one thread: others would take the core the audio needs."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
