@@ -253,14 +253,10 @@ class LiveSession:
 
     def _finish_take(self) -> None:
         """Complete the recording of engines that have ended before they could."""
-        from .take import finish_parts
+        if self._options.record is not None and self._takes:
+            from .take import finish_take  # with the libraries of sound files
 
-        path = self._options.record
-        parts = next((one for one in self._takes if one.exist), None)
-        if path is not None and parts is not None:
-            finish_parts(parts, path)
-        for one in self._takes:
-            one.remove()
+            finish_take(self._takes, self._options.record)
         self._takes = ()
 
     def _await_ready(self, timeout_s: float) -> None:

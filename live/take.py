@@ -127,6 +127,18 @@ def finish_parts(parts: TakeParts, path: Path) -> int:
     return num_frames
 
 
+def finish_take(takes: Sequence[TakeParts], path: Path) -> None:
+    """Make a take of what several processes left, of which each has gone on with the one before; see `finish_parts`.
+
+    The oldest that is still there is it: who has gone on with it has not got as far as to take its place.
+    """
+    parts = next((one for one in takes if one.exist), None)
+    if parts is not None:
+        finish_parts(parts, path)
+    for one in takes:
+        one.remove()
+
+
 def finish_left_behind(folder: Path) -> list[Path]:
     """Complete the takes in a folder whose processes were killed, under names that are free; return these."""
     return [path for parts in _left_behind(folder) if (path := _finished(parts)) is not None]
