@@ -216,8 +216,7 @@ class Player:
             self._rest.fill_up()
             self._output.keep_playing(self._ahead)
             self._look_at_the_clock()
-            self._load.observe(0.0, step_s)
-            self.meters = self._read_meters()
+            self._observe(0.0, step_s)
             if not self._is_asked:  # else the event has been set before it was cleared
                 due_s = self._clock.time_of(self._output.frames_taken + self._rest.step_frames) - EARLY_S
                 self._inbox.wait(min(max(due_s - perf_counter(), POLL_S), step_s))
@@ -270,7 +269,7 @@ class Player:
         self._hand_over(block)
         if self._output.frames_ahead > self._ahead - self._block:  # else the next block is waited for already
             self._synth.grow_ahead(self._block)
-        self._observe(perf_counter() - began_s)
+        self._observe(perf_counter() - began_s, self._block / self._output.sample_rate)
 
     def _hand_over(self, block: FloatArray) -> None:
         self._output.write(block)
@@ -286,10 +285,10 @@ class Player:
         except TncaError as error:
             self._notice(str(error))
 
-    def _observe(self, spent_s: float) -> None:
+    def _observe(self, spent_s: float, made_s: float) -> None:
         """Measure the load, let fewer voices sound if it is too high, and tell of models that failed."""
         now_s = perf_counter()
-        load = self._load.observe(spent_s, self._block / self._output.sample_rate)
+        load = self._load.observe(spent_s, made_s)
         if now_s > self._feed.flooded_until_s:
             limit = self._governor.observe(now_s, load, self._output.underruns, self._synth.active_voices)
             if limit is not None:
