@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ class AudioWriter:
         try:
             self._file.close()
             # A full disk can show as late as here, or not at all: trust what can be read back.
-            num_readable = soundfile.info(self.part).frames
+            num_readable = soundfile.info(_system_name(self.part)).frames
             if num_readable != self.num_frames:
                 raise self._error(f"only {num_readable} of {self.num_frames} frames were stored; is the disk full?")
             os.replace(self.part, self._target)
@@ -178,8 +179,9 @@ class AudioWriter:
         try:
             # libsndfile does not say why it cannot create a file.
             self.part.open("xb").close()
+            name = _system_name(self.part)
             return soundfile.SoundFile(
-                self.part, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
+                name, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
             )
         except (soundfile.SoundFileError, OSError, ValueError) as error:
             raise self._error(_reason(error)) from error
@@ -197,10 +199,10 @@ def mend(path: Path) -> int:
         If it is no sound file, or cannot be changed.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_system_name(path)) as file:
             kind, num_frames = file.format, int(file.frames)
         if kind != "FLAC":  # opening and closing is enough: libsndfile counts what is there
-            with soundfile.SoundFile(path, "r+") as file:
+            with soundfile.SoundFile(_system_name(path), "r+") as file:
                 return int(file.frames)
         if num_frames >= _UNKNOWN_FRAMES:
             _set_flac_length(path, _UNKNOWN_FRAMES)  # a length that lasts until the data end
@@ -213,7 +215,7 @@ def mend(path: Path) -> int:
 
 def sound_blocks(path: Path) -> Iterator[FloatArray]:
     """Yield the sound of a file, float32 (N, channels), up to where its data break off."""
-    with suppress(soundfile.SoundFileError), soundfile.SoundFile(path) as file:
+    with suppress(soundfile.SoundFileError), soundfile.SoundFile(_system_name(path)) as file:
         while len(block := file.read(_READ_FRAMES, dtype="float32", always_2d=True)):
             yield block
 
@@ -224,6 +226,11 @@ def _set_flac_length(path: Path, num_frames: int) -> None:
         others = int.from_bytes(file.read(8), "big") >> 36
         file.seek(_FLAC_LENGTH_AT)
         file.write((others << 36 | num_frames).to_bytes(8, "big"))
+
+
+def _system_name(path: Path) -> bytes | str:
+    """Return a path as soundfile takes it in any encoding: it cannot encode names that are not UTF-8 itself."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
 
 
 def _format_for(path: Path, num_bytes: int) -> str:
@@ -253,3 +260,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, AssertionError) or text.startswith("System error"):
         return "the system could not store it; is the disk full?"
     return text or type(error).__name__
+
+
+def encode_ogg(audio: FloatArray, sample_rate: int) -> bytes:
+    """Return mono audio, float32 (N,), as a small Ogg Vorbis file, about 60 kbit/s: to listen to, not to measure."""
+    content = io.BytesIO()
+    with soundfile.SoundFile(content, "w", sample_rate, 1, subtype="VORBIS", format="OGG") as file:
+        file.write(np.clip(audio, -1.0, 1.0).astype(np.float32))
+    return content.getvalue()

@@ -16,13 +16,14 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
+from .endings import end_by_silence, fade_released
 from .genomes import Genomes
 from .mishaps import MAX_PEAK, ModelFault, cut_broken, cut_faulty, faults_of, silence_broken
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
 from .shaping import Levels, coloured, levels_of
 from .tending import cull, wound
-from .voices import SILENCE_PEAK, Voice, end_by_silence, num_slots
+from .voices import Voice, num_slots
 
 MOST_HOPS = 32
 """Hops that a voice is given at once: what belongs to more leaves the processor's cache."""
@@ -305,12 +306,12 @@ class HopGrower:
                 decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
             rest = {name: values[:, ahead:] for name, values in fields.items()}
             audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
+        heard_in = slice(ahead, ahead + job.num_hops)
+        fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         whole = peaks.max() < MAX_PEAK  # never so with NaN
-        silent = peaks < SILENCE_PEAK
-        if batch.tending is not None:
-            silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows].T
-        is_silent, levels = silent.tolist(), peaks[:, -1].tolist()
+        holds = np.zeros(peaks.shape, bool) if batch.tending is None else batch.tending.holds[heard_in, rows].T
+        all_peaks, all_holds = peaks.tolist(), holds.tolist()
         num_samples = audio.shape[1]
         for index, (done, heard) in enumerate(zip(batch.jobs[rows], audio, strict=True)):
             voice, start = done.voice, done.voice.decoded_until
@@ -319,8 +320,8 @@ class HopGrower:
                 self.failures += cut_broken(voice, peaks[index], start, decoder.name, spec)
             voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
             voice.decoded_until = start + num_samples
-            voice.level = levels[index]
-            end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
+            voice.level = all_peaks[index][-1]
+            end_by_silence(voice, all_peaks[index], all_holds[index], start, self._hop, self._rate)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""

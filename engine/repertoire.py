@@ -84,7 +84,7 @@ class Repertoire:
 
         A decoder that does not fit gives way to the best one; None if there is no such representation.
         """
-        own, own_decoder = self._name(path)
+        own, own_decoder = self.name(path)
         name = own if representation == 0 else midi.named(midi.REPRESENTATIONS, representation)
         if name not in self.representations:
             return None
@@ -97,5 +97,6 @@ class Repertoire:
             self._grown[representation] = growth, self._casting.over(self._bank.timbre_book(growth))
         return self._grown[representation]
 
-    def _name(self, path: Path) -> tuple[str, str]:
+    def name(self, path: Path) -> tuple[str, str]:
+        """Return the names of representation and decoder of a path that was opened."""
         return next(names for names, known in self._paths.items() if known is path or known == path)

@@ -7,37 +7,22 @@ cannot raise. It stops reading when it finds the ring empty, so that `RingOutput
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Protocol
+
+import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError
+from .output_devices import NUM_CHANNELS, OutputDevice
 
-NUM_CHANNELS: Final = 2
-BYTES_PER_FRAME: Final = 4 * NUM_CHANNELS
+CLIENT_NAME: Final = b"tnca-synth"
+"""What JACK shows the output as."""
+BYTES_PER_SAMPLE: Final = 4
 NO_PORTAUDIO: Final = "PortAudio is missing: on Debian, sudo apt-get install libportaudio2"
-NO_OUTPUT: Final = (
-    "there is no audio output: plug one in, start a JACK server (jackd), or join the group that may use "
-    "the sound card (on Debian: sudo adduser $USER audio)"
-)
-
-
-@dataclass(frozen=True)
-class OutputDevice:
-    """An audio output.
-
-    Attributes
-    ----------
-    index : PortAudio's number
-    sample_rate : its own, Hz
-    """
-
-    index: int
-    name: str
-    host_api: str
-    sample_rate: int
-    is_default: bool
 
 
 class Output(Protocol):
@@ -119,12 +104,14 @@ class RingOutput:
         import rtmixer
 
         self.device, self.sample_rate, self.block_size = device.name, sample_rate, block_size
-        self.in_step_with_midi = "jack" in device.host_api.lower()
+        self.in_step_with_midi = device.is_jack
         self.underruns = 0
+        channels = min(device.num_channels, NUM_CHANNELS)
         size = 1 << (max(4 * block_size, 32768) - 1).bit_length()
-        self._ring, self._size = rtmixer.RingBuffer(BYTES_PER_FRAME, size), size
+        self._mono = np.empty(size, np.float32) if channels == 1 else None
+        self._ring, self._size = rtmixer.RingBuffer(BYTES_PER_SAMPLE * channels, size), size
         self._stream = rtmixer.Mixer(
-            device=device.index, samplerate=sample_rate, blocksize=block_size, channels=NUM_CHANNELS, latency="low"
+            device=device.index, samplerate=sample_rate, blocksize=block_size, channels=channels, latency="low"
         )
         # JACK's own latency begins after its graph, where ours ends.
         self.latency_s = 0.0 if self.in_step_with_midi else float(self._stream.latency)
@@ -154,8 +141,8 @@ class RingOutput:
         return bool(self._stream.active)
 
     def write(self, block: FloatArray) -> None:
-        """Append a block, float32 (N, 2)."""
-        self._ring.write(block)
+        """Append a block, float32 (N, 2), N up to the size of the ring."""
+        self._ring.write(block if self._mono is None else downmix(block, self._mono))
         self.frames_written += len(block)
 
     def take_back(self, frames_kept: int) -> None:
@@ -210,8 +197,10 @@ def list_outputs(refresh: bool = False) -> list[OutputDevice]:
             sounddevice._terminate()
         sounddevice._initialize()
     apis = sounddevice.query_hostapis()
+    devices = [facts for facts in sounddevice.query_devices() if facts["max_output_channels"] > 0]
+    usable = {facts["index"] for facts in devices}  # what the system calls its default may have no output
     defaults = [api["default_output_device"] for api in apis]
-    first_default = next((index for index in (sounddevice.default.device[1], *defaults) if index >= 0), -1)
+    first_default = next((index for index in (sounddevice.default.device[1], *defaults) if index in usable), -1)
     return [
         OutputDevice(
             index=facts["index"],
@@ -219,35 +208,32 @@ def list_outputs(refresh: bool = False) -> list[OutputDevice]:
             host_api=apis[facts["hostapi"]]["name"],
             sample_rate=round(facts["default_samplerate"]),
             is_default=facts["index"] == first_default,
+            num_channels=facts["max_output_channels"],
         )
-        for facts in sounddevice.query_devices()
-        if facts["max_output_channels"] >= NUM_CHANNELS
+        for facts in devices
     ]
 
 
-def find_output(audio_out: str | None, host_api: str | None, outputs: list[OutputDevice]) -> OutputDevice:
-    """Return the output that a number or a part of a name means, the default one for None.
+def downmix(block: FloatArray, room: FloatArray) -> FloatArray:
+    """Return the mean of left and right.
 
-    Raises
-    ------
-    DeviceError
-        If there is none; it lists what there is.
+    What is the same on both sides keeps its level, and nothing gets louder than the louder side.
+
+    Parameters
+    ----------
+    block : ndarray, float32 (N, 2)
+    room : ndarray, float32 (M,)
+        Where the answer is put, M at least N.
+
+    Returns
+    -------
+    ndarray, float32 (N,)
+        The beginning of `room`.
     """
-    if not outputs:
-        raise DeviceError(NO_OUTPUT)
-    of_api = [one for one in outputs if host_api is None or host_api.lower() in one.host_api.lower()]
-    if not of_api:
-        known = ", ".join(dict.fromkeys(one.host_api for one in outputs))
-        hint = " (start a JACK server first: jackd)" if host_api and "jack" in host_api.lower() else ""
-        raise DeviceError(f"no audio output of host API {host_api!r}{hint}; there are: {known}")
-    if audio_out is None:
-        return next((one for one in of_api if one.is_default), of_api[0])
-    for one in of_api:
-        is_number = audio_out.isdecimal()
-        if (is_number and one.index == int(audio_out)) or (not is_number and audio_out.lower() in one.name.lower()):
-            return one
-    known = ", ".join(f"{one.index}: {one.name}" for one in of_api)
-    raise DeviceError(f"no audio output matches {audio_out!r}; there are: {known} (see: tnca-synth devices)")
+    mono = room[: len(block)]
+    np.add(block[:, 0], block[:, 1], out=mono)
+    mono *= 0.5
+    return mono
 
 
 def open_output(device: OutputDevice, sample_rate: int, block_size: int) -> RingOutput:
@@ -284,6 +270,7 @@ def _hint(reason: str) -> str:
 
 
 def _sounddevice() -> Any:
+    _name_jack_client()
     try:
         import sounddevice
     except OSError as error:  # the package is there, the library is not
@@ -291,3 +278,12 @@ def _sounddevice() -> Any:
     except ImportError as error:
         raise DeviceError(f"sounddevice cannot be imported ({error}): pip install sounddevice") from error
     return sounddevice
+
+
+@cache
+def _name_jack_client() -> None:
+    """Let PortAudio call its JACK client as we are called: it must know before sounddevice starts it."""
+    library = ctypes.util.find_library("portaudio")
+    with suppress(OSError, AttributeError):  # no PortAudio, or one without JACK
+        if library is not None:
+            ctypes.CDLL(library).PaJack_SetClientName(ctypes.c_char_p(CLIENT_NAME))  # keeps the address

@@ -11,7 +11,19 @@ from ..errors import UsageError
 from .jack_probe import JackServer, quiet_observation
 from .state import LiveOptions
 
-FIGURES: Final = ("latency", "start", "silent", "held", "fits", "switching", "random", "storm", "flood", "clicks")
+FIGURES: Final = (
+    "latency",
+    "start",
+    "silent",
+    "held",
+    "fits",
+    "switching",
+    "random",
+    "idle",
+    "storm",
+    "flood",
+    "clicks",
+)
 RATE: Final = 48000
 
 
@@ -27,6 +39,7 @@ class LiveWorkload:
     held_voices, held_minutes : of the test of endurance
     random_minutes : of random playing
     messages : of the flood
+    idle_s : for which a session does nothing, and the server's clients are watched
     silent_seconds : for which a session does nothing
     storm_seconds : for which 100,000 messages a second arrive
     """
@@ -39,6 +52,7 @@ class LiveWorkload:
     held_minutes: float = 10.0
     random_minutes: float = 30.0
     messages: int = 1_000_000
+    idle_s: float = 60.0
     silent_seconds: float = 20.0
     storm_seconds: float = 6.0
     representation: str | None = None
@@ -77,6 +91,7 @@ def measure_live(workload: LiveWorkload, progress: Callable[[str], None] = lambd
         If there is no JACK server and none can be started.
     """
     from . import benchmark_device as device
+    from . import benchmark_idle as idle
     from . import benchmark_offline as offline
     from . import benchmark_storm as storm
 
@@ -97,6 +112,9 @@ def measure_live(workload: LiveWorkload, progress: Callable[[str], None] = lambd
             period, measure = timed[name]
             with JackServer(RATE, period), quiet_observation():
                 results[name] = {"period": period, **measure(workload)}
+        elif name == "idle":
+            with JackServer(RATE, workload.latency_period) as server:
+                results[name] = {"period": workload.latency_period, **idle.measure_idle(workload, server)}
         else:
             results[name] = (offline.measure_flood if name == "flood" else offline.measure_clicks)(workload)
     return results

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from ..midi import paths
+from ..midi.growth import SYSEX_ID
 from ..midi.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -37,12 +38,14 @@ from ..midi.messages import (
     control_change,
     is_complete,
 )
-from ..midi.system_exclusive import recognise
+from ..midi.system import RESETS
+from ..midi.system_exclusive import settings_of
 
 MOST_EXCLUSIVE: Final = 512
 """System exclusive messages that are remembered: tunings and parameters of a whole set-up."""
 MOST_STEPS: Final = 64
 _ADDRESS_BYTES: Final = 8
+_OUR_ADDRESS_BYTES: Final = 3 + len(SYSEX_ID)  # with channel and controller
 _SPRINGS_BACK: Final = frozenset((SUSTAIN, SOSTENUTO, SOFT_PEDAL))
 """Pedals are not remembered: one that came up meanwhile would stay down for ever."""
 _MOMENTS: Final = frozenset((ALL_SOUND_OFF, ALL_NOTES_OFF, OMNI_OFF, OMNI_ON))
@@ -106,6 +109,11 @@ class ChannelMemory:
         for channel in range(NUM_CHANNELS):
             self._reset_controllers(channel)
 
+    def forget_programs(self) -> None:
+        """Forget which programs messages have asked for: the player has chosen since."""
+        self._programs.clear()
+        self.changes += 1
+
     def forget_paths(self) -> None:
         """Forget which representations and decoders messages have chosen: the player has chosen since."""
         for channel in range(NUM_CHANNELS):
@@ -114,10 +122,10 @@ class ChannelMemory:
         self.changes += 1
 
     def _follow_exclusive(self, data: bytes) -> None:
-        message = recognise(data[1:-1])
-        if message is not None and message.is_reset:
+        if any(setting.name in RESETS and setting.value == 0 for setting in settings_of(data[1:-1])):
             self._clear()
-        self._keep(self._exclusive, data[:_ADDRESS_BYTES], (data,))
+        is_ours = data[1 : 1 + len(SYSEX_ID)] == bytes(SYSEX_ID)
+        self._keep(self._exclusive, data[: _OUR_ADDRESS_BYTES if is_ours else _ADDRESS_BYTES], (data,))
         while len(self._exclusive) > MOST_EXCLUSIVE:
             del self._exclusive[next(iter(self._exclusive))]
 

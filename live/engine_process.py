@@ -69,7 +69,8 @@ def _ignore_signals() -> None:
 
 def _await_output(pipe: Connection, options: LiveOptions) -> bool:
     """Return True when the output is there, False when told to close; `EOFError` says that nobody waits any more."""
-    from .audio import find_output, list_outputs
+    from .audio import list_outputs
+    from .output_devices import find_output
 
     while True:
         try:

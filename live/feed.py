@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
-from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, RESET_CONTROLLERS, control_change
+from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, PROGRAM_CHANGE, RESET_CONTROLLERS, control_change
 from ..midi.ports import Arrival
 from .audio import Output
 from .channel_memory import ChannelMemory
@@ -41,6 +41,8 @@ class Feed:
         Frames from the arrival of a message to its sound.
     late, left_out : int
         Messages that came too late for their own place; that later ones superseded in a flood.
+    keeps_program : bool
+        Whether program changes change nothing, and stay out of the recording.
     flooded_until_s : float
         When what a flood has left behind is over.
     last_message : bytes
@@ -66,6 +68,8 @@ class Feed:
         self._rate, self._block, self._in_step = output.sample_rate, output.block_size, output.in_step_with_midi
         self.origin = synth.frame
         self.delay = (0 if self._in_step else self._block) + synth.latency_frames
+        self._take_begin = 0  # the output's frame that is the recording's first
+        self.keeps_program = False
         self.late = self.left_out = 0
         self.flooded_until_s = 0.0
         self.last_message = b""
@@ -96,7 +100,11 @@ class Feed:
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end."""
         if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self.origin, data)
+            self._recorder.message(self._synth.frame - self.origin - self._take_begin, data)
+
+    def record_with(self, recorder: Recorder | None) -> None:
+        """Give what is played from here on to a recorder, or to none."""
+        self._recorder, self._take_begin = recorder, self._synth.frame - self.origin
 
     def _play(self, arrival: Arrival) -> None:
         data = self._mapping.apply(arrival.data)
@@ -109,8 +117,8 @@ class Feed:
         frame = max(frame, earliest)
         self._synth.send(data, frame)
         self._memory.follow(data)
-        if self._recorder is not None:
-            self._recorder.message(frame - self.origin, data)
+        if self._recorder is not None and not (self.keeps_program and data[0] & 0xF0 == PROGRAM_CHANGE):
+            self._recorder.message(frame - self.origin - self._take_begin, data)
 
     def _note_flood(self, left_out: int) -> None:
         """Count what was left out, say it once, and blame no voice for the work that messages make."""

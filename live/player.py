@@ -118,6 +118,16 @@ class Player:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
         self._feed.record(data)
 
+    def record_with(self, recorder: Recorder | None) -> None:
+        """Give what is played from here on to a recorder, or to none. Thread: producer."""
+        self._recorder = recorder
+        self._feed.record_with(recorder)
+        self._rest.record_with(recorder)
+
+    def keep_program(self, keeps: bool) -> None:
+        """Say whether program changes change nothing, so that they stay out of the recording. Thread: producer."""
+        self._feed.keeps_program = keeps
+
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
         self._tasks.append(task)

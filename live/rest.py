@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from .audio import NUM_CHANNELS, Output
+from .audio import Output
+from .output_devices import NUM_CHANNELS
 from .recorder import Recorder
 
 READY_S: Final = 0.5
@@ -40,6 +41,10 @@ class Rest:
         self.step_frames = max(min(round(STEP_S * output.sample_rate), ready // 2) // block, 1) * block
         self._silence = np.zeros((ready, NUM_CHANNELS), np.float32)
         self._begin = self._recorded = 0
+
+    def record_with(self, recorder: Recorder | None) -> None:
+        """Give the silence from here on to a recorder, or to none; not while resting."""
+        self._recorder = recorder
 
     def begin(self) -> None:
         """Begin to rest."""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
+from ..engine.casting import instrument_name
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
 from .engine_process import main
+from .options import sound_file
 from .spawning import one_numeric_thread, signals_held_back
 from .state import (
     CONTROL_TARGETS,
@@ -27,6 +32,7 @@ from .state import (
     Remembered,
     Resumed,
     TakeParts,
+    TakeTold,
 )
 
 __all__ = ["CONTROL_TARGETS", "LiveOptions", "LiveSession", "LiveStatus"]
@@ -34,6 +40,8 @@ __all__ = ["CONTROL_TARGETS", "LiveOptions", "LiveSession", "LiveStatus"]
 CLOSE_S: Final = 10.0
 RECORDING_CLOSE_S: Final = 60.0
 """A long recording may take a while to complete."""
+OUTPUT_S: Final = 15.0
+"""How long another audio output may take to open."""
 RESTARTS: Final = 3
 RESTARTS_WITHIN_S: Final = 60.0
 """An engine that has ended so many times in so short a time is not started again."""
@@ -55,6 +63,8 @@ class LiveSession:
     ----------
     instruments : tuple of str
         Names to choose among, known from `start` on.
+    recordings : tuple of Path
+        Sound files that were begun, oldest first.
 
     Notes
     -----
@@ -64,7 +74,11 @@ class LiveSession:
     def __init__(self, options: LiveOptions) -> None:
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
+        self._outputs: tuple[tuple[str, str], ...] = ()
+        self._programs: dict[str, int | None] = {}
         self._options = options
+        self._fallback: LiveOptions | None = None  # while another output is tried
+        self._fallback_at_s = 0.0
         self._status = LiveStatus()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -74,6 +88,7 @@ class LiveSession:
         self._kept_back: list[Command] = []  # for an engine that is not ready yet
         self._messages: tuple[bytes, ...] = ()  # that bring another engine's channels to where they are
         self._takes: tuple[TakeParts, ...] = ()  # files of the recording while it is not complete, oldest first
+        self.recordings: tuple[Path, ...] = () if options.record is None else (options.record,)
         self._notices: tuple[str, ...] = ()  # of processes before this one
 
     @property
@@ -85,6 +100,11 @@ class LiveSession:
     def decoders(self) -> tuple[str, ...]:
         """Names of the decoders that fit the representation chosen."""
         return self._paths.get(self._options.representation or self._status.representation, ())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Audio outputs to choose among, known from `start` on."""
+        return tuple(f"{name} ({host_api})" for name, host_api in self._outputs)
 
     @property
     def process_id(self) -> int | None:
@@ -122,17 +142,36 @@ class LiveSession:
             raise self._end.error or DeviceError("the engine has stopped")
         return replace(self._status, notices=(*self._notices, *self._status.notices)[-MAX_NOTICES:])
 
-    def select_instrument(self, name: str) -> None:
-        """Play all new notes that are not drums with this instrument; sounding ones stay.
+    def select_instrument(self, name: str | int) -> None:
+        """Let every channel but the drums begin with this instrument, until its next program change.
+
+        Notes that sound stay as they are. `name` may be a program number; what was locked is so no more.
 
         Raises
         ------
         UsageError
             If the bank has no such instrument.
         """
-        name = closest(name, self.instruments, "instrument")
-        self._options = replace(self._options, instrument=name)
+        name = instrument_name(name, self._programs)
+        self._options = replace(self._options, instrument=name, lock_instrument=None)
         self._tell("instrument", name)
+
+    def lock_instrument(self, name: str | int) -> None:
+        """Play all new notes but the drums with this instrument, whatever program changes ask for, until `follow_midi`.
+
+        Raises
+        ------
+        UsageError
+            If the bank has no such instrument.
+        """
+        name = instrument_name(name, self._programs)
+        self._options = replace(self._options, lock_instrument=name)
+        self._tell("lock", name)
+
+    def follow_midi(self) -> None:
+        """Let programs say again what plays: nothing is locked, and what was chosen here is forgotten."""
+        self._options = replace(self._options, instrument=None, lock_instrument=None)
+        self._tell("lock", None)
 
     def select_representation(self, name: str) -> None:
         """Grow all notes in this representation from now on; `UsageError` if there is none of that name."""
@@ -145,6 +184,69 @@ class LiveSession:
         name = closest(name, self.decoders, "decoder")
         self._options = replace(self._options, decoder=name)
         self._tell("decoder", name)
+
+    def obey_growth_controllers(self, obeys: bool = True) -> None:
+        """Let CC 20 to 28 and 102 to 106 move growth, path and blend from now on, or not."""
+        self._options = replace(self._options, growth_cc=obeys)
+        self._tell("growth_cc", obeys)
+
+    def select_midi_inputs(self, names: Sequence[str]) -> None:
+        """Listen to these ports from now on, by number or a part of their name; to none: as if none were named."""
+        self._options = replace(self._options, midi_in=tuple(names))
+        self._tell("midi_in", tuple(names))
+
+    def select_output(self, name: str) -> None:
+        """Sound through another audio output, one of `outputs`; channels stay as they are.
+
+        If it cannot be opened within `OUTPUT_S`, the one before is opened again.
+
+        Raises
+        ------
+        UsageError
+            If there is none of that name, or something is being recorded, which has one sample rate.
+        """
+        name = closest(name, self.outputs, "audio output")
+        if self._options.record is not None:
+            raise UsageError("complete the recording before going to another audio output")
+        self._fallback, self._fallback_at_s = self._options, monotonic() + OUTPUT_S
+        device, host_api = self._outputs[self.outputs.index(name)]
+        self._options = replace(self._options, audio_out=device, host_api=host_api, sample_rate=None)
+        self._tell("output", name)
+
+    def start_recording(self, path: Path | None = None) -> Path:
+        """Record what is played from now on, with the MIDI beside it; return the sound's path.
+
+        Parameters
+        ----------
+        path : Path, optional
+            WAV or FLAC file; by default a new one named after the time, beside the last one or in the current folder.
+
+        Raises
+        ------
+        UsageError
+            If something is recorded already, or the path is no sound file's.
+        """
+        if self._options.record is not None:
+            raise UsageError(f"{self._options.record} is being recorded already")
+        path = sound_file(str(path or self._new_take()))
+        self._options = replace(self._options, record=path)
+        self.recordings = (*self.recordings, path)
+        self._tell("record", path)
+        return path
+
+    def stop_recording(self) -> None:
+        """Complete the recording, while playing goes on; without one it does nothing."""
+        self._tell("record", None)
+
+    def _new_take(self) -> Path:
+        last = self.recordings[-1] if self.recordings else Path("take.wav")
+        name = f"take-{datetime.now():%Y%m%d-%H%M%S}"
+        path = last.with_name(name + last.suffix)
+        number = 1
+        while path.exists() or path in self.recordings:
+            number += 1
+            path = last.with_name(f"{name}-{number}{last.suffix}")
+        return path
 
     def send(self, data: bytes) -> None:
         """Play a complete MIDI message as if a port had sent it, now."""
@@ -227,7 +329,14 @@ class LiveSession:
     def _await_output(self, end: Closed) -> None:
         """Go on with a new engine once the lost output is back."""
         self._know_take(end.take)
-        self._revive(f"{end.lost}: waiting for it")
+        self._revive(end.lost if self._fallback is not None else f"{end.lost}: waiting for it")
+
+    def _fall_back(self, reason: str) -> None:
+        """Go on with the output that played before another one was tried."""
+        assert self._fallback is not None and self._process is not None
+        self._options, self._fallback = self._fallback, None
+        self._process.kill()
+        self._revive(reason)
 
     def _bury(self) -> None:
         """Go on after an engine has died."""
@@ -282,14 +391,20 @@ class LiveSession:
                 timeout_s = 0.0
         except (EOFError, OSError):
             self._bury()
+        if self._fallback is not None and monotonic() > self._fallback_at_s and not self._is_closing:
+            self._fall_back(f"the audio output {self._options.audio_out} cannot be opened")
 
     def _hear(self, said: Any) -> None:
         if isinstance(said, LiveStatus):
             self._hear_status(said)
         elif isinstance(said, Ready):
             self._hear_ready(said)
+        elif isinstance(said, TakeTold):
+            self._hear_take(said.take)
         elif isinstance(said, Remembered):
             self._messages = said.messages
+        elif isinstance(said, TncaError) and self._fallback is not None:
+            self._fall_back(str(said))
         elif isinstance(said, TncaError):
             self._end = Closed(said)
         elif isinstance(said, Closed) and said.lost and not self._is_closing:
@@ -300,6 +415,13 @@ class LiveSession:
         elif isinstance(said, Closed):
             self._end = said
 
+    def _hear_take(self, take: TakeParts | None) -> None:
+        if take is not None:
+            self._know_take(take)
+            return
+        self._takes = ()
+        self._options = replace(self._options, record=None)
+
     def _hear_status(self, status: LiveStatus) -> None:
         if status.learned is not None and status.learned != self._status.learned:
             controller, target = status.learned
@@ -308,12 +430,16 @@ class LiveSession:
 
     def _hear_ready(self, ready: Ready) -> None:
         self.instruments, self._paths, self._status = ready.instruments, ready.paths, ready.status
+        self._programs = ready.programs
+        self._outputs = ready.outputs
+        how = "is back" if self._fallback is None else "plays now"
+        self._fallback = None
         self._know_take(ready.take)
         name, host_api = ready.device
         self._options = replace(self._options, audio_out=name, host_api=host_api)
         self._is_ready = True
         if self._notices:
-            self._notices = (*self._notices, f"the audio output {ready.status.audio_device} is back")[-MAX_NOTICES:]
+            self._notices = (*self._notices, f"the audio output {ready.status.audio_device} {how}")[-MAX_NOTICES:]
         while self._kept_back:
             self._tell(*self._kept_back.pop(0))
 

@@ -19,6 +19,7 @@ import soundfile
 from tnca_synth.live.jack_probe import JackProbe, JackServer, quiet_observation
 from tnca_synth.live.session import LiveOptions, LiveSession
 from tnca_synth.midi.file import read_midi_file
+from tnca_synth.midi.growth import growth_switch
 from tnca_synth.midi.messages import control_change, note_off, note_on
 
 PERIOD, RATE = 256, 48000
@@ -167,7 +168,8 @@ def measure_latencies_ms(session, probe, count, spacing_s):
 RING = f"""
 import sys, time
 import numpy as np
-from tnca_synth.live.audio import find_output, list_outputs, open_output
+from tnca_synth.live.audio import list_outputs, open_output
+from tnca_synth.live.output_devices import find_output
 output = open_output(find_output(None, "jack", list_outputs()), {RATE}, {PERIOD})
 print("open", flush=True)
 sys.stdin.readline()
@@ -230,6 +232,8 @@ def test_instrument_decoder_learning_and_panic_while_a_note_sounds(server):
 def test_a_recording_holds_what_was_played_and_its_midi(server, tmp_path):
     path = tmp_path / "take.wav"
     with LiveSession(LiveOptions(block_size=PERIOD, record=path, instrument="trumpet")) as session:
+        session.obey_growth_controllers()
+        wait_until(lambda: session.status().growth_cc)
         session.send(note_on(0, 60, 100))
         time.sleep(0.5)
         session.send(note_off(0, 60))
@@ -237,7 +241,9 @@ def test_a_recording_holds_what_was_played_and_its_midi(server, tmp_path):
         assert not path.exists()
     sound, rate = soundfile.read(path)
     assert rate == RATE and np.abs(sound).max() > 0.01
-    messages = {message.data[0] & 0xF0: message for message in read_midi_file(tmp_path / "take.mid").messages}
+    played = read_midi_file(tmp_path / "take.mid").messages
+    assert growth_switch(True) in [message.data for message in played]
+    messages = {message.data[0] & 0xF0: message for message in played}
     onset = int(messages[0x90].time_s * RATE)
     assert np.abs(sound[: onset - 200]).max() == 0.0
     assert np.abs(sound[onset : onset + 2400]).max() > 0.001
