@@ -294,9 +294,11 @@ class Closed(NamedTuple):
     ----------
     error : why a recording could not be completed
     lost : why the output is gone, or is given up for another one; "" if it was told to close
-    take : the recording, to be gone on with, of one whose output is gone
+    failed : what else ended it, "" if it was told to close
+    take : the recording, to be gone on with, of one that has not been told to close
     """
 
     error: TncaError | None = None
     lost: str = ""
+    failed: str = ""
     take: TakeParts | None = None
