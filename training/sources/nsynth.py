@@ -12,7 +12,7 @@ from ...errors import AudioFileError, DatasetError
 from ..recordings import Recording
 from .base import CheckedSource
 from .checks import MIN_S, read_note
-from .envelope import fades_while_held, trim
+from .envelope import trim
 
 # Every NSynth note lasts 4 s; its key is released after 3 s.
 HOLD_S: Final = 3.0
@@ -82,9 +82,7 @@ class NSynthSource(CheckedSource[NSynthEntry]):
             raise AudioFileError(f"bad entry: examples.json: instrument_str must be a name, got {instrument!r}")
         audio, cut = trim(read_note(entry.path, self.sample_rate), self.sample_rate)
         hold_s = max(HOLD_S - cut / self.sample_rate, MIN_S)
-        hold_s = min(hold_s, len(audio) / self.sample_rate)
-        sustains = not fades_while_held(audio, hold_s, self.sample_rate)
-        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains)
+        return Recording(audio, instrument, pitch, velocity, min(hold_s, len(audio) / self.sample_rate))
 
 
 def _read_examples(path: Path) -> dict[str, dict[str, Any]]:
