@@ -83,8 +83,6 @@ def _routes(wanted: list[str] | None, bank: Bank) -> list[Route]:
 
 
 def _instruments(wanted: list[str] | None, known: tuple[InstrumentConfig, ...]) -> list[InstrumentConfig]:
-    from ..engine.choices import closest
+    from ..engine.casting import find_instrument
 
-    by_name = {one.name: one for one in known}
-    names = [closest(name, by_name, "instrument") for name in wanted or by_name]
-    return [by_name[name] for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(find_instrument(known, name) for name in wanted or [one.name for one in known]))

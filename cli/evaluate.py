@@ -65,13 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteResult]:
     from ..engine.bank import Bank
-    from ..engine.choices import closest
+    from ..engine.casting import find_instrument
     from ..training.evaluation import Evaluator, reference_notes
     from ..training.references import instruments_to_judge
 
     bank = Bank.load(arguments.bank)
     known = {one.name: one for one in instruments_to_judge(config.data, bank)}
-    wanted = [closest(name, known, "instrument") for name in arguments.instrument or known]
+    wanted = [find_instrument(known.values(), name).name for name in arguments.instrument or known]
     evaluator = Evaluator(bank, tuple(map(_path, arguments.path)) if arguments.path else _paths_of(bank))
     results: list[NoteResult] = []
     heard = []

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..engine.bank import FORMAT, MANIFEST, MOTIONS, RETOUCH, Tuning
+from ..engine.bank import MOTIONS, RETOUCH, Tuning
+from ..engine.manifest import FORMAT, MANIFEST
 from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint
@@ -100,7 +101,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         "models": models,
         "decoders": decoders,
         "instruments": [instrument_entry(one, lead, motions) for one in _instruments(lead)],
-        "files": {name: _file_facts(content) for name, content in files.items()},
+        "files": {name: file_facts(content) for name, content in files.items()},
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}
@@ -146,7 +147,8 @@ def _instruments(checkpoint: Checkpoint) -> tuple[InstrumentConfig, ...]:
     )
 
 
-def _file_facts(content: bytes) -> dict[str, Any]:
+def file_facts(content: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..engine.regular_files import read_toml
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
 from .codec import CodecConfig
@@ -177,14 +177,14 @@ def load_preset(name_or_path: str) -> TrainConfig:
             )
         path = PRESETS / f"{name_or_path}.toml"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read preset {path}: {error.strerror}") from error
     except ValueError as error:  # TOML's own, or not UTF-8
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     data = section(values, "data")
     if "instruments" not in data and data.get("source", "soundfont") == "soundfont":
-        shared = tomllib.loads((PRESETS / "instruments.toml").read_text(encoding="utf-8"))
+        shared = read_toml(PRESETS / "instruments.toml")
         values["data"] = {**shared, **data}
     return train_config({"name": path.stem, **values})
 

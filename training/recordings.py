@@ -73,6 +73,11 @@ class InstrumentConfig:
         if not 0 <= self.low <= self.high <= 127:
             raise DatasetError(f"instrument {self.name}: keys must satisfy 0 <= low <= high <= 127")
 
+    @property
+    def is_drums(self) -> bool:
+        """Whether it is a drum kit."""
+        return self.drum_keys
+
     def timbre_name(self, key: int) -> str:
         """Return the timbre of a key: of a kit every key has its own."""
         return f"{self.name}:{key}" if self.drum_keys else self.name

@@ -48,6 +48,8 @@ def read_tensors(path: Path) -> Weights:
     BankError
         There is no such file, it is no checkpoint, or it holds no weights.
     """
+    if path.exists() and not path.is_file():
+        raise BankError(f"{path} is no regular file, expected a checkpoint")
     try:
         with path.open("rb") as stream:
             head = stream.read(9)

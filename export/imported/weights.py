@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 from torch import nn
 
+from ...engine.regular_files import decode_text, read_regular_file
 from ...errors import BankError
 from .containers import Weights, read_tensors
 
 WRAPPED = ("_orig_mod", "module")
+MAX_CONFIG_BYTES = 2**18
 CONFIG_NAMES = ("config.json", "config.yaml", "config.yml")
 
 
@@ -79,15 +81,22 @@ def find_config(checkpoint: Path, config: Path | None) -> dict[str, Any]:
         if config is None:
             raise BankError(f"no {' or '.join(CONFIG_NAMES[:2])} lies beside {checkpoint}: name it with --config")
     try:
-        text = config.read_text(encoding="utf-8")
-        values = json.loads(text) if config.suffix == ".json" else yaml.safe_load(text)
+        text = decode_text(read_regular_file(config, MAX_CONFIG_BYTES))
+        values = json.loads(text) if config.suffix == ".json" else _read_yaml(text)
     except OSError as error:
         raise BankError(f"cannot read the configuration {config}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise BankError(f"{config} is neither JSON nor YAML") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise BankError(f"{config} is neither JSON nor YAML, or has aliases") from error
     if not isinstance(values, dict):
         raise BankError(f"{config} holds no configuration: expected names and values")
     return values
+
+
+def _read_yaml(text: str) -> Any:
+    """Read YAML without aliases: a few of them nested stand for more than any memory holds."""
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise ValueError("YAML with aliases")
+    return yaml.safe_load(text)
 
 
 def fill(network: nn.Module, weights: Weights, what: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 import tiny
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import MANIFEST, Bank
+from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.manifest import MANIFEST
 from tnca_synth.export import parity
 from tnca_synth.training.checkpoint import load_checkpoint, save_checkpoint
 

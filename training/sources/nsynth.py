@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ...engine.regular_files import is_plain_name
 from ...errors import AudioFileError, DatasetError
 from ..recordings import Recording
 from .base import CheckedSource
@@ -73,7 +74,7 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         yield from self._notes
 
     def _load(self, entry: NSynthEntry) -> Recording:
-        if not _is_plain(entry.name):
+        if not is_plain_name(entry.name):
             raise AudioFileError(f"bad entry: examples.json: the name {entry.name!r} leads out of the folder audio")
         pitch = _integer(entry.fields, "pitch", 0)
         velocity = _integer(entry.fields, "velocity", 1)
@@ -97,11 +98,6 @@ def _read_examples(path: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(notes, dict) or not all(isinstance(fields, dict) for fields in notes.values()):
         raise DatasetError(f"{path} is not NSynth's: expected an object that holds an object for every note")
     return notes
-
-
-def _is_plain(name: str) -> bool:
-    """Tell whether a name is one of a file in its folder on every system: no way up, down or to another drive."""
-    return bool(name) and not set(name) & set("/\\:\0") and name not in (".", "..")
 
 
 def _wanted(fields: dict[str, Any], key: str, values: Collection[str]) -> bool:
