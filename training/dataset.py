@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +16,10 @@ from torch import Tensor
 from ..engine.bank import Tuning
 from ..engine.motions import MotionArrays, MotionTable
 from ..engine.spec import AudioSpec
-from ..engine.spectral import power_from_level
 from ..errors import DatasetError
 from .config import DataConfig
 from .features import NoteFeatures, extract
-from .motions import RELEASE_FRAMES, measure_motions
+from .motions import measure_motions
 from .rendered_notes import rendered_notes
 from .sources import open_source
 from .split import describe, hold_out
@@ -27,10 +27,6 @@ from .split import describe, hold_out
 EMPTY = np.zeros((0, 2, 0), np.float16)
 NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
-DECAY_DB_PER_S = -4.0
-"""Recordings whose level falls faster while held are of instruments that decay; others swell and fade less."""
-SHORTEST_HOLD_S = 0.2
-SILENT_POWER = 1e-8
 Measure = Callable[[NoteFeatures], dict[str, NDArray[np.float16]]]
 """Further fields (T, 2, bands) of a note by name, from its linear side."""
 
@@ -250,28 +246,13 @@ def read_folder_features(data: DataConfig, spec: AudioSpec, report: Callable[[st
     return list(groups.values())
 
 
-def decaying_instruments(groups: Iterable[list[NoteFeatures]], spec: AudioSpec) -> frozenset[str]:
-    """Return the instruments that fade out while held, as their recordings show."""
-    slopes: dict[str, list[float]] = {}
-    for note in (note for group in groups for note in group if not note.held_out):
-        slopes.setdefault(note.instrument.split(":")[0], []).append(held_slope(note, spec))
-    return frozenset(name for name, found in slopes.items() if np.median(found) < DECAY_DB_PER_S)
-
-
-def held_slope(note: NoteFeatures, spec: AudioSpec) -> float:
-    """Return how a note's level moves while it is held, in dB a second, after its attack.
-
-    A straight line through levels above silence, from the loudest moment of the first half on. A note too short to tell
-    falls: what is recorded so short is struck.
-    """
-    frames = max(int(note.hold_s / spec.hop_s) - RELEASE_FRAMES, 0)
-    level_db = 10.0 * np.log10(power_from_level(note.mel[:frames, 0].astype(np.float32), spec).sum(1) + SILENT_POWER)
-    half = level_db[: (len(level_db) + 1) // 2]
-    level_db = level_db[np.argmax(half) if len(half) else 0 :]
-    heard = level_db > 10.0 * np.log10(SILENT_POWER) + 6.0
-    if heard.sum() * spec.hop_s < SHORTEST_HOLD_S:
-        return -np.inf
-    return float(np.polyfit(np.flatnonzero(heard) * spec.hop_s, level_db[heard], 1)[0])
+def fading(groups: Iterable[list[NoteFeatures]]) -> frozenset[str]:
+    """Return the instruments most of whose notes fade out while they are held, as they were recorded."""
+    fade: dict[str, list[bool]] = defaultdict(list)
+    for group in groups:
+        for note in group:
+            fade[note.instrument.split(":")[0]].append(not note.sustains)
+    return frozenset(name for name, own in fade.items() if 2 * sum(own) > len(own))
 
 
 def load_notes(
@@ -294,8 +275,8 @@ def load_notes(
     """
     if data.source != "soundfont":
         report(f"reading the recordings in {data.path}")
-        groups = [hold_out(group) for group in read_folder_features(data, spec, report)]
-        notes = assemble(groups, spec, with_linear, decaying_instruments(groups, spec), measure)
+        folder = read_folder_features(data, spec, report)
+        notes = assemble(folder, spec, with_linear, fading(folder), measure)
     elif not data.instruments:
         raise DatasetError("the preset lists no instruments")
     else:

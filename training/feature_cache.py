@@ -14,7 +14,7 @@ from .features import NoteFeatures
 ARRAYS: Final = ("mel", "linear", "sway")
 """Fields of a note that have a row for each spectral frame."""
 COLUMNS: Final = (
-    "instrument", "pitch", "velocity", "pitched", "held_out", "hold_s", "tuning_cents", "inharmonicity",
+    "instrument", "pitch", "velocity", "pitched", "held_out", "hold_s", "tuning_cents", "inharmonicity", "sustains",
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class Recording:
     pitch, velocity : MIDI numbers
     hold_s : seconds from onset to release
     pitched : whether `pitch` names a fundamental
+    sustains : whether it keeps its level while held; those of SoundFonts have that from their preset
     """
 
     audio: FloatArray
@@ -38,6 +39,7 @@ class Recording:
     velocity: int
     hold_s: float
     pitched: bool = True
+    sustains: bool = True
 
     @property
     def held_out(self) -> bool:

@@ -10,7 +10,7 @@ import soundfile
 
 from tnca_synth.errors import AudioFileError
 from tnca_synth.training.sources.checks import read_note
-from tnca_synth.training.sources.envelope import find_hold_s, onset, trim
+from tnca_synth.training.sources.envelope import fades_while_held, find_hold_s, onset, trim
 
 RATE = 22050
 
@@ -300,3 +300,17 @@ def test_a_finished_file_without_sound_is_not_read_beyond_its_end(tmp_path):
     content[4:8] = (len(content) - 8).to_bytes(4, "little")
     path.write_bytes(content)
     assert reason(path).startswith("silent:")
+
+
+@pytest.mark.parametrize(("decay_s", "fades"), [(0.1, True), (0.5, True), (1.5, True), (30.0, False), (np.inf, False)])
+@pytest.mark.parametrize("hold_s", [0.6, 2.0])
+def test_what_fades_while_it_is_held_is_heard(decay_s, fades, hold_s):
+    time = np.arange(int(2.5 * RATE)) / RATE
+    audio = tone(220, 2.5) * np.exp(-time / decay_s) * np.exp(-np.maximum(time - hold_s, 0.0) / 0.05)
+    assert fades_while_held(audio.astype(np.float32), hold_s, RATE) is fades
+
+
+def test_a_tremolo_and_a_swell_do_not_fade():
+    time = np.arange(2 * RATE) / RATE
+    for level in (1 + 0.4 * np.sin(2 * np.pi * 5 * time), np.minimum(1.0, time)):
+        assert not fades_while_held((0.5 * level * tone(220, 2.0)).astype(np.float32), 2.0, RATE)

@@ -26,6 +26,10 @@ MIN_HOLD_S: Final = 0.12
 RELEASE_FALL_DB: Final = 15.0
 RELEASE_STEEPER: Final = 1.4
 RELEASE_SLOPE_DB_PER_S: Final = -12.0
+# What fades slower may as well be a bow that tires or a bellows, and what is held shorter tells nothing.
+FADING_SLOPE_DB_PER_S: Final = -3.0
+FADING_FROM_S: Final = 0.05
+LEAST_HELD_S: Final = 0.25
 
 
 def trim(audio: FloatArray, sample_rate: int) -> tuple[FloatArray, int]:
@@ -119,6 +123,27 @@ def find_hold_s(audio: FloatArray, sample_rate: int) -> float:
     hold_s = (begin + at) * HOP_S
     released = second < limit and curve[at] - curve[-1] >= RELEASE_FALL_DB and hold_s >= MIN_HOLD_S
     return hold_s if released else whole_s
+
+
+def fades_while_held(audio: FloatArray, hold_s: float, sample_rate: int) -> bool:
+    """Tell whether a note fades out while its key is held, as a plucked string does.
+
+    A straight line through its level from the loudest moment to the release falls by 3 dB a second or more. Where
+    that is no more than a quarter of a second, a fall by 15 dB tells it.
+
+    Parameters
+    ----------
+    audio : float32 (N,), the onset at sample 0
+    hold_s : seconds from onset to release
+    """
+    levels = levels_db(audio[: max(1, int(hold_s * sample_rate))], sample_rate)
+    end = _last_audible(levels) + 1
+    begin = int(np.argmax(levels[:end])) + int(FADING_FROM_S / HOP_S)
+    curve = levels[begin:end]
+    if len(curve) * HOP_S < LEAST_HELD_S:
+        return bool(levels.max() - levels[-1] >= RELEASE_FALL_DB)
+    slope = np.polyfit(np.arange(len(curve)) * HOP_S, curve, 1)[0]
+    return bool(slope <= FADING_SLOPE_DB_PER_S)
 
 
 def _best_break(curve: NDArray[np.float64]) -> tuple[int, float, float]:

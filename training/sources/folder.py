@@ -14,7 +14,7 @@ from . import notes_csv
 from .base import CheckedSource
 from .checks import read_note
 from .drums import drum_key, free_key
-from .envelope import find_hold_s, trim
+from .envelope import fades_while_held, find_hold_s, trim
 from .heard import names_are_keys, semitones_off, transposition
 from .names import instrument_name
 from .naming import NameParts, read_names
@@ -188,7 +188,8 @@ class FolderSource(CheckedSource[FolderEntry]):
             self._compare(audio, pitch)
         velocity = row.velocity or parts.velocity or self.velocity
         hold_s = min(row.hold_s or find_hold_s(audio, self.sample_rate), len(audio) / self.sample_rate)
-        return Recording(audio, instrument, pitch, velocity, hold_s, pitched)
+        sustains = not fades_while_held(audio, hold_s, self.sample_rate)
+        return Recording(audio, instrument, pitch, velocity, hold_s, pitched, sustains)
 
     def _is_unpitched(self, instrument: str) -> bool:
         return self.drums or self.unpitched is True or (self.unpitched is not False and instrument in self.unpitched)

@@ -13,7 +13,7 @@ from ...errors import AudioFileError, DatasetError
 from ..recordings import Recording
 from .base import CheckedSource
 from .checks import MIN_S, read_note
-from .envelope import trim
+from .envelope import fades_while_held, trim
 
 # Every NSynth note lasts 4 s; its key is released after 3 s.
 HOLD_S: Final = 3.0
@@ -83,7 +83,9 @@ class NSynthSource(CheckedSource[NSynthEntry]):
             raise AudioFileError(f"bad entry: examples.json: instrument_str must be a name, got {instrument!r}")
         audio, cut = trim(read_note(entry.path, self.sample_rate), self.sample_rate)
         hold_s = max(HOLD_S - cut / self.sample_rate, MIN_S)
-        return Recording(audio, instrument, pitch, velocity, min(hold_s, len(audio) / self.sample_rate))
+        hold_s = min(hold_s, len(audio) / self.sample_rate)
+        sustains = not fades_while_held(audio, hold_s, self.sample_rate)
+        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains)
 
 
 def _read_examples(path: Path) -> dict[str, dict[str, Any]]:
