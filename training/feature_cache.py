@@ -41,7 +41,7 @@ def load_features(path: Path) -> list[NoteFeatures]:
         If it is anything else.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             columns = {name: _column(stored, name) for name in _names()} if stored["count"] else {}
             return [NoteFeatures(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     except Exception as error:  # numpy, zip and zlib raise many kinds

@@ -19,7 +19,7 @@ from tnca_synth.training.features import NoteFeatures, extract
 def test_notes_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "notes.npz"
     instruments = ((tiny.REED, 60), (tiny.STRING, 64), (tiny.KIT, 35))
-    notes = [extract(tiny.recording(one, key, 90, 0.3), tiny.SPEC) for one, key in instruments]
+    notes = [extract(tiny.recording(one, key, 90, 0.3), tiny.SPEC, one.inharmonic) for one, key in instruments]
     store_features(path, notes)
     assert os.listdir(tmp_path) == ["notes.npz"]
     for before, after in zip(notes, load_features(path), strict=True):
