@@ -29,6 +29,7 @@ from tnca_synth.engine.manifest import MANIFEST, parse_manifest
 from tnca_synth.engine.model_graph import OPERATORS, check_model
 from tnca_synth.engine.motions import MotionArrays
 from tnca_synth.engine.retouching import RetouchArrays
+from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.trial import try_bank
 from tnca_synth.errors import BankError, TncaError
 from tnca_synth.midi.messages import note_on
