@@ -25,6 +25,7 @@ from ..midi.messages import (
 )
 from ..midi.performance import Performance
 from .controls import ChannelControls, control_vector
+from .crowd import Crowd
 from .effects.rack import NUM_SENDS, Rack
 from .fades import Fades
 from .mixer import Mixer, level_vector
@@ -39,6 +40,8 @@ SEGMENT_SAMPLES = 4096
 STRETCH_SAMPLES = 262144
 """How much is grown at once where the events to come are known."""
 FADE_S = 0.005
+PLAN_S = 0.1
+"""For this long a full synth steals in the order of one moment, so that the sound need not be known at every note."""
 _EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
 
 
@@ -100,9 +103,10 @@ class Conductor:
     """Plays notes at exact internal samples. Nothing it renders depends on how time is cut into calls.
 
     Time is cut into stretches: the events of one are carried out, its voices are grown, then it is mixed in segments.
-    Events that need the sound up to their moment (stealing, cutting) end a stretch there. All others do not: a note
-    simply starts inside of it, and controls are timelines. Where the events to come are known already, helpers grow the
-    next stretch while one is mixed.
+    Events that need the sound up to their moment (the first steal, cutting) end a stretch there. All others do not: a
+    note simply starts inside of it, and controls are timelines. A steal ranks all voices, and the steals of the next
+    `PLAN_S` follow that order. Where the events to come are known already, helpers grow the next stretch while one is
+    mixed.
 
     Attributes
     ----------
@@ -111,6 +115,8 @@ class Conductor:
     sounded_until : int
         First internal sample from which all has been silent.
     notes_started, notes_stolen, peak_voices : int
+    crowd : Crowd
+        Which notes are left out.
     switchboard : Switchboard
         Which path each channel's notes take.
     """
@@ -130,6 +136,10 @@ class Conductor:
         self._mixer = mixer
         self._rack = rack
         self._allocator = VoiceAllocator(max_voices)
+        self.crowd = Crowd(max_voices, grower.sample_rate)
+        self._victims: deque[Voice] = deque()  # to be stolen next, up to the sample `_planned_until`
+        self._planned_until = 0
+        self._plan_length = round(PLAN_S * grower.sample_rate)
         self.switchboard = Switchboard(grower, performance, voicing, self._allocator)
         self._controls = ChannelControls(NUM_CHANNELS)
         self._queue: list[tuple[int, int, bytes]] = []
@@ -187,6 +197,7 @@ class Conductor:
         self._finish()
         self._queue.clear()
         self._waiting.clear()
+        self._victims.clear()
         self._performance.panic()
         self._refresh_all(self.position)
         voices = list(self._allocator.voices.values())
@@ -204,6 +215,7 @@ class Conductor:
     def limit_voices(self, limit: int) -> None:
         """Let at most `limit` voices sound from now on; those beyond fade out, as if they were stolen."""
         self._finish()
+        self._victims.clear()
         self._allocator.limit = limit
         victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
         self._fade_out(victims)
@@ -281,7 +293,9 @@ class Conductor:
         while self._queue and self._queue[0][0] < stop:
             sample, _, data = heappop(self._queue)
             for command in self._handle(sample, data):
-                if self._waiting or (sample > self.position and self._needs_split(command)):
+                if isinstance(command, NoteStart) and not self.crowd.admits(sample, command.channel, command.key):
+                    continue
+                if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))
                     stop = sample
                 else:
@@ -323,10 +337,17 @@ class Conductor:
         self._controls.set(index, sample, control_vector(expression))
         self._mixer.set_level(index, sample, level_vector(expression))
 
-    def _needs_split(self, command: Command) -> bool:
+    def _needs_split(self, sample: int, command: Command) -> bool:
         if isinstance(command, NoteMove):
             return command.is_stroke  # whether the note still sounds is known only then
-        return isinstance(command, NoteCut | PathChange) or (isinstance(command, NoteStart) and self._allocator.is_full)
+        if isinstance(command, NoteStart):
+            allocator = self._allocator
+            return not allocator.has_free_slot or (allocator.is_full and not self._has_plan(sample))
+        return isinstance(command, NoteCut | PathChange)
+
+    def _has_plan(self, sample: int) -> bool:
+        """Whether it is known already which voice a note at `sample` takes the place of."""
+        return bool(self._victims) and sample < self._planned_until
 
     def _carry_out(self, sample: int, command: Command) -> None:
         if isinstance(command, NoteStart):
@@ -352,8 +373,13 @@ class Conductor:
             self._start(sample, NoteStart(move.note_id, move.channel, move.key, move.velocity, move.soft))
 
     def _start(self, sample: int, note: NoteStart) -> None:
-        if self._allocator.is_full:
-            self._fade_out([self._allocator.choose_victim(sample)])
+        if not self._allocator.has_free_slot:
+            self._bring_leaving_to_end()
+        if self._has_plan(sample):
+            self._steal(sample, self._victims.popleft())
+        elif self._allocator.is_full:
+            self._plan_stealing(sample)
+            self._fade_out([self._victims.popleft()])
             self.notes_stolen += 1
         path = self.switchboard.path_of(note.channel)
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
@@ -361,6 +387,34 @@ class Conductor:
         self._started.append(voice)
         self._mixer.note_started(note.channel)
         self.notes_started += 1
+
+    def _plan_stealing(self, sample: int) -> None:
+        """Rank the voices now, at `sample`, for all notes of the next `PLAN_S`; what was stolen before makes room."""
+        self._bring_leaving_to_end()
+        self._victims = deque(self._allocator.choose_victims(sample, self._allocator.limit))
+        self._planned_until = sample + self._plan_length
+
+    def _steal(self, sample: int, victim: Voice) -> None:
+        """Let a voice fade out from `sample` on, which may be beyond what is grown."""
+        self.notes_stolen += 1
+        if self._allocator.voices.get(victim.note_id) is not victim or victim.is_leaving:  # gone since it was ranked
+            return
+        if victim.onset >= sample:  # never heard
+            self._free([victim])
+        else:
+            victim.fade_out_at(min(sample, victim.end))
+            self._allocator.disown(victim)
+
+    def _bring_leaving_to_end(self) -> None:
+        """Free the voices that fade out already; what they still had to say sounds on beside the others."""
+        voices = [voice for voice in self._allocator.voices.values() if voice.is_leaving]
+        stop = max((voice.end for voice in voices), default=self.position)
+        self._grower.grow(voices, stop, self._controls.at)
+        for voice in voices:
+            first, audio = voice.take_audio(self.position, stop)
+            if len(audio):
+                self._fading.add(first, voice.channel, audio)
+        self._free(voices)
 
     def _fade_out(self, voices: list[Voice]) -> None:
         """Free voices at once; what they still had to say fades out beside the others."""
@@ -404,6 +458,6 @@ class Conductor:
 
     def _count_peak(self, voices: list[Voice]) -> None:
         for new in self._started:
-            together = sum(voice.onset <= new.onset < voice.end for voice in voices)
+            together = sum(voice.onset <= new.onset < min(voice.end, voice.falls_at) for voice in voices)
             self.peak_voices = max(self.peak_voices, together)
         self._started.clear()

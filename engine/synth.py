@@ -172,6 +172,11 @@ class Synth(GrowthControls):
         return self._conductor.notes_stolen
 
     @property
+    def notes_left_out(self) -> int:
+        """Notes not played so far because more began at once than anyone hears; see `engine.crowd`."""
+        return self._conductor.crowd.num_left_out
+
+    @property
     def substitutions(self) -> tuple[str, ...]:
         """Instruments that stand in for others, each named once: "Wanted Program: Playing Instrument"."""
         return tuple(self._conductor.substitutions)

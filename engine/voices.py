@@ -27,7 +27,7 @@ A released one that waited longer would often not end at all: tails of noise com
 _NO_AUDIO = np.zeros(0, np.float32)
 
 CROSSFADE_SAMPLES = 110
-"""How long a note takes to go over to another path: 5 ms."""
+"""How long a note takes to go over to another path, or to fade out where it is stolen: 5 ms."""
 _RISE = (0.5 - 0.5 * np.cos(np.pi * np.arange(CROSSFADE_SAMPLES + 1) / CROSSFADE_SAMPLES)).astype(np.float32)
 
 
@@ -69,7 +69,8 @@ class Voice:
     role : what plays it on any path
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
-    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`, because one path takes over from another
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, or the
+        voice is stolen
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -129,7 +130,7 @@ class Voice:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether another voice takes this note over."""
+        """Whether it fades out: another voice takes over its note or its place."""
         return self.falls_at < NEVER
 
     def twin(self, slot: int) -> Voice:
@@ -141,9 +142,13 @@ class Voice:
 
     def hand_over(self, twin: Voice, sample: int) -> None:
         """Let a twin go on with this note from `sample` on, as it is now; this one fades out there."""
-        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
+        self.fade_out_at(sample)
         twin.rises_at, twin.key, twin.key_tuning, twin.gestures = sample, self.key, self.key_tuning, self.gestures
         twin.release, twin.release_speed = self.release, self.release_speed
+
+    def fade_out_at(self, sample: int) -> None:
+        """Let the voice fade out from a sample on, and end."""
+        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
 
     def start_from(self, hop: int, hop_length: int) -> None:
         """Let the decoder begin with this hop instead of the onset's."""
@@ -187,7 +192,7 @@ class VoiceAllocator:
         self._num_slots = num_slots(max_voices)
         self._free = list(range(self._num_slots))
         heapify(self._free)
-        self._left = 0  # voices that were taken over, numbered downwards from -1
+        self._left = 0  # voices that answer to no note any more, numbered downwards from -1
 
     @property
     def is_full(self) -> bool:
@@ -201,8 +206,16 @@ class VoiceAllocator:
 
     def take_over(self, voice: Voice, successor: Voice) -> None:
         """Let `successor` answer to the note of `voice`, which sounds on until its end."""
+        self.voices[voice.note_id] = successor  # as old as the note
+        self._rename(voice)
+
+    def disown(self, voice: Voice) -> None:
+        """Let a voice sound on until its end without answering to its note."""
+        del self.voices[voice.note_id]
+        self._rename(voice)
+
+    def _rename(self, voice: Voice) -> None:
         self._left -= 1
-        self.voices[voice.note_id] = successor
         voice.note_id = self._left
         self.voices[voice.note_id] = voice
 
@@ -211,6 +224,11 @@ class VoiceAllocator:
         """Whether a voice can go over to another path and leave slots for all notes to come."""
         beside = self._num_slots - len(self._free) - self.num_playing  # taken over, or claimed for taking over
         return 2 * beside < self._num_slots
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a voice can be added without freeing another."""
+        return bool(self._free)
 
     def give_back(self, slot: int) -> None:
         """Let a slot be claimed again that no voice has come to occupy."""
