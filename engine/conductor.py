@@ -137,7 +137,7 @@ class Conductor:
         self._rack = rack
         self._allocator = VoiceAllocator(max_voices)
         self.crowd = Crowd(max_voices, grower.sample_rate)
-        self._victims: deque[Voice] = deque()  # to be stolen next, up to the sample `_planned_until`
+        self._victims: deque[int] = deque()  # notes to be stolen next, up to the sample `_planned_until`
         self._planned_until = 0
         self._plan_length = round(PLAN_S * grower.sample_rate)
         self.switchboard = Switchboard(grower, performance, voicing, self._allocator)
@@ -376,10 +376,10 @@ class Conductor:
         if not self._allocator.has_free_slot:
             self._bring_leaving_to_end()
         if self._has_plan(sample):
-            self._steal(sample, self._victims.popleft())
+            self._steal(sample, self._allocator.voices.get(self._victims.popleft()))
         elif self._allocator.is_full:
             self._plan_stealing(sample)
-            self._fade_out([self._victims.popleft()])
+            self._fade_out([self._allocator.voices[self._victims.popleft()]])
             self.notes_stolen += 1
         path = self.switchboard.path_of(note.channel)
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
@@ -391,13 +391,14 @@ class Conductor:
     def _plan_stealing(self, sample: int) -> None:
         """Rank the voices now, at `sample`, for all notes of the next `PLAN_S`; what was stolen before makes room."""
         self._bring_leaving_to_end()
-        self._victims = deque(self._allocator.choose_victims(sample, self._allocator.limit))
+        ranked = self._allocator.choose_victims(sample, self._allocator.limit)
+        self._victims = deque(voice.note_id for voice in ranked)
         self._planned_until = sample + self._plan_length
 
-    def _steal(self, sample: int, victim: Voice) -> None:
+    def _steal(self, sample: int, victim: Voice | None) -> None:
         """Let a voice fade out from `sample` on, which may be beyond what is grown."""
         self.notes_stolen += 1
-        if self._allocator.voices.get(victim.note_id) is not victim or victim.is_leaving:  # gone since it was ranked
+        if victim is None:  # it has died since it was ranked
             return
         if victim.onset >= sample:  # never heard
             self._free([victim])
