@@ -356,13 +356,15 @@ class Conductor:
         if isinstance(command, PathChange):
             self.switchboard.change()
             return
-        voice = self._allocator.voices.get(command.note_id)
+        if isinstance(command, NoteCut):
+            cut = self._allocator.voices.get(command.note_id)
+            self._fade_out([] if cut is None else [cut])
+            return
+        voice = self._allocator.find(command.note_id)
         if isinstance(command, NoteMove):
             self._move(sample, command, voice)
         elif voice is None:  # died or stolen
             return
-        elif isinstance(command, NoteCut):
-            self._fade_out([voice])
         elif sample < voice.release:
             voice.release, voice.release_speed = sample, release_speed(command.velocity)
 
@@ -376,7 +378,7 @@ class Conductor:
         if not self._allocator.has_free_slot:
             self._bring_leaving_to_end()
         if self._has_plan(sample):
-            self._steal(sample, self._allocator.voices.get(self._victims.popleft()))
+            self._steal(sample, self._allocator.find(self._victims.popleft()))
         elif self._allocator.is_full:
             self._plan_stealing(sample)
             self._fade_out([self._allocator.voices[self._victims.popleft()]])
@@ -404,7 +406,6 @@ class Conductor:
             self._free([victim])
         else:
             victim.fade_out_at(min(sample, victim.end))
-            self._allocator.disown(victim)
 
     def _bring_leaving_to_end(self) -> None:
         """Free the voices that fade out already; what they still had to say sounds on beside the others."""

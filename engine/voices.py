@@ -192,7 +192,7 @@ class VoiceAllocator:
         self._num_slots = num_slots(max_voices)
         self._free = list(range(self._num_slots))
         heapify(self._free)
-        self._left = 0  # voices that answer to no note any more, numbered downwards from -1
+        self._left = 0  # voices that were taken over, numbered downwards from -1
 
     @property
     def is_full(self) -> bool:
@@ -206,18 +206,15 @@ class VoiceAllocator:
 
     def take_over(self, voice: Voice, successor: Voice) -> None:
         """Let `successor` answer to the note of `voice`, which sounds on until its end."""
-        self.voices[voice.note_id] = successor  # as old as the note
-        self._rename(voice)
-
-    def disown(self, voice: Voice) -> None:
-        """Let a voice sound on until its end without answering to its note."""
-        del self.voices[voice.note_id]
-        self._rename(voice)
-
-    def _rename(self, voice: Voice) -> None:
         self._left -= 1
+        self.voices[voice.note_id] = successor
         voice.note_id = self._left
         self.voices[voice.note_id] = voice
+
+    def find(self, note_id: int) -> Voice | None:
+        """Return the voice that answers to a note; None if there is none any more, or it fades out already."""
+        voice = self.voices.get(note_id)
+        return None if voice is None or voice.is_leaving else voice
 
     @property
     def can_take_over(self) -> bool:
