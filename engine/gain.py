@@ -6,24 +6,16 @@ import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from ..errors import AudioFileError
 from .limiter import Limiter
+from .sinks import Sink
 from .spectral import FloatArray
 
 SCRATCH_FRAMES = 65536
 """Frames that are read back at once."""
-
-
-class Sink(Protocol):
-    """What takes audio block by block, such as an `AudioWriter`."""
-
-    def write(self, block: FloatArray) -> None:
-        """Append a block, float32 (N, 2)."""
-        ...
 
 
 class Amplifier:
@@ -72,15 +64,17 @@ class Scratch:
 
     Parameters
     ----------
-    folder : path
-        Where there is room for it: 8 bytes for a frame.
+    folder : path or None
+        Where there is room for it, 8 bytes for a frame; None is the system's folder for such files.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         try:
             self._file = tempfile.TemporaryFile(dir=folder, prefix=".", suffix=".part")  # noqa: SIM115
         except OSError as error:
-            raise AudioFileError(f"cannot write into {str(folder)!r}: {error.strerror}") from error
+            raise AudioFileError(
+                f"cannot write into {str(folder or tempfile.gettempdir())!r}: {error.strerror}"
+            ) from error
 
     def write(self, block: FloatArray) -> None:
         """Append a block, float32 (N, 2)."""

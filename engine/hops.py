@@ -66,6 +66,7 @@ class HopGrower:
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = lambda: None
+        self.after_round: Callable[[], None] = lambda: None  # called while `grow` goes on
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -78,6 +79,7 @@ class HopGrower:
         """
         while jobs := self._jobs(voices, until):
             self._grow(jobs, self.decoder, controls_at)
+            self.after_round()
             if max(job.num_hops for job in jobs) < MOST_HOPS:
                 return  # nobody wanted more; looking again would be work in every block
 

@@ -34,7 +34,7 @@ FORMATS: Final = dict(
         BIT_DEPTHS,
         (
             SampleFormat("PCM_16", 2, 2**15, is_dithered=True),
-            # 24 bits lie 144 dB below full scale, under any playback's noise, so they keep all that the engine computes.
+            # 144 dB below full scale, under any playback's noise: they keep all that the engine computes.
             SampleFormat("PCM_24", 3, 2**23),
             SampleFormat("FLOAT", 4, 0),
         ),

@@ -137,6 +137,12 @@ class Synth(GrowthControls):
         self._delayed_stems = np.zeros((num_signals if stems else 0, self._lead_in), np.float32)
         self._frame = 0
 
+    def __repr__(self) -> str:
+        """Tell rate, voices and place in time."""
+        return (
+            f"<Synth at {self.sample_rate} Hz, frame {self._frame}, {self.active_voices} of {self.max_voices} voices>"
+        )
+
     @property
     def frame(self) -> int:
         """Number of the next frame that `render` returns."""

@@ -55,6 +55,10 @@ class LiveSession:
         self._has_died = self._is_closing = False
         self._notices: tuple[str, ...] = ()  # of processes before this one
 
+    def __repr__(self) -> str:
+        """Tell whether it plays."""
+        return f"<LiveSession, {'not started' if self._process is None else 'playing'}>"
+
     @property
     def representations(self) -> tuple[str, ...]:
         """Names to choose among, known from `start` on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ..errors import MidiFileError, UsageError
 
@@ -49,7 +49,7 @@ def midi_bytes(source: MidiSource, max_bytes: int) -> tuple[bytes, str]:
         except (OSError, ValueError) as error:
             raise _unreadable(name, error) from error
     if hasattr(source, "save"):
-        return _saved(source), str(getattr(source, "filename", None) or "MIDI data")
+        return _saved(cast(Savable, source)), str(getattr(source, "filename", None) or "MIDI data")
     if not hasattr(source, "read"):
         raise UsageError(
             f"expected a MIDI file as a path, bytes, a binary file object or a mido.MidiFile, got {_kind(source)}"

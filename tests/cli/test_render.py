@@ -14,7 +14,7 @@ import soundfile
 from fake_ensemble import fake_ensemble
 
 from tnca_synth.cli import main
-from tnca_synth.engine import offline
+from tnca_synth.engine import rendering
 from tnca_synth.engine.ensemble import Ensemble
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ REPORTED = {
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Ensemble:
     made = fake_ensemble()
-    monkeypatch.setattr(offline, "open_ensemble", lambda **options: made)
+    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: made)
     return made
 
 
@@ -72,7 +72,7 @@ def test_the_sound_lands_beside_the_song_by_default(
 
 def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, object] = {}
-    monkeypatch.setattr(offline, "open_ensemble", lambda **options: seen.update(options) or fake)
+    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: seen.update(options) or fake)
     wishes = "--instrument Piano --representation mel --decoder griffin-lim --sample-rate 8000 --seed 7 --provider cpu "
     wishes += "--workers 3"
     arguments = [
@@ -135,8 +135,8 @@ SLOW_RENDER = """
 import sys
 from fake_ensemble import fake_ensemble
 from tnca_synth.cli import main
-from tnca_synth.engine import offline
-offline.open_ensemble = lambda **options: fake_ensemble(slowness_s=0.2)
+from tnca_synth.engine import rendering
+rendering.open_ensemble = lambda **options: fake_ensemble(slowness_s=0.2)
 sys.exit(main(["render", sys.argv[1], "-o", "a.wav", "--stems", "stems"]))
 """
 

@@ -14,7 +14,7 @@ import soundfile
 from fake_ensemble import LEVEL, FakeBank, fake_ensemble
 
 from tnca_synth import render_file
-from tnca_synth.engine import ensemble, offline
+from tnca_synth.engine import ensemble, rendering
 from tnca_synth.engine.choices import closest
 from tnca_synth.engine.ensemble import Casting, Ensemble, find_instrument
 from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
@@ -63,7 +63,7 @@ def note(start_s: float, end_s: float, channel: int = 0) -> list[tuple[float, by
 def fake(monkeypatch: pytest.MonkeyPatch) -> Ensemble:
     """Let `render_file` play on a fake."""
     made = fake_ensemble(RATE)
-    monkeypatch.setattr(offline, "open_ensemble", lambda **options: made)
+    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: made)
     return made
 
 
@@ -276,5 +276,5 @@ def test_wrong_wishes_are_refused_before_a_bank_is_loaded(
 @pytest.mark.parametrize(("controller", "expected"), [(26, True), (27, True), (25, False), (7, False)])
 def test_a_song_that_moves_sounding_notes_to_another_path_is_told(controller: int, expected: bool) -> None:
     moved = song((0.0, note_on(0, 60, 100)), (0.5, control_change(3, controller, 15)), (1.0, note_off(0, 60)))
-    assert offline.changes_path(moved) is expected
-    assert not offline.changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))
+    assert rendering.changes_path(moved) is expected
+    assert not rendering.changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))
