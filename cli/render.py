@@ -165,7 +165,7 @@ def _output(arguments: argparse.Namespace) -> str:
         raise UsageError("MIDI from the standard input has no name for its sound; say -o OUT, or -o -")
     if output == STREAM and sys.stdout.isatty():
         raise UsageError("the standard output is a terminal: redirect it, or name a file")
-    return output or str(Path(arguments.input).with_suffix(".wav"))
+    return str(Path(arguments.input).with_suffix(".wav")) if output is None else output
 
 
 def _print_report(report: RenderReport, output: str, stream: TextIO) -> None:
