@@ -192,7 +192,8 @@ print(tnca_synth.__file__, tnca_synth.engine.__file__)
 
 def imported_from(folder: Path, path: Path | str = "") -> list[Path]:
     """Return the files of the package and of its engine, as a Python that starts in a folder finds them."""
-    environment = {**os.environ, "PYTHONPATH": str(path)}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    environment["PYTHONPATH"] = str(path)
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS_ALL], cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
         check=False,
