@@ -342,7 +342,7 @@ class Conductor:
             return command.is_stroke  # whether the note still sounds is known only then
         if isinstance(command, NoteStart):
             allocator = self._allocator
-            return not allocator.has_free_slot or (allocator.is_full and not self._has_plan(sample))
+            return not allocator.has_free_slot or (not self._has_plan(sample) and allocator.is_full)
         return isinstance(command, NoteCut | PathChange)
 
     def _has_plan(self, sample: int) -> bool:
@@ -459,7 +459,7 @@ class Conductor:
                 voice.gestures.forget(stop)
 
     def _count_peak(self, voices: list[Voice]) -> None:
-        for new in self._started:
+        for new in self._started if self.peak_voices < self._allocator.limit else ():
             together = sum(voice.onset <= new.onset < min(voice.end, voice.falls_at) for voice in voices)
             self.peak_voices = max(self.peak_voices, together)
         self._started.clear()

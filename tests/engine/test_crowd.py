@@ -11,6 +11,7 @@ from tnca_synth.engine.crowd import LEAST_STARTS, MAX_UNISON, Crowd
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
+from tnca_synth.midi.commands import NoteRelease
 
 from .fakes import RATE, FakeGrowth, make_synth, render_in_blocks, set_up
 
@@ -134,3 +135,18 @@ def test_a_stolen_note_that_is_released_carried_or_cut_afterwards_is_past_that()
     synth.render(RATE)
     assert synth.active_voices == 1
     assert np.isfinite(synth.render(100)).all()
+
+
+def test_only_the_first_release_of_a_note_counts() -> None:
+    synth = make_synth()
+    synth.send(midi.note_on(0, 60, 100), 0)
+    synth.send(bytes((0x80, 60, 127)), 500)
+    synth.render(600)
+    conductor = synth._conductor
+    (voice,) = conductor._allocator.voices.values()
+    before = voice.release, voice.release_speed
+    conductor._carry_out(400, NoteRelease(voice.note_id, 1))
+    assert (voice.release, voice.release_speed) == (400, 2.0 ** ((1 - 64) / 63))
+    conductor._carry_out(700, NoteRelease(voice.note_id, 127))
+    assert voice.release == 400
+    assert before == (500, 2.0)

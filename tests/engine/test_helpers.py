@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.helpers import Helper
+from tnca_synth.engine.helpers import _GIVEN_BACK, _SENT, Helper
 from tnca_synth.engine.hops import HopGrower
 from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.voices import Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
 
@@ -21,6 +23,18 @@ MAX_VOICES = 4
 
 def make(workers: int) -> Ensemble:
     return open_ensemble(sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument="violin")
+
+
+def play_slowly(ensemble: Ensemble) -> FloatArray:
+    """Play notes whose clocks run fast or slow, in many small blocks, until they have died away and one has not."""
+    synth = ensemble.synth
+    for controller, value in ((73, 100), (75, 100), (72, 20)):  # attack, decay and release
+        synth.send(midi.control_change(0, controller, value), 0)
+    for index, key in enumerate((55, 62, 69)):
+        synth.send(midi.note_on(0, key, 90), 300 * index)
+        synth.send(midi.note_off(0, key), 4000 + 100 * index)
+    synth.send(midi.note_on(1, 74, 90), 100)
+    return np.concatenate([synth.render(300) for _ in range(60)])
 
 
 def wait_for(helper: Helper) -> None:
@@ -68,6 +82,19 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> 
     assert shared.synth.notes_stolen > 0
     assert np.abs(alone).max() > 0.01
     np.testing.assert_array_equal(together, alone)
+
+
+def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: Ensemble) -> None:
+    alone = make(1)
+    np.testing.assert_array_equal(play_slowly(shared), play_slowly(alone))
+    assert alone.synth.active_voices < alone.synth.peak_voices
+    assert shared.synth.active_voices == alone.synth.active_voices
+
+
+def test_a_helper_knows_all_of_a_voice_but_its_sound() -> None:
+    names = {field.name for field in fields(Voice)}
+    assert names - set(_SENT) == {"timbre", "audio"}
+    assert names - set(_GIVEN_BACK) == {"timbre", "audio", "gestures"}
 
 
 def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:

@@ -19,9 +19,12 @@ from tnca_synth.engine import ensemble, rendering
 from tnca_synth.engine.choices import closest
 from tnca_synth.engine.ensemble import Casting, Ensemble, find_instrument
 from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
+from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.errors import AudioFileError, MidiFileError, ModelError, UsageError
 from tnca_synth.midi import Song, TimedMessage
 from tnca_synth.midi.messages import control_change, note_off, note_on
+
+from .fakes import FakeGrowth, make_synth
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 1000
@@ -279,3 +282,29 @@ def test_a_song_that_moves_sounding_notes_to_another_path_is_told(controller: in
     moved = song((0.0, note_on(0, 60, 100)), (0.5, control_change(3, controller, 15)), (1.0, note_off(0, 60)))
     assert rendering.changes_path(moved) is expected
     assert not rendering.changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))
+
+
+def real_song(*messages: tuple[float, bytes], duration_s: float) -> FloatArray:
+    """Play a song through a synth of fakes that knows MIDI, and return all of it."""
+    synth = make_synth(FakeGrowth(release_factor=0.5))
+    tape = Tape()
+    made = Ensemble(synth, Casting(FakeBank()), "cpu")
+    render_song(song(*messages, duration_s=duration_s), made, tape, tail_limit_s=5.0)
+    return tape.audio
+
+
+@pytest.mark.parametrize("pedal", [64, 66])
+def test_a_pedal_left_down_is_lifted_where_the_song_ends(pedal: int) -> None:
+    audio = real_song(
+        (0.0, note_on(0, 60, 100)), (0.1, control_change(0, pedal, 127)), (0.2, note_off(0, 60)), duration_s=1.0
+    )
+    sounding = np.flatnonzero(np.abs(audio).max(axis=1) > 1e-4)
+    assert 1.0 < sounding[-1] / 22_050 < 1.3
+
+
+def test_what_a_pedal_held_before_the_end_sounds_until_it_is_lifted() -> None:
+    audio = real_song(
+        (0.0, note_on(0, 60, 100)), (0.1, control_change(0, 66, 127)), (0.2, note_off(0, 60)),
+        (0.5, control_change(0, 66, 0)), duration_s=1.0,
+    )  # fmt: skip
+    assert 0.5 < np.flatnonzero(np.abs(audio).max(axis=1) > 1e-4)[-1] / 22_050 < 0.8
