@@ -8,6 +8,7 @@ import tracemalloc
 from collections import deque
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,25 @@ def test_every_message_reaches_the_synth_in_order_and_ahead_of_its_time() -> Non
     made = fake_ensemble(RATE)
     render_song(played, made, Counter())
     assert made.synth.sent[:120] == [(round(m.time_s * RATE), m.data) for m in played.messages]
+
+
+def test_what_is_said_to_be_known_has_been_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Helpers grow by the events of the foresight: one that came later would be late."""
+    played = song(*(event for index in range(600) for event in note(0.1 * index, 0.1 * index + 0.05)))
+    made = fake_ensemble(RATE)
+    known: list[tuple[int, int]] = []
+    render_block = type(made.synth).render
+
+    def render(self: Any, num_frames: int, foresight: int = 0) -> np.ndarray:
+        known.append((self.frame + num_frames + foresight + self.latency_frames, len(self.sent)))
+        return render_block(self, num_frames, foresight)
+
+    monkeypatch.setattr(type(made.synth), "render", render)
+    render_song(played, made, Counter())
+    frames = [frame for frame, _ in made.synth.sent]
+    for horizon, num_sent in known:
+        assert num_sent == sum(frame < horizon for frame in frames)
+    assert known[0][1] < len(frames)
 
 
 def test_silence_after_the_last_message_is_not_rendered() -> None:
