@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from operator import index
 
 from ..errors import UsageError
 from ..midi.messages import NUM_CHANNELS
@@ -54,6 +55,14 @@ def check_number(name: str, value: object, limits: tuple[float, float] | None = 
     is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or (limits is not None and not limits[0] <= value <= limits[1]):  # type: ignore[arg-type, operator]
         raise UsageError(f"{name}: expected {expected}, got {value!r}")
+
+
+def check_whole(name: str, value: int) -> int:
+    """Return a whole number of any integer type; `UsageError` for anything else."""
+    try:
+        return index(value)
+    except TypeError:
+        raise UsageError(f"{name}: expected a whole number, got {value!r}") from None
 
 
 def check_text(name: str, value: object, *, is_optional: bool = False) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from ..midi.growth import DAMAGE, MORPH_PROGRAMS, growth_message, growth_values
+from ..midi.sources import Encodable
 
 
 class GrowthControls(ABC):
     """What a synth does to growth, told by messages that it sends itself. Thread: as `Synth`."""
 
     @abstractmethod
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
+    def send(self, data: bytes | bytearray | memoryview | Encodable, at_frame: int | None = None) -> None:
         """Queue a complete MIDI message."""
 
     def tend(

@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import ModelError, UsageError
 from ..midi.messages import NUM_CHANNELS
 from ..midi.performance import Performance
-from .checks import check_channel, check_parameters, check_path
+from ..midi.sources import Encodable, message_bytes
+from .checks import check_channel, check_parameters, check_path, check_whole
 from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
 from .effects.rack import Rack
@@ -202,21 +203,26 @@ class Synth(GrowthControls):
         last = self._conductor.sounded_until
         return ceil((last + self._resampler.tail_samples) * self.sample_rate / self._internal_rate) if last else 0
 
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
+    def send(self, data: bytes | bytearray | memoryview | Encodable, at_frame: int | None = None) -> None:
         """Queue a complete MIDI message.
 
         Parameters
         ----------
-        data : bytes
+        data : bytes or mido.Message
             One message with its status byte; what is malformed does nothing.
         at_frame : int, optional
             Output frame at which it takes effect, to the nearest internal sample; None is the next frame rendered.
             It is exact if sent `latency_frames` ahead, that is before frames from ``at_frame - latency_frames`` on
             are rendered; later ones take effect as soon as possible, in the order sent. So do events of one frame.
+
+        Raises
+        ------
+        UsageError
+            If it is no message, or the frame no whole number.
         """
-        frame = self._frame if at_frame is None else at_frame
+        frame = self._frame if at_frame is None else check_whole("at_frame", at_frame)
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
-        self._conductor.schedule(sample, bytes(data))
+        self._conductor.schedule(sample, message_bytes(data))
 
     def set_path(self, path: Path, channel: int | None = None) -> None:
         """Let another path grow and sound a MIDI channel 0..15, or all; it takes over sounding notes within 20 ms.
@@ -247,7 +253,7 @@ class Synth(GrowthControls):
         UsageError
             If the limit is out of range.
         """
-        if not 1 <= limit <= self.max_voices:
+        if not 1 <= check_whole("the limit of voices", limit) <= self.max_voices:
             raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
         self._conductor.limit_voices(limit)
 
@@ -296,6 +302,7 @@ class Synth(GrowthControls):
         return StemBlock(self._render(num_frames, foresight, stems), stems)
 
     def _render(self, num_frames: int, foresight: int, stems: FloatArray | None) -> FloatArray:
+        num_frames, foresight = check_whole("num_frames", num_frames), check_whole("foresight", foresight)
         if num_frames < 0 or foresight < 0:
             raise UsageError(f"num_frames and foresight must be 0 or more, got {num_frames} and {foresight}")
         out = np.empty((num_frames, 2), np.float32)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
+from ..midi.sources import Encodable, message_bytes
 from .engine_process import main
 from .state import CONTROL_TARGETS, Closed, Command, LiveOptions, LiveStatus, Ready
 
@@ -39,12 +40,19 @@ class LiveSession:
     instruments : tuple of str
         Names to choose among, known from `start` on.
 
+    Raises
+    ------
+    UsageError
+        If the options are none.
+
     Notes
     -----
     Thread: control; use it from one thread at a time.
     """
 
     def __init__(self, options: LiveOptions) -> None:
+        if not isinstance(options, LiveOptions):
+            raise UsageError(f"options: expected LiveOptions, got {options!r}")
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
         self._options = options
@@ -128,9 +136,9 @@ class LiveSession:
         self._options = replace(self._options, decoder=name)
         self._tell("decoder", name)
 
-    def send(self, data: bytes) -> None:
-        """Play a complete MIDI message as if a port had sent it, now."""
-        self._tell("send", bytes(data))
+    def send(self, data: bytes | bytearray | memoryview | Encodable) -> None:
+        """Play a complete MIDI message, bytes or a mido.Message, as if a port had sent it, now."""
+        self._tell("send", message_bytes(data))
 
     def learn(self, target: str | None) -> None:
         """Map the next control that moves onto one of `CONTROL_TARGETS`; None stops learning."""

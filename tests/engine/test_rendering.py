@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile
@@ -27,6 +28,8 @@ from tnca_synth.engine.loudness import LoudnessMeter
 from tnca_synth.engine.sinks import Memory
 from tnca_synth.errors import MidiFileError, UsageError
 from tnca_synth.midi.messages import note_off, note_on, program_change
+
+from .fakes import make_synth
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VIOLIN = program_change(0, 40)
@@ -214,6 +217,42 @@ def test_a_synth_plays_note_by_note() -> None:
     synth.send(note_on(0, 69, 100))
     assert np.abs(synth.render(5000)).max() > 0.05
     assert repr(synth) == "<Synth at 22050 Hz, frame 5000, 1 of 2 voices>"
+
+
+@pytest.mark.parametrize("message", [bytes, bytearray, memoryview, mido.Message.from_bytes], ids=str)
+def test_a_message_is_taken_as_bytes_or_as_mido_has_it(message: Callable[[bytes], object]) -> None:
+    synth = make_synth()
+    synth.send(message(note_on(0, 60, 100)), np.int64(10))  # type: ignore[arg-type]
+    assert synth.render(np.int32(1000)).any()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda synth: synth.send(5),
+        lambda synth: synth.send("note on"),
+        lambda synth: synth.send(None),
+        lambda synth: synth.send(note_on(0, 60, 100), 1.5),
+        lambda synth: synth.render(100.0),
+        lambda synth: synth.render(100, None),
+        lambda synth: synth.limit_voices("4"),
+    ],
+)
+def test_what_a_synth_cannot_take_is_a_usage_error(call: Callable[[object], object]) -> None:
+    with pytest.raises(UsageError, match="expected a "):
+        call(make_synth())
+
+
+@pytest.mark.parametrize("options", [None, 5, {"block_size": 64}])
+def test_a_session_wants_options(options: object) -> None:
+    with pytest.raises(UsageError, match="expected LiveOptions"):
+        tnca_synth.LiveSession(options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"block_size": "64"}, {"block_size": 64.0}, {"max_voices": None}])
+def test_live_options_of_wrong_types_are_usage_errors(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="must be a whole number in"):
+        tnca_synth.LiveOptions(**options)  # type: ignore[arg-type]
 
 
 def test_public_objects_are_short_to_look_at() -> None:
