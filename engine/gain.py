@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,15 @@ class Amplifier:
         0 changes no bit.
     limits_at : int, optional
         The sample rate: what the gain would bring over full scale is limited. None: nothing is.
+
+    Attributes
+    ----------
+    peak : float
+        Largest absolute value passed on so far.
     """
 
     def __init__(self, sink: Sink, gain_db: float, limits_at: int | None = None) -> None:
+        self.peak = 0.0
         self._sink = sink
         self._factor = np.float32(10.0 ** (gain_db / 20.0))
         self._is_neutral = gain_db == 0.0
@@ -40,21 +47,32 @@ class Amplifier:
 
     def write(self, block: FloatArray) -> None:
         """Take a block, float32 (N, 2)."""
-        if self._is_neutral:
-            self._sink.write(block)
-            return
-        louder = block * self._factor
+        louder = block if self._is_neutral else block * self._factor
         if self._limiter is not None:
             louder = self._limiter.process(louder.T)[:, self._lead_in :].T
             self._lead_in = max(self._lead_in - len(block), 0)
-        if len(louder):
-            self._sink.write(louder)
+        self._pass_on(louder)
 
     def finish(self) -> None:
         """Pass on what is still held back; nothing may be written afterwards."""
         if self._limiter is not None:
             rest = np.zeros((2, self._limiter.look_ahead_frames), np.float32)
-            self._sink.write(self._limiter.process(rest)[:, self._lead_in :].T)
+            self._pass_on(self._limiter.process(rest)[:, self._lead_in :].T)
+
+    def _pass_on(self, block: FloatArray) -> None:
+        if len(block):
+            self.peak = max(self.peak, float(np.abs(block).max()))
+            self._sink.write(block)
+
+
+@contextmanager
+def amplified(
+    mix: Sink, stems: Mapping[int, Sink], gain_db: float, rate: int
+) -> Iterator[tuple[Amplifier, dict[int, Sink]]]:
+    """Give sinks with a gain before those given; stems are not limited."""
+    louder = Amplifier(mix, gain_db, limits_at=rate)
+    yield louder, {channel: Amplifier(stem, gain_db) for channel, stem in stems.items()}
+    louder.finish()
 
 
 class Scratch:

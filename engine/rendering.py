@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -20,7 +20,7 @@ from .audiofile import AudioWriter
 from .checks import check_callable
 from .choices import DEFAULT_BIT_DEPTH, DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
 from .ensemble import Ensemble, open_ensemble
-from .gain import Amplifier, Scratch, gain_to
+from .gain import Scratch, amplified, gain_to
 from .helpers import HelperLost
 from .loudness import LoudnessMeter
 from .offline import BLOCK_FRAMES, TAIL_LIMIT_S, Progress, RenderReport, Timeline, render_song
@@ -195,9 +195,9 @@ def _render(
     """Render into sinks, with the gain that is wished for."""
     rate = ensemble.synth.sample_rate
     if wishes.normalise_lufs is None:
-        with _amplified(mix, stems, wishes.gain_db, rate) as (louder, louder_stems):
+        with amplified(mix, stems, wishes.gain_db, rate) as (louder, louder_stems):
             report = _play(song, wishes, ensemble, louder, louder_stems, progress, warn)
-        return replace(report, seed=wishes.seed, bit_depth=wishes.bit_depth, gain_db=wishes.gain_db)
+        return _completed(report, wishes, wishes.gain_db, louder.peak)
     meter = LoudnessMeter(rate)
     with ExitStack() as files:
         whole = files.enter_context(Scratch(scratch_folder))
@@ -207,23 +207,17 @@ def _render(
         if not math.isfinite(loudness):
             warn("the loudness cannot be measured: silent, or shorter than 0.4 s; the gain stays 0 dB")
         gain_db = gain_to(wishes.normalise_lufs, loudness)
-        with _amplified(mix, stems, gain_db, rate) as (louder, louder_stems):
+        with amplified(mix, stems, gain_db, rate) as (louder, louder_stems):
             for sink, scratch in [(louder, whole), *((louder_stems[channel], parts[channel]) for channel in parts)]:
                 for block in scratch.blocks():
                     sink.write(block)
-    return replace(
-        report, seed=wishes.seed, bit_depth=wishes.bit_depth, gain_db=gain_db, loudness_lufs=loudness + gain_db
-    )
+    return replace(_completed(report, wishes, gain_db, louder.peak), loudness_lufs=loudness + gain_db)
 
 
-@contextmanager
-def _amplified(
-    mix: Sink, stems: Mapping[int, Sink], gain_db: float, rate: int
-) -> Iterator[tuple[Sink, dict[int, Sink]]]:
-    """Give sinks with a gain before those given; stems are not limited."""
-    louder = Amplifier(mix, gain_db, limits_at=rate)
-    yield louder, {channel: Amplifier(stem, gain_db) for channel, stem in stems.items()}
-    louder.finish()
+def _completed(report: RenderReport, wishes: Wishes, gain_db: float, peak: float) -> RenderReport:
+    """Return a report with what was done to the sound of the synth, and the peak of what was written."""
+    peak_dbfs = 20.0 * math.log10(peak) if peak > 0.0 else -math.inf
+    return replace(report, seed=wishes.seed, bit_depth=wishes.bit_depth, gain_db=gain_db, peak_dbfs=peak_dbfs)
 
 
 def _play(

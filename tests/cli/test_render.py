@@ -351,3 +351,12 @@ def test_sound_is_not_written_to_a_terminal(tmp_path: Path) -> None:
     os.close(ours)
     assert done.returncode == 2
     assert b"the standard output is a terminal" in done.stderr
+
+
+def test_every_option_is_in_the_help_and_in_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", "--help"]) == 0
+    told = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help", "--normalize"}
+    page = (ROOT / "docs" / "rendering.md").read_text()
+    documented = set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE))
+    assert documented == told - {"--output"}
+    assert "| `-o OUT` |" in page

@@ -134,6 +134,7 @@ def test_a_song_is_brought_to_a_loudness(tmp_path: Path, target: float) -> None:
     assert meter.integrated_lufs == pytest.approx(target, abs=0.3)
     assert report.loudness_lufs == pytest.approx(target)
     assert report.gain_db != 0.0
+    assert report.peak_dbfs == pytest.approx(20 * math.log10(np.abs(audio).max()), abs=0.01)
     stem, _ = soundfile.read(report.stems[0], dtype="float32")
     if target < -20.0:  # where nothing is limited, one part is the whole
         np.testing.assert_allclose(stem, audio, atol=1e-4)
