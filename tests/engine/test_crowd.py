@@ -150,3 +150,33 @@ def test_only_the_first_release_of_a_note_counts() -> None:
     conductor._carry_out(700, NoteRelease(voice.note_id, 127))
     assert voice.release == 400
     assert before == (500, 2.0)
+
+
+def test_a_note_stolen_by_plan_fades_out_though_the_next_steal_needs_its_place() -> None:
+    synth = make_synth(max_voices=2)
+    set_up(synth)
+    synth.send(midi.note_on(0, 45, 1), 0)
+    synth.send(midi.note_on(1, 45, 127), 10)  # the only one that can be heard
+    for index, start in enumerate((2000, 2050, 2080)):  # steals by rank, by plan, and by a new rank in mid-fade
+        synth.send(midi.note_on(2 + index, 50 + index, 1), start)
+    audio = synth.render(3000)
+    assert synth.notes_stolen == 3
+    jumps = np.abs(np.diff(audio, axis=0)).max(axis=1)
+    assert np.abs(audio[1900:2050]).max() > 0.3
+    assert np.abs(audio[2090:2120]).max() > 0.01
+    assert np.abs(audio[2300:]).max() < 0.05
+    assert jumps[2000:].max() < 2.0 * jumps[1000:2000].max()
+
+
+@pytest.mark.parametrize(("wait_s", "stolen"), [(0.05, 52), (0.15, 54)])
+def test_a_ranking_holds_for_a_tenth_of_a_second(wait_s: float, stolen: int) -> None:
+    """What is released after the ranking comes first in the next one, and keeps its place in this one."""
+    synth = make_synth(FakeGrowth(release_factor=0.999), max_voices=3)
+    for index, key in enumerate((50, 52, 54)):
+        synth.send(midi.note_on(0, key, 100), 10 * index)
+    synth.send(midi.note_on(0, 60, 100), 1000)
+    synth.send(midi.note_off(0, 54), 1100)
+    synth.send(midi.note_on(0, 62, 100), 1000 + round(wait_s * RATE))
+    synth.render(2 * RATE // 5)
+    keys = {voice.key for voice in synth._conductor._allocator.voices.values()}
+    assert keys == {52, 54, 60, 62} - {stolen}

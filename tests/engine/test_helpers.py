@@ -9,13 +9,16 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from tnca_synth.engine import helpers
 from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.helpers import _GIVEN_BACK, _SENT, Helper
-from tnca_synth.engine.hops import HopGrower
+from tnca_synth.engine.helpers import _GIVEN_BACK, _SENT, Helper, Result, Task, _sent_of, serve
+from tnca_synth.engine.hops import MOST_HOPS, HopGrower
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.voices import Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
+
+from .fakes import make_synth
 
 RATE = 22050
 MAX_VOICES = 4
@@ -104,6 +107,31 @@ def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:
     shared.helpers[0]._process.kill()
     with pytest.raises(ModelError, match="helper process ended"):
         shared.synth.render(40_000)
+
+
+def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: pytest.MonkeyPatch) -> None:
+    synth = make_synth()
+    synth.send(midi.note_on(0, 60, 80))
+    synth.render(1)
+    grower = synth._conductor._grower._growers[0]
+    (voice,) = synth._conductor._allocator.voices.values()
+    task = Task([voice], [_sent_of(voice)], 3 * MOST_HOPS * grower.hop, synth._conductor._controls.at)
+    tasks, sent = iter([task]), []
+    monkeypatch.setattr(helpers.signal, "signal", lambda *_: None)
+
+    class Pipe:
+        def recv(self) -> Task:
+            try:
+                return next(tasks)
+            except StopIteration:
+                raise EOFError from None
+
+        def send(self, answer: object) -> None:
+            sent.append(answer)
+
+    serve(Pipe(), lambda: grower)  # type: ignore[arg-type]
+    assert isinstance(sent[-1], Result)
+    assert sent[:-1] == [None] * (1 + 3)  # it is ready, and three rounds
 
 
 def _fail() -> HopGrower:
