@@ -180,3 +180,27 @@ def test_a_ranking_holds_for_a_tenth_of_a_second(wait_s: float, stolen: int) -> 
     synth.render(2 * RATE // 5)
     keys = {voice.key for voice in synth._conductor._allocator.voices.values()}
     assert keys == {52, 54, 60, 62} - {stolen}
+
+
+def test_notes_stolen_at_their_own_moment_are_not_heard() -> None:
+    growth = FakeGrowth()
+    four, two = make_synth(growth, max_voices=2), make_synth(max_voices=2)
+    for key in (40, 42):
+        four.send(midi.note_on(0, key, 127), 200)
+    for synth in (four, two):
+        for key in (60, 64):
+            synth.send(midi.note_on(0, key, 100), 200)
+    np.testing.assert_array_equal(four.render(1000), two.render(1000))
+    assert max(growth.batch_sizes) == 2
+
+
+def test_a_panic_forgets_the_ranking() -> None:
+    synth = make_synth(max_voices=2)
+    for index, key in enumerate((50, 52, 54)):
+        synth.send(midi.note_on(0, key, 100), 10 * index)
+    synth.render(100)
+    assert synth.notes_stolen == 1
+    synth.panic()
+    synth.send(midi.note_on(0, 60, 100), 200)
+    synth.render(1000)
+    assert (synth.notes_stolen, synth.active_voices) == (1, 1)

@@ -20,7 +20,7 @@ from fake_ensemble import LEVEL, fake_ensemble
 
 import tnca_synth
 from tnca_synth import open_synth, read_midi_file, render, render_file
-from tnca_synth.engine import helpers, rendering
+from tnca_synth.engine import conductor, helpers, rendering
 from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.engine.gain import Amplifier
 from tnca_synth.engine.limiter import CEILING
@@ -270,16 +270,23 @@ LONG = midi_file(
 )  # fmt: skip
 
 
+TASKS_BEFORE = 6
+
+
 @pytest.fixture
-def at_first_task(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Give a function that has a signal sent to the helper's process when it is first given voices."""
+def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Give a function that has a signal sent to the helper's process when some of the song is done."""
 
     def send(number: int) -> None:
         start = helpers.Helper.start
+        num_tasks = 0
 
         def stopped(self: helpers.Helper, *task: object) -> None:
-            assert self._process.pid is not None
-            os.kill(self._process.pid, number)
+            nonlocal num_tasks
+            num_tasks += 1
+            if num_tasks == TASKS_BEFORE:
+                assert self._process.pid is not None
+                os.kill(self._process.pid, number)
             start(self, *task)  # type: ignore[arg-type]
 
         monkeypatch.setattr(helpers.Helper, "start", stopped)
@@ -289,13 +296,18 @@ def at_first_task(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_helper_that_stops_or_dies_costs_time_and_no_sample(
-    at_first_task: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, number: int
+    in_the_midst: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
+    monkeypatch.setattr(conductor, "STRETCH_SAMPLES", 16_384)
     alone = render(LONG, sample_rate=22_050)
     monkeypatch.setattr(helpers, "PATIENCE_S", 1.0)
-    at_first_task(number)
+    in_the_midst(number)
     told: list[str] = []
-    together = render(LONG, sample_rate=22_050, workers=2, warn=told.append)
+    done_s: list[float] = []
+    together = render(
+        LONG, sample_rate=22_050, workers=2, warn=told.append, progress=lambda now_s, _: done_s.append(now_s)
+    )
+    assert done_s != sorted(done_s), "it has not begun again"
     assert [text for text in told if "rendering from the beginning with one process" in text]
     np.testing.assert_array_equal(together, alone)
 
@@ -318,3 +330,15 @@ def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.Mon
     threading.Thread(target=work).start()
     assert helper.finish() == ["a line"]
     assert not killed
+
+
+@pytest.mark.parametrize(("controller", "workers"), [(26, 1), (27, 1), (7, 3)])
+def test_a_song_that_changes_its_path_is_rendered_by_one_process(
+    monkeypatch: pytest.MonkeyPatch, controller: int, workers: int
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(
+        rendering, "open_ensemble", lambda **options: seen.append(options["workers"]) or fake_ensemble()
+    )
+    render(midi_file((0, note_on(0, 60, 100)), (10, bytes((0xB0, controller, 15))), (20, note_off(0, 60))), workers=3)
+    assert seen == [workers]
