@@ -24,10 +24,10 @@ from .gain import Scratch, amplified, gain_to
 from .helpers import HelperLost
 from .loudness import LoudnessMeter
 from .offline import BLOCK_FRAMES, TAIL_LIMIT_S, Progress, RenderReport, Timeline, render_song
-from .parts import stem_names
 from .places import Places, made_folder, plan_places
 from .sinks import Both, Memory, Rest, Sink
 from .spectral import FloatArray
+from .stem_names import stem_names
 from .wav_stream import WavStream
 from .wishes import Wishes
 
