@@ -19,6 +19,7 @@ from typing import Any, Final
 from ..engine.casting import instrument_name
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
+from ..midi.sources import Encodable, message_bytes
 from .engine_process import main
 from .options import sound_file
 from .spawning import one_numeric_thread, signals_held_back
@@ -66,12 +67,19 @@ class LiveSession:
     recordings : tuple of Path
         Sound files that were begun, oldest first.
 
+    Raises
+    ------
+    UsageError
+        If the options are none.
+
     Notes
     -----
     Thread: control; use it from one thread at a time.
     """
 
     def __init__(self, options: LiveOptions) -> None:
+        if not isinstance(options, LiveOptions):
+            raise UsageError(f"options: expected LiveOptions, got {options!r}")
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
         self._outputs: tuple[tuple[str, str], ...] = ()
@@ -90,6 +98,10 @@ class LiveSession:
         self._takes: tuple[TakeParts, ...] = ()  # files of the recording while it is not complete, oldest first
         self.recordings: tuple[Path, ...] = () if options.record is None else (options.record,)
         self._notices: tuple[str, ...] = ()  # of processes before this one
+
+    def __repr__(self) -> str:
+        """Tell whether it plays."""
+        return f"<LiveSession, {'not started' if self._process is None else 'playing'}>"
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -248,9 +260,9 @@ class LiveSession:
             path = last.with_name(f"{name}-{number}{last.suffix}")
         return path
 
-    def send(self, data: bytes) -> None:
-        """Play a complete MIDI message as if a port had sent it, now."""
-        self._tell("send", bytes(data))
+    def send(self, data: bytes | bytearray | memoryview | Encodable) -> None:
+        """Play a complete MIDI message, bytes or a mido.Message, as if a port had sent it, now."""
+        self._tell("send", message_bytes(data))
 
     def learn(self, target: str | None) -> None:
         """Map the next control that moves onto one of `CONTROL_TARGETS`; None stops learning."""

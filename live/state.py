@@ -271,9 +271,9 @@ def as_dict(options: LiveOptions) -> dict[str, Any]:
     return {one.name: getattr(options, one.name) for one in fields(options)}
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{name} must be in {low}..{high}, got {value}")
+def _check_range(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(f"{name} must be a whole number in {low}..{high}, got {value!r}")
 
 
 class Command(NamedTuple):
