@@ -3,7 +3,7 @@
     python -m tnca_synth.export.held_bank BANK_DIR [--preset dual] [--without-recordings] [REPRESENTATION ...]
 
 The recordings are those of the SoundFont of the preset. Without them, corrections ease into the mean of what training
-measured of what is sustained, which takes a moment. Models stay as they are; doing it again changes nothing.
+measured of what is sustained, which takes a moment. Models stay as they are. Both begin with what training left.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def continue_held_notes(
     Raises
     ------
     UsageError
-        A representation has no corrections, or the preset's recordings are no SoundFont.
+        A representation has no corrections, or was done before, or the preset's recordings are no SoundFont.
     BankError, DatasetError
         The bank or the SoundFont cannot be read.
     """

@@ -24,6 +24,7 @@ from ..engine.seams import HopInputs
 from ..engine.seed import pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, mel_filterbank, power_from_level, power_spectrogram
+from ..errors import UsageError
 from .motions import rounded
 from .recordings import InstrumentConfig, SoundFont
 from .retouching import CODE_RANGE, FURTHEST, RANK, PartialAxis, loudness_of
@@ -114,9 +115,16 @@ def with_held_notes(
     -------
     RetouchArrays
         Shapes and measured moments as before, and `LATE_S` as the last moments.
+
+    Raises
+    ------
+    UsageError
+        The bank holds such corrections already: what training measured of them shows no more.
     """
     growth = bank.growth_model(representation, provider="cpu")
     arrays = RetouchArrays.from_bytes(bank.models_of(representation)[RETOUCH])
+    if _late_moments(arrays, growth.spec) > 1:
+        raise UsageError(f"held notes of {representation} are in the bank already; begin with what training left")
     ends = measured_ends(arrays, growth.spec)
     axis = _Axis(growth.spec, arrays)
     targets: dict[int, _Targets] = {}
@@ -134,6 +142,8 @@ def with_held_notes(
 def with_mean_after(arrays: RetouchArrays, spec: AudioSpec, decaying: frozenset[str]) -> RetouchArrays:
     """Return corrections that ease into the mean of the second half of what was measured; for want of long recordings.
 
+    Those that go beyond what training measured already stay as they are.
+
     Parameters
     ----------
     arrays : RetouchArrays
@@ -141,6 +151,8 @@ def with_mean_after(arrays: RetouchArrays, spec: AudioSpec, decaying: frozenset[
         Of the representation.
     decaying : instruments that keep their last moment, because they fade out
     """
+    if _late_moments(arrays, spec):
+        return arrays
     moments = np.append(_trained(arrays, spec), round(LATE_S[0] / spec.hop_s))
     courses = arrays.courses[:, np.minimum(np.arange(len(moments)), arrays.courses.shape[1] - 1)]
     for row, end in enumerate(measured_ends(arrays, spec)):
@@ -157,6 +169,10 @@ def with_mean_after(arrays: RetouchArrays, spec: AudioSpec, decaying: frozenset[
 def _trained(arrays: RetouchArrays, spec: AudioSpec) -> NDArray[np.int64]:
     """Return the moments that training measured."""
     return arrays.moments[arrays.moments * spec.hop_s < TRAINED_S]
+
+
+def _late_moments(arrays: RetouchArrays, spec: AudioSpec) -> int:
+    return len(arrays.moments) - len(_trained(arrays, spec))
 
 
 def measured_ends(arrays: RetouchArrays, spec: AudioSpec) -> NDArray[np.intp]:

@@ -12,8 +12,9 @@ import tiny
 from tnca_synth.engine.bank import MANIFEST, RETOUCH, Bank
 from tnca_synth.engine.retouching import RetouchArrays, RetouchTable
 from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.errors import UsageError
 from tnca_synth.training import held_notes
-from tnca_synth.training.held_notes import LATE_S, measured_ends, with_held_notes
+from tnca_synth.training.held_notes import LATE_S, measured_ends, with_held_notes, with_mean_after
 from tnca_synth.training.retouching import EASE_MOMENTS, MOMENTS, _Sum
 
 HOP_S = tiny.SPEC.hop_s
@@ -105,11 +106,13 @@ def test_the_held_out_velocity_is_never_measured() -> None:
     assert font.asked and 90 not in font.asked
 
 
-def test_doing_it_again_changes_nothing(measured: dict[float, RetouchArrays]) -> None:
+def test_it_is_done_once(measured: dict[float, RetouchArrays]) -> None:
+    """What is eased shows no more where training ended."""
     files = {**tiny.bank_files(), "dual.retouch.npz": measured[LATER_DB].to_bytes()}
     bank = Bank(json.loads(files[MANIFEST]), files)
-    again = with_held_notes(bank, "dual", (tiny.REED, tiny.KIT), LouderLater(LATER_DB))  # type: ignore[arg-type]
-    assert again.to_bytes() == measured[LATER_DB].to_bytes()
+    with pytest.raises(UsageError, match="held notes of dual are in the bank already"):
+        with_held_notes(bank, "dual", (tiny.REED,), LouderLater(LATER_DB))  # type: ignore[arg-type]
+    assert with_mean_after(measured[LATER_DB], tiny.SPEC, frozenset()) is measured[LATER_DB]
 
 
 def test_training_itself_ends_in_the_mean_of_the_sustained_part() -> None:
