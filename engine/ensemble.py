@@ -294,6 +294,8 @@ def open_ensemble(
     if workers < 1:
         raise UsageError(f"the number of workers must be 1 or more, got {workers}")
     provider = closest(provider, PROVIDERS, "provider")
+    representation = None if representation is None else closest(representation, REPRESENTATIONS, "representation")
+    decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
     bank = Bank.load(folder)
     if folder is not None:
         try_bank(folder)
@@ -331,7 +333,7 @@ def _representation(bank: Bank, wanted: str | None) -> str:
     """Return the representation that is asked for, else the usual one, else one that the bank has."""
     there = bank.representations
     usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
-    return closest(wanted or usual, REPRESENTATIONS, "representation")
+    return wanted or usual
 
 
 def _open_decoder(
@@ -339,8 +341,7 @@ def _open_decoder(
 ) -> tuple[str, Decoder]:
     """Open the decoder that is asked for, else the best one of those that fit and that the bank has models of."""
     if wanted is not None:
-        name = closest(wanted, DECODERS, "decoder")
-        return name, bank.decoder(name, growth, slots)
+        return wanted, bank.decoder(wanted, growth, slots)
     for name in dict.fromkeys((DEFAULT_DECODERS[representation], *DECODERS)):
         try:
             return name, bank.decoder(name, growth, slots)

@@ -15,7 +15,7 @@ from .tempo import is_known_rate, make_clock
 from .track import Track, read_track
 
 MAX_FILE_BYTES: Final = 64 * 2**20
-MAX_EVENTS: Final = 2_000_000
+MAX_EVENTS: Final = 4_000_000
 MAX_DURATION_S: Final = 24 * 3600.0
 MAX_WARNINGS: Final = 20
 MAX_PAUSE_S: Final = 60.0
@@ -83,7 +83,7 @@ def read_midi_file(source: MidiSource) -> Song:
     UsageError
         If it is none of these.
     MidiFileError
-        If the file cannot be read, is no MIDI file, is larger than 64 MiB or 2 million events, or has no notes in
+        If the file cannot be read, is no MIDI file, is larger than 64 MiB or 4 million events, or has no notes in
         its first 24 h. The text is one line that names the file. What is damaged is left out, with a warning.
     """
     data, name = midi_bytes(source, MAX_FILE_BYTES)

@@ -90,6 +90,7 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> 
 def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
     """Play two very soft notes faster than usual until one is all but silent; return all that is known of them."""
     synth = ensemble.synth
+    synth.obey_growth_controllers()
     synth.send(midi.control_change(0, 20, 90))  # growth rate: their clocks run ahead
     for key in (64, 60):  # the helper has the one that falls silent
         synth.send(midi.note_on(0, key, 1))

@@ -168,7 +168,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"workers": None}, "workers"),
     ({"provider": "tpu"}, "provider"),
     ({"provider": None}, "provider: expected a name, got None"),
-    ({"instrument": 40}, "instrument: expected a name, got 40"),
+    ({"instrument": 4.5}, "instrument: expected a name, got 4.5"),
     ({"instrument": "kazoo"}, "unknown instrument 'kazoo'"),
     ({"decoder": b"harmonic"}, "decoder: expected a name"),
     ({"representation": "duel"}, "did you mean 'dual'?"),
@@ -340,5 +340,6 @@ def test_a_song_that_changes_its_path_is_rendered_by_one_process(
     monkeypatch.setattr(
         rendering, "open_ensemble", lambda **options: seen.append(options["workers"]) or fake_ensemble()
     )
-    render(midi_file((0, note_on(0, 60, 100)), (10, bytes((0xB0, controller, 15))), (20, note_off(0, 60))), workers=3)
+    song = midi_file((0, note_on(0, 60, 100)), (10, bytes((0xB0, controller, 15))), (20, note_off(0, 60)))
+    render(song, workers=3, growth_controllers=True)
     assert seen == [workers]
