@@ -385,7 +385,7 @@ class Conductor:
             self.notes_stolen += 1
         path = self.switchboard.path_of(note.channel)
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
-        self._allocator.voices[note.note_id] = voice
+        self._allocator.add(note.note_id, voice)
         self._started.append(voice)
         self._mixer.note_started(note.channel)
         self.notes_started += 1
@@ -404,6 +404,8 @@ class Conductor:
             return
         if victim.onset >= sample:  # never heard
             self._free([victim])
+        elif not self._allocator.has_free_slot:  # twins that rehearse have the rest; `sample` is now
+            self._fade_out([victim])
         else:
             victim.fade_out_at(min(sample, victim.end))
 
