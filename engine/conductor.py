@@ -436,7 +436,7 @@ class Conductor:
             self._fade_out([self._allocator.voices[self._victims.popleft()]])
             self.notes_stolen += 1
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
-        self._allocator.voices[note.note_id] = voice
+        self._allocator.add(note.note_id, voice)
         self._started.append(voice)
         self._mixer.note_started(note.channel)
         self.notes_started += 1
@@ -455,6 +455,8 @@ class Conductor:
             return
         if victim.onset >= sample:  # never heard
             self._free([victim])
+        elif not self._allocator.has_free_slot:  # twins that rehearse have the rest; `sample` is now
+            self._fade_out([victim])
         else:
             victim.fade_out_at(min(sample, victim.end))
 

@@ -186,7 +186,7 @@ class VoiceAllocator:
         self._num_slots = num_slots(max_voices)
         self._free = list(range(self._num_slots))
         heapify(self._free)
-        self._left = 0  # voices that were taken over, numbered downwards from -1
+        self._left = 0  # voices that answer to no note any more, numbered downwards from -1
 
     @property
     def is_full(self) -> bool:
@@ -204,6 +204,14 @@ class VoiceAllocator:
         self.voices[voice.note_id] = successor
         voice.note_id = self._left
         self.voices[voice.note_id] = voice
+
+    def add(self, note_id: int, voice: Voice) -> None:
+        """Let a voice answer to a note; one that fades out may still have its number, and keeps its place in order."""
+        if note_id in self.voices:
+            self._left -= 1
+            self.voices[note_id].note_id = self._left
+            self.voices = {one.note_id: one for one in self.voices.values()}
+        self.voices[note_id] = voice
 
     def find(self, note_id: int) -> Voice | None:
         """Return the voice that answers to a note; None if there is none any more, or it fades out already."""

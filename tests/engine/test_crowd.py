@@ -204,3 +204,22 @@ def test_a_panic_forgets_the_ranking() -> None:
     synth.send(midi.note_on(0, 60, 100), 200)
     synth.render(1000)
     assert (synth.notes_stolen, synth.active_voices) == (1, 1)
+
+
+def test_a_stroke_that_finds_its_note_stolen_takes_a_slot_and_gives_it_back() -> None:
+    synth = make_synth(FakeGrowth(release_factor=0.3), max_voices=3)
+    num_free = len(synth._conductor._allocator._free)
+    synth.send(midi.control_change(0, 126, 1), 0)  # mono: strokes carry the note along
+    synth.send(midi.note_on(1, 50, 100), 0)
+    synth.send(midi.note_on(0, 60, 100), 10)
+    synth.send(midi.note_on(1, 51, 100), 20)
+    synth.send(midi.note_on(1, 52, 100), 1000)  # steals by a new rank, which ends the first note at once
+    synth.send(midi.note_on(1, 54, 100), 1010)  # steals the second by plan: it fades
+    synth.send(midi.note_on(0, 62, 100), 1050)  # and is struck again meanwhile
+    synth.render(1100)
+    assert synth.notes_started == 6
+    for channel in (0, 1):
+        synth.send(midi.control_change(channel, midi.ALL_SOUND_OFF, 0))
+    synth.render(RATE // 2)
+    assert synth.active_voices == 0
+    assert len(synth._conductor._allocator._free) == num_free

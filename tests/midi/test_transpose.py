@@ -32,13 +32,13 @@ def test_nothing_moves_by_nothing() -> None:
 
 
 def test_drums_stay_and_so_does_what_became_drums() -> None:
-    rhythm_part = bytes.fromhex("f0411042124011150219f7")  # Roland GS: channel 1 plays drums
+    rhythm_part = bytes.fromhex("f0411042124011150218f7")  # Roland GS: channel 1 plays drums
     messages = moved(7, note_on(9, 36, 100), note_on(0, 40, 100), note_off(0, 40), rhythm_part, note_on(0, 40, 100))
     assert [data[1] for data in messages if data[0] != 0xF0] == [36, 47, 47, 40]
 
 
 def test_a_note_ends_on_the_key_that_it_began_on() -> None:
-    rhythm_part = bytes.fromhex("f0411042124011150219f7")
+    rhythm_part = bytes.fromhex("f0411042124011150218f7")
     messages = moved(7, note_on(0, 40, 100), rhythm_part, note_off(0, 40))
     assert [data[1] for data in messages if data[0] != 0xF0] == [47, 47]
 
