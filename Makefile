@@ -1,6 +1,7 @@
 # make demo    set up, render examples/tour.mid, say where the sound is
 # make test    set up all that the tests need, and run them
 # make check   format, lint, types, import contracts, tests
+# make golden  make the reference renders of the tests anew, after the sound was changed on purpose
 # make format  put the code into its form
 # make clean   remove what was built; distclean: the virtual environment too
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PACKAGES := cli engine export instruments live midi training
 DEMO := out/tour.wav
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format format-check lint types contracts clean distclean
+.PHONY: help demo test golden check format format-check lint types contracts clean distclean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -26,6 +27,9 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev
 	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2
 	TNCA_NO_SKIP=1 $(BIN)/pytest
+
+golden: $(VENV)/.dev
+	$(BIN)/python tests/support/goldens.py --write
 
 check: format-check lint types contracts test
 
