@@ -16,19 +16,20 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
+from .delivery import deliver, end_by_death
 from .genomes import Genomes
-from .mishaps import MAX_PEAK, cut_broken, silence_broken
+from .kernel.cores import AUTO, wants_kernel
+from .kernel.grower import open_kernel
+from .mishaps import silence_broken
+from .planting import PLANTED_TOGETHER, Seed, plant
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
 from .shaping import Levels, coloured, levels_of
 from .tending import cull, wound
-from .voices import SILENCE_PEAK, Voice, end_by_silence, num_slots
+from .voices import Voice, num_slots
 
 MOST_HOPS = 32
 """Hops that a voice is given at once: what belongs to more leaves the processor's cache."""
-PLANTED_TOGETHER = 3
-"""Notes that are planted at once: among more, a matrix product rounds them otherwise than alone. Live that is no
-matter, and planting all together is faster."""
 
 
 class HopGrower:
@@ -44,6 +45,13 @@ class HopGrower:
         Probability 0..1 that a cell updates.
     grows_together : bool
         Whether voices that need a hop soon are grown with those that need one now.
+    core : str
+        Of `kernel.cores.CORES`.
+
+    Attributes
+    ----------
+    kernel : KernelGrower or None
+        What grows the voices that it takes, if there is one.
     """
 
     def __init__(
@@ -53,6 +61,7 @@ class HopGrower:
         max_voices: int,
         fire_rate: float,
         grows_together: bool = False,
+        core: str = AUTO,
     ) -> None:
         self.growth = growth
         self.decoder = decoder
@@ -66,6 +75,10 @@ class HopGrower:
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = lambda: None
+        most = max_voices if grows_together else PLANTED_TOGETHER
+        self.kernel = (
+            open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, most) if wants_kernel(core) else None
+        )
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -97,7 +110,8 @@ class HopGrower:
         controls_at : read once for each hop, as in `grow`
         """
         jobs = [Job(voice, num_hops, True, num_hops, self._lookahead(voice)) for voice in voices]
-        if num_hops:
+        jobs = self._by_kernel(jobs, controls_at, sounded=False) if num_hops else []
+        if jobs:
             batch = self._batch(jobs, controls_at)
             self._plant_new(batch)
             self._run_rounds(batch, ())
@@ -125,7 +139,19 @@ class HopGrower:
         growth = self._growth
         return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
 
+    def _by_kernel(self, jobs: list[Job], controls_at: ControlsAt, sounded: bool) -> list[Job]:
+        """Let the kernel do the jobs that it can; return the others."""
+        if self.kernel is None:
+            return jobs
+        own = [job for job in jobs if self.kernel.takes(job.voice)]
+        if own:
+            self.failures += self.kernel.grow(own, controls_at, sounded)
+        return jobs if not own else [job for job in jobs if not self.kernel.takes(job.voice)]
+
     def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
+        jobs = self._by_kernel(jobs, controls_at, sounded=True)
+        if not jobs:
+            return
         batch = self._batch(jobs, controls_at)
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
@@ -138,7 +164,7 @@ class HopGrower:
             first = last
         if np.count_nonzero(alive) < sum(batch.active):
             for index, job in enumerate(jobs):
-                self._end_by_death(job, alive[: job.num_frames, index])
+                end_by_death(job, alive[: job.num_frames, index], self._hop)
         batch.remember()
 
     def _lookahead(self, voice: Voice) -> int:
@@ -170,23 +196,19 @@ class HopGrower:
 
     def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         """Plant what some voices are grown from in round `index`."""
-        most = len(rows) if self._grows_together else PLANTED_TOGETHER
-        planted = [self._plant_together(batch, index, rows[at : at + most]) for at in range(0, len(rows), most)]
-        return (
-            planted[0]
-            if len(planted) == 1
-            else {name: np.concatenate([one[name] for one in planted]) for name in planted[0]}
-        )
-
-    def _plant_together(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
-        voices = [batch.jobs[row].voice for row in rows]
-        return self._growth.plant(
-            (batch.plan.planted[index, rows] - batch.semitones[index, rows]).astype(np.float32),
-            np.array([voice.velocity for voice in voices], np.float32),
-            np.array([batch.timbre(index, row) for row in rows], np.float32),
-            np.array([batch.pitched(index, row) for row in rows], np.float32),
-            np.array([voice.inharmonicity for voice in voices], np.float32),
-        )
+        pitches = batch.plan.planted[index] - batch.semitones[index]
+        voices = batch.voices
+        seeds = [
+            Seed(
+                pitches[row],
+                voices[row].velocity,
+                batch.timbre(index, row),
+                batch.pitched(index, row),
+                voices[row].inharmonicity,
+            )
+            for row in rows
+        ]
+        return plant(self._growth, seeds, len(rows) if self._grows_together else PLANTED_TOGETHER)
 
     def _plant_new(self, batch: Batch) -> None:
         """Plant the seeds of the voices that have no genome yet."""
@@ -278,21 +300,8 @@ class HopGrower:
         rest = {name: values[:, ahead:] for name, values in fields.items()}
         audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
-        whole = peaks.max() < MAX_PEAK  # never so with NaN
-        silent = peaks < SILENCE_PEAK
-        if batch.tending is not None:
-            silent &= ~batch.tending.holds[ahead : ahead + job.num_hops, rows].T
-        is_silent, levels = silent.tolist(), peaks[:, -1].tolist()
-        num_samples = audio.shape[1]
-        for index, (done, heard) in enumerate(zip(batch.jobs[rows], audio, strict=True)):
-            voice, start = done.voice, done.voice.decoded_until
-            voice.has_begun = True
-            if not whole:
-                self.failures += cut_broken(voice, peaks[index], start, decoder.name, spec)
-            voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
-            voice.decoded_until = start + num_samples
-            voice.level = levels[index]
-            end_by_silence(voice, is_silent[index], start, self._hop, self._rate)
+        holds = None if batch.tending is None else batch.tending.holds[ahead : ahead + job.num_hops, rows].T
+        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, spec)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""
@@ -303,9 +312,3 @@ class HopGrower:
         levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
         colour = batch.colour[:, rows, frames]
         return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)
-
-    def _end_by_death(self, job: Job, alive: NDArray[np.bool_]) -> None:
-        """Let a voice end one hop after its first dead frame, which outlasts the windows of the living ones."""
-        if not alive.all():
-            frame = job.voice.num_frames + int(np.argmin(alive))
-            job.voice.end = min(job.voice.end, job.voice.onset + (frame + 1) * self._hop)

@@ -1,0 +1,182 @@
+/* One hop of growth: cells, and what bins read of them. */
+
+/* out (rows, F) = weights (rows, inputs) @ in (inputs, F) + added (rows, F) + bias (rows), rectified if asked.
+ * Weights lie in groups of four rows, (rows / 4, inputs, 4).
+ */
+INLINE void FN(product)(
+    const float *weights, int rows, int inputs, const float *in, int cells, const float *added, const float *bias,
+    float *out, int rectify
+) {
+    enum { WIDTH = LANES == 4 ? 2 : 16 / LANES, GROUPS = LANES == 16 ? 2 : 1 };
+    for (int f = 0; f < cells; f += WIDTH * LANES) {
+        for (int row = 0; row < rows; row += 4 * GROUPS) {
+            vf sum[4 * GROUPS][WIDTH];
+            for (int i = 0; i < 4 * GROUPS; i++)
+                for (int j = 0; j < WIDTH; j++) {
+                    sum[i][j] = FN(splat)(bias[row + i]);
+                    if (added) sum[i][j] += FN(load)(added + (row + i) * cells + f + j * LANES);
+                }
+            const float *w = weights + row * inputs;
+            for (int k = 0; k < inputs; k++) {
+                vf b[WIDTH];
+                for (int j = 0; j < WIDTH; j++) b[j] = FN(load)(in + k * cells + f + j * LANES);
+                for (int g = 0; g < GROUPS; g++)
+                    for (int i = 0; i < 4; i++) {
+                        vf a = FN(splat)(w[g * 4 * inputs + 4 * k + i]);
+                        for (int j = 0; j < WIDTH; j++) sum[4 * g + i][j] += a * b[j];
+                    }
+            }
+            for (int i = 0; i < 4 * GROUPS; i++)
+                for (int j = 0; j < WIDTH; j++) {
+                    vf value = rectify ? FN(larger)(sum[i][j], (vf){0}) : sum[i][j];
+                    FN(store)(out + (row + i) * cells + f + j * LANES, value);
+                }
+        }
+    }
+}
+
+/* How far the levels of a motion's row are off their smooth course at an age, (F). */
+INLINE void FN(swell_at)(const Model *m, int64_t row, double pace, double age_s, float *swell) {
+    const int cells = (int)m->cells, swells = (int)m->swells;
+    double share;
+    const float *code = m->codes + code_at(m, row, pace, age_s, &share) * (1 + swells) + 1;
+    const float *next = code + (share > 0.0 ? 1 + swells : 0), *shape = m->swell_shapes + row * swells * cells;
+    float course[MAX_COURSES];
+    for (int q = 0; q < swells; q++) course[q] = code[q] + (float)share * (next[q] - code[q]);
+    for (int f = 0; f < cells; f += LANES) {
+        vf sum = {0};
+        for (int q = 0; q < swells; q++) sum += course[q] * FN(load)(shape + q * cells + f);
+        FN(store)(swell + f, sum);
+    }
+}
+
+/* Grow the cells of a slot by a hop; return whether any lives. */
+INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, int64_t slot) {
+    const Model *m = &hop->model;
+    const int cells = (int)m->cells, channels = (int)m->channels, hidden = (int)m->hidden;
+    const int inputs = 3 * channels + 5;
+    const int64_t at = round * call->voices + voice;
+    const double *facts = call->facts + voice * FACTS;
+    const float age_s = call->age_s[at], release_age_s = call->release_age_s[at];
+    const float since_s = release_age_s > 0.0f ? release_age_s : 0.0f;
+    float *grid = hop->genes.grid + slot * cells * channels, *in = hop->in;
+    float *own = in + channels * cells, *left = in, *right = in + 2 * channels * cells;
+    float *decays = in + 3 * channels * cells, *swell = decays + 4 * cells;
+
+    for (int f = 0; f < cells; f++)
+        for (int c = 0; c < channels; c++) own[c * cells + f] = grid[f * channels + c];
+    for (int c = 0; c < channels; c++) {
+        left[c * cells] = right[c * cells + cells - 1] = 0.0f;
+        memcpy(left + c * cells + 1, own + c * cells, (cells - 1) * sizeof(float));
+        memcpy(right + c * cells, own + c * cells + 1, (cells - 1) * sizeof(float));
+    }
+    const float *rates = hop->genes.rates + slot * 4 * cells;
+    for (int i = 0; i < 4; i++)
+        for (int f = 0; f < cells; f += LANES)
+            FN(store)(decays + i * cells + f, FN(exp)(FN(load)(rates + i * cells + f) * (i < 2 ? age_s : since_s)));
+    FN(swell_at)(m, (int64_t)facts[MOTION], facts[PACE], age_s, swell);
+
+    float clocks[CLOCKS + 1], *told = hop->told;
+    for (int k = 0; k < CLOCKS; k++)
+        clocks[k] = (float)exp(m->clock_rates[2 * k] * age_s + m->clock_rates[2 * k + 1] * since_s);
+    clocks[CLOCKS] = release_age_s >= 0.0f ? 1.0f : 0.0f;
+    for (int h = 0; h < hidden; h++) told[h] = 0.0f;
+    for (int k = 0; k <= CLOCKS; k++)
+        for (int h = 0; h < hidden; h++) told[h] += m->from_clocks[k * hidden + h] * clocks[k];
+
+    float *middle = hop->middle, *out = hop->out;
+    FN(product)(m->into_hidden, hidden, inputs, in, cells, hop->genes.cell + slot * hidden * cells, told, middle, 1);
+    FN(product)(m->update, 2 * channels, hidden, middle, cells, 0, m->update_bias, out, 0);
+
+    const float *mask = call->mask ? call->mask + at * cells : 0;
+    float *grown = hop->middle; /* the hidden units are done with */
+    for (int c = 0; c < channels; c++)
+        for (int f = 0; f < cells; f += LANES) {
+            vf gate = 1.0f / (1.0f + FN(exp)(-FN(load)(out + (channels + c) * cells + f)));
+            if (mask) gate *= FN(load)(mask + f);
+            vf now = FN(load)(own + c * cells + f);
+            vf target = FN(load)(out + c * cells + f) + m->swelling[c] * FN(load)(swell + f);
+            FN(store)(grown + c * cells + f, now + gate * (target - now));
+        }
+
+    /* A cell lives where it or a neighbour is alive before and after. */
+    const float *alpha = grown + m->alpha * cells, threshold = (float)m->alive_above;
+    float *lives = hop->lives, highest = -1.0f;
+    for (int f = 0; f < cells; f++) {
+        const int64_t here = m->alpha * cells + f;
+        float before = largest(left[here], own[here], right[here]);
+        float after = largest(f ? alpha[f - 1] : 0.0f, alpha[f], f + 1 < cells ? alpha[f + 1] : 0.0f);
+        lives[f] = before > threshold && after > threshold ? 1.0f : 0.0f;
+        highest = lives[f] * alpha[f] > highest ? lives[f] * alpha[f] : highest;
+    }
+    for (int f = 0; f < cells; f++)
+        for (int c = 0; c < channels; c++) grid[f * channels + c] = grown[c * cells + f] * lives[f];
+    return highest > threshold;
+}
+
+/* What bins read of a slot's cells, before it is made to lie in bounds: level (N) and tonality (N). */
+INLINE void FN(read_bins)(Hop *hop, int64_t slot, float *level, float *tonality) {
+    const Model *m = &hop->model;
+    const int cells = (int)m->cells, channels = (int)m->channels, units = (int)m->readout, bins = (int)m->bins;
+    const float *grid = hop->genes.grid + slot * cells * channels;
+    const float *genes = hop->genes.bin + slot * bins * units;
+    float *state = hop->state, *rise = hop->rise, *pair = hop->pair;
+    for (int f = 0; f < cells; f++) {
+        for (int u = 0; u < units; u += 8) {
+            v8 sum = {0};
+            for (int c = 0; c < channels; c++) sum += grid[f * channels + c] * *(const v8 *)(m->read_state + c * units + u);
+            *(v8 *)(state + f * units + u) = sum;
+        }
+        pair[2 * f] = grid[f * channels + m->level];
+        pair[2 * f + 1] = grid[f * channels + m->level + 1];
+    }
+    for (int i = 0; i < (cells - 1) * units; i += 8)
+        *(v8 *)(rise + i) = *(const v8 *)(state + i + units) - *(const v8 *)(state + i);
+    for (int first = 0; first < bins; first += 8) {
+        const int n = first + 8 <= bins ? first : bins - 8;
+        v8 product[2][8];
+        for (int i = 0; i < 8; i++) {
+            const int64_t low = m->bin_low[n + i];
+            const float share = m->bin_share[n + i];
+            v8 sums[2] = {{0}, {0}};
+            for (int u = 0; u < units; u += 8) {
+                v8 told = *(const v8 *)(state + low * units + u) + share * *(const v8 *)(rise + low * units + u);
+                told += *(const v8 *)(genes + (n + i) * units + u);
+                told = FN(positive)(told);
+                sums[0] += told * *(const v8 *)(m->read_out + u);
+                sums[1] += told * *(const v8 *)(m->read_out + units + u);
+            }
+            product[0][i] = sums[0], product[1][i] = sums[1];
+        }
+        for (int i = 0; i < 8; i++) {
+            const float *below = pair + 2 * m->bin_low[n + i], share = m->bin_share[n + i];
+            level[n + i] = below[0] + share * (below[2] - below[0]) + m->read_bias[0];
+            tonality[n + i] = below[1] + share * (below[3] - below[1]) + m->read_bias[1];
+        }
+        *(v8 *)(level + n) += FN(sums_of)(product[0]);
+        *(v8 *)(tonality + n) += FN(sums_of)(product[1]);
+    }
+}
+
+/* Bring levels and tonalities (N) into their bounds; return whether all were finite. Those that were not are 0. */
+INLINE int FN(bounded)(float *level, float *tonality, int bins) {
+    vf sum = {0};
+    float rest = 0.0f;
+    int n = 0;
+    for (; n + LANES <= bins; n += LANES) {
+        vf l = FN(load)(level + n), t = FN(load)(tonality + n);
+        sum += (l + t) * 0.0f;
+        FN(store)(level + n, FN(larger)(l, (vf){0}));
+        FN(store)(tonality + n, FN(smaller)(FN(larger)(t, (vf){0}), FN(splat)(1.0f)));
+    }
+    for (; n < bins; n++) {
+        rest += (level[n] + tonality[n]) * 0.0f;
+        level[n] = level[n] > 0.0f ? level[n] : 0.0f;
+        tonality[n] = tonality[n] > 1.0f ? 1.0f : tonality[n] > 0.0f ? tonality[n] : 0.0f;
+    }
+    for (int i = 0; i < LANES; i++) rest += sum[i];
+    if (rest == 0.0f) return 1;
+    for (n = 0; n < bins; n++)
+        if (!(level[n] < INFINITY)) level[n] = 0.0f;
+    return 0;
+}
