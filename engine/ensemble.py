@@ -24,6 +24,7 @@ from .choices import (
 from .growth import GrowthModel
 from .helpers import Helper
 from .hops import HopGrower
+from .kernel.cores import AUTO
 from .repertoire import Repertoire
 from .synth import Synth
 from .voices import num_slots
@@ -41,13 +42,14 @@ class Recipe:
     decoder: str
     bank_path: Path | None
     max_voices: int
+    core: str
 
     def __call__(self) -> HopGrower:
         """Load the bank and make a grower."""
         bank = Bank.load(self.bank_path)
         growth = bank.growth_model(self.representation, provider="cpu")
         decoder = bank.decoder(self.decoder, growth, num_slots(self.max_voices))
-        return HopGrower(growth, decoder, self.max_voices, fire_rate=1.0)
+        return HopGrower(growth, decoder, self.max_voices, fire_rate=1.0, core=self.core)
 
 
 @dataclass(eq=False)
@@ -167,6 +169,11 @@ class Ensemble:
         self.synth.set_morph(channel, *programs)
 
     @property
+    def core(self) -> str:
+        """What grows the voices of the first path: "kernel" or "numpy"."""
+        return self.synth.core
+
+    @property
     def on_cuda(self) -> bool:
         """Whether the growth model runs on a GPU."""
         return self.provider == "cuda"
@@ -187,6 +194,7 @@ def open_ensemble(
     effects: bool = True,
     grows_together: bool = False,
     workers: int = 1,
+    core: str = AUTO,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -212,10 +220,14 @@ def open_ensemble(
         Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
         script that asks for more than one guards its main part, as `multiprocessing` wants it.
 
+    core : str
+        What voices are grown with: "kernel", compiled, or "numpy"; "auto" is what the environment variable
+        `TNCA_SYNTH_CORE` says, else the kernel if there is one.
+
     Raises
     ------
     UsageError
-        If a name is unknown or the sample rate out of range.
+        If a name is unknown, the sample rate out of range, or the kernel asked for and not built.
     BankError
         If the bank or a model in it is missing, damaged or foreign.
     """
@@ -232,7 +244,7 @@ def open_ensemble(
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), only)
     first = bank.decoder(decoder, growth, num_slots(max_voices))
-    recipe = Recipe(representation, decoder, bank_path, max_voices)
+    recipe = Recipe(representation, decoder, bank_path, max_voices, core)
     helpers = [Helper(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
         growth,
@@ -246,6 +258,7 @@ def open_ensemble(
         effects=effects,
         grows_together=grows_together,
         helpers=helpers,
+        core=core,
     )
     repertoire = Repertoire(bank, casting, max_voices, provider)
     repertoire.adopt(representation, decoder, growth, first)

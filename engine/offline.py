@@ -78,6 +78,8 @@ class RenderReport:
         Execution provider that the models really ran on: "cpu" or "cuda".
     stems : tuple of str
         Paths of the stem files.
+    core : str
+        What grew the voices: "kernel", compiled, or "numpy".
     """
 
     audio_seconds: float
@@ -90,6 +92,7 @@ class RenderReport:
     substitutions: tuple[str, ...]
     provider: str
     stems: tuple[str, ...] = ()
+    core: str = "numpy"
 
 
 def render_file(
@@ -222,6 +225,7 @@ def render_song(
         instruments=ensemble.casting.instruments,
         substitutions=synth.substitutions,
         provider=ensemble.provider,
+        core=ensemble.core,
     )
 
 

@@ -5,7 +5,8 @@ Letters: V voices, R growth rounds, T hops, K controls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from ..decoders.by_kind import ByKindDecoder
 from ..decoders.harmonic import HarmonicDecoder
 from ..delivery import deliver, end_by_death
 from ..genomes import Genomes
+from ..growth import GrowthModel as OnnxGrowth
 from ..mishaps import cut_grown
 from ..motions import MotionTable
 from ..planting import Seed, plant
@@ -250,34 +252,31 @@ class KernelGrower:
             masks.append((mask if tending is None else tending.tempered(mask, index))[:, 0])
         return np.ascontiguousarray(np.stack(masks), np.float32)
 
-    def _stretches(self, work: Work, plan: Plan | None, tending: Tending | None) -> list[tuple[int, int]]:
-        """Give rounds that are grown in one go, from first to last: before each, voices are planted anew or wounded."""
-        rounds, count = work.pitch.shape
+    def _stretches(self, work: Work, plan: Plan | None, tending: Tending | None) -> Iterator[tuple[int, int]]:
+        """Give rounds to grow in one go, from first to last; before each, do to genomes what is due there."""
+        edges = [0, len(work.pitch)]
+        for index in range(1, len(work.pitch)) if plan is not None or tending is not None else ():
+            replanted = plan is not None and plan.replant[index].any()
+            if replanted or (tending is not None and tending.erased(index, self._spec.num_mels).any()):
+                edges.append(index)
         needs = np.array([job.num_frames for job in work.jobs])
-        events = [0, rounds]
-        for index in range(rounds if plan is not None or tending is not None else 0):
-            replanted = plan is not None and bool(plan.replant[index].any())
-            erased = tending is not None and bool(tending.erased(index, self._spec.num_mels).any())
-            if replanted or erased:
-                events.append(index)
-        edges = sorted(set(events))
+        for first, last in pairwise(sorted(edges)):
+            lasting = np.flatnonzero(needs > first)
+            if plan is not None:
+                self._replant(work, first, lasting[plan.replant[first, lasting]])
+            if tending is not None:
+                self._wound(work, tending, first, lasting)
+            yield first, last
 
-        def stretches():
-            for first, last in zip(edges, edges[1:], strict=False):
-                lasting = needs > first
-                if plan is not None and plan.replant[first].any():
-                    rows = np.flatnonzero(plan.replant[first] & lasting)
-                    if rows.size:
-                        planted = self._planted(work, first, rows.tolist())
-                        genes = {name: values for name, values in planted.items() if name != "grid"}
-                        self._genomes.put(work.slots[rows], genes)
-                if tending is not None:
-                    self._wound(work, tending, first, np.flatnonzero(lasting))
-                yield first, last
-
-        return stretches()
+    def _replant(self, work: Work, index: int, rows: NDArray[np.intp]) -> None:
+        """Plant anew what some voices are grown from, but for their grids."""
+        if rows.size:
+            planted = self._planted(work, index, rows.tolist())
+            genes = {name: values for name, values in planted.items() if name != "grid"}
+            self._genomes.put(work.slots[rows], genes)
 
     def _wound(self, work: Work, tending: Tending, index: int, rows: NDArray[np.intp]) -> None:
+        """Erase what cells of some voices' grids are to be erased before round `index`."""
         erased = tending.erased(index, self._spec.num_mels)[rows]
         if erased.any():
             grids = self._genomes.stored["grid"]
@@ -327,10 +326,9 @@ def open_kernel(
     growth: GrowthModel, decoder: Decoder, genomes: Genomes, max_voices: int, fire_rate: float, planted_together: int
 ) -> KernelGrower | None:
     """Return what grows voices with the kernel; None where it was not built, or cannot do what is asked."""
-    step_model = getattr(growth, "step_model", None)
-    if library() is None or step_model is None or growth.provider != "cpu" or not _is_harmonic(decoder):
+    if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu" or not _is_harmonic(decoder):
         return None
-    weights = read_weights(step_model, growth.spec)
+    weights = read_weights(growth.step_model, growth.spec)
     if weights is None or not fits(weights, growth.spec, growth.motions):
         return None
     kernel = Kernel(weights, growth.spec, growth.motions, num_slots(max_voices))

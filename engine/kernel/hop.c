@@ -275,20 +275,26 @@ static void begin(Hop *hop, Slot *slot, uint64_t seed, double hz) {
 #undef LANES
 #endif
 
-/* Choose an instruction set by number, -1 for the best; return its number, or -1 where the processor lacks it. */
-PUBLIC int64_t tnca_choose(Hop *hop, int64_t wanted) {
+/* The best instruction set that the processor has, by number. */
+PUBLIC int64_t tnca_best(void) {
 #ifdef HAS_VARIANTS
     __builtin_cpu_init();
-    const int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    const int has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (wanted < 0) wanted = has_avx512 ? 2 : has_avx2 ? 1 : 0;
-    if (wanted == 2 && has_avx512) return hop->run = run_avx512, 2;
-    if (wanted == 1 && has_avx2) return hop->run = run_avx2, 1;
-#endif
-    if (wanted > 0) return -1;
-    hop->run = run_base;
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))) return 0;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? 2 : 1;
+#else
     return 0;
+#endif
+}
+
+/* Use an instruction set by number; return whether the processor has it. */
+PUBLIC int64_t tnca_choose(Hop *hop, int64_t wanted) {
+    if (wanted < 0 || wanted > tnca_best()) return 0;
+    hop->run = run_base;
+#ifdef HAS_VARIANTS
+    if (wanted > 0) hop->run = wanted == 2 ? run_avx512 : run_avx2;
+#endif
+    return 1;
 }
 
 /* Sizes of the structures, for whoever fills them to check. */
@@ -339,7 +345,7 @@ PUBLIC Hop *tnca_make(const Model *model) {
         hop->noise_turns[length + k] = (float)sin(2.0 * PI * (double)k / (double)length);
     }
     hop->glides = 1;
-    tnca_choose(hop, -1);
+    tnca_choose(hop, tnca_best());
     return hop;
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 Int, Double, Pointer = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
-SUFFIXES = ("so", "pyd", "dylib")
+NAMES = ("_hop.so", "_hop.dll")
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 """What it can be told to use, by number."""
 
@@ -58,7 +58,7 @@ class Genes(ctypes.Structure):
 def library() -> ctypes.CDLL | None:
     """Load the kernel; None where it was not built, or was built of other sources."""
     folder = Path(__file__).parent
-    for path in (path for suffix in SUFFIXES for path in sorted(folder.glob(f"_hop*.{suffix}"))):
+    for path in (folder / name for name in NAMES):
         try:
             found = ctypes.CDLL(str(path))
             found.tnca_size.restype = Int
@@ -67,7 +67,7 @@ def library() -> ctypes.CDLL | None:
         except (OSError, AttributeError):
             continue
         if sizes == [ctypes.sizeof(one) for one in (Model, Call, Genes)]:
-            found.tnca_choose.restype = Int
+            found.tnca_choose.restype = found.tnca_best.restype = Int
             found.tnca_choose.argtypes = found.tnca_glide.argtypes = (Pointer, Int)
             for function in (found.tnca_glide, found.tnca_free, found.tnca_plant, found.tnca_prepare, found.tnca_run):
                 function.restype = None
@@ -76,6 +76,12 @@ def library() -> ctypes.CDLL | None:
             found.tnca_prepare.argtypes = found.tnca_run.argtypes = (Pointer, Pointer)
             return found
     return None
+
+
+def best_instructions() -> str:
+    """Return which of `INSTRUCTION_SETS` the kernel uses; "" where there is none."""
+    known = library()
+    return "" if known is None else INSTRUCTION_SETS[known.tnca_best()]
 
 
 def address(values: np.ndarray) -> int:

@@ -49,13 +49,11 @@ class Kernel:
             raise MemoryError("no memory for the state of all voices")
         self._handle = ctypes.c_void_p(handle)
         weakref.finalize(self, known.tnca_free, self._handle)
-        self.instructions = INSTRUCTION_SETS[known.tnca_choose(self._handle, -1)]
 
     def choose(self, instructions: str) -> None:
         """Use one of `INSTRUCTION_SETS`; `UsageError` if the processor lacks it."""
-        if self._library.tnca_choose(self._handle, INSTRUCTION_SETS.index(instructions)) < 0:
+        if not self._library.tnca_choose(self._handle, INSTRUCTION_SETS.index(instructions)):
             raise UsageError(f"this processor has no {instructions}")
-        self.instructions = instructions
 
     def glide(self, glides: bool) -> None:
         """Let pitches move within hops, as they do, or stand still in each, as they do without a kernel."""

@@ -36,7 +36,7 @@ class Graph(NamedTuple):
 def read_graph(model: bytes) -> Graph:
     """Return the graph of an ONNX file; `BankError` if it is none."""
     try:
-        graph = next(value for number, value in _fields(memoryview(model)) if number == 7)
+        graph = dict(_fields(memoryview(model)))[7]
         assert isinstance(graph, memoryview)
         nodes, constants = [], {}
         for number, value in _fields(graph):
@@ -45,7 +45,7 @@ def read_graph(model: bytes) -> Graph:
             elif number == 5 and isinstance(value, memoryview):
                 constants.update(_constant(value))
         return Graph(tuple(nodes), constants)
-    except (IndexError, ValueError, AssertionError, StopIteration, UnicodeDecodeError) as error:
+    except (KeyError, IndexError, ValueError, AssertionError, StopIteration, UnicodeDecodeError) as error:
         raise BankError("a step model is no ONNX file that can be read") from error
 
 

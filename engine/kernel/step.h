@@ -28,7 +28,7 @@ INLINE void FN(product)(
             }
             for (int i = 0; i < 4 * GROUPS; i++)
                 for (int j = 0; j < WIDTH; j++) {
-                    vf value = rectify ? FN(larger)(sum[i][j], (vf){0}) : sum[i][j];
+                    vf value = rectify ? (vf)((vi)sum[i][j] & ~(vi)(sum[i][j] < 0.0f)) : sum[i][j];
                     FN(store)(out + (row + i) * cells + f + j * LANES, value);
                 }
         }

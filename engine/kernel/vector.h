@@ -74,8 +74,8 @@ INLINE void FN(turn)(vf turns, vf *cosine, vf *sine) {
 }
 
 
-/* What is above 0 of a vector, else 0. */
-INLINE v8 FN(positive)(v8 x) { return (v8)((FN(i8))x & (FN(i8))(x > 0.0f)); }
+/* A vector without what is below 0 of it; what is not a number stays so. */
+INLINE v8 FN(positive)(v8 x) { return (v8)((FN(i8))x & ~(FN(i8))(x < 0.0f)); }
 
 /* The sums of the elements of two vectors each, of either half. */
 INLINE v8 FN(pairs)(v8 a, v8 b) {
