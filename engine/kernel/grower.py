@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batch import Job
+from ..batch import Job, lent_semitones, on_pads
 from ..chance import FireDice
 from ..controls import Control, ControlsAt
 from ..decoders.base import Decoder
@@ -23,10 +23,12 @@ from ..delivery import deliver, end_by_death
 from ..genomes import Genomes
 from ..growth import GrowthModel as OnnxGrowth
 from ..mishaps import cut_grown
+from ..morphing import Journey, remember, travel
 from ..motions import MotionTable
+from ..pads import pad_weights
 from ..planting import Seed, plant
 from ..replanting import Plan, plan_replanting
-from ..seams import GrowthModel
+from ..seams import Genome, GrowthModel
 from ..spec import AudioSpec
 from ..spectral import FloatArray
 from ..tending import Tending, tend, wound
@@ -43,7 +45,8 @@ FACTS = (
 )  # fmt: skip
 """Of a voice, in the order of hop.h; the row of its correction follows."""
 AGE_LEAD, RELEASE_LEAD, CORRECTION = 7, 8, 15
-NUM_FACTS, NUM_CONTROLS = 16, len(Control)
+MORPHS, NUM_FACTS, NUM_CONTROLS = 16, 17, len(Control)
+CORNERS = 4
 _facts_of = attrgetter(*FACTS)
 
 
@@ -58,6 +61,7 @@ class Work(NamedTuple):
     samples : int64 (R, V), since the onset, where hops begin
     facts : float64 (V, NUM_FACTS)
     pitch, planted : float64 (R, V)
+    journey : over pads of timbres; None where no voice has one
     """
 
     jobs: Sequence[Job]
@@ -67,6 +71,12 @@ class Work(NamedTuple):
     facts: NDArray[np.float64]
     pitch: NDArray[np.float64]
     planted: NDArray[np.float64]
+    journey: Journey | None
+
+    @property
+    def voices(self) -> list[Voice]:
+        """The voices."""
+        return [job.voice for job in self.jobs]
 
 
 class Rooms:
@@ -132,12 +142,14 @@ class KernelGrower:
         self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
         self._planted_together = planted_together
         self._call, self._rooms = Call(), Rooms()
+        self._kept: list[np.ndarray] = []  # what a call points at
+        self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
         self._courses = growth.motions.retouch_shapes.shape[1]
 
     @staticmethod
     def takes(voice: Voice) -> bool:
         """Return whether a voice is grown here; it is so all its life."""
-        return voice.has_pitch and voice.morph is None
+        return voice.has_pitch
 
     def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
         """Grow and sound what jobs say, most frames first; return what broke, one line each.
@@ -147,14 +159,15 @@ class KernelGrower:
         sounded : whether it is heard
         """
         call, hop = self._call, self._spec.hop_length
+        self._kept = []
         work = self._prepare(jobs, controls_at, sounded)
         found = call.found
         tending = self._tend(work) if found & TENDED else None
-        plan = self._plan(work) if found & DRIFTS else None
+        plan = self._plan(work) if found & DRIFTS or work.journey is not None else None
         rounds, count = work.pitch.shape
         audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
         call.audio = address(audio)
-        self._plant_new(work)
+        self._plant_new(work, plan)
         mask = self._mask(work, tending)
         call.mask = 0 if mask is None else address(mask)
         call.life = 0 if tending is None else address(tending.life)
@@ -185,33 +198,60 @@ class KernelGrower:
         frames = facts[:, 2].astype(np.int64) + np.arange(rounds)[:, None]
         samples = np.maximum(frames - lookahead, 0) * hop
         onsets = facts[:, 0].astype(np.int64)
-        rooms.of("controls", rounds, count, NUM_CONTROLS)[:] = controls_at(voices, samples + onsets)
+        controls = rooms.of("controls", rounds, count, NUM_CONTROLS)
+        controls[:] = controls_at(voices, samples + onsets)
+        journey = self._set_out(voices, controls, facts)
         self.kernel.prepare(call)
         pitch, planted = rooms.of("pitch", rounds, count), rooms.of("planted", rounds, count)
-        work = Work(jobs, slots, frames, samples, facts, pitch, planted)
+        work = Work(jobs, slots, frames, samples, facts, pitch, planted, journey)
         self._read_corrections(work)
         return work
 
+    def _set_out(
+        self, voices: Sequence[Voice], controls: NDArray[np.float64], facts: NDArray[np.float64]
+    ) -> Journey | None:
+        """Tell the kernel where voices are on their pads of timbres, if any has one."""
+        facts[:, MORPHS] = [voice.morph is not None for voice in voices]
+        journey = travel(voices, controls, self._spec.hop_s)
+        self._journey = None if journey is None else np.zeros((*journey.semitones.shape, 3 + CORNERS))
+        self._call.journey = 0 if self._journey is None else address(self._journey)
+        if journey is None or self._journey is None:
+            return None
+        self._journey[..., 0], self._journey[..., 2] = journey.semitones, journey.pitched
+        self._journey[..., 3:] = pad_weights(journey.places)
+        corners = [np.zeros((CORNERS, 2)) if voice.morph is None else voice.morph.pad.motions for voice in voices]
+        self._call.corner_motions = self._keep(np.array(corners))
+        return journey
+
     def _read_corrections(self, work: Work) -> None:
-        """Tell the kernel which corrections voices follow, and how far in each round."""
+        """Tell the kernel which corrections voices follow, and how far."""
+        call = self._call
         work.facts[:, CORRECTION] = -1.0
-        if self._courses:
-            ages = self._rooms.of("age_s", *work.pitch.shape).astype(np.float64)
-            read = self._motions.retouch(work.facts[:, 12:14], ages)
-            assert read is not None
-            work.facts[:, CORRECTION] = read.rows[:, 0]
-            self._read = np.ascontiguousarray(read.courses[:, :, 0])  # kept as long as the call
-            self._call.courses = address(self._read)
+        if not self._courses:
+            return
+        ages = self._rooms.of("age_s", *work.pitch.shape).astype(np.float64)
+        read = self._motions.retouch(work.facts[:, 12:14], ages)
+        assert read is not None
+        work.facts[:, CORRECTION] = read.rows[:, 0]
+        call.courses = self._keep(read.courses[:, :, 0])
+        if work.journey is not None:
+            read = on_pads(read, work.voices, self._motions, ages, work.journey)
+            call.corners, call.corner_courses = self._keep(read.rows.astype(np.int64)), self._keep(read.courses)
+
+    def _keep(self, values: np.ndarray) -> int:
+        """Return the address of values, which are kept for the call."""
+        self._kept.append(np.ascontiguousarray(values))
+        return address(self._kept[-1])
 
     def _tend(self, work: Work) -> Tending | None:
         held = work.facts[:, 1] - work.facts[:, 0]
         released = work.samples >= np.maximum(held, self._spec.hop_length)
         controls = self._rooms.of("controls", *work.pitch.shape, NUM_CONTROLS)
-        return tend([job.voice for job in work.jobs], controls, released)
+        return tend(work.voices, controls, released)
 
     def _plan(self, work: Work) -> Plan:
         """Plan which genomes are planted anew, and tell the kernel what they are of."""
-        voices = [job.voice for job in work.jobs]
+        voices = work.voices
         is_new = work.facts[:, 2] == 0
         plan = plan_replanting(
             work.pitch,
@@ -219,25 +259,33 @@ class KernelGrower:
             work.planted[0].copy(),
             np.array([voice.planted_hops for voice in voices]),
             exact=False,
+            journey=work.journey,
         )
         work.planted[:] = plan.planted
+        if self._journey is not None:
+            self._journey[..., 1] = lent_semitones(voices, plan)
         return plan
 
-    def _plant_new(self, work: Work) -> None:
+    def _plant_new(self, work: Work, plan: Plan | None) -> None:
+        """Plant the voices that have no genome yet."""
         rows = [row for row, job in enumerate(work.jobs) if not job.voice.is_planted]
         if rows:
-            self._genomes.put(work.slots[rows], self._planted(work, 0, rows))
+            self._genomes.put(work.slots[rows], self._planted(work, plan, 0, rows))
             for row in rows:
                 work.jobs[row].voice.is_planted = True
         self.kernel.plant(self._genomes.stored)
 
-    def _planted(self, work: Work, index: int, rows: Sequence[int]) -> dict[str, FloatArray]:
+    def _planted(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> Genome:
         """Return what some voices are grown from in round `index`."""
         seeds = []
         for row in rows:
             voice = work.jobs[row].voice
-            pitch = work.planted[index, row] - voice.semitones
-            seeds.append(Seed(pitch, voice.velocity, voice.timbre, voice.pitched, voice.inharmonicity))
+            timbre, pitched, semitones = voice.timbre, float(voice.pitched), voice.semitones
+            if voice.morph is not None and plan is not None and plan.places is not None and self._journey is not None:
+                place, semitones = plan.places[index, row], self._journey[index, row, 1]
+                timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
+            pitch = work.planted[index, row] - semitones
+            seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
         return plant(self._growth, seeds, self._planted_together)
 
     def _mask(self, work: Work, tending: Tending | None) -> FloatArray | None:
@@ -263,15 +311,15 @@ class KernelGrower:
         for first, last in pairwise(sorted(edges)):
             lasting = np.flatnonzero(needs > first)
             if plan is not None:
-                self._replant(work, first, lasting[plan.replant[first, lasting]])
+                self._replant(work, plan, first, lasting[plan.replant[first, lasting]])
             if tending is not None:
                 self._wound(work, tending, first, lasting)
             yield first, last
 
-    def _replant(self, work: Work, index: int, rows: NDArray[np.intp]) -> None:
+    def _replant(self, work: Work, plan: Plan, index: int, rows: NDArray[np.intp]) -> None:
         """Plant anew what some voices are grown from, but for their grids."""
         if rows.size:
-            planted = self._planted(work, index, rows.tolist())
+            planted = self._planted(work, plan, index, rows.tolist())
             genes = {name: values for name, values in planted.items() if name != "grid"}
             self._genomes.put(work.slots[rows], genes)
 
@@ -320,6 +368,9 @@ class KernelGrower:
             voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
             if tending is not None:
                 voice.damage = float(tending.damage[last, row])
+        if work.journey is not None and plan is not None and plan.places is not None:
+            last_rounds = np.array([job.num_frames - 1 for job in work.jobs])
+            remember(work.voices, last_rounds, work.journey, plan.places)
 
 
 def open_kernel(

@@ -88,6 +88,17 @@ static int64_t code_at(const Model *m, int64_t row, double pace, double age_s, d
     return m->first_code[row] + low;
 }
 
+/* The row of a motion; the last one, which stands still, where there is none. */
+static int64_t motion_row(const Model *m, double row) { return row < 0.0 ? m->motions - 1 : (int64_t)row; }
+
+/* How far a motion's row sways the pitch at an age, in semitones. */
+static double sway_at(const Model *m, int64_t row, double pace, double age_s) {
+    double share;
+    const int64_t step = 1 + m->swells, code = code_at(m, row, pace, age_s, &share) * step;
+    const double sway = m->codes[code], next = m->codes[code + (share > 0.0 ? step : 0)];
+    return sway + share * (next - sway);
+}
+
 /* Where the partials of a slot lie over its fundamental. */
 static void find_ratios(Slot *slot, double stretch) {
     double further[MODES];
@@ -170,7 +181,7 @@ static void find_sources(const Model *m, Slot *slot, double ratio) {
 /* Look up anew what no longer holds of a slot. */
 static void look_up(Hop *hop, Slot *slot, const double *facts, double grown_hz, double ratio) {
     const Model *m = &hop->model;
-    const int64_t row = (int64_t)facts[MODE_ROW] < 0 ? m->motions - 1 : (int64_t)facts[MODE_ROW];
+    const int64_t row = motion_row(m, facts[MODE_ROW]);
     if (slot->mode_row != row || slot->stretch != facts[STRETCH]) {
         memcpy(slot->modes, m->modes + row * MODES, sizeof slot->modes);
         find_ratios(slot, facts[STRETCH]);
@@ -362,7 +373,7 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
     call->found = 0;
     for (int64_t v = 0; v < call->voices; v++) {
         double *facts = call->facts + v * FACTS;
-        const int64_t row = (int64_t)facts[MOTION] < 0 ? m->motions - 1 : (int64_t)facts[MOTION];
+        const int64_t row = motion_row(m, facts[MOTION]);
         const double held = facts[RELEASE] - facts[ONSET], released = held > length ? held : length;
         double planted = facts[PLANTED];
         facts[MOTION] = (double)row;
@@ -378,7 +389,9 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
                 (controls[C_RELEASE] * facts[RELEASE_SPEED] - 1.0) * clipped(since, 0.0, hop_s);
             call->release_age_s[at] = (float)(since >= 0.0 ? since + facts[RELEASE_LEAD] : -1.0);
 
-            const double pitch = clipped(facts[PITCH] + controls[C_PITCH], PITCH_LOW, PITCH_HIGH);
+            const double *journey = facts[MORPHS] != 0.0 ? call->journey + at * JOURNEY : 0;
+            const double moved = journey ? journey[J_PITCH] : 0.0;
+            const double pitch = clipped(facts[PITCH] + controls[C_PITCH] + moved, PITCH_LOW, PITCH_HIGH);
             if (r == 0 && facts[NUM_FRAMES] == 0.0) planted = pitch;
             call->pitch[at] = pitch, call->planted[at] = planted;
             if (fabs(pitch - planted) > m->least_drift) call->found |= DRIFTS;
@@ -390,11 +403,14 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
                 sounding += controls[C_VIBRATO] * sin(2.0 * PI * VIBRATO_HZ * (start / rate));
                 sounding = clipped(sounding, PITCH_LOW, PITCH_HIGH);
             }
-            double share;
-            const int64_t step = 1 + m->swells, code = code_at(m, row, facts[PACE], call->age_s[at], &share) * step;
-            const double sway = m->codes[code], next = m->codes[code + (share > 0.0 ? step : 0)];
-            sounding = clipped(sounding + sway + share * (next - sway), PITCH_LOW, PITCH_HIGH);
-            call->f0_hz[at] = facts[PITCHED] > 0.0 ? pitch_hz(sounding) : 0.0;
+            const double age_s = call->age_s[at];
+            double sway = journey ? 0.0 : sway_at(m, row, facts[PACE], age_s);
+            for (int i = 0; journey && i < CORNERS; i++) {
+                const double *motion = call->corner_motions + (v * CORNERS + i) * 2;
+                sway += journey[J_WEIGHTS + i] * sway_at(m, motion_row(m, motion[0]), motion[1], age_s);
+            }
+            const int pitched = (journey ? journey[J_PITCHED] : facts[PITCHED]) > 0.0;
+            call->f0_hz[at] = pitched ? pitch_hz(clipped(sounding + sway, PITCH_LOW, PITCH_HIGH)) : 0.0;
         }
     }
 }

@@ -13,7 +13,7 @@ enum { MODES = 4, MAX_PARTIALS = 128, CONTROLS = 15, CLOCKS = 8 };
 /* Columns of a voice's facts, as engine/kernel/calls.py fills them. */
 enum {
     ONSET, RELEASE, NUM_FRAMES, PITCH, PITCHED, STRETCH, PLANTED, AGE_LEAD, RELEASE_LEAD, RELEASE_SPEED, TILT,
-    SEMITONES, MOTION, PACE, MODE_ROW, CORRECTION, FACTS
+    SEMITONES, MOTION, PACE, MODE_ROW, CORRECTION, MORPHS, FACTS
 };
 
 /* Columns of controls, as engine/controls.py has them. */
@@ -21,6 +21,9 @@ enum {
     C_PITCH, C_VIBRATO, C_TILT, C_RESONANCE, C_ATTACK, C_FADE_IN, C_DECAY, C_RELEASE, C_GROWTH, C_FIRE, C_LIFE,
     C_DAMAGE
 };
+
+/* What a journey over a pad of timbres says of a voice in a round. */
+enum { CORNERS = 4, J_PITCH = 0, J_SEMITONES, J_PITCHED, J_WEIGHTS, JOURNEY = J_WEIGHTS + CORNERS };
 
 /* What `tnca_prepare` found. */
 enum { DRIFTS = 1, TENDED = 2 };
@@ -70,6 +73,10 @@ typedef struct Call {
     double *pitch, *planted, *f0_hz; /* (R, V) */
     float *age_s, *release_age_s;    /* (R, V) */
     const float *courses;       /* (R, V, K) */
+    const double *journey;      /* (R, V, JOURNEY), or none where no voice morphs; the following are as well */
+    const double *corner_motions; /* (V, CORNERS, 2), rows of motions and their paces */
+    const int64_t *corners;     /* (V, CORNERS), rows of corrections */
+    const float *corner_courses; /* (R, V, CORNERS, K) */
     const float *mask;          /* (R, V, F), or none where every cell fires */
     const float *life;          /* (R, V), or none */
     float *audio;               /* (V, rounds * hop) */

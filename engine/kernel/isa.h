@@ -22,14 +22,13 @@ static void FN(frame)(Hop *hop, const Call *call, int64_t voice, int64_t round) 
     if (!FN(bounded)(level, tonality, (int)m->bins) && call->broken[voice] < 0) call->broken[voice] = round;
     if (is_culled) cull(hop, number, life, level);
 
-    const double semitones = facts[SEMITONES], ratio = semitones == 0.0 ? 1.0 : exp2(semitones / 12.0);
-    const double grown_hz = facts[PITCHED] > 0.0 ? pitch_hz(call->planted[at]) : 0.0, hz = call->f0_hz[at];
+    const double *journey = facts[MORPHS] != 0.0 ? call->journey + at * JOURNEY : 0;
+    const double semitones = journey ? journey[J_SEMITONES] : facts[SEMITONES];
+    const int pitched = (journey ? journey[J_PITCHED] : facts[PITCHED]) > 0.0;
+    const double ratio = semitones == 0.0 ? 1.0 : exp2(semitones / 12.0);
+    const double grown_hz = pitched ? pitch_hz(call->planted[at]) : 0.0, hz = call->f0_hz[at];
     look_up(hop, slot, facts, grown_hz, ratio);
-    if (facts[CORRECTION] >= 0.0) {
-        const int64_t width = m->partials + m->cells;
-        const float *shapes = m->corrections + (int64_t)facts[CORRECTION] * m->courses * width;
-        FN(correct)(hop, slot, shapes, call->courses + at * m->courses, level);
-    }
+    if (facts[CORRECTION] >= 0.0) FN(correct)(hop, slot, call, voice, at, level);
     if (ratio != 1.0) FN(transpose)(hop, slot, level, tonality);
     const double time_s = hop_start(m, call, voice, round) / (double)m->rate;
     const double tilt = controls[C_TILT] + facts[TILT], fade_db = fade_in_db(time_s, controls[C_FADE_IN]);

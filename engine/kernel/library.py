@@ -44,7 +44,8 @@ class Call(ctypes.Structure):
     _fields_ = (
         *_members("voices rounds first last found", Int),
         *_members("slots frames lookahead starts kind seeds facts controls pitch planted f0_hz", Pointer),
-        *_members("age_s release_age_s courses mask life audio peaks alive broken", Pointer),
+        *_members("age_s release_age_s courses journey corner_motions corners corner_courses", Pointer),
+        *_members("mask life audio peaks alive broken", Pointer),
     )
 
 

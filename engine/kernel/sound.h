@@ -1,15 +1,28 @@
 /* From what was grown to sound: levels set right, transposed and coloured; partials, and noise between them. */
 
-/* Set levels right where their partials lie, by courses (K) of a row of corrections. */
-INLINE void FN(correct)(Hop *hop, const Slot *slot, const float *shapes, const float *courses, float *level) {
-    const Model *m = &hop->model;
-    const int width = (int)(m->partials + m->cells), bins = (int)m->bins;
-    float *told = hop->told_levels;
+/* Add what is told (P + F) by the courses (K) of a row of corrections. */
+INLINE void FN(tell)(const Model *m, int64_t row, const float *courses, float *told) {
+    const int width = (int)(m->partials + m->cells);
+    const float *shapes = m->corrections + row * m->courses * width;
     for (int i = 0; i < width; i += 8) {
-        v8 sum = {0};
+        v8 sum = *(const v8 *)(told + i);
         for (int k = 0; k < m->courses; k++) sum += courses[k] * *(const v8 *)(shapes + k * width + i);
         *(v8 *)(told + i) = sum;
     }
+}
+
+/* Set levels right where their partials lie. */
+INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t voice, int64_t at, float *level) {
+    const Model *m = &hop->model;
+    const int bins = (int)m->bins;
+    const double *facts = call->facts + voice * FACTS;
+    float *told = hop->told_levels;
+    memset(told, 0, sizeof(float) * (m->partials + m->cells));
+    if (facts[MORPHS] == 0.0)
+        FN(tell)(m, (int64_t)facts[CORRECTION], call->courses + at * m->courses, told);
+    else
+        for (int i = 0; i < CORNERS; i++)
+            FN(tell)(m, call->corners[voice * CORNERS + i], call->corner_courses + (at * CORNERS + i) * m->courses, told);
     const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level);
     for (int n = 0; n < bins; n++) {
         const int64_t low = m->bin_low[n];

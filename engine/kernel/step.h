@@ -35,8 +35,8 @@ INLINE void FN(product)(
     }
 }
 
-/* How far the levels of a motion's row are off their smooth course at an age, (F). */
-INLINE void FN(swell_at)(const Model *m, int64_t row, double pace, double age_s, float *swell) {
+/* Add a share of how far the levels of a motion's row are off their smooth course at an age, (F). */
+INLINE void FN(add_swell)(const Model *m, int64_t row, double pace, double age_s, float part, float *swell) {
     const int cells = (int)m->cells, swells = (int)m->swells;
     double share;
     const float *code = m->codes + code_at(m, row, pace, age_s, &share) * (1 + swells) + 1;
@@ -46,7 +46,7 @@ INLINE void FN(swell_at)(const Model *m, int64_t row, double pace, double age_s,
     for (int f = 0; f < cells; f += LANES) {
         vf sum = {0};
         for (int q = 0; q < swells; q++) sum += course[q] * FN(load)(shape + q * cells + f);
-        FN(store)(swell + f, sum);
+        FN(store)(swell + f, FN(load)(swell + f) + part * sum);
     }
 }
 
@@ -74,7 +74,13 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     for (int i = 0; i < 4; i++)
         for (int f = 0; f < cells; f += LANES)
             FN(store)(decays + i * cells + f, FN(exp)(FN(load)(rates + i * cells + f) * (i < 2 ? age_s : since_s)));
-    FN(swell_at)(m, (int64_t)facts[MOTION], facts[PACE], age_s, swell);
+    memset(swell, 0, sizeof(float) * cells);
+    if (facts[MORPHS] == 0.0) FN(add_swell)(m, (int64_t)facts[MOTION], facts[PACE], age_s, 1.0f, swell);
+    for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
+        const double *motion = call->corner_motions + (voice * CORNERS + i) * 2;
+        const float part = (float)call->journey[at * JOURNEY + J_WEIGHTS + i];
+        FN(add_swell)(m, motion_row(m, motion[0]), motion[1], age_s, part, swell);
+    }
 
     float clocks[CLOCKS + 1], *told = hop->told;
     for (int k = 0; k < CLOCKS; k++)

@@ -98,6 +98,21 @@ def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
 
 
 @pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize("corners", [(40, 71, 56), (None, 8, None)])
+def test_pads_of_timbres_act_alike(corners: tuple[int | None, ...]) -> None:
+    def morphed(core: str) -> FloatArray:
+        synth = open_ensemble(sample_rate=RATE, provider="cpu", core=core).synth
+        synth.set_morph(0, *corners)
+        synth.send(midi.note_on(0, 57, 100), 200)
+        for step in range(8):
+            synth.tend(0, morph=(0.12 * step, 0.1 * step), at_frame=1000 * step)
+        synth.send(midi.note_on(1, 50, 100), 500)
+        return synth.render(14000)
+
+    assert goldens.snr_db(morphed("numpy"), morphed("kernel")) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing")
 def test_a_song_sounds_alike() -> None:
     events: list[Event] = at(
         0.0, *(midi.program_change(channel, program) for channel, program in enumerate((0, 40, 14, 73)))
