@@ -221,8 +221,9 @@ class HopGrower:
 
     def _keep(self, slots: NDArray[np.intp], genome: Genome) -> None:
         """Keep what the voices in some slots (V,) are grown from."""
-        if not self._genomes:
-            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, genome["grid"].shape[1])
+        num_cells = genome["grid"].shape[1]
+        if self._dice.num_cells != num_cells:
+            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, num_cells)
         self._genomes.put(slots, genome)
 
     def _run_rounds(self, batch: Batch, wanted: Sequence[str]) -> NDArray[np.bool_]:

@@ -122,6 +122,11 @@ def test_a_song_sounds_alike() -> None:
     assert likeness_db(events, 1.6) > LEAST_DB
 
 
+def test_drums_and_notes_sound_together() -> None:
+    events = note(57, 0.0, 0.3) + [event for key in (36, 38, 42, 49) for event in note(key, 0.02 * key - 0.6, 0.2, 9)]
+    assert goldens.magnitude_snr_db(*(played(core, events, 0.8) for core in ("numpy", "kernel"))) > 20.0
+
+
 def test_pitches_glide_within_a_hop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The phase of a bent tone is the integral of a line from each hop's pitch to the next one's."""
     heard: list[float] = []

@@ -33,8 +33,8 @@ EXCERPT_S, NOTE_S, HELD_S = 5.0, 0.6, 0.4
 
 EXACT_DB, SEARCHED_DB, STEPPED_DB = 80.0, 12.0, 25.0
 """Signal-to-noise ratios asked of other processors and versions than those of the references. Where phases are searched
-for, a difference in the last bit leads to another solution: there the magnitudes of the spectra are compared. And where the
-references are of the compiled kernel, but it was not built, pitches go in steps from hop to hop instead of gliding."""
+for, a difference in the last bit leads to another solution: there the magnitudes of the spectra are compared. And where
+the references are of the compiled kernel, but it was not built, pitches go in steps from hop to hop."""
 
 PATHS = {
     "mel": ("vocoder", "griffin-lim", "ensemble"),
