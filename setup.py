@@ -9,7 +9,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 FOLDER = "engine/kernel"
-HEADERS = ("hop", "isa", "vector", "fft", "step", "sound")
+HEADERS = ("hop", "isa", "vector", "fft", "step", "sound", "search")
 
 
 class BuildLibrary(build_ext):

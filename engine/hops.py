@@ -51,7 +51,7 @@ class HopGrower:
     Attributes
     ----------
     kernel : KernelGrower or None
-        What grows the voices that it takes, if there is one.
+        What grows the voices instead, where it can.
     """
 
     def __init__(
@@ -110,8 +110,9 @@ class HopGrower:
         controls_at : read once for each hop, as in `grow`
         """
         jobs = [Job(voice, num_hops, True, num_hops, self._lookahead(voice)) for voice in voices]
-        jobs = self._by_kernel(jobs, controls_at, sounded=False) if num_hops else []
-        if jobs:
+        if num_hops and self.kernel is not None:
+            self.kernel.grow(jobs, controls_at, sounded=False)
+        elif num_hops:
             batch = self._batch(jobs, controls_at)
             self._plant_new(batch)
             self._run_rounds(batch, ())
@@ -139,18 +140,9 @@ class HopGrower:
         growth = self._growth
         return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
 
-    def _by_kernel(self, jobs: list[Job], controls_at: ControlsAt, sounded: bool) -> list[Job]:
-        """Let the kernel do the jobs that it can; return the others."""
-        if self.kernel is None:
-            return jobs
-        own = [job for job in jobs if self.kernel.takes(job.voice)]
-        if own:
-            self.failures += self.kernel.grow(own, controls_at, sounded)
-        return jobs if not own else [job for job in jobs if not self.kernel.takes(job.voice)]
-
     def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
-        jobs = self._by_kernel(jobs, controls_at, sounded=True)
-        if not jobs:
+        if self.kernel is not None:
+            self.failures += self.kernel.grow(jobs, controls_at)
             return
         batch = self._batch(jobs, controls_at)
         self._plant_new(batch)

@@ -18,8 +18,10 @@ from ..chance import FireDice
 from ..controls import Control, ControlsAt
 from ..decoders.base import Decoder
 from ..decoders.by_kind import ByKindDecoder
+from ..decoders.griffin_lim import GriffinLimDecoder
 from ..decoders.harmonic import HarmonicDecoder
 from ..delivery import deliver, end_by_death
+from ..finishing import LINEAR
 from ..genomes import Genomes
 from ..growth import GrowthModel as OnnxGrowth
 from ..mishaps import cut_grown
@@ -38,7 +40,7 @@ from .model import Kernel, fits
 from .weights import read_weights
 
 DRIFTS, TENDED = 1, 2
-UNHEARD, PARTIALS = 0, 1
+UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
 FACTS = (
     "onset", "release", "num_frames", "pitch", "pitched", "inharmonicity", "planted_pitch", "age_lead_s",
     "release_lead_s", "release_speed", "tilt_db", "semitones", "motion.row", "motion.pace", "modes",
@@ -146,11 +148,6 @@ class KernelGrower:
         self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
         self._courses = growth.motions.retouch_shapes.shape[1]
 
-    @staticmethod
-    def takes(voice: Voice) -> bool:
-        """Return whether a voice is grown here; it is so all its life."""
-        return voice.has_pitch
-
     def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
         """Grow and sound what jobs say, most frames first; return what broke, one line each.
 
@@ -192,7 +189,9 @@ class KernelGrower:
         ]
         slots, needs, lookahead, starts = (rooms.of(name, count) for name in ("slots", "frames", "lookahead", "starts"))
         slots[:], needs[:], lookahead[:], starts[:] = zip(*told, strict=True)
-        rooms.of("kind", count)[:] = PARTIALS if sounded else UNHEARD
+        rooms.of("kind", count)[:] = (
+            [PARTIALS if voice.has_pitch else RESONANCES for voice in voices] if sounded else UNHEARD
+        )
         rooms.of("seeds", count)[:] = [voice.seed for voice in voices]
         rooms.of("broken", count)[:] = -1
         frames = facts[:, 2].astype(np.int64) + np.arange(rounds)[:, None]
@@ -377,16 +376,19 @@ def open_kernel(
     growth: GrowthModel, decoder: Decoder, genomes: Genomes, max_voices: int, fire_rate: float, planted_together: int
 ) -> KernelGrower | None:
     """Return what grows voices with the kernel; None where it was not built, or cannot do what is asked."""
-    if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu" or not _is_harmonic(decoder):
+    if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu":
         return None
-    weights = read_weights(growth.step_model, growth.spec)
-    if weights is None or not fits(weights, growth.spec, growth.motions):
+    resonant = _resonant(decoder)
+    weights = None if resonant is None else read_weights(growth.step_model, growth.spec)
+    if resonant is None or weights is None or not fits(weights, growth.spec, growth.motions):
         return None
-    kernel = Kernel(weights, growth.spec, growth.motions, num_slots(max_voices))
+    kernel = Kernel(weights, growth.spec, growth.motions, resonant, num_slots(max_voices))
     return KernelGrower(kernel, growth, genomes, fire_rate, planted_together, decoder.name)
 
 
-def _is_harmonic(decoder: Decoder) -> bool:
-    """Return whether notes with a pitch are sounded by partials and noise of linear levels."""
-    pitched = decoder.pitched if isinstance(decoder, ByKindDecoder) else decoder
-    return type(pitched) is HarmonicDecoder
+def _resonant(decoder: Decoder) -> GriffinLimDecoder | None:
+    """Return what sounds notes without a pitch if all is sounded as the kernel does it, else None."""
+    if not isinstance(decoder, ByKindDecoder) or type(decoder.pitched) is not HarmonicDecoder:
+        return None
+    resonant = decoder.resonant
+    return resonant if isinstance(resonant, GriffinLimDecoder) and resonant.consumes == (LINEAR,) else None

@@ -38,6 +38,9 @@ typedef struct Slot {
     double ratio[MAX_PARTIALS];
     int32_t *nearest, *source;         /* (N) */
     float *belongs, *source_share, *tail; /* (N), (N), (hop) */
+    /* Of notes without a pitch: frames in the search, their sound, what went before; and hops that wait. */
+    float *wanted, *spectra, *pieces, *left, *onward, *first, *waiting;
+    int is_noise;
 } Slot;
 
 typedef struct Hop {
@@ -48,7 +51,8 @@ typedef struct Hop {
     void (*run)(struct Hop *, const Call *);
     float *in, *middle, *out, *told, *state, *rise, *pair, *lives, *told_levels, *level, *tonality;
     float *magnitude, *spectrum_re, *spectrum_im, *spectrum_power, *noise_frame, *room, *other_room, *amplitude;
-    float *noise_turns;
+    float *noise_turns, *turns, *signal, *found, *sped, *windowed;
+    int width;                         /* N, in whole vectors */
     int64_t glides;                    /* whether pitches move within a hop */
 } Hop;
 
@@ -237,6 +241,17 @@ static void begin(Hop *hop, Slot *slot, uint64_t seed, double hz) {
     memset(slot->amplitude, 0, sizeof slot->amplitude);
 }
 
+/* Let a search for phases begin with nothing. */
+static void clear_search(Hop *hop, Slot *slot) {
+    const Model *m = &hop->model;
+    const size_t frames = (size_t)m->search_frames, width = (size_t)hop->width, length = (size_t)m->n_fft;
+    memset(slot->wanted, 0, sizeof(float) * frames * width);
+    memset(slot->spectra, 0, sizeof(float) * frames * 2 * width);
+    memset(slot->pieces, 0, sizeof(float) * frames * length);
+    memset(slot->left, 0, sizeof(float) * length);
+    memset(slot->onward, 0, sizeof(float) * (size_t)m->hop / 2);
+}
+
 #pragma GCC diagnostic ignored "-Wpsabi"
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 
@@ -315,6 +330,14 @@ PUBLIC void tnca_free(Hop *hop) {
     if (hop) free(hop->rooms), free(hop->slots), free(hop);
 }
 
+/* Fill cos and then sin of 2 pi k / length, for k below the length. */
+static void fill_turns(float *turns, size_t length) {
+    for (size_t k = 0; k < length; k++) {
+        turns[k] = (float)cos(2.0 * PI * (double)k / (double)length);
+        turns[length + k] = (float)sin(2.0 * PI * (double)k / (double)length);
+    }
+}
+
 /* Make a kernel; none where memory is short. */
 PUBLIC Hop *tnca_make(const Model *model) {
     Hop *hop = calloc(1, sizeof *hop);
@@ -324,21 +347,26 @@ PUBLIC Hop *tnca_make(const Model *model) {
     const size_t slots = (size_t)m->slots, cells = (size_t)m->cells, channels = (size_t)m->channels;
     const size_t hidden = (size_t)m->hidden > channels ? (size_t)m->hidden : channels;
     const size_t bins = (size_t)m->bins, hops = (size_t)m->hop, length = 2 * hops;
+    const size_t frames = (size_t)m->search_frames, width = (bins + 15) / 16 * 16, n_fft = (size_t)m->n_fft;
+    hop->width = (int)width;
     const size_t sizes[] = {
         (3 * channels + 5) * cells, hidden * cells, 2 * channels * cells, (size_t)m->hidden,
         cells * (size_t)m->readout, cells * (size_t)m->readout, 2 * bins + 2 * cells, cells,
-        (size_t)m->partials + cells, bins, bins, hops + 1, hops + 1, hops + 1, hops + 1, length, length, length,
-        MAX_PARTIALS, 2 * length,
+        (size_t)m->partials + cells, bins, bins, hops + 1, hops + 1, hops + 1, hops + 1, length, n_fft, n_fft,
+        MAX_PARTIALS, 2 * length, 2 * n_fft, n_fft + frames * hops, 4 * frames * width, 2 * width, n_fft,
     };
     float **rooms[] = {
         &hop->in, &hop->middle, &hop->out, &hop->told, &hop->state, &hop->rise, &hop->pair, &hop->lives,
         &hop->told_levels, &hop->level, &hop->tonality, &hop->magnitude, &hop->spectrum_re, &hop->spectrum_im,
-        &hop->spectrum_power, &hop->noise_frame, &hop->room, &hop->other_room, &hop->amplitude, &hop->noise_turns,
+        &hop->spectrum_power, &hop->noise_frame, &hop->room, &hop->other_room, &hop->amplitude, &hop->noise_turns, &hop->turns,
+        &hop->signal, &hop->found, &hop->sped, &hop->windowed,
     };
     const size_t count = sizeof sizes / sizeof *sizes;
     size_t total = 0;
     for (size_t i = 0; i < count; i++) total += sizes[i] + SPARE;
-    const size_t own = 4 * bins + hops;
+    const size_t of_search[] = {frames * width, frames * 2 * width, frames * n_fft, n_fft, hops / 2, 2 * bins, hops};
+    size_t own = 4 * bins + hops;
+    for (size_t i = 0; i < sizeof of_search / sizeof *of_search; i++) own += of_search[i];
     hop->slots = calloc(slots, sizeof(Slot));
     hop->rooms = calloc(total + slots * own, sizeof(float));
     if (!hop->slots || !hop->rooms) return tnca_free(hop), (Hop *)0;
@@ -348,13 +376,15 @@ PUBLIC Hop *tnca_make(const Model *model) {
         Slot *slot = hop->slots + s;
         slot->belongs = at, slot->source_share = at + bins, slot->tail = at + 2 * bins;
         slot->nearest = (int32_t *)(at + 2 * bins + hops), slot->source = (int32_t *)(at + 3 * bins + hops);
+        float *place = at + 4 * bins + hops, **searching[] = {
+            &slot->wanted, &slot->spectra, &slot->pieces, &slot->left, &slot->onward, &slot->first, &slot->waiting,
+        };
+        for (size_t i = 0; i < sizeof of_search / sizeof *of_search; i++) *searching[i] = place, place += of_search[i];
         slot->mode_row = -1;
         slot->place_hz = slot->near_hz = slot->ratio_of_source = slot->stretch = slot->near_stretch = NAN;
     }
-    for (size_t k = 0; k < length; k++) {
-        hop->noise_turns[k] = (float)cos(2.0 * PI * (double)k / (double)length);
-        hop->noise_turns[length + k] = (float)sin(2.0 * PI * (double)k / (double)length);
-    }
+    fill_turns(hop->noise_turns, length);
+    fill_turns(hop->turns, n_fft);
     hop->glides = 1;
     tnca_choose(hop, tnca_best());
     return hop;

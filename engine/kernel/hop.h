@@ -34,9 +34,9 @@ enum { UNHEARD, PARTIALS, RESONANCES };
 /* Sizes, weights and tables: nothing of it changes. */
 typedef struct Model {
     int64_t slots, cells, channels, hidden, readout, bins, hop, n_fft, alpha, level, rate;
-    int64_t partials, courses, swells, noise_rows, motions, lobe_steps, lobe_size, onset_frames, iterations;
+    int64_t partials, courses, swells, noise_rows, motions, lobe_steps, lobe_size, onset_frames, iterations, search_frames;
     double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, dip_db, alive_above, liveliest;
-    double least_drift, least_density, clear_bins, lobe_bins;
+    double least_drift, least_density, clear_bins, lobe_bins, momentum, window_sum, loud_db, even_db;
     const float *into_hidden;   /* (H / 4, 3 C + 5, 4) */
     const float *from_clocks;   /* (CLOCKS + 1, H) */
     const double *clock_rates;  /* (CLOCKS, 2), of age and release age */

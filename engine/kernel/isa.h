@@ -3,6 +3,7 @@
 #include "fft.h"
 #include "step.h"
 #include "sound.h"
+#include "search.h"
 
 /* Grow and sound one frame of a voice. */
 static void FN(frame)(Hop *hop, const Call *call, int64_t voice, int64_t round) {
@@ -34,12 +35,16 @@ static void FN(frame)(Hop *hop, const Call *call, int64_t voice, int64_t round) 
     const double tilt = controls[C_TILT] + facts[TILT], fade_db = fade_in_db(time_s, controls[C_FADE_IN]);
     if (tilt != 0.0 || controls[C_RESONANCE] != 0.0 || fade_db != 0.0)
         FN(colour)(hop, grown_hz, tilt, controls[C_RESONANCE], fade_db, level);
-    mark_modes(m, slot, grown_hz, tonality);
 
     const int64_t ahead = call->starts[voice] ? call->lookahead[voice] : 0, emitted = round - ahead;
     float *audio = emitted < 0 ? 0 : call->audio + (voice * call->rounds + emitted) * m->hop;
     if (call->starts[voice] && round == 0) begin(hop, slot, call->seeds[voice], hz);
-    FN(sound)(hop, slot, hz, grown_hz, level, tonality, audio);
+    if (call->kind[voice] == PARTIALS) {
+        mark_modes(m, slot, grown_hz, tonality);
+        FN(sound)(hop, slot, hz, grown_hz, level, tonality, audio);
+    } else {
+        FN(sound_unpitched)(hop, slot, emitted, ahead, level, tonality, audio);
+    }
     if (audio) call->peaks[voice * call->rounds + emitted] = FN(peak_of)(audio, (int)m->hop);
 }
 

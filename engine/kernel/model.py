@@ -10,6 +10,8 @@ import numpy as np
 from ...errors import UsageError
 from ...midi.growth import ALIVE_ABOVE
 from ..decoders.base import QUIET_LEVEL
+from ..decoders.by_kind import EVEN_DB, LOUD_DB
+from ..decoders.griffin_lim import MOMENTUM, GriffinLimDecoder
 from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
 from ..decoders.noise import NoiseBank, noise_spectra
 from ..decoders.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
@@ -35,16 +37,20 @@ class Kernel:
     ----------
     weights, spec, motions
         Of the growth model.
+    resonant : GriffinLimDecoder
+        How phases of notes without a pitch are searched for.
     num_slots : int
     """
 
-    def __init__(self, weights: Weights, spec: AudioSpec, motions: MotionTable, num_slots: int) -> None:
+    def __init__(
+        self, weights: Weights, spec: AudioSpec, motions: MotionTable, resonant: GriffinLimDecoder, num_slots: int
+    ) -> None:
         known = library()
         assert known is not None
         self._library = known
         self._kept: list[np.ndarray] = []  # what the structure points at
         self._genes: Genome = {}
-        handle = known.tnca_make(ctypes.byref(self._model(weights, spec, motions, num_slots)))
+        handle = known.tnca_make(ctypes.byref(self._model(weights, spec, motions, resonant, num_slots)))
         if not handle:
             raise MemoryError("no memory for the state of all voices")
         self._handle = ctypes.c_void_p(handle)
@@ -79,7 +85,9 @@ class Kernel:
         self._kept.append(np.ascontiguousarray(values, kind))
         return address(self._kept[-1])
 
-    def _model(self, weights: Weights, spec: AudioSpec, motions: MotionTable, num_slots: int) -> Model:
+    def _model(
+        self, weights: Weights, spec: AudioSpec, motions: MotionTable, resonant: GriffinLimDecoder, num_slots: int
+    ) -> Model:
         noise, tables = NoiseBank(spec), motions.tables
         spectra = noise_spectra(2 * spec.hop_length)
         low, share = bins_among_bands(spec)
@@ -91,11 +99,11 @@ class Kernel:
             level=LINEAR_LEVEL, rate=spec.sample_rate, partials=motions.retouched_partials,
             courses=corrections.shape[1], swells=tables.shapes.shape[1], noise_rows=len(spectra),
             motions=len(tables.first), lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
-            onset_frames=len(amplitude) - 1,
+            onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
             floor_db=spec.floor_db, level_scale_db=spec.level_scale_db, tonality_db=TONALITY_RANGE_DB,
             quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, dip_db=LOBE_DIP_DB, alive_above=ALIVE_ABOVE,
             liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY, clear_bins=CLEAR_BINS,
-            lobe_bins=LOBE_BINS,
+            lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale), loud_db=LOUD_DB, even_db=EVEN_DB,
         )  # fmt: skip
         for name, values in weights._asdict().items():
             setattr(model, name, self._keep(values, np.float64 if name == "clock_rates" else np.float32))
@@ -107,6 +115,8 @@ class Kernel:
         model.modes, model.corrections, model.lobe = (self._keep(one) for one in (motions.modes, corrections, LOBE))
         model.noise = self._keep(spectra.view(np.float32))
         model.noise_window = self._keep(noise.window / spec.hop_length)  # the kernel's inverse transform lacks that
+        model.window = self._keep(resonant.window)
+        model.tail_window = self._keep(resonant.inverse_window / (spec.n_fft // 2))
         model.onset_amplitude = self._keep(1.0 / np.sqrt(amplitude))
         model.onset_magnitude = self._keep(1.0 / np.sqrt(power))
         return model
