@@ -71,10 +71,10 @@ INLINE float *FN(fft)(float *x, float *y, int n, float sign, const float *turns,
 
 /* Turn a spectrum, (length / 2 + 1) values apart, into a signal of `length` samples, times length / 2. */
 INLINE void FN(inverse)(
-    const float *re, const float *im, float *signal, int length, const float *turns, float *room, float *other
+    const float *__restrict re, const float *__restrict im, float *__restrict signal, int length, const float *turns, float *room, float *other
 ) {
     const int half = length / 2;
-    float *zr = room, *zi = room + half;
+    float *__restrict zr = room, *__restrict zi = room + half;
     for (int k = 0; k < half; k++) {
         float er = 0.5f * (re[k] + re[half - k]), ei = 0.5f * (im[k] - im[half - k]);
         float dr = 0.5f * (re[k] - re[half - k]), di = 0.5f * (im[k] + im[half - k]);
@@ -84,17 +84,17 @@ INLINE void FN(inverse)(
     }
     /* What a real signal has none of. */
     zr[0] = 0.5f * (re[0] + re[half]), zi[0] = 0.5f * (re[0] - re[half]);
-    const float *z = FN(fft)(room, other, half, 1.0f, turns, length);
+    const float *__restrict z = FN(fft)(room, other, half, 1.0f, turns, length);
     for (int n = 0; n < half; n++) signal[2 * n] = z[n], signal[2 * n + 1] = z[half + n];
 }
 
 /* Turn a signal into its spectrum, (length / 2 + 1) values apart. */
 INLINE void FN(forward)(
-    const float *signal, float *re, float *im, int length, const float *turns, float *room, float *other
+    const float *__restrict signal, float *__restrict re, float *__restrict im, int length, const float *turns, float *room, float *other
 ) {
     const int half = length / 2;
     for (int n = 0; n < half; n++) room[n] = signal[2 * n], room[half + n] = signal[2 * n + 1];
-    const float *zr = FN(fft)(room, other, half, -1.0f, turns, length), *zi = zr + half;
+    const float *__restrict zr = FN(fft)(room, other, half, -1.0f, turns, length), *__restrict zi = zr + half;
     re[0] = zr[0] + zi[0], im[0] = 0.0f;
     re[half] = zr[0] - zi[0], im[half] = 0.0f;
     for (int k = 1; k < half; k++) {

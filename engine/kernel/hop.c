@@ -22,7 +22,7 @@
 #define PUBLIC __attribute__((visibility("default")))
 #endif
 
-enum { MAX_COURSES = 64, SPARE = 32 };
+enum { MAX_COURSES = 64, MAX_FRAMES = 4, SPARE = 32 };
 
 static const double PIVOT_HZ = 200.0, VIBRATO_HZ = 5.5, ATTACK_S = 0.1, FADE_FLOOR = 0.003981071705534973;
 static const double PITCH_LOW = 0.0, PITCH_HIGH = 135.0, PI = 3.14159265358979323846;
@@ -39,7 +39,7 @@ typedef struct Slot {
     int32_t *nearest, *source;         /* (N) */
     float *belongs, *source_share, *tail; /* (N), (N), (hop) */
     /* Of notes without a pitch: frames in the search, their sound, what went before; and hops that wait. */
-    float *wanted, *spectra, *pieces, *left, *onward, *first, *waiting;
+    float *wanted[MAX_FRAMES], *spectra[MAX_FRAMES], *pieces[MAX_FRAMES], *left, *onward, *first, *waiting;
     int is_noise;
 } Slot;
 
@@ -49,7 +49,7 @@ typedef struct Hop {
     Slot *slots;
     void *rooms;
     void (*run)(struct Hop *, const Call *);
-    float *in, *middle, *out, *told, *state, *rise, *pair, *lives, *told_levels, *level, *tonality;
+    float *in, *middle, *out, *told, *rows, *rises, *pair, *lives, *told_levels, *level, *tonality;
     float *magnitude, *spectrum_re, *spectrum_im, *spectrum_power, *noise_frame, *room, *other_room, *amplitude;
     float *noise_turns, *turns, *signal, *found, *sped, *windowed;
     int width;                         /* N, in whole vectors */
@@ -222,7 +222,7 @@ static void cull(Hop *hop, int64_t number, float life, float *level) {
         for (int64_t c = 0; c < m->channels; c++) grid[f * m->channels + c] *= lives[f];
     }
     for (int64_t n = 0; level && n < m->bins; n++) {
-        const int64_t low = m->bin_low[n];
+        const int32_t low = m->bin_low[n];
         level[n] *= lives[low] + m->bin_share[n] * (lives[low + 1] - lives[low]);
     }
 }
@@ -245,9 +245,11 @@ static void begin(Hop *hop, Slot *slot, uint64_t seed, double hz) {
 static void clear_search(Hop *hop, Slot *slot) {
     const Model *m = &hop->model;
     const size_t frames = (size_t)m->search_frames, width = (size_t)hop->width, length = (size_t)m->n_fft;
-    memset(slot->wanted, 0, sizeof(float) * frames * width);
-    memset(slot->spectra, 0, sizeof(float) * frames * 2 * width);
-    memset(slot->pieces, 0, sizeof(float) * frames * length);
+    for (size_t f = 0; f < frames; f++) {
+        memset(slot->wanted[f], 0, sizeof(float) * width);
+        memset(slot->spectra[f], 0, sizeof(float) * 2 * width);
+        memset(slot->pieces[f], 0, sizeof(float) * length);
+    }
     memset(slot->left, 0, sizeof(float) * length);
     memset(slot->onward, 0, sizeof(float) * (size_t)m->hop / 2);
 }
@@ -351,12 +353,12 @@ PUBLIC Hop *tnca_make(const Model *model) {
     hop->width = (int)width;
     const size_t sizes[] = {
         (3 * channels + 5) * cells, hidden * cells, 2 * channels * cells, (size_t)m->hidden,
-        cells * (size_t)m->readout, cells * (size_t)m->readout, 2 * bins + 2 * cells, cells,
+        cells * (8 + (size_t)m->readout), cells * (8 + (size_t)m->readout), 2 * bins, cells,
         (size_t)m->partials + cells, bins, bins, hops + 1, hops + 1, hops + 1, hops + 1, length, n_fft, n_fft,
         MAX_PARTIALS, 2 * length, 2 * n_fft, n_fft + frames * hops, 4 * frames * width, 2 * width, n_fft,
     };
     float **rooms[] = {
-        &hop->in, &hop->middle, &hop->out, &hop->told, &hop->state, &hop->rise, &hop->pair, &hop->lives,
+        &hop->in, &hop->middle, &hop->out, &hop->told, &hop->rows, &hop->rises, &hop->pair, &hop->lives,
         &hop->told_levels, &hop->level, &hop->tonality, &hop->magnitude, &hop->spectrum_re, &hop->spectrum_im,
         &hop->spectrum_power, &hop->noise_frame, &hop->room, &hop->other_room, &hop->amplitude, &hop->noise_turns, &hop->turns,
         &hop->signal, &hop->found, &hop->sped, &hop->windowed,
@@ -364,9 +366,7 @@ PUBLIC Hop *tnca_make(const Model *model) {
     const size_t count = sizeof sizes / sizeof *sizes;
     size_t total = 0;
     for (size_t i = 0; i < count; i++) total += sizes[i] + SPARE;
-    const size_t of_search[] = {frames * width, frames * 2 * width, frames * n_fft, n_fft, hops / 2, 2 * bins, hops};
-    size_t own = 4 * bins + hops;
-    for (size_t i = 0; i < sizeof of_search / sizeof *of_search; i++) own += of_search[i];
+    const size_t own = 4 * bins + hops + frames * (3 * width + n_fft) + n_fft + hops / 2 + 2 * bins + hops;
     hop->slots = calloc(slots, sizeof(Slot));
     hop->rooms = calloc(total + slots * own, sizeof(float));
     if (!hop->slots || !hop->rooms) return tnca_free(hop), (Hop *)0;
@@ -376,10 +376,11 @@ PUBLIC Hop *tnca_make(const Model *model) {
         Slot *slot = hop->slots + s;
         slot->belongs = at, slot->source_share = at + bins, slot->tail = at + 2 * bins;
         slot->nearest = (int32_t *)(at + 2 * bins + hops), slot->source = (int32_t *)(at + 3 * bins + hops);
-        float *place = at + 4 * bins + hops, **searching[] = {
-            &slot->wanted, &slot->spectra, &slot->pieces, &slot->left, &slot->onward, &slot->first, &slot->waiting,
-        };
-        for (size_t i = 0; i < sizeof of_search / sizeof *of_search; i++) *searching[i] = place, place += of_search[i];
+        float *place = at + 4 * bins + hops;
+        for (size_t f = 0; f < frames; f++, place += 3 * width + n_fft)
+            slot->wanted[f] = place, slot->spectra[f] = place + width, slot->pieces[f] = place + 3 * width;
+        slot->left = place, slot->onward = place + n_fft, slot->first = slot->onward + hops / 2;
+        slot->waiting = slot->first + 2 * bins;
         slot->mode_row = -1;
         slot->place_hz = slot->near_hz = slot->ratio_of_source = slot->stretch = slot->near_stretch = NAN;
     }

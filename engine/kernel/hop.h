@@ -46,7 +46,7 @@ typedef struct Model {
     const float *read_state;    /* (C, U) */
     const float *read_out;      /* (2, U) */
     const float *read_bias;     /* (2) */
-    const int64_t *bin_low;     /* (N), the cell below each bin */
+    const int32_t *bin_low;     /* (N), the cell below each bin */
     const float *bin_share;     /* (N), how far it is from there to the next */
     const float *bin_octave;    /* (N) */
     const float *codes;         /* (codes, 1 + Q) of all motions */

@@ -107,7 +107,7 @@ class Kernel:
         )  # fmt: skip
         for name, values in weights._asdict().items():
             setattr(model, name, self._keep(values, np.float64 if name == "clock_rates" else np.float32))
-        model.bin_low, model.bin_share = self._keep(low, np.int64), self._keep(share)
+        model.bin_low, model.bin_share = self._keep(low, np.int32), self._keep(share)
         model.bin_octave = self._keep(np.log2(np.maximum(frequencies_hz(spec, spec.num_bins), 1.0)))
         model.codes, model.swell_shapes = self._keep(tables.codes), self._keep(tables.shapes)
         model.first_code, model.last_code = self._keep(tables.first, np.int64), self._keep(tables.last, np.float64)

@@ -14,26 +14,30 @@ INLINE void FN(with_magnitude)(const float *magnitude, const float *from, float 
 }
 
 /* Sum what earlier frames left (n_fft) and pieces of frames (n_fft) a hop apart, into (n_fft + (frames - 1) hop). */
-INLINE void FN(overlap)(const Model *m, const float *left, const float *pieces, int frames, float *signal) {
+INLINE void FN(overlap)(const Model *m, const float *left, float *const *pieces, int frames, float *signal) {
     const int length = (int)m->n_fft, hop = (int)m->hop;
     memcpy(signal, left, sizeof(float) * length);
     memset(signal + length, 0, sizeof(float) * (m->search_frames - 1) * hop);
     for (int f = 0; f < frames; f++)
         for (int n = 0; n < length; n += LANES) {
             float *to = signal + f * hop + n;
-            FN(store)(to, FN(load)(to) + FN(load)(pieces + f * length + n));
+            FN(store)(to, FN(load)(to) + FN(load)(pieces[f] + n));
         }
 }
 
-/* Turn spectra of some frames into windowed pieces of sound. */
-INLINE void FN(synthesise)(Hop *hop, const float *spectra, int frames, float *pieces) {
+/* Turn a spectrum into a windowed piece of sound. */
+INLINE void FN(synthesise)(Hop *hop, const float *spectrum, float *piece) {
     const Model *m = &hop->model;
-    const int length = (int)m->n_fft, width = hop->width;
-    for (int f = 0; f < frames; f++, spectra += 2 * width, pieces += length) {
-        FN(inverse)(spectra, spectra + width, pieces, length, hop->turns, hop->room, hop->other_room);
-        for (int n = 0; n < length; n += LANES)
-            FN(store)(pieces + n, FN(load)(pieces + n) * FN(load)(m->tail_window + n));
-    }
+    const int length = (int)m->n_fft;
+    FN(inverse)(spectrum, spectrum + hop->width, piece, length, hop->turns, hop->room, hop->other_room);
+    for (int n = 0; n < length; n += LANES) FN(store)(piece + n, FN(load)(piece + n) * FN(load)(m->tail_window + n));
+}
+
+/* Let the first of some rooms be the last. */
+static void FN(turn_over)(float **rooms, int count) {
+    float *first = rooms[0];
+    for (int i = 1; i < count; i++) rooms[i - 1] = rooms[i];
+    rooms[count - 1] = first;
 }
 
 /* Turn the window at a place of a signal into a spectrum. */
@@ -51,12 +55,9 @@ INLINE void FN(search)(Hop *hop, Slot *slot, const float *level, float *audio) {
     const int frames = (int)m->search_frames, length = (int)m->n_fft, step = (int)m->hop, width = hop->width;
     const int last = frames - 1, bins = (int)m->bins, half = step / 2;
     const float decibel = (float)(log(10.0) / 20.0), quiet = (float)m->quiet_level, scale = (float)m->window_sum;
-    float *wanted = slot->wanted, *spectra = slot->spectra, *pieces = slot->pieces, *signal = hop->signal;
-
-    memmove(wanted, wanted + width, sizeof(float) * last * width);
-    memmove(spectra, spectra + 2 * width, sizeof(float) * last * 2 * width);
-    memmove(pieces, pieces + length, sizeof(float) * last * length);
-    float *newest = wanted + last * width;
+    float **wanted = slot->wanted, **spectra = slot->spectra, **pieces = slot->pieces, *signal = hop->signal;
+    FN(turn_over)(wanted, frames), FN(turn_over)(spectra, frames), FN(turn_over)(pieces, frames);
+    float *newest = wanted[last];
     memcpy(newest, level, sizeof(float) * bins);
     for (int k = 0; k < width; k += LANES) {
         vf l = FN(load)(newest + k);
@@ -67,25 +68,23 @@ INLINE void FN(search)(Hop *hop, Slot *slot, const float *level, float *audio) {
 
     FN(overlap)(m, slot->left, pieces, last, signal);
     FN(analyse)(hop, signal + last * step, hop->found);
-    FN(with_magnitude)(newest, hop->found, spectra + last * 2 * width, width);
-    FN(synthesise)(hop, spectra + last * 2 * width, 1, pieces + last * length);
-    const float *before = spectra;
+    FN(with_magnitude)(newest, hop->found, spectra[last], width);
+    FN(synthesise)(hop, spectra[last], pieces[last]);
     for (int i = 0; i < m->iterations; i++) {
-        float *found = hop->found + (i % 2) * frames * 2 * width;
+        float *found = hop->found + (i % 2) * frames * 2 * width, *before = hop->found + (1 - i % 2) * frames * 2 * width;
         FN(overlap)(m, slot->left, pieces, frames, signal);
         for (int f = 0; f < frames; f++) FN(analyse)(hop, signal + f * step, found + f * 2 * width);
         for (int f = 0; f < frames; f++) {
-            const float *now = found + f * 2 * width, *then = before + f * 2 * width;
+            const float *now = found + f * 2 * width, *then = i ? before + f * 2 * width : spectra[f];
             float *sped = hop->sped;
             for (int k = 0; k < 2 * width; k += LANES)
                 FN(store)(sped + k, FN(load)(now + k) * (float)(1.0 + m->momentum) - FN(load)(then + k) * (float)m->momentum);
-            FN(with_magnitude)(wanted + f * width, sped, spectra + f * 2 * width, width);
+            FN(with_magnitude)(wanted[f], sped, spectra[f], width);
         }
-        before = found;
-        FN(synthesise)(hop, spectra, frames, pieces);
+        for (int f = 0; f < frames; f++) FN(synthesise)(hop, spectra[f], pieces[f]);
     }
     FN(overlap)(m, slot->left, pieces, frames, signal);
-    for (int n = 0; n < length - step; n++) slot->left[n] = slot->left[n + step] + pieces[n + step];
+    for (int n = 0; n < length - step; n++) slot->left[n] = slot->left[n + step] + pieces[0][n + step];
     memset(slot->left + length - step, 0, sizeof(float) * step);
     const float *due = signal + length / 2;
     for (int n = 0; audio && n < step; n++) audio[n] = due[n];

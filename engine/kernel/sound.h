@@ -24,10 +24,12 @@ INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t vo
         for (int i = 0; i < CORNERS; i++)
             FN(tell)(m, call->corners[voice * CORNERS + i], call->corner_courses + (at * CORNERS + i) * m->courses, told);
     const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level);
+    const int32_t *__restrict low = m->bin_low, *__restrict nearest = slot->nearest;
+    const float *__restrict part = m->bin_share, *__restrict belongs = slot->belongs;
+#pragma GCC ivdep
     for (int n = 0; n < bins; n++) {
-        const int64_t low = m->bin_low[n];
-        float noise = bands[low] + m->bin_share[n] * (bands[low + 1] - bands[low]);
-        float change = noise + slot->belongs[n] * (told[slot->nearest[n]] - noise);
+        float noise = bands[low[n]] + part[n] * (bands[low[n] + 1] - bands[low[n]]);
+        float change = noise + belongs[n] * (told[nearest[n]] - noise);
         float share = level[n] * faint, changed = level[n] + change * (share < 1.0f ? share : 1.0f);
         level[n] = changed > 0.0f ? changed : 0.0f;
     }

@@ -1,15 +1,19 @@
 /* One hop of growth: cells, and what bins read of them. */
 
 /* out (rows, F) = weights (rows, inputs) @ in (inputs, F) + added (rows, F) + bias (rows), rectified if asked.
- * Weights lie in groups of four rows, (rows / 4, inputs, 4).
+ * Weights lie in groups of four rows, (rows / 4, inputs, 4). Meanwhile, what is needed next is fetched into the cache.
  */
 INLINE void FN(product)(
     const float *weights, int rows, int inputs, const float *in, int cells, const float *added, const float *bias,
-    float *out, int rectify
+    float *out, int rectify, const char *ahead, int64_t bytes
 ) {
     enum { WIDTH = LANES == 4 ? 2 : 16 / LANES, GROUPS = LANES == 16 ? 2 : 1 };
+    const int64_t turns = (int64_t)(cells / (WIDTH * LANES)) * (rows / (4 * GROUPS));
+    const char *end = ahead + bytes;
+    const int64_t share = 64 * ((bytes / 64 + turns) / turns);
     for (int f = 0; f < cells; f += WIDTH * LANES) {
         for (int row = 0; row < rows; row += 4 * GROUPS) {
+            for (const char *stop = ahead + share; ahead < stop && ahead < end; ahead += 64) __builtin_prefetch(ahead, 0, 2);
             vf sum[4 * GROUPS][WIDTH];
             for (int i = 0; i < 4 * GROUPS; i++)
                 for (int j = 0; j < WIDTH; j++) {
@@ -82,17 +86,22 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
         FN(add_swell)(m, motion_row(m, motion[0]), motion[1], age_s, part, swell);
     }
 
-    float clocks[CLOCKS + 1], *told = hop->told;
-    for (int k = 0; k < CLOCKS; k++)
-        clocks[k] = (float)exp(m->clock_rates[2 * k] * age_s + m->clock_rates[2 * k + 1] * since_s);
+    float clocks[CLOCKS + 16] = {0}, *told = hop->told;
+    for (int k = 0; k < CLOCKS; k++) clocks[k] = (float)(m->clock_rates[2 * k] * age_s + m->clock_rates[2 * k + 1] * since_s);
+    for (int k = 0; k < CLOCKS; k += LANES) FN(store)(clocks + k, FN(exp)(FN(load)(clocks + k)));
     clocks[CLOCKS] = release_age_s >= 0.0f ? 1.0f : 0.0f;
     for (int h = 0; h < hidden; h++) told[h] = 0.0f;
     for (int k = 0; k <= CLOCKS; k++)
         for (int h = 0; h < hidden; h++) told[h] += m->from_clocks[k * hidden + h] * clocks[k];
 
     float *middle = hop->middle, *out = hop->out;
-    FN(product)(m->into_hidden, hidden, inputs, in, cells, hop->genes.cell + slot * hidden * cells, told, middle, 1);
-    FN(product)(m->update, 2 * channels, hidden, middle, cells, 0, m->update_bias, out, 0);
+    const float *cell = hop->genes.cell + slot * hidden * cells, *bin = hop->genes.bin + slot * m->bins * m->readout;
+    const int64_t bin_size = round == call->first ? m->bins * m->readout * (int64_t)sizeof(float) : 0;
+    const int64_t other = voice + 1 < call->voices ? call->slots[voice + 1] : slot;
+    const float *next = hop->genes.cell + other * hidden * cells;
+    const int64_t next_size = other != slot && round + 1 == call->last ? hidden * cells * (int64_t)sizeof(float) : 0;
+    FN(product)(m->into_hidden, hidden, inputs, in, cells, cell, told, middle, 1, (const char *)bin, bin_size);
+    FN(product)(m->update, 2 * channels, hidden, middle, cells, 0, m->update_bias, out, 0, (const char *)next, next_size);
 
     const float *mask = call->mask ? call->mask + at * cells : 0;
     float *grown = hop->middle; /* the hidden units are done with */
@@ -120,48 +129,67 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     return highest > threshold;
 }
 
-/* What bins read of a slot's cells, before it is made to lie in bounds: level (N) and tonality (N). */
-INLINE void FN(read_bins)(Hop *hop, int64_t slot, float *level, float *tonality) {
+/* What bins read of a slot's cells, before it is made to lie in bounds: level (N) and tonality (N).
+ * Rows of cells hold their read-out units, and then their own level and tonality among zeros.
+ */
+INLINE void FN(read_units)(Hop *hop, int64_t slot, int units, float *level, float *tonality) {
     const Model *m = &hop->model;
-    const int cells = (int)m->cells, channels = (int)m->channels, units = (int)m->readout, bins = (int)m->bins;
+    const int cells = (int)m->cells, channels = (int)m->channels, bins = (int)m->bins, width = units + 8;
     const float *grid = hop->genes.grid + slot * cells * channels;
     const float *genes = hop->genes.bin + slot * bins * units;
-    float *state = hop->state, *rise = hop->rise, *pair = hop->pair;
-    for (int f = 0; f < cells; f++) {
+    float *rows = hop->rows, *rises = hop->rises;
+    for (int f = 0; f < cells; f += 4)
         for (int u = 0; u < units; u += 8) {
-            v8 sum = {0};
-            for (int c = 0; c < channels; c++) sum += grid[f * channels + c] * *(const v8 *)(m->read_state + c * units + u);
-            *(v8 *)(state + f * units + u) = sum;
+            v8 sum[4] = {{0}, {0}, {0}, {0}};
+            for (int c = 0; c < channels; c++) {
+                v8 weight = *(const v8 *)(m->read_state + c * units + u);
+                for (int i = 0; i < 4; i++) sum[i] += grid[(f + i) * channels + c] * weight;
+            }
+            for (int i = 0; i < 4; i++) *(v8 *)(rows + (f + i) * width + u) = sum[i];
         }
-        pair[2 * f] = grid[f * channels + m->level];
-        pair[2 * f + 1] = grid[f * channels + m->level + 1];
+    for (int f = 0; f < cells; f++) {
+        const float *own = grid + f * channels + m->level;
+        *(v8 *)(rows + f * width + units) = (v8){own[0] + m->read_bias[0], own[1] + m->read_bias[1]};
     }
-    for (int i = 0; i < (cells - 1) * units; i += 8)
-        *(v8 *)(rise + i) = *(const v8 *)(state + i + units) - *(const v8 *)(state + i);
+    for (int i = 0; i < (cells - 1) * width; i += 8)
+        *(v8 *)(rises + i) = *(const v8 *)(rows + i + width) - *(const v8 *)(rows + i);
+    const v8 first_of = {1.0f}, second_of = {0.0f, 1.0f};
     for (int first = 0; first < bins; first += 8) {
         const int n = first + 8 <= bins ? first : bins - 8;
-        v8 product[2][8];
+        v8 levels[8], tonalities[8];
         for (int i = 0; i < 8; i++) {
-            const int64_t low = m->bin_low[n + i];
-            const float share = m->bin_share[n + i];
-            v8 sums[2] = {{0}, {0}};
+            const float *row = rows + m->bin_low[n + i] * width, *rise = rises + m->bin_low[n + i] * width;
+            const float *gene = genes + (n + i) * units, share = m->bin_share[n + i];
+            v8 pair = *(const v8 *)(row + units) + share * *(const v8 *)(rise + units);
+            v8 sums[2] = {pair * first_of, pair * second_of};
+#if LANES == 16
+            if (units == 16) {
+                vf told = FN(load)(row) + share * FN(load)(rise) + FN(load)(gene);
+                told = (vf)((vi)told & ~(vi)(told < 0.0f));
+                vf one = told * FN(load)(m->read_out), other = told * FN(load)(m->read_out + units);
+                sums[0] += ((v8 *)&one)[0] + ((v8 *)&one)[1];
+                sums[1] += ((v8 *)&other)[0] + ((v8 *)&other)[1];
+            } else
+#endif
             for (int u = 0; u < units; u += 8) {
-                v8 told = *(const v8 *)(state + low * units + u) + share * *(const v8 *)(rise + low * units + u);
-                told += *(const v8 *)(genes + (n + i) * units + u);
+                v8 told = *(const v8 *)(row + u) + share * *(const v8 *)(rise + u) + *(const v8 *)(gene + u);
                 told = FN(positive)(told);
                 sums[0] += told * *(const v8 *)(m->read_out + u);
                 sums[1] += told * *(const v8 *)(m->read_out + units + u);
             }
-            product[0][i] = sums[0], product[1][i] = sums[1];
+            levels[i] = sums[0], tonalities[i] = sums[1];
         }
-        for (int i = 0; i < 8; i++) {
-            const float *below = pair + 2 * m->bin_low[n + i], share = m->bin_share[n + i];
-            level[n + i] = below[0] + share * (below[2] - below[0]) + m->read_bias[0];
-            tonality[n + i] = below[1] + share * (below[3] - below[1]) + m->read_bias[1];
-        }
-        *(v8 *)(level + n) += FN(sums_of)(product[0]);
-        *(v8 *)(tonality + n) += FN(sums_of)(product[1]);
+        *(v8 *)(level + n) = FN(sums_of)(levels);
+        *(v8 *)(tonality + n) = FN(sums_of)(tonalities);
     }
+}
+
+/* `read_units` for the usual number of units, and for any. */
+INLINE void FN(read_bins)(Hop *hop, int64_t slot, float *level, float *tonality) {
+    if (hop->model.readout == 16)
+        FN(read_units)(hop, slot, 16, level, tonality);
+    else
+        FN(read_units)(hop, slot, (int)hop->model.readout, level, tonality);
 }
 
 /* Bring levels and tonalities (N) into their bounds; return whether all were finite. Those that were not are 0. */
