@@ -1,104 +1,196 @@
-"""Hold every instrument for minutes and say what becomes of its level.
+"""Hold every instrument and say what becomes of its sound, beside its recording or for minutes alone.
 
-    python benchmarks/hold.py [--minutes 10] [--representation dual] [--bank PATH] [--json]
+    python benchmarks/hold.py [--seconds 12] [--keys 3] [--representation dual] [--decoder NAME] [--bank PATH] [--json]
+    python benchmarks/hold.py --minutes 10
 
-A sustaining instrument should stay where it is, a decaying one should end in silence, and nothing may become NaN.
-Levels are those of the grown mel field, all bands summed, averaged over a second; of partials where there is no mel.
-The range is between the highest and the lowest second. Recordings swell, and so do notes grown from them, for ever;
-drift is what is left of that in the mean of a minute: the most that one differs from the first one.
+Notes are rendered dry, as `tnca-synth render` does it, and judged by what is heard:
+
+- off: how far the level after 6 s, over that of seconds 1 to 4, is from what it is in the recording
+- step: how far a second's level is from the one before, about 4 s after the onset, where training ends, further than
+  it ever is in the recording
+- cents: how far the pitch after 8 s, over that of seconds 1 to 4, is from what it is in the recording
+
+Alone, the drift is how far the level of any minute is from that of the first, and cents that of the last seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.seams import HopInputs
-from tnca_synth.engine.spectral import power_from_level
+from tnca_synth.engine.bank import Bank, Instrument
+from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.seed import pitch_to_hz
+from tnca_synth.engine.spec import AudioSpec
+from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.midi.messages import DRUM_CHANNEL, NUM_CHANNELS, note_on, program_change
+from tnca_synth.training.analysis import estimate_tuning
+from tnca_synth.training.config import load_preset
+from tnca_synth.training.recordings import SoundFont
 
-SILENCE_DB = -80.0
-SETTLED_S = 2
+RATE = 22_050
+EARLY_S, LATE_FROM_S, PITCH_FROM_S = (1.0, 4.0), 6.0, 8.0
+STEP_S = (3.4, 5.0)
+SIDE_S = 1.0
+GAP_S = 0.2
+MOVE_EVERY_S = 0.1
+SHARES = {1: (0.5,), 3: (0.2, 0.5, 0.8), 5: (0.2, 0.35, 0.5, 0.65, 0.8)}
+"""Where keys lie in the range of an instrument, by how many there are."""
+GONE_DB = -75.0
 SWELL_S = 60
 """Swells average out over so long."""
-HEARD = ("mel", "partials")
-"""Fields whose powers add up to a level, the first one that is grown."""
+
+Held = tuple[Instrument, int]
+"""An instrument and the key that is held."""
 
 
-def hold(bank: Bank, representation: str, minutes: float, velocity: int) -> list[dict[str, object]]:
-    """Grow one held note per instrument in the middle of its range; return level facts for each."""
-    growth = bank.growth_model(representation, "cpu")
-    book = bank.timbre_book(growth)
-    pitched = [one for one in bank.instruments if not one.is_drums]
-    keys = [(one.low + one.high) // 2 for one in pitched]
-    choices = [book.instrument_for(one.program, 0, False, key) for one, key in zip(pitched, keys, strict=True)]
-    tuning = np.array([one.tuning(key) for one, key in zip(pitched, keys, strict=True)], np.float32)
-    shift = np.array([choice.motion.semitones for choice in choices], np.float32)
-    genome = growth.plant(
-        np.array(keys, np.float32) + tuning[:, 0] / 100 - shift,
-        np.full(len(keys), velocity / 127, np.float32),
-        np.stack([choice.timbre for choice in choices]),
-        np.array([float(choice.pitched) for choice in choices], np.float32),
-        np.ascontiguousarray(tuning[:, 1]),
+def level_db(audio: FloatArray, start_s: float, stop_s: float) -> float:
+    """Return the level between two times in dB of mean power."""
+    part = audio[round(start_s * RATE) : round(stop_s * RATE)].astype(np.float64)
+    return float(10.0 * np.log10(np.mean(part**2) + 1e-12))
+
+
+def off_db(ours: FloatArray, recorded: FloatArray, seconds: float) -> float:
+    """Return how far the late level, over the early one, is from that of the recording."""
+    ours_db, recorded_db = (level_db(one, LATE_FROM_S, seconds) - level_db(one, *EARLY_S) for one in (ours, recorded))
+    return ours_db - recorded_db
+
+
+def step_db(ours: FloatArray, recorded: FloatArray, seconds: float) -> float:
+    """Return how much further a level moves where training ends than it ever does in the recording, 0 at least."""
+    here = [abs(_move_db(ours, at)) for at in np.arange(*STEP_S, MOVE_EVERY_S)]
+    ever = [abs(_move_db(recorded, at)) for at in np.arange(EARLY_S[0] + SIDE_S, seconds - 2.0 * SIDE_S, MOVE_EVERY_S)]
+    return max(max(here) - max(ever), 0.0)
+
+
+def _move_db(audio: FloatArray, at_s: float) -> float:
+    half = GAP_S / 2
+    return level_db(audio, at_s + half, at_s + half + SIDE_S) - level_db(audio, at_s - half - SIDE_S, at_s - half)
+
+
+def cents_moved(audio: FloatArray, key: int, from_s: float, seconds: float) -> float:
+    """Return how far the pitch moves from the early seconds to the late ones."""
+    hz, spec = float(pitch_to_hz(key)), AudioSpec()
+    early, late = (
+        estimate_tuning(audio[round(a * RATE) : round(b * RATE)], hz, spec, inharmonic=False)[0]
+        for a, b in (EARLY_S, (from_s, seconds))
     )
-    motions = np.array([choice.motion for choice in choices])
-    mask = np.ones((len(keys), growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
-    heard = next(name for name in (*HEARD, growth.fields[0]) if name in growth.fields)
-    held = np.full(len(keys), -1.0, np.float32)
-    hops_per_s = int(1.0 / growth.spec.hop_s)
-    seconds = []
-    for _ in range(int(minutes * 60)):
-        power = np.zeros(len(keys))
-        for step in range(hops_per_s):
-            age_s = np.full(len(keys), (len(seconds) * hops_per_s + step) * growth.spec.hop_s, np.float32)
-            swell = growth.motions.swell(motions, age_s[None].astype(np.float64))[0]
-            hop = growth.step(genome, HopInputs(age_s, held, mask, swell))
-            genome["grid"] = hop.grid
-            power += power_from_level(hop.fields[heard][:, 0], growth.spec).sum(1)
-        seconds.append(10 * np.log10(power / hops_per_s + 1e-12))
-    levels = np.array(seconds)
-    return [_facts(one.name, key, levels[:, i]) for i, (one, key) in enumerate(zip(pitched, keys, strict=True))]
+    return late - early
 
 
-def _facts(name: str, key: int, level_db: np.ndarray) -> dict[str, object]:
-    settled = level_db[SETTLED_S:]
-    return {
-        "instrument": name,
+def sounds(
+    held: Sequence[Held], seconds: float, velocity: int, **options: Any
+) -> Iterator[tuple[Held, Iterator[FloatArray]]]:
+    """Yield each held note with its dry sound, second by second; as many at once as there are MIDI channels."""
+    channels = [channel for channel in range(NUM_CHANNELS) if channel != DRUM_CHANNEL]
+    for start in range(0, len(held), len(channels)):
+        some = held[start : start + len(channels)]
+        synth = open_ensemble(sample_rate=RATE, effects=False, stems=True, **options).synth
+        for channel, (instrument, key) in zip(channels, some, strict=False):
+            synth.send(program_change(channel, instrument.program), 0)
+            synth.send(note_on(channel, key, velocity), synth.latency_frames)
+        parts: list[list[FloatArray]] = [[] for _ in some]
+        for _ in range(round(seconds)):
+            stems = synth.render_stems(RATE).stems
+            for channel, part in zip(channels, parts, strict=False):
+                part.append(stems[channel].sum(1))
+        for one, part in zip(some, parts, strict=True):
+            yield one, iter(part)
+
+
+def beside_recordings(
+    bank: Bank, seconds: float, num_keys: int, velocity: int, **options: Any
+) -> list[dict[str, object]]:
+    """Hold every instrument whose recording still sounds in the end; return the worst figures of its keys."""
+    font = SoundFont(load_preset("dual").data.soundfont, RATE)
+    pitched = [one for one in bank.instruments if not one.is_drums]
+    held = [(one, round(one.low + share * (one.high - one.low))) for share in SHARES[num_keys] for one in pitched]
+    rows: dict[str, dict[str, object]] = {}
+    for (instrument, key), parts in sounds(held, seconds, velocity, **options):
+        ours = np.concatenate(list(parts))
+        recorded = font.render(instrument.program, key, velocity, seconds, 0.1, drums=False)
+        if level_db(recorded, seconds - 1.0, seconds) < GONE_DB:
+            continue
+        row = rows.setdefault(
+            instrument.name, {"instrument": instrument.name, "keys": "", "off_db": 0.0, "step_db": 0.0}
+        )
+        row["keys"] = f"{row['keys']} {key}".strip()
+        _worst(row, "off_db", off_db(ours, recorded, seconds))
+        _worst(row, "step_db", step_db(ours, recorded, seconds))
+        if instrument.pitched:
+            moved = [cents_moved(one, key, PITCH_FROM_S, seconds) for one in (ours, recorded)]
+            _worst(row, "cents", moved[0] - moved[1])
+    return list(rows.values())
+
+
+def _worst(row: dict[str, object], name: str, value: float) -> None:
+    before = row.get(name, 0.0)
+    assert isinstance(before, float)
+    row[name] = round(max(before, value, key=abs), 2)
+
+
+def alone(bank: Bank, minutes: float, velocity: int, **options: Any) -> list[dict[str, object]]:
+    """Hold one note of every instrument in the middle of its range; return what becomes of level and pitch."""
+    pitched = [one for one in bank.instruments if not one.is_drums]
+    held = [(one, (one.low + one.high) // 2) for one in pitched]
+    return [
+        _drift(instrument, key, list(parts))
+        for (instrument, key), parts in sounds(held, 60.0 * minutes, velocity, **options)
+    ]
+
+
+def _drift(instrument: Instrument, key: int, parts: list[FloatArray]) -> dict[str, object]:
+    seconds_db = np.array([level_db(part, 0.0, 1.0) for part in parts])[2:]
+    count = min(SWELL_S, len(seconds_db))
+    power = np.mean(10.0 ** (seconds_db[: len(seconds_db) // count * count].reshape(-1, count) / 10.0), axis=1)
+    minutes_db = 10.0 * np.log10(power)
+    row: dict[str, object] = {
+        "instrument": instrument.name,
         "key": key,
-        "level_db_at_2_s": round(float(settled[0]), 2),
-        "level_db_at_end": round(float(settled[-1]), 2),
-        "range_db_after_2_s": round(float(settled.max() - settled.min()), 2),
-        "drift_db_after_2_s": round(_drift_db(settled), 2),
-        "silent_at_end": bool(settled[-1] < SILENCE_DB),
-        "finite": bool(np.isfinite(level_db).all()),
+        "db_at_2_s": round(float(seconds_db[0]), 2),
+        "db_at_end": round(float(seconds_db[-1]), 2),
+        "range_db": round(float(np.ptp(seconds_db)), 2),
+        "drift_db": round(float(np.abs(minutes_db - minutes_db[0]).max()), 2),
+        "finite": bool(np.isfinite(seconds_db).all()),
     }
-
-
-def _drift_db(level_db: np.ndarray) -> float:
-    """Return how far the mean of any minute is from that of the first, in dB of mean power."""
-    usable = level_db[: max(len(level_db) // SWELL_S, 1) * SWELL_S]
-    means = 10 * np.log10(np.mean(10 ** (usable.reshape(-1, min(SWELL_S, len(usable))) / 10), axis=1))
-    return float(np.abs(means - means[0]).max())
+    if instrument.pitched and seconds_db[-1] > GONE_DB:
+        ends = np.concatenate([*parts[:4], *parts[-4:]])
+        row["cents"] = round(cents_moved(ends, key, 4.0, 8.0), 2)
+    return row
 
 
 def main() -> None:
     """Parse the arguments and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--keys", type=int, choices=tuple(SHARES), default=3)
+    parser.add_argument("--minutes", type=float, help="hold so long, without a recording")
     parser.add_argument("--velocity", type=int, default=90)
     parser.add_argument("--representation", default="dual")
+    parser.add_argument("--decoder")
     parser.add_argument("--bank", type=Path)
     parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    rows = hold(Bank.load(arguments.bank), arguments.representation, arguments.minutes, arguments.velocity)
-    if arguments.json:
+    given = parser.parse_args()
+    options = {"representation": given.representation, "decoder": given.decoder, "bank_path": given.bank}
+    bank = Bank.load(given.bank)
+    if given.minutes is None:
+        rows = beside_recordings(bank, given.seconds, given.keys, given.velocity, **options)
+    else:
+        rows = alone(bank, given.minutes, given.velocity, **options)
+    if given.json:
         print(json.dumps(rows, indent=1))
         return
+    names = list(rows[0])
+    names += [name for row in rows for name in row if name not in names]
+    names = list(dict.fromkeys(names))
+    print("| " + " | ".join(names) + " |", "|" + "---|" * len(names), sep="\n")
     for row in rows:
-        print("  ".join(f"{key}={value}" for key, value in row.items()))
+        print("| " + " | ".join(str(row.get(name, "")) for name in names) + " |")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batch import Job
+from .endings import end_by_silence
 from .mishaps import MAX_PEAK, cut_broken
 from .spec import AudioSpec
 from .spectral import FloatArray
-from .voices import SILENCE_PEAK, end_by_silence
 
 
 def deliver(
@@ -36,10 +36,8 @@ def deliver(
     """
     failures: list[str] = []
     whole = peaks.max() < MAX_PEAK  # never so with NaN
-    silent = peaks < SILENCE_PEAK
-    if holds is not None:
-        silent &= ~holds
-    is_silent, levels = silent.tolist(), peaks[:, -1].tolist()
+    all_peaks = peaks.tolist()
+    all_holds = [[False] * peaks.shape[1]] * len(jobs) if holds is None else holds.tolist()
     num_samples = audio.shape[1]
     for index, (job, heard) in enumerate(zip(jobs, audio, strict=True)):
         voice, start = job.voice, job.voice.decoded_until
@@ -48,8 +46,8 @@ def deliver(
             failures += cut_broken(voice, peaks[index], start, decoder, spec)
         voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
         voice.decoded_until = start + num_samples
-        voice.level = levels[index]
-        end_by_silence(voice, is_silent[index], start, spec.hop_length, spec.sample_rate)
+        voice.level = all_peaks[index][-1]
+        end_by_silence(voice, all_peaks[index], all_holds[index], start, spec.hop_length, spec.sample_rate)
     return failures
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ..errors import UsageError
-from .bank import Bank
-from .casting import Casting, NamedInstrument
+from .bank import Bank, Instrument
+from .casting import Casting, find_instrument
 from .choices import (
     DECODERS,
     DEFAULT_DECODERS,
@@ -21,12 +20,15 @@ from .choices import (
     SAMPLE_RATE_RANGE_HZ,
     closest,
 )
+from .decoders.base import Decoder
 from .growth import GrowthModel
 from .helpers import Helper
 from .hops import HopGrower
 from .kernel.cores import AUTO
+from .paths import Path as SynthPath
 from .repertoire import Repertoire
 from .synth import Synth
+from .trial import try_bank
 from .voices import num_slots
 
 MAX_VOICES = 64
@@ -125,7 +127,7 @@ class Ensemble:
         decoder : str, optional
             None is the best for the representation, or the one chosen before if that was not the best and fits.
         channel : int, optional
-            MIDI channel 0..15; all by default.
+            MIDI channel, 0..15 on the first port; all by default.
 
         Raises
         ------
@@ -148,6 +150,10 @@ class Ensemble:
             self._chosen.clear()
             self.representation, self.decoder = name, decoder
 
+    def path_name(self, path: SynthPath) -> tuple[str, str]:
+        """Return the names of representation and decoder of a path that the synth takes."""
+        return (self.representation, self.decoder) if self.repertoire is None else self.repertoire.name(path)
+
     def set_representation(self, name: str, channel: int | None = None) -> None:
         """Let another representation grow the notes of a MIDI channel, or of all; see `set_path`."""
         self.set_path(representation=name, channel=channel)
@@ -156,7 +162,49 @@ class Ensemble:
         """Let another decoder sound the notes of a MIDI channel, or of all; see `set_path`."""
         self.set_path(decoder=name, channel=channel)
 
-    def set_morph(self, channel: int, right: str, upper: str | None = None, far: str | None = None) -> None:
+    def begin_with(self, instrument: str | int, channel: int | None = None) -> None:
+        """Let notes to come of a MIDI channel 0..15, or of all but the drums, be an instrument's.
+
+        Each channel keeps it until its next program change.
+
+        Parameters
+        ----------
+        instrument : str or int
+            A name in the bank, in any case, or a program 0..127.
+        channel : int, optional
+
+        Raises
+        ------
+        UsageError
+            There is no such instrument, or no bank.
+        """
+        self.synth.begin_with(self._instrument(instrument), channel)
+
+    def lock_instrument(self, instrument: str | int) -> None:
+        """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
+        self.casting.play_only(self._instrument(instrument))
+        self.synth.begin_with(None)  # what was chosen before would go on playing
+        self.synth.recast()
+
+    def follow_midi(self) -> None:
+        """Let programs say again what plays notes to come: no instrument is locked, none was chosen before MIDI did."""
+        self.casting.play_only(None)
+        self.synth.begin_with(None)
+        self.synth.recast()
+
+    @property
+    def locked_instrument(self) -> str:
+        """Name of the instrument that plays all but the drums; "" where programs say."""
+        return "" if self.casting.only is None else self.casting.only.name
+
+    def _instrument(self, wanted: str | int) -> Instrument:
+        if self.bank is None:
+            raise UsageError(f"without a bank there is no instrument {wanted!r}")
+        return find_instrument(self.bank.instruments, wanted)
+
+    def set_morph(
+        self, channel: int, right: str | int, upper: str | int | None = None, far: str | int | None = None
+    ) -> None:
         """Let notes to come on a MIDI channel morph into instruments of the bank; see `Synth.set_morph`.
 
         Raises
@@ -181,7 +229,8 @@ class Ensemble:
 
 def open_ensemble(
     *,
-    instrument: str | None = None,
+    instrument: str | int | None = None,
+    is_locked: bool = True,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
@@ -195,15 +244,19 @@ def open_ensemble(
     grows_together: bool = False,
     workers: int = 1,
     core: str = AUTO,
+    num_ports: int = 1,
+    growth_controllers: bool = False,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
     Parameters
     ----------
-    instrument : str, optional
-        Plays every part but the drums; its name in the bank, in any case.
+    instrument : str or int, optional
+        Plays every part but the drums: its name in the bank, in any case, or a program 0..127.
+    is_locked : bool
+        Whether it does so for good; else each MIDI channel begins with it, and its next program change holds.
     representation, decoder : str, optional
-        Names from `engine.choices`; None is the best one, of a decoder the best for the representation.
+        Names from `engine.choices`; None is the usual one, or what the bank has; of a decoder the best that fits.
     sample_rate : int
         Of the output in Hz.
     seed : int
@@ -214,7 +267,7 @@ def open_ensemble(
         Whether MIDI channels are kept apart.
     bank_path : Path, optional
         Another bank than the shipped one.
-    max_voices, on_model_error, effects, grows_together
+    max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
         As `Synth` has them.
     workers : int
         Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
@@ -236,14 +289,15 @@ def open_ensemble(
         raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
     if workers < 1:
         raise UsageError(f"the number of workers must be 1 or more, got {workers}")
-    representation = closest(representation or DEFAULT_REPRESENTATION, REPRESENTATIONS, "representation")
-    decoder = closest(decoder or DEFAULT_DECODERS[representation], DECODERS, "decoder")
     provider = closest(provider, PROVIDERS, "provider")
     bank = Bank.load(bank_path)
-    only = None if instrument is None else find_instrument(bank.instruments, instrument)
+    if bank_path is not None:
+        try_bank(bank_path)
+    representation = _representation(bank, representation)
+    chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
-    casting = Casting(bank.timbre_book(growth), only)
-    first = bank.decoder(decoder, growth, num_slots(max_voices))
+    casting = Casting(bank.timbre_book(growth), chosen if is_locked else None)
+    decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
     recipe = Recipe(representation, decoder, bank_path, max_voices, core)
     helpers = [Helper(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
@@ -259,14 +313,34 @@ def open_ensemble(
         grows_together=grows_together,
         helpers=helpers,
         core=core,
+        num_ports=num_ports,
+        growth_controllers=growth_controllers,
     )
+    if not is_locked:
+        synth.begin_with(chosen)
     repertoire = Repertoire(bank, casting, max_voices, provider)
     repertoire.adopt(representation, decoder, growth, first)
     synth.find_paths_with(repertoire.find)
     return Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank, helpers, repertoire)
 
 
-def find_instrument(instruments: Iterable[NamedInstrument], name: str) -> NamedInstrument:
-    """Return the instrument of that name, in any case; an unknown name raises `UsageError` with the nearest."""
-    by_name = {one.name: one for one in instruments}
-    return by_name[closest(name, by_name, "instrument")]
+def _representation(bank: Bank, wanted: str | None) -> str:
+    """Return the representation that is asked for, else the usual one, else one that the bank has."""
+    there = bank.representations
+    usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
+    return closest(wanted or usual, REPRESENTATIONS, "representation")
+
+
+def _open_decoder(
+    bank: Bank, representation: str, growth: GrowthModel, wanted: str | None, slots: int
+) -> tuple[str, Decoder]:
+    """Open the decoder that is asked for, else the best one of those that fit and that the bank has models of."""
+    if wanted is not None:
+        name = closest(wanted, DECODERS, "decoder")
+        return name, bank.decoder(name, growth, slots)
+    for name in dict.fromkeys((DEFAULT_DECODERS[representation], *DECODERS)):
+        try:
+            return name, bank.decoder(name, growth, slots)
+        except UsageError:
+            continue
+    raise UsageError(f"no decoder fits the {representation} representation of this bank")

@@ -17,10 +17,11 @@ from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
 from .delivery import deliver, end_by_death
+from .endings import fade_released
 from .genomes import Genomes
 from .kernel.cores import AUTO, wants_kernel
 from .kernel.grower import open_kernel
-from .mishaps import silence_broken
+from .mishaps import ModelFault, cut_faulty, faults_of, silence_broken
 from .planting import PLANTED_TOGETHER, Seed, plant
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
@@ -30,6 +31,10 @@ from .voices import Voice, num_slots
 
 MOST_HOPS = 32
 """Hops that a voice is given at once: what belongs to more leaves the processor's cache."""
+
+
+def _nothing() -> None:
+    """Do nothing: no growth is under way."""
 
 
 class HopGrower:
@@ -74,7 +79,7 @@ class HopGrower:
         self._finisher = growth.finisher
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
-        self._under_way: Callable[[], None] = lambda: None
+        self._under_way: Callable[[], None] = _nothing
         most = max_voices if grows_together else PLANTED_TOGETHER
         self.kernel = (
             open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, most) if wants_kernel(core) else None
@@ -90,7 +95,7 @@ class HopGrower:
         controls_at : what channels and gestures ask of the voices
         """
         while jobs := self._jobs(voices, until):
-            self._grow(jobs, self.decoder, controls_at)
+            self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._grow, jobs, controls_at=controls_at))
             if max(job.num_hops for job in jobs) < MOST_HOPS:
                 return  # nobody wanted more; looking again would be work in every block
 
@@ -100,7 +105,8 @@ class HopGrower:
 
     def finish(self) -> None:
         """Have grown what `start` was told."""
-        self._under_way()
+        under_way, self._under_way = self._under_way, _nothing  # which holds this grower: a circle, while it stays
+        under_way()
 
     def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
         """Grow voices by hops that nobody hears, planting those that have no genome.
@@ -110,13 +116,28 @@ class HopGrower:
         controls_at : read once for each hop, as in `grow`
         """
         jobs = [Job(voice, num_hops, True, num_hops, self._lookahead(voice)) for voice in voices]
-        if num_hops and self.kernel is not None:
-            self.kernel.grow(jobs, controls_at, sounded=False)
-        elif num_hops:
-            batch = self._batch(jobs, controls_at)
-            self._plant_new(batch)
-            self._run_rounds(batch, ())
-            batch.remember()
+        if num_hops:
+            self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._settle, jobs, controls_at=controls_at))
+
+    def _settle(self, jobs: list[Job], rows: slice, controls_at: ControlsAt) -> None:
+        if self.kernel is not None:
+            self.kernel.grow(jobs[rows], controls_at, sounded=False)
+            return
+        batch = self._batch(jobs[rows], controls_at)
+        self._plant_new(batch)
+        self._run_rounds(batch, ())
+        batch.remember()
+
+    def _apart_if_faulty(self, jobs: list[Job], rows: slice, work: Callable[[slice], None]) -> None:
+        """Do work on some of the jobs together; if a model raises, on each alone, and cut those where it does again."""
+        try:
+            work(rows)
+        except ModelFault as fault:
+            if rows.stop - rows.start == 1:
+                self.failures += cut_faulty(jobs[rows.start].voice, fault, self._growth.spec)
+            else:
+                for row in range(rows.start, rows.stop):
+                    self._apart_if_faulty(jobs, slice(row, row + 1), work)
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
@@ -140,19 +161,24 @@ class HopGrower:
         growth = self._growth
         return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
 
-    def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
+    def _grow(self, jobs: list[Job], some: slice, controls_at: ControlsAt) -> None:
+        jobs, decoder = jobs[some], self.decoder
         if self.kernel is not None:
             self.failures += self.kernel.grow(jobs, controls_at)
             return
         batch = self._batch(jobs, controls_at)
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
+
+        def decode(rows: slice) -> None:
+            self._decode(batch, rows, decoder)
+
         first = 0
         while first < len(jobs):
             last = first + 1
             while last < len(jobs) and self._fits(jobs[first], jobs[last]):
                 last += 1
-            self._decode(batch, slice(first, last), decoder)
+            self._apart_if_faulty(jobs, slice(first, last), decode)
             first = last
         if np.count_nonzero(alive) < sum(batch.active):
             for index, job in enumerate(jobs):
@@ -253,7 +279,8 @@ class HopGrower:
             mask = tending.tempered(mask, index)
             wound(genome["grid"], tending.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
         ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
-        grown = self._growth.step(genome, HopInputs(*ages, mask, batch.swell[index, :active]))
+        with faults_of("the growth model"):
+            grown = self._growth.step(genome, HopInputs(*ages, mask, batch.swell[index, :active]))
         return grown if tending is None else cull(grown, tending.life[index, :active], self._growth.spec)
 
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
@@ -287,13 +314,16 @@ class HopGrower:
             controls.inharmonicity,
         )
         fields = self._coloured(batch, rows, fields)
-        if ahead:
-            first = {name: values[:, :ahead] for name, values in fields.items()}
-            decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
-        rest = {name: values[:, ahead:] for name, values in fields.items()}
-        audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
+        with faults_of(f"decoder {decoder.name}"):
+            if ahead:
+                first = {name: values[:, :ahead] for name, values in fields.items()}
+                decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
+            rest = {name: values[:, ahead:] for name, values in fields.items()}
+            audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
+        heard_in = slice(ahead, ahead + job.num_hops)
+        fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
-        holds = None if batch.tending is None else batch.tending.holds[ahead : ahead + job.num_hops, rows].T
+        holds = None if batch.tending is None else batch.tending.holds[heard_in, rows].T
         self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, spec)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:

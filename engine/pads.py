@@ -23,7 +23,7 @@ def pad_weights(place: ArrayLike) -> NDArray[np.float64]:
 
 def role_of(choice: Choice, key: int) -> Role:
     """Return the role of what was chosen for a key."""
-    return Role(choice.instrument.program, choice.instrument.is_drums, key)
+    return Role(choice.instrument.program, choice.instrument.is_drums, key, choice.instrument.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .mishaps import faults_of
 from .seams import Genome, GrowthModel
 from .spectral import FloatArray
 
@@ -37,4 +38,5 @@ def _plant_together(growth: GrowthModel, seeds: Sequence[Seed]) -> Genome:
     pitch, velocity, timbre, pitched, inharmonicity = (
         np.array(column, np.float32) for column in zip(*seeds, strict=True)
     )
-    return growth.plant(pitch, velocity, timbre, pitched, inharmonicity)
+    with faults_of("the growth model"):
+        return growth.plant(pitch, velocity, timbre, pitched, inharmonicity)

@@ -88,15 +88,22 @@ class GrowthModel(Protocol):
 
 
 class Role(NamedTuple):
-    """What plays a note, whatever grows it: an instrument by the program it has in the bank, and the key struck."""
+    """What plays a note, whatever grows it: an instrument, and the key struck.
+
+    Attributes
+    ----------
+    program, is_drums, name : of the instrument; without a name whatever plays that program
+    key : int
+    """
 
     program: int
     is_drums: bool
     key: int
+    name: str = ""
 
 
-class Instrument(Protocol):
-    """A playable timbre."""
+class NamedInstrument(Protocol):
+    """What tells instruments apart."""
 
     @property
     def name(self) -> str:
@@ -112,6 +119,10 @@ class Instrument(Protocol):
     def is_drums(self) -> bool:
         """Whether it is a drum kit."""
         ...
+
+
+class Instrument(NamedInstrument, Protocol):
+    """A playable timbre."""
 
     def tuning(self, key: int) -> tuple[float, float]:
         """Return cents and inharmonicity B of a key."""
@@ -146,10 +157,24 @@ class Choice(Protocol):
         """Whether it stands in for an instrument that the bank lacks."""
         ...
 
+    @property
+    def drum(self) -> int | None:
+        """The key of the drum that stands in for the one on the key; None where none does."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the key has no sound; what else is said is what comes nearest."""
+        ...
+
 
 class InstrumentChooser(Protocol):
     """The part of a bank that `Synth` needs."""
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key; never fails."""
+        ...
+
+    def named(self, instrument: NamedInstrument, key: int) -> Choice:
+        """Return an instrument's own sound on a key, or what stands in for it; never fails."""
         ...

@@ -16,14 +16,6 @@ from .spectral import FloatArray
 NEVER = 1 << 62
 """A sample number beyond all time."""
 
-SILENCE_PEAK = 10.0 ** (-76.0 / 20.0)
-SILENT_RELEASED_S = 0.03
-SILENT_HELD_S = 1.0
-"""How long a voice may stay below `SILENCE_PEAK` before it ends: a held one may still have a slow attack ahead.
-
-A released one that waited longer would often not end at all: tails of noise come back above it now and then.
-"""
-
 _NO_AUDIO = np.zeros(0, np.float32)
 
 CROSSFADE_SAMPLES = 110
@@ -63,13 +55,14 @@ class Voice:
     morph : where it is between timbres; None where there is only its own
     motion : what moves it
     modes : row of the table of motions with its partials beside the series; it keeps them while it morphs
-    silent_hops : hops in a row below `SILENCE_PEAK`
+    silent_hops, faint_hops : hops in a row below the levels of `engine.endings`
     level : peak of the last decoded hop; infinite before the first
     path : number of what grows and sounds it, see `engine.paths`
     role : what plays it on any path
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
-    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`, because one path takes over from another
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, or a drum
+        is stopped
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -102,6 +95,7 @@ class Voice:
     motion: Motion = STILL
     modes: int = STILL.row
     silent_hops: int = 0
+    faint_hops: int = 0
     level: float = float("inf")
     audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)
     audio_start: int = 0
@@ -129,7 +123,7 @@ class Voice:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether another voice takes this note over."""
+        """Whether it fades out, because another voice takes its note over or another drum stops it."""
         return self.falls_at < NEVER
 
     def twin(self, slot: int) -> Voice:
@@ -139,9 +133,14 @@ class Voice:
             audio_start=self.onset, decoded_until=self.onset, falls_at=NEVER,
         )  # fmt: skip
 
+    def fall(self, sample: int) -> None:
+        """Fade out from `sample` on; what has not begun by then never sounds."""
+        self.falls_at = sample
+        self.end = min(self.end, sample + CROSSFADE_SAMPLES) if self.onset < sample else self.onset
+
     def hand_over(self, twin: Voice, sample: int) -> None:
         """Let a twin go on with this note from `sample` on, as it is now; this one fades out there."""
-        self.falls_at, self.end = sample, min(self.end, sample + CROSSFADE_SAMPLES)
+        self.fall(sample)
         twin.rises_at, twin.key, twin.key_tuning, twin.gestures = sample, self.key, self.key_tuning, self.gestures
         twin.release, twin.release_speed = self.release, self.release_speed
 
@@ -192,11 +191,11 @@ class VoiceAllocator:
     @property
     def is_full(self) -> bool:
         """Whether a new note must steal."""
-        return self.num_playing >= self.limit
+        return self.num_playing >= self.limit or not self._free
 
     @property
     def num_playing(self) -> int:
-        """Voices but those that are being taken over."""
+        """Voices but those that fade out."""
         return sum(not voice.is_leaving for voice in self.voices.values())
 
     def take_over(self, voice: Voice, successor: Voice) -> None:
@@ -231,7 +230,13 @@ class VoiceAllocator:
             self.free(voice)
 
     def choose_victim(self, sample: int) -> Voice:
-        """Return the voice to steal: the quietest of those released, the oldest among equals, else the oldest."""
+        """Return the voice to steal: the quietest of those released, the oldest among equals, else the oldest.
+
+        Where all slots are taken, that is one of those that fade out anyway, if there is any.
+        """
+        leaving = [] if self._free else [voice for voice in self.voices.values() if voice.is_leaving]
+        if leaving:
+            return min(leaving, key=lambda voice: voice.end)
         return self.choose_victims(sample, 1)[0]
 
     def choose_victims(self, sample: int, count: int) -> list[Voice]:
@@ -240,25 +245,3 @@ class VoiceAllocator:
         released = [voice for voice in voices if voice.release <= sample]
         released.sort(key=lambda voice: (voice.level, voice.note_id))
         return [*released, *(voice for voice in voices if voice.release > sample)][:count]
-
-
-def end_by_silence(voice: Voice, silent: list[bool], start: int, hop_length: int, sample_rate: int) -> None:
-    """Let a voice end with the hop that completes its time of silence, fading out in it.
-
-    Parameters
-    ----------
-    silent : of T, which of the hops just decoded count as such
-    start : sample at which the first of them begins
-    """
-    if not any(silent):
-        voice.silent_hops = 0
-        return
-    for index, is_silent in enumerate(silent):
-        voice.silent_hops = voice.silent_hops + 1 if is_silent else 0
-        hop_start = start + index * hop_length
-        patience_s = SILENT_RELEASED_S if voice.release <= hop_start else SILENT_HELD_S
-        if voice.silent_hops * hop_length >= patience_s * sample_rate:
-            voice.end = min(voice.end, hop_start + hop_length)
-            first = hop_start - voice.decoded_until + len(voice.audio)
-            voice.audio[first : first + hop_length] *= np.linspace(1.0, 0.0, hop_length, dtype=np.float32)
-            return

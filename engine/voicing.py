@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..midi.commands import NoteMove, NoteStart
-from ..midi.general_midi import program_name
+from ..midi.general_midi import drum_name, kit_name, program_name
 from ..midi.messages import DEFAULT_RELEASE_VELOCITY
 from ..midi.performance import Performance
 from .chance import note_seed
@@ -13,7 +13,7 @@ from .gestures import Gestures
 from .memo import Memo
 from .pads import Morph, Pad, role_of
 from .paths import Path
-from .seams import Choice, Role
+from .seams import Choice, NamedInstrument, Role
 from .voices import Voice
 
 SOFT_TILT_DB = -1.5
@@ -50,6 +50,11 @@ class Voicing:
     ----------
     substitutions : dict of str to None
         Which instruments stand in for others, each once, in order of appearance.
+    silent_keys : dict of str to None
+        Which drums were struck that have no sound, likewise.
+    played : dict of int to tuple
+        For each channel on which a note has begun, what plays its last one, the program asked for, and whether that is
+        drums.
     """
 
     def __init__(self, performance: Performance, paths: Sequence[Path], seed: int, rate: int) -> None:
@@ -57,16 +62,37 @@ class Voicing:
         self._paths = paths
         self._seed = seed
         self._rate = rate
-        self._choices: Memo[tuple[int, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
+        self._choices: Memo[tuple[int, str, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
+        self._first: dict[int, NamedInstrument] = {}  # by channel, until its next program change
         self.substitutions: dict[str, None] = {}
+        self.played: dict[int, tuple[Choice, int, bool]] = {}
+        self.silent_keys: dict[str, None] = {}
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key."""
         self._choices.clear()
 
+    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+        """Let a channel's notes to come be an instrument's, until its next program change; None: its program says."""
+        if instrument is None:
+            self._first.pop(channel, None)
+        else:
+            self._first[channel] = instrument
+
+    def first_choice(self, channel: int) -> str:
+        """Return the name of what a channel begins with; "" where its program says."""
+        first = self._first.get(channel)
+        return "" if first is None else first.name
+
+    def is_silent(self, note: NoteStart, path: int) -> bool:
+        """Tell whether a note has no sound on a path: its drum is not there."""
+        return self._choose(path, note.channel, note.key).is_silent
+
     def make(self, sample: int, note: NoteStart, slot: int, path: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
         choice = self._choose(path, note.channel, note.key)
+        channel = self._performance.channels[note.channel]
+        self.played[note.channel] = choice, channel.program, channel.is_drums
         morph = self._morph(choice, path, note.channel, note.key)
         inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
@@ -151,6 +177,8 @@ class Voicing:
     def _play(self, path: int, role: Role) -> Choice:
         """Return what plays a role on a path, even where one instrument plays all channels."""
         bank = self._paths[path].bank
+        if role.name:
+            return bank.named(role, role.key)
         choose = getattr(bank, "guest_for", bank.instrument_for)
         choice: Choice = choose(role.program, 0, role.is_drums, role.key)
         return choice
@@ -165,14 +193,35 @@ class Voicing:
     def _choose(self, path: int, index: int, key: int) -> Choice:
         channel = self._performance.channels[index]
         asked = (channel.program, channel.bank, channel.is_drums, key)
-        wanted = (path, *asked)
+        first = None if channel.is_drums else self._first.get(index)
+        wanted = (path, "" if first is None else first.name, *asked)
         choice = self._choices.get(wanted)
         if choice is None:
-            choice = self._choices.keep(wanted, self._paths[path].bank.instrument_for(*asked))
-            if choice.substituted:
-                name = f"drum key {key}" if channel.is_drums else program_name(channel.program)
-                self.substitutions[f"{name}: {choice.instrument.name}"] = None
+            bank = self._paths[path].bank
+            is_locked = getattr(bank, "only", None) is not None
+            found = bank.instrument_for(*asked) if first is None or is_locked else bank.named(first, key)
+            choice = self._choices.keep(wanted, found)
+            self._tell(choice, *asked)
         return choice
+
+    def _tell(self, choice: Choice, program: int, _bank: int, is_drums: bool, key: int) -> None:
+        """Remember what is not as it was asked for: an instrument or a kit once, not for each of its keys."""
+        name = choice.instrument.name
+        if is_drums and not choice.instrument.is_drums:
+            self.silent_keys["drums: the bank has no kit"] = None
+            return
+        if choice.substituted:
+            self.substitutions[f"{kit_name(program) if is_drums else program_name(program)}: {name}"] = None
+        if choice.is_silent:
+            self.silent_keys[f"{_drum(key)} of {name}"] = None
+        elif choice.drum is not None:
+            self.substitutions[f"{_drum(key)}: {_drum(choice.drum)} of {name}"] = None
+
+
+def _drum(key: int) -> str:
+    """Return what to call a drum."""
+    name = drum_name(key)
+    return f"drum key {key}" if name is None else f"drum key {key} ({name})"
 
 
 def _gestures(voice: Voice) -> Gestures:

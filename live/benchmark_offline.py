@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..engine.ensemble import Ensemble, find_instrument, open_ensemble
+from ..engine.casting import find_instrument
+from ..engine.ensemble import Ensemble, open_ensemble
 from ..engine.spectral import FloatArray
 from ..engine.synth import Synth
 from ..midi.messages import control_change, note_on, program_change, system_exclusive

@@ -57,6 +57,21 @@ class NoteCut:
 
 
 @dataclass(frozen=True, slots=True)
+class DrumChoke:
+    """What still sounds of some drums of a channel must be silent at once, let go of or not: another one stops them.
+
+    Attributes
+    ----------
+    channel : int
+    keys : frozenset of int
+        Keys of the drums that are stopped.
+    """
+
+    channel: int
+    keys: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class NoteMove:
     """A sounding note goes to another key without a new stroke (legato).
 
@@ -87,4 +102,4 @@ class PathChange:
     channel: int
 
 
-Command = NoteStart | NoteMove | NoteRelease | NoteCut | PathChange
+Command = NoteStart | NoteMove | NoteRelease | NoteCut | DrumChoke | PathChange

@@ -94,6 +94,24 @@ _DRUMS: Final = (
 
 DRUM_NAMES: Final = dict(enumerate(_DRUMS, start=_FIRST_DRUM_KEY))
 
+_EXCLUSIVE: Final = (
+    (29, 30),  # scratches
+    (42, 44, 46),  # hi-hat
+    (71, 72),  # whistles
+    (73, 74),  # guiros
+    (78, 79),  # cuicas
+    (80, 81),  # triangles
+    (86, 87),  # surdos
+)
+EXCLUSIVE_DRUMS: Final = {key: frozenset(keys) - {key} for keys in _EXCLUSIVE for key in keys}
+"""The drums that each key stops, because they are one instrument (exclusive classes of General MIDI 1 and 2)."""
+
+KIT_NAMES: Final = {
+    0: "Standard", 8: "Room", 16: "Power", 24: "Electronic", 25: "Analog", 32: "Jazz", 40: "Brush", 48: "Orchestra",
+    56: "SFX",
+}  # fmt: skip
+"""Drum kits of General MIDI 2 by program."""
+
 
 def program_name(program: int) -> str:
     """Return the General MIDI name of a program 0..127.
@@ -115,6 +133,18 @@ def family_of(program: int) -> str:
         If the program is out of range.
     """
     return FAMILY_NAMES[check_range("program", program, 0, 127) // PROGRAMS_PER_FAMILY]
+
+
+def kit_name(program: int) -> str:
+    """Return what to call the drum kit of a program 0..127, numbers first: others number them in other ways.
+
+    Raises
+    ------
+    ValueError
+        If the program is out of range.
+    """
+    name = KIT_NAMES.get(check_range("program", program, 0, 127))
+    return f"drum kit {program}" if name is None else f"drum kit {program} ({name})"
 
 
 def drum_name(key: int) -> str | None:

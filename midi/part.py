@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from .channel import Channel
-from .commands import Command, NoteCut, NoteMove, NoteRelease, NoteStart
+from .commands import Command, DrumChoke, NoteCut, NoteMove, NoteRelease, NoteStart
+from .general_midi import EXCLUSIVE_DRUMS
 from .held_notes import HeldNotes
 
 
@@ -28,13 +29,17 @@ class Part:
     def press(self, key: int, velocity: int) -> list[Command]:
         """Strike a key."""
         channel = self.channel
+        if key not in channel.keys:
+            return []
         channel.key_pressure.pop(key, None)
         source = channel.take_portamento_source()
         glides = channel.has_portamento or source is not None
         origin = (source if source is not None else self._last_key) if glides else None
         self._last_key = key
         if channel.is_drums:
-            return self._strike(key, velocity, None)
+            stopped = EXCLUSIVE_DRUMS.get(key)
+            chokes: list[Command] = [] if stopped is None else [DrumChoke(channel.index, stopped)]
+            return chokes + self._strike(key, velocity, None)
         carried = self._carry(key, source)
         if carried is not None:
             return [self._move(carried, key, velocity, glides, is_stroke=True)]

@@ -139,6 +139,33 @@ def test_notes_held_for_half_a_minute_stay_finite_and_struck_ones_fade(bank: Ban
         assert np.ptp(np.convolve(held, np.ones(344) / 344, "valid")) < 1.0, f"{name} does not hold its level over 4 s"
 
 
+HELD = {
+    "church-organ": (60, 0.1), "strings": (62, 0.2), "choir": (62, 0.0), "brass-section": (61, 0.1),
+    "saw-lead": (62, -0.1), "space-voice": (60, 0.0), "goblin": (60, -0.1), "flute": (78, -0.1),
+    "overdriven-guitar": (62, -17.7),
+}  # fmt: skip
+"""A key of each, and how far its recording's level in seconds 6 to 11 is from that in seconds 1 to 4."""
+
+
+def test_held_notes_sound_on_as_their_recordings_do() -> None:
+    synth = open_ensemble(sample_rate=22_050, effects=False, stems=True).synth
+    programs = {one.name: one.program for one in Bank.load().instruments}
+    for channel, (name, (key, _)) in enumerate(HELD.items()):
+        synth.send(program_change(channel, programs[name]), 0)
+        synth.send(note_on(channel, key, 90), synth.latency_frames)
+    stems = synth.render_stems(11 * 22_050).stems.sum(2).astype(np.float64)
+
+    def level(channel: int, start_s: float, stop_s: float) -> float:
+        return float(10 * np.log10(np.mean(stems[channel, int(start_s * 22_050) : int(stop_s * 22_050)] ** 2)))
+
+    for channel, (name, (_, recorded)) in enumerate(HELD.items()):
+        change = level(channel, 6.0, 11.0) - level(channel, 1.0, 4.0)
+        assert abs(change - recorded) <= 1.0, f"{name}: {change:.2f} dB, recorded {recorded}"
+        if abs(recorded) < 1.0:
+            steps = [level(channel, at + 0.1, at + 1.1) - level(channel, at - 1.1, at - 0.1) for at in (3.8, 4.0, 4.3)]
+            assert np.abs(steps).max() <= 1.5, f"{name}: steps of {steps} dB about 4 s"
+
+
 def test_the_command_renders_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "prelude.flac"
     assert main(["render", str(EXAMPLES / "prelude.mid"), "-o", str(out), "--json", "--sample-rate", "22050"]) == 0

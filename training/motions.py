@@ -168,6 +168,6 @@ def steps(courses: NDArray[Any], shapes: NDArray[Any], largest: float) -> tuple[
     return np.full(len(shapes), np.abs(courses).max() / largest), np.abs(shapes).max(1) / largest * coarser
 
 
-def rounded(values: FloatArray, scale: FloatArray) -> NDArray[np.int8]:
+def rounded(values: NDArray[Any], scale: NDArray[Any]) -> NDArray[np.int8]:
     """Return codes of values for which a code of 1 means `scale`."""
     return np.round(values / np.maximum(scale, 1e-12)).astype(np.int8)

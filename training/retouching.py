@@ -24,8 +24,10 @@ from .waveform_trainer import PartialTargets
 
 RANK = 8
 PARTIALS = 64
-MOMENTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 26, *range(34, 345, 10)])
-"""Spectral frames, as far apart as the smooth course can bend."""
+MOMENTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 26, *range(34, 335, 10), 370])
+"""Spectral frames, as far apart as the smooth course can bend; the last one lies beyond what is held longest."""
+EASE_MOMENTS = 4
+"""How many moments a correction takes from its last measured one to its mean."""
 USUAL_VELOCITIES = (40, 110)
 """Softer and louder notes may be other recordings; they get what is measured of these."""
 FURTHEST = 0.5
@@ -53,9 +55,18 @@ class _Sum:
         self._count[: len(values)] += 1.0
         self.loudness += loudness
 
-    def mean(self) -> NDArray[np.float64]:
-        """Return the mean (K, N), kept where nothing is known any more."""
+    def mean(self, decays: bool) -> NDArray[np.float64]:
+        """Return the mean (K, N); where nothing is known any more, that of the second half of what is, in the end.
+
+        The last moment would be one phase of a slow beat, for ever. Of what decays it is the best that is known.
+        """
         mean: NDArray[np.float64] = np.cumsum(self._steps / np.maximum(self._count, 1.0)[:, None], 0)
+        last = int(np.flatnonzero(self._count)[-1])
+        if not decays:
+            sustained = mean[: last + 1][MOMENTS[: last + 1] >= MOMENTS[last] / 2].mean(0)
+            share = np.minimum(np.arange(1, len(mean) - last) / EASE_MOMENTS, 1.0)[:, None]
+            share[-1:] = 1.0
+            mean[last + 1 :] = mean[last] + share * (sustained - mean[last])
         return mean
 
 
@@ -77,16 +88,51 @@ class _Axes(Protocol):
         ...
 
 
-class _Spectrum:
-    """Bins or bands, each with level and tonality; corrections of bins are those of partials and bands."""
+class PartialAxis:
+    """Reads values of linear bins on partials and, between them, on bands.
 
-    def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
-        self._spec, self._field, self._notes = spec, field, notes
-        self.partials = PARTIALS if field == LINEAR else 0
+    Parameters
+    ----------
+    spec : AudioSpec
+    partials : int
+        P.
+    """
+
+    def __init__(self, spec: AudioSpec, partials: int) -> None:
+        self._spec, self.partials = spec, partials
         low, share = bins_among_bands(spec)
         self._to_bands = np.zeros((spec.num_mels, spec.num_bins), np.float32)
         np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
         np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
+
+    def read(
+        self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return values (K, bins) on the axis of N, and the loudness (bins,) there; the loud bins count most.
+
+        The fundamental lies at `hz`, 0 where there is none, and the partials have inharmonicity `stretch`.
+        """
+        weights = self.weights(loudness, hz, stretch)
+        total = weights.sum(1)
+        read: FloatArray = (values @ weights.T) / np.maximum(total, 1e-9)
+        return read, total
+
+    def weights(self, loudness: FloatArray, hz: float, stretch: float) -> FloatArray:
+        """Return which share each bin has in each of N, (N, bins), by the loudness (bins,) of the bins."""
+        near, own = partial_places(self._spec, hz, stretch, self.partials)
+        share = np.zeros((self.partials, len(near)), np.float32)
+        share[near, np.arange(len(near))] = own * loudness
+        rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
+        return np.concatenate([share, rest])
+
+
+class _Spectrum:
+    """Bins or bands, each with level and tonality; corrections of bins are those of partials and bands."""
+
+    def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
+        self._field, self._notes = field, notes
+        self.partials = PARTIALS if field == LINEAR else 0
+        self._axis = PartialAxis(spec, self.partials)
 
     def wanted(self, note: int, length: int) -> FloatArray:
         level: FloatArray = self._notes.frames(self._field, note)[:length, 0].float().numpy()
@@ -99,14 +145,7 @@ class _Spectrum:
         if not self.partials:
             return missed, loudness
         hz = float(pitch_to_hz(float(self._notes.pitch[note]))) * float(self._notes.pitched[note])
-        near, own = partial_places(self._spec, hz, float(self._notes.stretch[note]), self.partials)
-        share = np.zeros((self.partials, len(near)), np.float32)
-        share[near, np.arange(len(near))] = own * loudness
-        rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
-        weights = np.concatenate([share, rest])
-        total = weights.sum(1)
-        read: FloatArray = (missed @ weights.T) / np.maximum(total, 1e-9)
-        return read, total
+        return self._axis.read(missed, loudness, hz, float(self._notes.stretch[note]))
 
 
 class _Partials:
@@ -143,7 +182,7 @@ def measure_retouch(model: GrowingModel, notes: NoteSet) -> RetouchArrays:
         axes = _Spectrum(spec, field, notes)
     sums: dict[tuple[str, int], _Sum] = {}
     held = np.maximum((notes.hold_s[chosen].numpy() / spec.hop_s).astype(np.int64) - RELEASE_FRAMES, 2)
-    held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1] + 1)
+    held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1])
     order = np.argsort(held, kind="stable")
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
@@ -152,7 +191,7 @@ def measure_retouch(model: GrowingModel, notes: NoteSet) -> RetouchArrays:
             feature = notes.features[note]
             missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0))
             sums.setdefault((feature.instrument, feature.pitch), _Sum(missed[0].shape[1])).add(*missed)
-    return _coded(sums, field, axes.partials)
+    return _coded(sums, field, axes.partials, notes.decaying)
 
 
 def _usual_notes(notes: NoteSet) -> NDArray[np.int64]:
@@ -169,18 +208,18 @@ def _missed(axes: _Axes, note: int, level: FloatArray) -> tuple[FloatArray, Floa
     wanted = smooth_course(axes.wanted(note, len(level)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
     missed = np.clip((wanted - smooth_course(level))[moments], -FURTHEST, FURTHEST)
-    return axes.read(missed, _loudness(wanted.mean(0)), note)
+    return axes.read(missed, loudness_of(wanted.mean(0)), note)
 
 
-def _loudness(level: FloatArray) -> FloatArray:
+def loudness_of(level: FloatArray) -> FloatArray:
     """Return how much bins of a mean level (F,) count: half as much for each 5 dB that they are below the loudest."""
     return np.asarray((np.exp2(4.0 * (level - level.max())) + 0.01) ** 2, np.float32)
 
 
-def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int) -> RetouchArrays:
+def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int, decaying: frozenset[str]) -> RetouchArrays:
     owners = sorted(sums)
     names = tuple(sorted({name for name, _ in owners}))
-    pairs = [_courses(sums[owner]) for owner in owners]
+    pairs = [_courses(sums[owner], owner[0].split(":")[0] in decaying) for owner in owners]
     courses, shapes = (np.stack(parts) for parts in zip(*pairs, strict=True))
     course_scale, shape_scale = (
         np.stack(parts) for parts in zip(*(steps(*pair, CODE_RANGE) for pair in pairs), strict=True)
@@ -199,10 +238,10 @@ def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int) -> Reto
     )
 
 
-def _courses(measured: _Sum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _courses(measured: _Sum, decays: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the best R courses (K, R) and shapes (R, N) of one key, in which what is loud counts most."""
     weight = np.sqrt(measured.loudness) + 1e-3 * np.sqrt(measured.loudness.max())
-    left, strength, right = np.linalg.svd(measured.mean() * weight, full_matrices=False)
+    left, strength, right = np.linalg.svd(measured.mean(decays) * weight, full_matrices=False)
     courses, shapes = np.zeros((len(left), RANK)), np.zeros((RANK, len(weight)))
     rank = min(RANK, len(strength))
     courses[:, :rank], shapes[:rank] = left[:, :rank] * strength[:rank], right[:rank] / weight

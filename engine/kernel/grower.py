@@ -21,6 +21,7 @@ from ..decoders.by_kind import ByKindDecoder
 from ..decoders.griffin_lim import GriffinLimDecoder
 from ..decoders.harmonic import HarmonicDecoder
 from ..delivery import deliver, end_by_death
+from ..endings import FADES_AFTER_S, fade_released
 from ..finishing import LINEAR
 from ..genomes import Genomes
 from ..growth import GrowthModel as OnnxGrowth
@@ -337,6 +338,7 @@ class KernelGrower:
         rounds, count = work.pitch.shape
         hop, jobs = self._spec.hop_length, work.jobs
         peaks, alive = self._rooms.of("peaks", count, rounds), self._rooms.of("alive", rounds, count)
+        released = self._rooms.of("release_age_s", rounds, count)
         failures: list[str] = []
         for row, frame in enumerate(self._rooms.of("broken", count).tolist()):
             if frame >= 0:
@@ -348,8 +350,12 @@ class KernelGrower:
                 last += 1
             rows, hops = slice(first, last), job.num_hops
             holds = None if tending is None else tending.holds[job.ahead : job.ahead + hops, rows].T
-            heard = audio[rows, : hops * hop]
-            failures += deliver(jobs[rows], heard, peaks[rows, :hops], holds, self._decoder, self._spec)
+            heard, loud = audio[rows, : hops * hop], peaks[rows, :hops]
+            ages = released[job.ahead : job.ahead + hops, rows].T
+            if ages.max() > FADES_AFTER_S - self._spec.hop_s:
+                fade_released(heard, ages, self._spec.hop_s)
+                loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
+            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
             first = last
         if not alive.all():
             for row, job in enumerate(jobs):

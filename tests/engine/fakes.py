@@ -162,6 +162,8 @@ class FakeChoice:
     pitched: bool
     substituted: bool
     motion: Motion = STILL
+    drum: int | None = None
+    is_silent: bool = False
 
     @property
     def timbre(self) -> FloatArray:
@@ -175,11 +177,17 @@ class FakeBank:
     cents: float = 0.0
     motions: tuple[Motion, ...] = (STILL,)  # of the programs, the last one of all others
     asked: list[tuple[int, int, bool, int]] = field(default_factory=list)
+    named_ones: list[tuple[str, int]] = field(default_factory=list)
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> FakeChoice:
         self.asked.append((program, bank, is_drums, key))
         motion = self.motions[min(program, len(self.motions) - 1)]
         return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7, motion)
+
+    def named(self, instrument: FakeInstrument, key: int) -> FakeChoice:
+        self.named_ones.append((instrument.name, key))
+        motion = self.motions[min(instrument.program, len(self.motions) - 1)]
+        return FakeChoice(FakeInstrument(instrument.name, self.cents), not instrument.is_drums, False, motion)
 
 
 def make_synth(

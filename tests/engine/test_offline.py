@@ -15,11 +15,14 @@ from fake_ensemble import LEVEL, FakeBank, fake_ensemble
 
 from tnca_synth import render_file
 from tnca_synth.engine import ensemble, offline
+from tnca_synth.engine.casting import Casting, find_instrument
 from tnca_synth.engine.choices import closest
-from tnca_synth.engine.ensemble import Casting, Ensemble, find_instrument
+from tnca_synth.engine.ensemble import Ensemble
 from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
+from tnca_synth.engine.song_facts import changes_path
 from tnca_synth.errors import AudioFileError, MidiFileError, ModelError, UsageError
 from tnca_synth.midi import Song, TimedMessage
+from tnca_synth.midi.growth import growth_message, growth_switch
 from tnca_synth.midi.messages import control_change, note_off, note_on
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -242,6 +245,14 @@ def test_substitutions_are_told(tmp_path: Path, fake: Ensemble) -> None:
     assert [text for text in warnings if text.endswith("played by the nearest: Viola: Violin")]
 
 
+def test_silent_drums_are_told_and_reported(tmp_path: Path, fake: Ensemble) -> None:
+    fake.synth.silent_keys = ("drum key 27 (High Q) of kit",)  # type: ignore[misc]
+    warnings: list[str] = []
+    report = render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", warn=warnings.append)
+    assert warnings == ["not in the bank, silent: drum key 27 (High Q) of kit"]
+    assert report.silent_keys == ("drum key 27 (High Q) of kit",)
+
+
 def test_one_instrument_plays_all_but_the_drums() -> None:
     casting = Casting(FakeBank(), find_instrument(FakeBank.instruments, "violin"))
     for program, is_drums in ((0, False), (99, False), (0, True)):
@@ -276,5 +287,10 @@ def test_wrong_wishes_are_refused_before_a_bank_is_loaded(
 @pytest.mark.parametrize(("controller", "expected"), [(26, True), (27, True), (25, False), (7, False)])
 def test_a_song_that_moves_sounding_notes_to_another_path_is_told(controller: int, expected: bool) -> None:
     moved = song((0.0, note_on(0, 60, 100)), (0.5, control_change(3, controller, 15)), (1.0, note_off(0, 60)))
-    assert offline.changes_path(moved) is expected
-    assert not offline.changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))
+    assert not changes_path(moved)
+    assert changes_path(moved, growth_controllers=True) is expected
+    asked_for = song((0.0, growth_switch(True)), *((one.time_s, one.data) for one in moved.messages))
+    assert changes_path(asked_for) is expected
+    if controller != 7:
+        assert changes_path(song((0.0, growth_message(0, controller, 15)))) is expected
+    assert not changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))

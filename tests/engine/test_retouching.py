@@ -54,10 +54,15 @@ def test_at_the_moments_the_courses_themselves_are_read_and_lines_between() -> N
     np.testing.assert_allclose(between[0, 0], (wanted[1] + wanted[2]) / 2, atol=1e-5)
 
 
-def test_after_the_last_moment_a_correction_stays() -> None:
+def test_after_the_last_moment_a_correction_stays_as_it_is_there() -> None:
     stored = arrays()
     table = RetouchTable(stored, stored.owners, HOP_S)
     later = read(table, rows((0, 1.0)), at(0.2, 3.0, 600.0))
+    last = (stored.courses[0, -1] * 0.01) @ (stored.shapes[0] * 0.01)
+    assert np.abs(last).max() > 0.1  # not zero, which would be a jump
+    np.testing.assert_allclose(later[0, 0], last, atol=1e-6)
+    before, after = read(table, rows((0, 1.0)), at(0.2 - 1e-6, 0.2 + 1e-6))
+    np.testing.assert_allclose(before, after, atol=1e-4)
     np.testing.assert_array_equal(later[0], later[1])
     np.testing.assert_array_equal(later[0], later[2])
 

@@ -30,8 +30,10 @@ class FakeSynth:
         self.frame = 0
         self.peak_voices = self.notes_started = 0
         self.substitutions: tuple[str, ...] = ()
+        self.silent_keys: tuple[str, ...] = ()
         self.sent: list[tuple[int, bytes]] = []
         self.max_queued = 0
+        self.num_ports = 1
         self.fault: float | None = None
         self._casting = casting
         self._release_frames = release_frames
@@ -47,7 +49,8 @@ class FakeSynth:
     def silent(self) -> bool:
         return self.frame >= self._until.max()
 
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
+    def send(self, data: bytes, at_frame: int | None = None, port: int = 0) -> None:
+        assert port == 0
         assert at_frame is not None
         assert at_frame - self.latency_frames >= self.frame or at_frame < self.latency_frames, "sent too late"
         self.sent.append((at_frame, data))
@@ -98,6 +101,9 @@ class FakeBank:
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> SimpleNamespace:
         chosen = next((one for one in self.instruments if one.is_drums == is_drums and one.program == program), None)
         return SimpleNamespace(instrument=chosen or self.instruments[0], substituted=chosen is None)
+
+    def named(self, instrument: SimpleNamespace, key: int) -> SimpleNamespace:
+        return SimpleNamespace(instrument=instrument, substituted=False)
 
 
 def fake_ensemble(sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0) -> Ensemble:
