@@ -15,9 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("offline", "live"),
+        choices=("offline", "live", "core"),
         default="offline",
-        help="blocks rendered in a row (default), or a session played through a JACK server, observed from outside",
+        help="blocks rendered in a row (default), a session played through a JACK server, observed from outside, or "
+        "hops of voices, grown by the kernel and without it in turns",
     )
     parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
     parser.add_argument("--representation", choices=REPRESENTATIONS, default=DEFAULT_REPRESENTATION)
@@ -53,7 +54,28 @@ def _add_live_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures."""
-    return _run_live(arguments) if arguments.what == "live" else _run_offline(arguments)
+    return {"live": _run_live, "core": _run_core, "offline": _run_offline}[arguments.what](arguments)
+
+
+def _run_core(arguments: argparse.Namespace) -> int:
+    from ..engine.benchmark import machine
+    from ..engine.core_benchmark import measure_core, measure_outside
+
+    results = [measure_core(voices) for voices in arguments.voices]
+    outside = {core: measure_outside(core) for core in results[0]["cores"]}
+    if arguments.json:
+        print_json({"machine": machine(), "results": results, "outside": outside})
+        return 0
+    print(", ".join(f"{key} {value}" for key, value in machine().items()))
+    rows = [
+        [str(one["voices"]), core, f"{us['p50']:.1f}", f"{us['p10']:.1f}", f"{us['p99']:.1f}", f"{us['max']:.1f}",
+         f"{one['ratio']:.1f}" if core == "kernel" else "1.0", f"{100 * us['gemm_share']:.0f} %"]
+        for one in results for core, us in one["cores"].items()
+    ]  # fmt: skip
+    print_table(["voices", "core", "us per voice-hop p50", "p10", "p99", "max", "times faster", "of GEMM peak"], rows)
+    for core, share in outside.items():
+        print(f"outside the voices, 32 of them at 48 kHz in blocks of 256, {core}: {100 * share:.1f} % of a core")
+    return 0
 
 
 def _run_live(arguments: argparse.Namespace) -> int:

@@ -59,12 +59,23 @@ def run(arguments: argparse.Namespace) -> int:
                 "midi_system": midi_system,
                 "midi_inputs": [asdict(one) for one in inputs],
                 "audio_outputs": [_as_json(one) for one in outputs],
+                "core": core_in_words(),
                 "hints": hints,
             }
         )
         return 0
     _print(midi_system, inputs, outputs, hints)
     return 0
+
+
+def core_in_words() -> str:
+    """Return what grows notes here: the kernel and the instructions it uses, or what does without it."""
+    from ..engine.kernel.cores import AUTO, wants_kernel
+    from ..engine.kernel.library import best_instructions
+
+    return (
+        f"kernel ({best_instructions()})" if wants_kernel(AUTO) else "numpy (the kernel was not built or is not wanted)"
+    )
 
 
 def may_run_in_real_time() -> bool:
@@ -140,5 +151,6 @@ def _print(
         for one in outputs
     ]
     print_table(("NUMBER", "NAME", "HOST API", "RATE", "CHANNELS", ""), rows or [("-", "none", "", "", "", "")])
+    print(f"\nNotes are grown by: {core_in_words()}")
     for index, hint in enumerate(hints):
         print(f"{'' if index else chr(10)}hint: {hint}")

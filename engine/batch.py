@@ -121,7 +121,6 @@ class _Facts(NamedTuple):
     release_lead_s: NDArray[np.float64]
     release_speed: NDArray[np.float64]
     tilt_db: NDArray[np.float64]
-    semitones: NDArray[np.float64]
 
 
 _facts_of = attrgetter(*_Facts._fields)
@@ -154,7 +153,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
     pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
     clocks = read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate)
     sway, swell, retouch = move(voices, motions, clocks.age_s.astype(np.float64), journey)
-    sounding = pitch if is_plain else _with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
+    sounding = pitch if is_plain else with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
     sounding = sounding if exact or not sway.any() else np.clip(sounding + sway, *PITCH_RANGE)
     plan = _plan(facts, sounding if exact else pitch, exact, journey)
     pitched = facts.pitched if journey is None else journey.pitched
@@ -179,7 +178,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         swell=swell,
         retouch=retouch,
         modes=motions.modes_of(np.array([voice.modes for voice in voices])),
-        semitones=_semitones(voices, facts, plan),
+        semitones=lent_semitones(voices, plan),
     )
 
 
@@ -199,20 +198,28 @@ def move(
     retouch = motions.retouch(rows, age_s)
     if journey is None:
         return sway, swell, retouch
-    if retouch is not None:
-        retouch = _with_corners(retouch)
     for row, voice in enumerate(voices):
         if voice.morph is not None:
             weights, corners = pad_weights(journey.places[:, row]), voice.morph.pad.motions
             ages = np.repeat(age_s[:, row : row + 1], 4, axis=1)
-            shares = weights.astype(np.float32)[..., None]
             sway[:, row] = (weights * motions.sway(corners, ages)).sum(1)
-            swell[:, row] = (shares * motions.swell(corners, ages)).sum(1)
-            corrections = motions.retouch(corners, ages)
-            if retouch is not None and corrections is not None:
-                retouch.rows[row] = corrections.rows[:, 0]
-                retouch.courses[:, row] = shares * corrections.courses[:, :, 0]
-    return sway, swell, retouch
+            swell[:, row] = (weights.astype(np.float32)[..., None] * motions.swell(corners, ages)).sum(1)
+    return sway, swell, None if retouch is None else on_pads(retouch, voices, motions, age_s, journey)
+
+
+def on_pads(
+    retouch: Corrections, voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey
+) -> Corrections:
+    """Return corrections of four rows for each of V voices, at ages (R, V): those of the corners of their pads."""
+    retouch = _with_corners(retouch)
+    for row, voice in enumerate(voices):
+        if voice.morph is not None:
+            shares = pad_weights(journey.places[:, row]).astype(np.float32)[..., None]
+            corners = motions.retouch(voice.morph.pad.motions, np.repeat(age_s[:, row : row + 1], 4, axis=1))
+            if corners is not None:
+                retouch.rows[row] = corners.rows[:, 0]
+                retouch.courses[:, row] = shares * corners.courses[:, :, 0]
+    return retouch
 
 
 def _with_corners(corrections: Corrections) -> Corrections:
@@ -223,9 +230,9 @@ def _with_corners(corrections: Corrections) -> Corrections:
     return Corrections(np.repeat(rows, 4, 1), wider)
 
 
-def _semitones(voices: Sequence[Voice], facts: _Facts, plan: Plan) -> NDArray[np.float64]:
+def lent_semitones(voices: Sequence[Voice], plan: Plan) -> NDArray[np.float64]:
     """Return the semitones (R, V) from the keys that are grown to those that sound."""
-    semitones = np.repeat(facts.semitones[None], len(plan.planted), 0)
+    semitones = np.repeat(np.array([voice.semitones for voice in voices])[None], len(plan.planted), 0)
     if plan.places is not None:
         for row, voice in enumerate(voices):
             if voice.morph is not None:
@@ -245,7 +252,7 @@ def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journ
     )
 
 
-def _with_vibrato(
+def with_vibrato(
     pitch: NDArray[np.float64], depth: NDArray[np.float64], time_s: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return pitch (R, V) that swings by `depth` semitones; every note begins in the middle, going up."""

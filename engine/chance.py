@@ -45,6 +45,11 @@ class FireDice:
         self._threshold = np.uint64(round(self._scale))
         self._cells = mix(np.arange(1, steps_per_hop * num_cells + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
 
+    @property
+    def num_cells(self) -> int:
+        """F of a mask."""
+        return self._shape[1]
+
     def roll(
         self, seeds: NDArray[np.uint64], frames: NDArray[np.int64], share: NDArray[np.float64] | None = None
     ) -> FloatArray:

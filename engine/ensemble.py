@@ -26,6 +26,7 @@ from .decoders.base import Decoder
 from .growth import GrowthModel
 from .helpers import Helper
 from .hops import HopGrower
+from .kernel.cores import AUTO
 from .paths import Path as SynthPath
 from .repertoire import Repertoire
 from .synth import Synth
@@ -45,13 +46,14 @@ class Recipe:
     decoder: str
     bank_path: Path | None
     max_voices: int
+    core: str
 
     def __call__(self) -> HopGrower:
         """Load the bank and make a grower."""
         bank = Bank.load(self.bank_path)
         growth = bank.growth_model(self.representation, provider="cpu")
         decoder = bank.decoder(self.decoder, growth, num_slots(self.max_voices))
-        return HopGrower(growth, decoder, self.max_voices, fire_rate=1.0)
+        return HopGrower(growth, decoder, self.max_voices, fire_rate=1.0, core=self.core)
 
 
 @dataclass(eq=False, repr=False)
@@ -221,6 +223,11 @@ class Ensemble:
         self.synth.set_morph(channel, *programs)
 
     @property
+    def core(self) -> str:
+        """What grows the voices of the first path: "kernel" or "numpy"."""
+        return self.synth.core
+
+    @property
     def on_cuda(self) -> bool:
         """Whether the growth model runs on a GPU."""
         return self.provider == "cuda"
@@ -242,6 +249,7 @@ def open_ensemble(
     effects: bool = True,
     grows_together: bool = False,
     workers: int = 1,
+    core: str = AUTO,
     num_ports: int = 1,
     growth_controllers: bool = False,
 ) -> Ensemble:
@@ -271,10 +279,14 @@ def open_ensemble(
         Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
         script that asks for more than one guards its main part, as `multiprocessing` wants it.
 
+    core : str
+        What voices are grown with: "kernel", compiled, or "numpy"; "auto" is what the environment variable
+        `TNCA_SYNTH_CORE` says, else the kernel if there is one.
+
     Raises
     ------
     UsageError
-        If a name is unknown, or an argument of another type or out of range.
+        If a name is unknown, an argument of another type or out of range, or the kernel asked for and not built.
     BankError
         If the bank or a model in it is missing, damaged or foreign.
     """
@@ -304,7 +316,7 @@ def open_ensemble(
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), chosen if is_locked else None)
     decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
-    recipe = Recipe(representation, decoder, folder, max_voices)
+    recipe = Recipe(representation, decoder, folder, max_voices, core)
     helpers = [Helper(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
         growth,
@@ -318,6 +330,7 @@ def open_ensemble(
         effects=effects,
         grows_together=grows_together,
         helpers=helpers,
+        core=core,
         num_ports=num_ports,
         growth_controllers=growth_controllers,
     )

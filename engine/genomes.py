@@ -34,6 +34,11 @@ class Genomes:
         """Tell whether anything was ever planted."""
         return bool(self._store)
 
+    @property
+    def stored(self) -> Genome:
+        """The genomes of all slots (S, ...); who changes one changes it here."""
+        return self._store
+
     def of_slot(self, slot: int) -> Genome:
         """Return the genome (...) in a slot; nothing if nothing was ever planted."""
         return {name: values[slot] for name, values in self._store.items()}

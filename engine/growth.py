@@ -62,6 +62,7 @@ class GrowthModel:
         motions: MotionArrays | None = None,
         retouch: RetouchArrays | None = None,
     ) -> None:
+        self.step_model = step_model
         self._seed = open_session(seed_model, provider, threads)
         self._step = open_session(step_model, provider, threads)
         with facts_of("seed model"):

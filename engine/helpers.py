@@ -24,6 +24,7 @@ from ..errors import ModelError, TncaError
 from .controls import ControlsAt
 from .decoders.base import Decoder
 from .hops import HopGrower
+from .kernel.cores import AUTO
 from .seams import Genome, GrowthModel
 from .spectral import FloatArray
 from .voices import Voice
@@ -212,15 +213,21 @@ class SharedGrower(HopGrower):
 
     Parameters
     ----------
-    growth, decoder, max_voices, fire_rate
+    growth, decoder, max_voices, fire_rate, core
         As `HopGrower` has them; helpers know the same.
     helpers : sequence of Helper
     """
 
     def __init__(
-        self, growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float, helpers: Sequence[Helper]
+        self,
+        growth: GrowthModel,
+        decoder: Decoder,
+        max_voices: int,
+        fire_rate: float,
+        helpers: Sequence[Helper],
+        core: str = AUTO,
     ) -> None:
-        super().__init__(growth, decoder, max_voices, fire_rate)
+        super().__init__(growth, decoder, max_voices, fire_rate, core=core)
         self._helpers = helpers
         self._owners: dict[int, tuple[Voice, Helper | None]] = {}  # by slot
         self._busy: list[Helper] = []

@@ -16,9 +16,13 @@ from .batch import Batch, Job, make_batch
 from .chance import FireDice
 from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
-from .endings import end_by_silence, fade_released
+from .delivery import deliver, end_by_death
+from .endings import fade_released
 from .genomes import Genomes
-from .mishaps import MAX_PEAK, ModelFault, cut_broken, cut_faulty, faults_of, silence_broken
+from .kernel.cores import AUTO, wants_kernel
+from .kernel.grower import open_kernel
+from .mishaps import ModelFault, cut_faulty, faults_of, silence_broken
+from .planting import PLANTED_TOGETHER, Seed, plant
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
 from .shaping import Levels, coloured, levels_of
@@ -27,9 +31,6 @@ from .voices import Voice, num_slots
 
 MOST_HOPS = 32
 """Hops that a voice is given at once: what belongs to more leaves the processor's cache."""
-PLANTED_TOGETHER = 3
-"""Notes that are planted at once: among more, a matrix product rounds them otherwise than alone. Live that is no
-matter, and planting all together is faster."""
 
 
 def _nothing() -> None:
@@ -49,6 +50,13 @@ class HopGrower:
         Probability 0..1 that a cell updates.
     grows_together : bool
         Whether voices that need a hop soon are grown with those that need one now.
+    core : str
+        Of `kernel.cores.CORES`.
+
+    Attributes
+    ----------
+    kernel : KernelGrower or None
+        What grows the voices instead, where it can.
     """
 
     def __init__(
@@ -58,6 +66,7 @@ class HopGrower:
         max_voices: int,
         fire_rate: float,
         grows_together: bool = False,
+        core: str = AUTO,
     ) -> None:
         self.growth = growth
         self.decoder = decoder
@@ -72,6 +81,10 @@ class HopGrower:
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = _nothing
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
+        most = max_voices if grows_together else PLANTED_TOGETHER
+        self.kernel = (
+            open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, most) if wants_kernel(core) else None
+        )
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -109,6 +122,9 @@ class HopGrower:
             self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._settle, jobs, controls_at=controls_at))
 
     def _settle(self, jobs: list[Job], rows: slice, controls_at: ControlsAt) -> None:
+        if self.kernel is not None:
+            self.kernel.grow(jobs[rows], controls_at, sounded=False)
+            return
         batch = self._batch(jobs[rows], controls_at)
         self._plant_new(batch)
         self._run_rounds(batch, ())
@@ -149,6 +165,9 @@ class HopGrower:
 
     def _grow(self, jobs: list[Job], some: slice, controls_at: ControlsAt) -> None:
         jobs, decoder = jobs[some], self.decoder
+        if self.kernel is not None:
+            self.failures += self.kernel.grow(jobs, controls_at)
+            return
         batch = self._batch(jobs, controls_at)
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
@@ -165,7 +184,7 @@ class HopGrower:
             first = last
         if np.count_nonzero(alive) < sum(batch.active):
             for index, job in enumerate(jobs):
-                self._end_by_death(job, alive[: job.num_frames, index])
+                end_by_death(job, alive[: job.num_frames, index], self._hop)
         batch.remember()
 
     def _lookahead(self, voice: Voice) -> int:
@@ -197,25 +216,19 @@ class HopGrower:
 
     def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         """Plant what some voices are grown from in round `index`."""
-        most = len(rows) if self._grows_together else PLANTED_TOGETHER
-        planted = [self._plant_together(batch, index, rows[at : at + most]) for at in range(0, len(rows), most)]
-        return (
-            planted[0]
-            if len(planted) == 1
-            else {name: np.concatenate([one[name] for one in planted]) for name in planted[0]}
-        )
-
-    def _plant_together(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
-        voices = [batch.jobs[row].voice for row in rows]
-        inputs = (
-            (batch.plan.planted[index, rows] - batch.semitones[index, rows]).astype(np.float32),
-            np.array([voice.velocity for voice in voices], np.float32),
-            np.array([batch.timbre(index, row) for row in rows], np.float32),
-            np.array([batch.pitched(index, row) for row in rows], np.float32),
-            np.array([voice.inharmonicity for voice in voices], np.float32),
-        )
-        with faults_of("the growth model"):
-            return self._growth.plant(*inputs)
+        pitches = batch.plan.planted[index] - batch.semitones[index]
+        voices = batch.voices
+        seeds = [
+            Seed(
+                pitches[row],
+                voices[row].velocity,
+                batch.timbre(index, row),
+                batch.pitched(index, row),
+                voices[row].inharmonicity,
+            )
+            for row in rows
+        ]
+        return plant(self._growth, seeds, len(rows) if self._grows_together else PLANTED_TOGETHER)
 
     def _plant_new(self, batch: Batch) -> None:
         """Plant the seeds of the voices that have no genome yet."""
@@ -228,8 +241,9 @@ class HopGrower:
 
     def _keep(self, slots: NDArray[np.intp], genome: Genome) -> None:
         """Keep what the voices in some slots (V,) are grown from."""
-        if not self._genomes:
-            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, genome["grid"].shape[1])
+        num_cells = genome["grid"].shape[1]
+        if self._dice.num_cells != num_cells:
+            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, num_cells)
         self._genomes.put(slots, genome)
 
     def _run_rounds(self, batch: Batch, wanted: Sequence[str]) -> NDArray[np.bool_]:
@@ -311,19 +325,8 @@ class HopGrower:
         heard_in = slice(ahead, ahead + job.num_hops)
         fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
-        whole = peaks.max() < MAX_PEAK  # never so with NaN
-        holds = np.zeros(peaks.shape, bool) if batch.tending is None else batch.tending.holds[heard_in, rows].T
-        all_peaks, all_holds = peaks.tolist(), holds.tolist()
-        num_samples = audio.shape[1]
-        for index, (done, heard) in enumerate(zip(batch.jobs[rows], audio, strict=True)):
-            voice, start = done.voice, done.voice.decoded_until
-            voice.has_begun = True
-            if not whole:
-                self.failures += cut_broken(voice, peaks[index], start, decoder.name, spec)
-            voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
-            voice.decoded_until = start + num_samples
-            voice.level = all_peaks[index][-1]
-            end_by_silence(voice, all_peaks[index], all_holds[index], start, self._hop, self._rate)
+        holds = None if batch.tending is None else batch.tending.holds[heard_in, rows].T
+        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, spec)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""
@@ -334,9 +337,3 @@ class HopGrower:
         levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
         colour = batch.colour[:, rows, frames]
         return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)
-
-    def _end_by_death(self, job: Job, alive: NDArray[np.bool_]) -> None:
-        """Let a voice end one hop after its first dead frame, which outlasts the windows of the living ones."""
-        if not alive.all():
-            frame = job.voice.num_frames + int(np.argmin(alive))
-            job.voice.end = min(job.voice.end, job.voice.onset + (frame + 1) * self._hop)

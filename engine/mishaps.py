@@ -52,11 +52,16 @@ def silence_broken(jobs: Sequence[Job], fields: Fields, spec: AudioSpec) -> list
         for index, job in enumerate(jobs):
             broken = np.flatnonzero(~np.isfinite(values[index]).all(axis=axes))
             if broken.size:
-                hop = max(job.voice.num_frames + int(broken[0]) - job.lookahead, 0)
-                end = job.voice.onset + hop * spec.hop_length
-                failures += _cut(job.voice, end, f"grew NaN or infinity in {name}", spec)
+                failures += cut_grown(job, int(broken[0]), name, spec)
         np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
     return failures
+
+
+def cut_grown(job: Job, frame: int, field: str, spec: AudioSpec) -> list[str]:
+    """End a voice at the hop that needs the first of its new frames that is not finite; return what broke."""
+    hop = max(job.voice.num_frames + frame - job.lookahead, 0)
+    end = job.voice.onset + hop * spec.hop_length
+    return [*_cut(job.voice, end, f"grew NaN or infinity in {field}", spec)]
 
 
 def cut_broken(voice: Voice, peaks: FloatArray, start: int, decoder: str, spec: AudioSpec) -> list[str]:

@@ -43,17 +43,17 @@ def check_model(model: bytes) -> None:
     """
     try:
         num_graphs = _model(memoryview(model))
-    except (IndexError, UnicodeDecodeError, _NoMessageError) as error:
+    except (IndexError, UnicodeDecodeError, NoMessageError) as error:
         raise BankError("not a model that ONNX Runtime can run: the file is no ONNX model, or is cut off") from error
     if num_graphs != 1:
         raise BankError(f"not a model that ONNX Runtime can run: the file has {num_graphs} graphs, expected 1")
 
 
-class _NoMessageError(ValueError):
+class NoMessageError(ValueError):
     """Bytes are not a message of Protocol Buffers."""
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields_of(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Give number and content of every field; a content is a number or the bytes of what is nested."""
     position, end = 0, len(message)
     while position < end:
@@ -68,9 +68,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind in (_64_BITS, _32_BITS):
             size = 8 if kind == _64_BITS else 4
         else:
-            raise _NoMessageError(f"wire type {kind}")
+            raise NoMessageError(f"wire type {kind}")
         if position + size > end:
-            raise _NoMessageError("cut off")
+            raise NoMessageError("cut off")
         yield tag >> 3, message[position : position + size]
         position += size
 
@@ -86,24 +86,25 @@ def _number(message: memoryview, position: int) -> tuple[int, int]:
             return value, position
         shift += 7
         if shift > 63:
-            raise _NoMessageError("a number of more than 64 bits")
+            raise NoMessageError("a number of more than 64 bits")
 
 
-def _nested(content: int | memoryview) -> memoryview:
+def nested(content: int | memoryview) -> memoryview:
+    """Return the content of a field that is a message."""
     if isinstance(content, int):
-        raise _NoMessageError("a number where a message is expected")
+        raise NoMessageError("a number where a message is expected")
     return content
 
 
 def _model(message: memoryview) -> int:
     """Check a ModelProto; return how many graphs it has."""
     num_graphs = 0
-    for number, content in _fields(message):
+    for number, content in fields_of(message):
         if number == 7:
             num_graphs += 1
-            _graph(_nested(content))
+            _graph(nested(content))
         elif number == 8:
-            _domain(_nested(content))
+            _domain(nested(content))
         elif number in (20, 25):
             raise _refused("training steps" if number == 20 else "functions")
     return num_graphs
@@ -111,24 +112,24 @@ def _model(message: memoryview) -> int:
 
 def _domain(message: memoryview) -> None:
     """Check an OperatorSetIdProto."""
-    for number, content in _fields(message):
-        if number == 1 and (name := _text(content)) not in DOMAINS:
+    for number, content in fields_of(message):
+        if number == 1 and (name := text_of(content)) not in DOMAINS:
             raise _refused(f"operators of the domain {name!r}")
 
 
 def _graph(message: memoryview) -> None:
     """Check a GraphProto."""
     num_nodes = 0
-    for number, content in _fields(message):
+    for number, content in fields_of(message):
         if number == 1:
             num_nodes += 1
-            _node(_nested(content))
+            _node(nested(content))
         elif number == 5:
-            _tensor(_nested(content))
+            _tensor(nested(content))
         elif number == 15:
             raise _refused("sparse tensors")
         elif number in (11, 12):
-            _value(_nested(content))
+            _value(nested(content))
     if num_nodes > MAX_NODES:
         raise _refused(f"{num_nodes} nodes, more than {MAX_NODES}")
 
@@ -136,13 +137,13 @@ def _graph(message: memoryview) -> None:
 def _node(message: memoryview) -> None:
     """Check a NodeProto."""
     name = domain = ""
-    for number, content in _fields(message):
+    for number, content in fields_of(message):
         if number == 4:
-            name = _text(content)
+            name = text_of(content)
         elif number == 7:
-            domain = _text(content)
+            domain = text_of(content)
         elif number == 5:
-            _attribute(_nested(content))
+            _attribute(nested(content))
     full = name if domain in ("", "ai.onnx") else f"{domain}:{name}"
     if full not in OPERATORS:
         raise _refused(f"the operator {full!r}")
@@ -150,9 +151,9 @@ def _node(message: memoryview) -> None:
 
 def _attribute(message: memoryview) -> None:
     """Check an AttributeProto."""
-    for number, content in _fields(message):
+    for number, content in fields_of(message):
         if number in (5, 10):
-            _tensor(_nested(content))
+            _tensor(nested(content))
         elif number in (6, 11):
             raise _refused("subgraphs, such as loops and branches have")
         elif number in (22, 23):
@@ -162,15 +163,16 @@ def _attribute(message: memoryview) -> None:
 def _tensor(message: memoryview) -> None:
     """Check a TensorProto."""
     sizes: list[int] = []
-    for number, content in _fields(message):
+    for number, content in fields_of(message):
         if number == 1:
-            sizes += [content] if isinstance(content, int) else _packed(content)
+            sizes += [content] if isinstance(content, int) else packed(content)
         elif number == 13 or (number == 14 and content != 0):
             raise _refused("tensors in other files")
     _check_size(sizes)
 
 
-def _packed(message: memoryview) -> Iterator[int]:
+def packed(message: memoryview) -> Iterator[int]:
+    """Give the numbers of a packed field."""
     position = 0
     while position < len(message):
         value, position = _number(message, position)
@@ -184,12 +186,14 @@ def _value(message: memoryview) -> None:
         for tensor in _within(kind, 1):
             for shape in _within(tensor, 2):
                 for size in _within(shape, 1):
-                    sizes += [content for number, content in _fields(size) if number == 1 and isinstance(content, int)]
+                    sizes += [
+                        content for number, content in fields_of(size) if number == 1 and isinstance(content, int)
+                    ]
     _check_size(sizes)
 
 
 def _within(message: memoryview, wanted: int) -> Iterator[memoryview]:
-    return (_nested(content) for number, content in _fields(message) if number == wanted)
+    return (nested(content) for number, content in fields_of(message) if number == wanted)
 
 
 def _check_size(sizes: list[int]) -> None:
@@ -198,8 +202,9 @@ def _check_size(sizes: list[int]) -> None:
         raise _refused(f"a tensor of {' x '.join(map(str, sizes))}, more than {MAX_ELEMENTS} values,")
 
 
-def _text(content: int | memoryview) -> str:
-    return bytes(_nested(content)).decode()
+def text_of(content: int | memoryview) -> str:
+    """Return the content of a field that is text."""
+    return bytes(nested(content)).decode()
 
 
 def _refused(what: str) -> BankError:

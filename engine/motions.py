@@ -123,6 +123,26 @@ class MotionArrays(KeyedArrays):
             raise ValueError(f"a key has {MAX_MODES} modes, of 0 or more")
 
 
+class MotionTables(NamedTuple):
+    """What a table reads its motions from, for one row of each recorded key, K of them, and one that stands still.
+
+    Attributes
+    ----------
+    codes : float32 (N + 1, 1 + R), sway and R courses
+    shapes : float32 (K + 1, R, F)
+    first : int64 (K + 1,), row of the first code
+    last, loop : float64 (K + 1,), codes from there to the last one, and how many of them repeat
+    rate_hz : float64 (K + 1,), codes in a second
+    """
+
+    codes: FloatArray
+    shapes: FloatArray
+    first: NDArray[np.int64]
+    last: NDArray[np.float64]
+    loop: NDArray[np.float64]
+    rate_hz: NDArray[np.float64]
+
+
 class MotionTable:
     """Motions of all recorded keys, read at any time for many voices at once.
 
@@ -171,6 +191,11 @@ class MotionTable:
         self._loop = np.append(arrays.loop[arrays.motion], 0.0).astype(np.float64)
         self.modes = np.concatenate([arrays.modes, np.zeros((1, MAX_MODES))]).astype(np.float32)
         self._rate_hz = np.append(arrays.pace, 1.0).astype(np.float64) * arrays.rate_hz
+
+    @property
+    def tables(self) -> MotionTables:
+        """What it reads its motions from; not to be changed."""
+        return MotionTables(self._codes, self._shapes, self._first, self._last, self._loop, self._rate_hz)
 
     def find(self, name: str, key: float, without_own: bool = False) -> Motion:
         """Return what moves a timbre on a key; see `Takes.lender`."""

@@ -81,6 +81,8 @@ class RenderReport:
         Integrated loudness (ITU-R BS.1770) of what was written, before limiting; None unless it was asked for.
     stems : tuple of str
         Paths of the stem files.
+    core : str
+        What grew the voices: "kernel", compiled, or "numpy".
     channels : tuple of PlayedChannel
         The MIDI channels that played, in the order of the stems.
     """
@@ -103,6 +105,7 @@ class RenderReport:
     gain_db: float = 0.0
     loudness_lufs: float | None = None
     stems: tuple[str, ...] = ()
+    core: str = "numpy"
     channels: tuple[PlayedChannel, ...] = ()
     silent_keys: tuple[str, ...] = ()
 
@@ -169,6 +172,7 @@ def render_song(
         substitutions=synth.substitutions,
         silent_keys=synth.silent_keys,
         provider=ensemble.provider,
+        core=ensemble.core,
         channels=played_channels(song),
         representation=ensemble.representation,
         decoder=ensemble.decoder,

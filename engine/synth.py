@@ -19,6 +19,7 @@ from .effects.rack import Rack
 from .growth_controls import GrowthControls
 from .helpers import Helper, SharedGrower
 from .hops import HopGrower
+from .kernel.cores import AUTO
 from .limiter import Limiter
 from .mixer import Mixer
 from .parts import PlayedPart
@@ -75,6 +76,8 @@ class Synth(GrowthControls):
     helpers : sequence of Helper
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
+    core : "auto", "kernel" or "numpy"
+        What voices are grown with, where the kernel can do what is asked; see `engine.kernel.cores`.
     on_model_error : "raise" or "mute"
         What a model that raises, or gives NaN or infinity, does beside cutting its note: `render` raises, or counts it.
     num_ports : int
@@ -113,6 +116,7 @@ class Synth(GrowthControls):
         effects: bool = True,
         grows_together: bool = False,
         helpers: Sequence[Helper] = (),
+        core: str = AUTO,
         on_model_error: Literal["raise", "mute"] = "raise",
         num_ports: int = 1,
         growth_controllers: bool = False,
@@ -131,15 +135,15 @@ class Synth(GrowthControls):
         mixer = Mixer(self._internal_rate, stems, len(performance.channels))
         num_signals = 2 * mixer.num_buses
         self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
-        first = (
-            SharedGrower(growth, decoder, max_voices, fire_rate, helpers)
+        self._first = (
+            SharedGrower(growth, decoder, max_voices, fire_rate, helpers, core)
             if helpers
-            else HopGrower(growth, decoder, max_voices, fire_rate, grows_together)
+            else HopGrower(growth, decoder, max_voices, fire_rate, grows_together, core)
         )
         self._growers = Growers(
-            first,
+            self._first,
             bank,
-            lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together),
+            lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together, core),
             aside=grows_together,
         )
         self._conductor = Conductor(
@@ -174,6 +178,11 @@ class Synth(GrowthControls):
         what happens at second n / sample_rate. An event sent later plays later, by this much at most.
         """
         return self._limiter.look_ahead_frames + self._resampler.look_ahead_frames
+
+    @property
+    def core(self) -> str:
+        """What grows the voices of the first path: "kernel", where it can do what is asked, or "numpy"."""
+        return "kernel" if self._first.kernel is not None else "numpy"
 
     @property
     def active_voices(self) -> int:

@@ -140,17 +140,27 @@ def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, c
     assert [text for text in done.stdout.splitlines() if contract in text and " BROKEN" in text], done.stdout
 
 
+def make_wheel(folder: Path, **environment: str) -> Path:
+    """Build a wheel from a copy of the sources in `folder`."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "_hop.*"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "-w", "wheels", "."]
+    environment = {**os.environ, "PIP_NO_INDEX": "1", **environment}
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options], cwd=source, check=True, timeout=300, env=environment
+    )
+    (wheel,) = (source / "wheels").glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source folder with a wheel in `wheels`."""
-    source = tmp_path_factory.mktemp("source")
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, source)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", "wheels"]
-    subprocess.run([*command, "."], cwd=source, check=True, timeout=300, env={**os.environ, "PIP_NO_INDEX": "1"})
-    return source
+    return make_wheel(tmp_path_factory.mktemp("build")).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -161,13 +171,13 @@ def wheel(source: Path) -> zipfile.ZipFile:
 
 def test_a_wheel_holds_every_module_and_all_data(source: Path, wheel: zipfile.ZipFile) -> None:
     packed = set(wheel.namelist())
-    data = ("*.py", "*.onnx", "*.npz", "*.json", "*.toml", "py.typed")
+    data = ("*.py", "*.onnx", "*.npz", "*.json", "*.toml", "py.typed", "*.c", "*.h")
     expected = {
         str(Path("" if folder == "tnca_synth" else "tnca_synth", path.relative_to(source)))
         for folder in FOLDERS
         for pattern in data
         for path in (source / folder).rglob(pattern)
-    }
+    } | {"tnca_synth/engine/kernel/_hop.so"}
     assert expected <= packed
     assert {name for name in packed - expected if ".dist-info/" not in name} == set()
 
@@ -220,3 +230,28 @@ def test_an_installed_package_is_found_whole_anywhere_else(wheel: zipfile.ZipFil
         tmp_path / "installed" / "tnca_synth" / "__init__.py",
         tmp_path / "installed" / "tnca_synth" / "engine" / "__init__.py",
     ]
+
+
+def test_a_wheel_is_for_any_python_and_grows_by_the_kernel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    assert Path(str(wheel.filename)).name.split("-")[2:4] == ["py3", "none"]
+    assert core_of(Path(str(wheel.filename)), tmp_path / "installed") == "kernel"
+
+
+def test_without_a_compiler_a_wheel_is_made_and_plays(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, CC="/nonexistent/cc")
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if "_hop" in name]
+    assert core_of(wheel, tmp_path / "installed") == "numpy"
+
+
+def core_of(wheel: Path, folder: Path) -> str:
+    """Return what grows notes in what a wheel installs."""
+    zipfile.ZipFile(wheel).extractall(folder)
+    script = (
+        "import numpy, tnca_synth.engine.ensemble as e; o = e.open_ensemble(provider='cpu');"
+        "o.synth.send(b'\\x90\\x3c\\x64'); assert numpy.abs(o.synth.render(4096)).max() > 0.01;"
+        f"assert e.__file__.startswith({str(folder)!r}); print(o.core)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment)
+    return done.stdout.strip()

@@ -44,12 +44,17 @@ class ByKindDecoder:
         With as many slots; of the same fields. `noisy` looks no further ahead than `resonant` and may be `pitched`.
     levels : callable
         What tells noise from resonances.
+
+    Attributes
+    ----------
+    pitched, resonant : Decoder
+        As given.
     """
 
     def __init__(
         self, spec: AudioSpec, num_slots: int, pitched: Decoder, resonant: Decoder, noisy: Decoder, levels: Levels
     ) -> None:
-        self.name = pitched.name
+        self.name, self.pitched, self.resonant = pitched.name, pitched, resonant
         self.consumes = pitched.consumes
         self.lookahead, self.unpitched_lookahead = pitched.lookahead, resonant.lookahead
         self.lead_in, self.unpitched_lead_in = lead_in_of(pitched, True), lead_in_of(resonant, False)

@@ -31,6 +31,11 @@ class GriffinLimDecoder:
     field : "linear" or "mel"
     iterations : of the search in each hop
     spare_frames : beyond those whose windows reach a hop, fitted together with them
+
+    Attributes
+    ----------
+    window, inverse_window : float32 (n_fft,), of the analysis and the synthesis
+    scale : magnitude of a full-scale sine
     """
 
     name = "griffin-lim"
@@ -49,10 +54,10 @@ class GriffinLimDecoder:
         self.consumes = (field,)
         self._overlap = spec.n_fft // spec.hop_length
         self.lookahead = self._overlap // 2 + spare_frames
-        self._window = hann(spec.n_fft)
-        self._norm = np.float32(1.0 / (self._window**2).reshape(self._overlap, -1).sum(0).mean())
-        self._inverse_window = self._window * self._norm
-        self._scale = np.float32(self._window.sum() / 2.0)
+        self.window = hann(spec.n_fft)
+        self._norm = np.float32(1.0 / (self.window**2).reshape(self._overlap, -1).sum(0).mean())
+        self.inverse_window = self.window * self._norm
+        self.scale = np.float32(self.window.sum() / 2.0)
         self._to_linear = MelInverse(spec) if field == "mel" else None
         frames = self.lookahead + 1
         self._magnitude = np.zeros((num_slots, frames, spec.num_bins), np.float32)
@@ -85,14 +90,14 @@ class GriffinLimDecoder:
         power = grown_power(fields[self.consumes[0]][:, :, 0], self.spec)
         if self._to_linear is not None:
             power = self._to_linear(power)
-        return np.sqrt(power) * self._scale
+        return np.sqrt(power) * self.scale
 
     def _push(self, slots: NDArray[np.intp], magnitude: FloatArray) -> FloatArray:
         """Take one more frame (V, N), refine the buffer, and let its oldest hop go (V, hop_length)."""
         wanted = np.concatenate([self._magnitude[slots][:, 1:], magnitude[:, None]], 1)
         spectrum, fixed = np.roll(self._spectrum[slots], -1, 1), self._fixed[slots]
         found_so_far = self._overlap_add(spectrum[:, :-1], fixed)[:, -self.spec.n_fft :]
-        newest = np.fft.rfft(found_so_far * self._window, axis=-1).astype(np.complex64, copy=False)
+        newest = np.fft.rfft(found_so_far * self.window, axis=-1).astype(np.complex64, copy=False)
         spectrum[:, -1] = magnitude * unit(newest)
         previous = spectrum
         for _ in range(self.iterations):
@@ -113,7 +118,7 @@ class GriffinLimDecoder:
         hop = self.spec.hop_length
         signal = self._overlap_add(spectrum, fixed)
         done = np.zeros_like(fixed)
-        frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32, copy=False) * self._inverse_window
+        frame = np.fft.irfft(spectrum[:, 0], axis=-1).astype(np.float32, copy=False) * self.inverse_window
         done[:, :-hop] = (fixed + frame)[:, hop:]
         self._fixed[slots], self._magnitude[slots], self._spectrum[slots] = done, wanted, spectrum
         middle, length = self.spec.n_fft // 2, len(self._rise)
@@ -128,7 +133,7 @@ class GriffinLimDecoder:
         signal = np.zeros((len(fixed), n_fft + self.lookahead * hop), np.float32)
         signal[:, :n_fft] = fixed
         pieces = np.fft.irfft(spectrum, axis=-1).astype(np.float32, copy=False)
-        pieces *= self._inverse_window
+        pieces *= self.inverse_window
         for m in range(spectrum.shape[1]):
             signal[:, m * hop : m * hop + n_fft] += pieces[:, m]
         return signal
@@ -138,7 +143,7 @@ class GriffinLimDecoder:
         each, sample = signal.strides
         shape = (len(signal), self.lookahead + 1, self.spec.n_fft)
         frames = np.lib.stride_tricks.as_strided(signal, shape, (each, self.spec.hop_length * sample, sample))
-        return np.fft.rfft(frames * self._window, axis=-1).astype(np.complex64, copy=False)
+        return np.fft.rfft(frames * self.window, axis=-1).astype(np.complex64, copy=False)
 
 
 def unit(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:

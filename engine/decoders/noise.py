@@ -27,13 +27,15 @@ class NoiseBank:
     ----------
     bins : slice
         Which bins of the spec's analysis it needs, K of them: its FFT is an integer part of the analysis FFT.
+    window : float32 (2 * hop_length,)
+        What the inverse transforms of shaped spectra are multiplied by.
     """
 
     def __init__(self, spec: AudioSpec) -> None:
         length = 2 * spec.hop_length
         self.bins = slice(None, None, spec.n_fft // length)
         self._table = noise_spectra(length)
-        self._window = np.sqrt(hann(length)) * np.float32(noise_scale(spec) * np.sqrt(length / 2.0))
+        self.window = np.sqrt(hann(length)) * np.float32(noise_scale(spec) * np.sqrt(length / 2.0))
 
     def frames(self, magnitude: FloatArray, seeds: NDArray[np.uint64], frame: NDArray[np.int64]) -> FloatArray:
         """Return windowed noise (V, T, 2 * hop_length) to overlap by half.
@@ -47,7 +49,7 @@ class NoiseBank:
         shaped = self._table.take(table_rows(seeds, frame, len(self._table)), axis=0)
         shaped *= magnitude
         noise: FloatArray = np.fft.irfft(shaped, axis=-1).astype(np.float32, copy=False)
-        noise *= self._window
+        noise *= self.window
         return noise
 
 

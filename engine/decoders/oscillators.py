@@ -239,11 +239,11 @@ def _powers(base: ComplexArray, first: complex, count: int) -> ComplexArray:
     return powers
 
 
-_LOBE_STEPS_PER_BIN = 512
-_LOBE = lobe_power(np.arange(2 * _LOBE_STEPS_PER_BIN + 2) / _LOBE_STEPS_PER_BIN).astype(np.float32)
+LOBE_STEPS_PER_BIN = 512
+LOBE = lobe_power(np.arange(2 * LOBE_STEPS_PER_BIN + 2) / LOBE_STEPS_PER_BIN).astype(np.float32)
 
 
 def _lobe_table(offset_bins: FloatArray) -> FloatArray:
     """`lobe_power` by table: it is asked for ten offsets of every partial."""
-    index = np.minimum(np.abs(offset_bins) * _LOBE_STEPS_PER_BIN + 0.5, len(_LOBE) - 1).astype(np.intp)
-    return _LOBE[index]
+    index = np.minimum(np.abs(offset_bins) * LOBE_STEPS_PER_BIN + 0.5, len(LOBE) - 1).astype(np.intp)
+    return LOBE[index]

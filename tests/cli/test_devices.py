@@ -30,6 +30,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(ports, "list_inputs", lambda: answer("inputs"))
     monkeypatch.setattr(audio, "list_outputs", lambda: answer("outputs"))
     monkeypatch.setattr(devices, "may_run_in_real_time", lambda: True)
+    monkeypatch.setattr(devices, "core_in_words", lambda: "kernel (avx2)")
     monkeypatch.setattr(devices, "SEQUENCER", "/nonexistent")
     monkeypatch.setattr(sys, "platform", "linux")
     return has
@@ -55,6 +56,8 @@ def test_people_see_tables(machine: dict[str, Any], capsys: pytest.CaptureFixtur
         "NUMBER  NAME      HOST API                   RATE      CHANNELS",
         "3       Speakers  ALSA                       44100 Hz  1",
         "7       system    JACK Audio Connection Kit  48000 Hz  2         default",
+        "",
+        "Notes are grown by: kernel (avx2)",
     ]
 
 
@@ -71,6 +74,7 @@ def test_programs_see_json(machine: dict[str, Any], capsys: pytest.CaptureFixtur
                 "channels": 2, "is_default": True,
             },
         ],
+        "core": "kernel (avx2)",
         "hints": [],
     }  # fmt: skip
 
@@ -104,6 +108,7 @@ def test_without_jack_it_is_recommended_on_linux(
 def test_a_sequencer_that_is_closed_to_us_is_told(
     machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(devices, "core_in_words", lambda: "kernel (avx2)")
     monkeypatch.setattr(devices, "SEQUENCER", __file__)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert hints(capsys) == [devices.NO_SEQUENCER]
@@ -134,3 +139,9 @@ def test_what_libraries_print_stays_out(
     assert capfd.readouterr().err == ""
     os.write(2, b"heard again\n")
     assert capfd.readouterr().err == "heard again\n"
+
+
+@pytest.mark.parametrize(("core", "start"), [("auto", "kernel ("), ("numpy", "numpy (")])
+def test_what_grows_notes_is_told(monkeypatch: pytest.MonkeyPatch, core: str, start: str) -> None:
+    monkeypatch.setenv("TNCA_SYNTH_CORE", core)
+    assert devices.core_in_words().startswith(start)

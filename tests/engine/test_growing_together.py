@@ -7,6 +7,8 @@ import pytest
 
 from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.engine.growth import GrowthModel
+from tnca_synth.engine.kernel.library import Call
+from tnca_synth.engine.kernel.model import Kernel
 
 RATE, BLOCK = 48000, 128
 KEYS = (48, 52, 55, 60, 64, 67, 72)
@@ -29,15 +31,20 @@ def play(together: bool, seconds: float = 0.8, release_at: int | None = None, ah
 
 
 def grown_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list to which every run of a step model adds how many notes it grew."""
+    """Return a list to which every run of a step model, or of the kernel, adds how many notes it grew."""
     runs: list[int] = []
-    step = GrowthModel.step
+    step, run = GrowthModel.step, Kernel.run
 
     def counted(self, genome, *inputs):
         runs.append(len(genome["grid"]))
         return step(self, genome, *inputs)
 
+    def counted_run(self: Kernel, call: Call) -> None:
+        runs.extend([call.voices] * (call.last - call.first))
+        run(self, call)
+
     monkeypatch.setattr(GrowthModel, "step", counted)
+    monkeypatch.setattr(Kernel, "run", counted_run)
     return runs
 
 

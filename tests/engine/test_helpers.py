@@ -25,7 +25,9 @@ MAX_VOICES = 4
 
 
 def make(workers: int, instrument: str = "violin") -> Ensemble:
-    return open_ensemble(sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument=instrument)
+    return open_ensemble(
+        sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument=instrument, growth_controllers=True
+    )
 
 
 def play_slowly(ensemble: Ensemble) -> FloatArray:

@@ -20,6 +20,8 @@ class FakeSynth:
     It takes events only `LATENCY_FRAMES` ahead, and remembers when they were due.
     """
 
+    core = "numpy"
+
     def __init__(
         self, casting: Casting, sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0
     ) -> None:

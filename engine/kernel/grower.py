@@ -1,0 +1,400 @@
+"""Growing and sounding voices with the compiled kernel: what `HopGrower` does otherwise with numpy and ONNX Runtime.
+
+Letters: V voices, R growth rounds, T hops, K controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..batch import Job, lent_semitones, on_pads
+from ..chance import FireDice
+from ..controls import Control, ControlsAt
+from ..decoders.base import Decoder
+from ..decoders.by_kind import ByKindDecoder
+from ..decoders.griffin_lim import GriffinLimDecoder
+from ..decoders.harmonic import HarmonicDecoder
+from ..delivery import deliver, end_by_death
+from ..endings import FADES_AFTER_S, fade_released
+from ..finishing import LINEAR
+from ..genomes import Genomes
+from ..growth import GrowthModel as OnnxGrowth
+from ..mishaps import cut_grown
+from ..morphing import Journey, remember, travel
+from ..motions import MotionTable
+from ..pads import pad_weights
+from ..planting import Seed, plant
+from ..replanting import Plan, plan_replanting
+from ..seams import Genome, GrowthModel
+from ..spec import AudioSpec
+from ..spectral import FloatArray
+from ..tending import Tending, tend, wound
+from ..voices import Voice, num_slots
+from .library import Call, address, library
+from .model import Kernel, fits
+from .weights import read_weights
+
+DRIFTS, TENDED = 1, 2
+UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
+FACTS = (
+    "onset", "release", "num_frames", "pitch", "pitched", "inharmonicity", "planted_pitch", "age_lead_s",
+    "release_lead_s", "release_speed", "tilt_db", "semitones", "motion.row", "motion.pace", "modes",
+)  # fmt: skip
+"""Of a voice, in the order of hop.h; the row of its correction follows."""
+AGE_LEAD, RELEASE_LEAD, CORRECTION = 7, 8, 15
+MORPHS, NUM_FACTS, NUM_CONTROLS = 16, 17, len(Control)
+CORNERS = 4
+_facts_of = attrgetter(*FACTS)
+
+
+class Work(NamedTuple):
+    """Hops to come of V voices, as the kernel was told them.
+
+    Attributes
+    ----------
+    jobs : list of Job
+    slots : int64 (V,)
+    frames : int64 (R, V)
+    samples : int64 (R, V), since the onset, where hops begin
+    facts : float64 (V, NUM_FACTS)
+    pitch, planted : float64 (R, V)
+    journey : over pads of timbres; None where no voice has one
+    """
+
+    jobs: Sequence[Job]
+    slots: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    facts: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    planted: NDArray[np.float64]
+    journey: Journey | None
+
+    @property
+    def voices(self) -> list[Voice]:
+        """The voices."""
+        return [job.voice for job in self.jobs]
+
+
+class Rooms:
+    """Arrays that every call uses again, large enough for the largest so far; a structure points at them."""
+
+    ITEMS: tuple[tuple[str, type[np.generic], int], ...] = (
+        ("controls", np.float64, NUM_CONTROLS), ("pitch", np.float64, 1), ("planted", np.float64, 1),
+        ("f0_hz", np.float64, 1), ("age_s", np.float32, 1), ("release_age_s", np.float32, 1), ("peaks", np.float32, 1),
+        ("alive", np.int64, 1), ("slots", np.int64, 1), ("frames", np.int64, 1), ("lookahead", np.int64, 1),
+        ("starts", np.int64, 1), ("kind", np.int64, 1), ("seeds", np.uint64, 1), ("facts", np.float64, NUM_FACTS),
+        ("broken", np.int64, 1),
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._capacity = 0
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def fit(self, call: Call, count: int) -> None:
+        """Make room for `count` voices and rounds."""
+        if count > self._capacity:
+            self._capacity = 2 * count
+            for name, kind, width in self.ITEMS:
+                self._arrays[name] = np.zeros(self._capacity * width, kind)
+                setattr(call, name, address(self._arrays[name]))
+
+    def of(self, name: str, *shape: int) -> np.ndarray:
+        """Return an array of a shape."""
+        size = 1
+        for length in shape:
+            size *= length
+        return self._arrays[name][:size].reshape(shape)
+
+
+class KernelGrower:
+    """Grows voices hop by hop in the slots of a `HopGrower`, with whose genomes it works.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    growth : GrowthModel
+    genomes : Genomes
+    fire_rate : float
+    planted_together : int
+        Notes that are planted at once.
+    decoder : str
+        Its name, for what breaks.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        growth: GrowthModel,
+        genomes: Genomes,
+        fire_rate: float,
+        planted_together: int,
+        decoder: str,
+    ) -> None:
+        self.kernel = kernel
+        self._growth, self._genomes, self._decoder = growth, genomes, decoder
+        self._spec: AudioSpec = growth.spec
+        self._motions: MotionTable = growth.motions
+        self._fires_always = fire_rate >= 1.0
+        self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
+        self._planted_together = planted_together
+        self._call, self._rooms = Call(), Rooms()
+        self._kept: list[np.ndarray] = []  # what a call points at
+        self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
+        self._courses = growth.motions.retouch_shapes.shape[1]
+
+    def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
+        """Grow and sound what jobs say, most frames first; return what broke, one line each.
+
+        Parameters
+        ----------
+        sounded : whether it is heard
+        """
+        call, hop = self._call, self._spec.hop_length
+        self._kept = []
+        work = self._prepare(jobs, controls_at, sounded)
+        found = call.found
+        tending = self._tend(work) if found & TENDED else None
+        plan = self._plan(work) if found & DRIFTS or work.journey is not None else None
+        rounds, count = work.pitch.shape
+        audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
+        call.audio = address(audio)
+        self._plant_new(work, plan)
+        mask = self._mask(work, tending)
+        call.mask = 0 if mask is None else address(mask)
+        call.life = 0 if tending is None else address(tending.life)
+        for first, last in self._stretches(work, plan, tending):
+            call.first, call.last = first, last
+            self.kernel.run(call)
+        failures = self._deliver(work, audio, tending) if sounded else []
+        self._remember(work, plan, tending)
+        return failures
+
+    def _prepare(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool) -> Work:
+        """Tell the kernel of the jobs, and let it read clocks and pitches."""
+        call, rooms, hop = self._call, self._rooms, self._spec.hop_length
+        voices = [job.voice for job in jobs]
+        count, rounds = len(jobs), jobs[0].num_frames
+        rooms.fit(call, count * rounds)
+        call.voices, call.rounds = count, rounds
+        facts = rooms.of("facts", count, NUM_FACTS)
+        facts[:, :CORRECTION] = [_facts_of(voice) for voice in voices]
+        told = [
+            (voice.slot, job.num_frames, job.lookahead, job.is_new) for job, voice in zip(jobs, voices, strict=True)
+        ]
+        slots, needs, lookahead, starts = (rooms.of(name, count) for name in ("slots", "frames", "lookahead", "starts"))
+        slots[:], needs[:], lookahead[:], starts[:] = zip(*told, strict=True)
+        rooms.of("kind", count)[:] = (
+            [PARTIALS if voice.has_pitch else RESONANCES for voice in voices] if sounded else UNHEARD
+        )
+        rooms.of("seeds", count)[:] = [voice.seed for voice in voices]
+        rooms.of("broken", count)[:] = -1
+        frames = facts[:, 2].astype(np.int64) + np.arange(rounds)[:, None]
+        samples = np.maximum(frames - lookahead, 0) * hop
+        onsets = facts[:, 0].astype(np.int64)
+        controls = rooms.of("controls", rounds, count, NUM_CONTROLS)
+        controls[:] = controls_at(voices, samples + onsets)
+        journey = self._set_out(voices, controls, facts)
+        self.kernel.prepare(call)
+        pitch, planted = rooms.of("pitch", rounds, count), rooms.of("planted", rounds, count)
+        work = Work(jobs, slots, frames, samples, facts, pitch, planted, journey)
+        self._read_corrections(work)
+        return work
+
+    def _set_out(
+        self, voices: Sequence[Voice], controls: NDArray[np.float64], facts: NDArray[np.float64]
+    ) -> Journey | None:
+        """Tell the kernel where voices are on their pads of timbres, if any has one."""
+        facts[:, MORPHS] = [voice.morph is not None for voice in voices]
+        journey = travel(voices, controls, self._spec.hop_s)
+        self._journey = None if journey is None else np.zeros((*journey.semitones.shape, 3 + CORNERS))
+        self._call.journey = 0 if self._journey is None else address(self._journey)
+        if journey is None or self._journey is None:
+            return None
+        self._journey[..., 0], self._journey[..., 2] = journey.semitones, journey.pitched
+        self._journey[..., 3:] = pad_weights(journey.places)
+        corners = [np.zeros((CORNERS, 2)) if voice.morph is None else voice.morph.pad.motions for voice in voices]
+        self._call.corner_motions = self._keep(np.array(corners))
+        return journey
+
+    def _read_corrections(self, work: Work) -> None:
+        """Tell the kernel which corrections voices follow, and how far."""
+        call = self._call
+        work.facts[:, CORRECTION] = -1.0
+        if not self._courses:
+            return
+        ages = self._rooms.of("age_s", *work.pitch.shape).astype(np.float64)
+        read = self._motions.retouch(work.facts[:, 12:14], ages)
+        assert read is not None
+        work.facts[:, CORRECTION] = read.rows[:, 0]
+        call.courses = self._keep(read.courses[:, :, 0])
+        if work.journey is not None:
+            read = on_pads(read, work.voices, self._motions, ages, work.journey)
+            call.corners, call.corner_courses = self._keep(read.rows.astype(np.int64)), self._keep(read.courses)
+
+    def _keep(self, values: np.ndarray) -> int:
+        """Return the address of values, which are kept for the call."""
+        self._kept.append(np.ascontiguousarray(values))
+        return address(self._kept[-1])
+
+    def _tend(self, work: Work) -> Tending | None:
+        held = work.facts[:, 1] - work.facts[:, 0]
+        released = work.samples >= np.maximum(held, self._spec.hop_length)
+        controls = self._rooms.of("controls", *work.pitch.shape, NUM_CONTROLS)
+        return tend(work.voices, controls, released)
+
+    def _plan(self, work: Work) -> Plan:
+        """Plan which genomes are planted anew, and tell the kernel what they are of."""
+        voices = work.voices
+        is_new = work.facts[:, 2] == 0
+        plan = plan_replanting(
+            work.pitch,
+            np.where(is_new, work.pitch[0], [voice.last_pitch for voice in voices]),
+            work.planted[0].copy(),
+            np.array([voice.planted_hops for voice in voices]),
+            exact=False,
+            journey=work.journey,
+        )
+        work.planted[:] = plan.planted
+        if self._journey is not None:
+            self._journey[..., 1] = lent_semitones(voices, plan)
+        return plan
+
+    def _plant_new(self, work: Work, plan: Plan | None) -> None:
+        """Plant the voices that have no genome yet."""
+        rows = [row for row, job in enumerate(work.jobs) if not job.voice.is_planted]
+        if rows:
+            self._genomes.put(work.slots[rows], self._planted(work, plan, 0, rows))
+            for row in rows:
+                work.jobs[row].voice.is_planted = True
+        self.kernel.plant(self._genomes.stored)
+
+    def _planted(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> Genome:
+        """Return what some voices are grown from in round `index`."""
+        seeds = []
+        for row in rows:
+            voice = work.jobs[row].voice
+            timbre, pitched, semitones = voice.timbre, float(voice.pitched), voice.semitones
+            if voice.morph is not None and plan is not None and plan.places is not None and self._journey is not None:
+                place, semitones = plan.places[index, row], self._journey[index, row, 1]
+                timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
+            pitch = work.planted[index, row] - semitones
+            seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
+        return plant(self._growth, seeds, self._planted_together)
+
+    def _mask(self, work: Work, tending: Tending | None) -> FloatArray | None:
+        """Return which cells fire, float32 (R, V, F), None if all do."""
+        if tending is None and self._fires_always:
+            return None
+        seeds = np.array([job.voice.seed for job in work.jobs], np.uint64)
+        masks = []
+        for index, frames in enumerate(work.frames):
+            share = None if tending is None else tending.fire_share(index, len(seeds))
+            mask = self._dice.roll(seeds, frames, share)
+            masks.append((mask if tending is None else tending.tempered(mask, index))[:, 0])
+        return np.ascontiguousarray(np.stack(masks), np.float32)
+
+    def _stretches(self, work: Work, plan: Plan | None, tending: Tending | None) -> Iterator[tuple[int, int]]:
+        """Give rounds to grow in one go, from first to last; before each, do to genomes what is due there."""
+        edges = [0, len(work.pitch)]
+        for index in range(1, len(work.pitch)) if plan is not None or tending is not None else ():
+            replanted = plan is not None and plan.replant[index].any()
+            if replanted or (tending is not None and tending.erased(index, self._spec.num_mels).any()):
+                edges.append(index)
+        needs = np.array([job.num_frames for job in work.jobs])
+        for first, last in pairwise(sorted(edges)):
+            lasting = np.flatnonzero(needs > first)
+            if plan is not None:
+                self._replant(work, plan, first, lasting[plan.replant[first, lasting]])
+            if tending is not None:
+                self._wound(work, tending, first, lasting)
+            yield first, last
+
+    def _replant(self, work: Work, plan: Plan, index: int, rows: NDArray[np.intp]) -> None:
+        """Plant anew what some voices are grown from, but for their grids."""
+        if rows.size:
+            planted = self._planted(work, plan, index, rows.tolist())
+            genes = {name: values for name, values in planted.items() if name != "grid"}
+            self._genomes.put(work.slots[rows], genes)
+
+    def _wound(self, work: Work, tending: Tending, index: int, rows: NDArray[np.intp]) -> None:
+        """Erase what cells of some voices' grids are to be erased before round `index`."""
+        erased = tending.erased(index, self._spec.num_mels)[rows]
+        if erased.any():
+            grids = self._genomes.stored["grid"]
+            grid = grids[work.slots[rows]]
+            seeds = np.array([work.jobs[row].voice.seed for row in rows], np.uint64)
+            wound(grid, erased, seeds, work.frames[index, rows])
+            grids[work.slots[rows]] = grid
+
+    def _deliver(self, work: Work, audio: FloatArray, tending: Tending | None) -> list[str]:
+        """Give voices what was sounded for them, and end those that are broken, silent or dead."""
+        rounds, count = work.pitch.shape
+        hop, jobs = self._spec.hop_length, work.jobs
+        peaks, alive = self._rooms.of("peaks", count, rounds), self._rooms.of("alive", rounds, count)
+        released = self._rooms.of("release_age_s", rounds, count)
+        failures: list[str] = []
+        for row, frame in enumerate(self._rooms.of("broken", count).tolist()):
+            if frame >= 0:
+                failures += cut_grown(jobs[row], frame, "linear", self._spec)
+        first = 0
+        while first < count:
+            job, last = jobs[first], first + 1
+            while last < count and (jobs[last].num_hops, jobs[last].ahead) == (job.num_hops, job.ahead):
+                last += 1
+            rows, hops = slice(first, last), job.num_hops
+            holds = None if tending is None else tending.holds[job.ahead : job.ahead + hops, rows].T
+            heard, loud = audio[rows, : hops * hop], peaks[rows, :hops]
+            ages = released[job.ahead : job.ahead + hops, rows].T
+            if ages.max() > FADES_AFTER_S - self._spec.hop_s:
+                fade_released(heard, ages, self._spec.hop_s)
+                loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
+            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
+            first = last
+        if not alive.all():
+            for row, job in enumerate(jobs):
+                end_by_death(job, alive[: job.num_frames, row], hop)
+        return failures
+
+    def _remember(self, work: Work, plan: Plan | None, tending: Tending | None) -> None:
+        """Note in the voices how far they have come."""
+        leads = work.facts[:, AGE_LEAD : RELEASE_LEAD + 1].tolist()
+        for row, (job, (age_lead_s, release_lead_s)) in enumerate(zip(work.jobs, leads, strict=True)):
+            voice, last = job.voice, job.num_frames - 1
+            voice.num_frames += job.num_frames
+            voice.planted_pitch, voice.last_pitch = float(work.planted[last, row]), float(work.pitch[last, row])
+            voice.planted_hops = voice.planted_hops + job.num_frames if plan is None else int(plan.hops[last, row])
+            voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
+            if tending is not None:
+                voice.damage = float(tending.damage[last, row])
+        if work.journey is not None and plan is not None and plan.places is not None:
+            last_rounds = np.array([job.num_frames - 1 for job in work.jobs])
+            remember(work.voices, last_rounds, work.journey, plan.places)
+
+
+def open_kernel(
+    growth: GrowthModel, decoder: Decoder, genomes: Genomes, max_voices: int, fire_rate: float, planted_together: int
+) -> KernelGrower | None:
+    """Return what grows voices with the kernel; None where it was not built, or cannot do what is asked."""
+    if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu":
+        return None
+    resonant = _resonant(decoder)
+    weights = None if resonant is None else read_weights(growth.step_model, growth.spec)
+    if resonant is None or weights is None or not fits(weights, growth.spec, growth.motions):
+        return None
+    kernel = Kernel(weights, growth.spec, growth.motions, resonant, num_slots(max_voices))
+    return KernelGrower(kernel, growth, genomes, fire_rate, planted_together, decoder.name)
+
+
+def _resonant(decoder: Decoder) -> GriffinLimDecoder | None:
+    """Return what sounds notes without a pitch if all is sounded as the kernel does it, else None."""
+    if not isinstance(decoder, ByKindDecoder) or type(decoder.pitched) is not HarmonicDecoder:
+        return None
+    resonant = decoder.resonant
+    return resonant if isinstance(resonant, GriffinLimDecoder) and resonant.consumes == (LINEAR,) else None

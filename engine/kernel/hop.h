@@ -1,0 +1,96 @@
+/* What the engine hands to the kernel. Every member is 8 bytes long, so that both sides agree on the layout.
+ *
+ * Letters: S slots, V voices, R rounds of growth, F cells, C channels, H hidden units, U read-out units, N bins,
+ * P partials of a correction, K courses of a correction, Q courses of a swell.
+ */
+#ifndef TNCA_HOP_H
+#define TNCA_HOP_H
+
+#include <stdint.h>
+
+enum { MODES = 4, MAX_PARTIALS = 128, CONTROLS = 15, CLOCKS = 8 };
+
+/* Columns of a voice's facts, as engine/kernel/calls.py fills them. */
+enum {
+    ONSET, RELEASE, NUM_FRAMES, PITCH, PITCHED, STRETCH, PLANTED, AGE_LEAD, RELEASE_LEAD, RELEASE_SPEED, TILT,
+    SEMITONES, MOTION, PACE, MODE_ROW, CORRECTION, MORPHS, FACTS
+};
+
+/* Columns of controls, as engine/controls.py has them. */
+enum {
+    C_PITCH, C_VIBRATO, C_TILT, C_RESONANCE, C_ATTACK, C_FADE_IN, C_DECAY, C_RELEASE, C_GROWTH, C_FIRE, C_LIFE,
+    C_DAMAGE
+};
+
+/* What a journey over a pad of timbres says of a voice in a round. */
+enum { CORNERS = 4, J_PITCH = 0, J_SEMITONES, J_PITCHED, J_WEIGHTS, JOURNEY = J_WEIGHTS + CORNERS };
+
+/* What `tnca_prepare` found. */
+enum { DRIFTS = 1, TENDED = 2 };
+
+/* How a voice is sounded. */
+enum { UNHEARD, PARTIALS, RESONANCES };
+
+/* Sizes, weights and tables: nothing of it changes. */
+typedef struct Model {
+    int64_t slots, cells, channels, hidden, readout, bins, hop, n_fft, alpha, level, rate;
+    int64_t partials, courses, swells, noise_rows, motions, lobe_steps, lobe_size, onset_frames, iterations, search_frames;
+    double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, dip_db, alive_above, liveliest;
+    double least_drift, least_density, clear_bins, lobe_bins, momentum, window_sum, loud_db, even_db;
+    const float *into_hidden;   /* (H / 4, 3 C + 5, 4) */
+    const float *from_clocks;   /* (CLOCKS + 1, H) */
+    const double *clock_rates;  /* (CLOCKS, 2), of age and release age */
+    const float *update;        /* (2 C / 4, H, 4) */
+    const float *update_bias;   /* (2 C) */
+    const float *swelling;      /* (C) */
+    const float *read_state;    /* (C, U) */
+    const float *read_out;      /* (2, U) */
+    const float *read_bias;     /* (2) */
+    const int32_t *bin_low;     /* (N), the cell below each bin */
+    const float *bin_share;     /* (N), how far it is from there to the next */
+    const float *bin_octave;    /* (N) */
+    const float *codes;         /* (codes, 1 + Q) of all motions */
+    const float *swell_shapes;  /* (motions, Q, F) */
+    const int64_t *first_code;  /* (motions) */
+    const double *last_code, *code_loop, *code_rate; /* (motions) */
+    const float *modes;         /* (motions, MODES) */
+    const float *corrections;   /* (rows, K, P + F) */
+    const float *lobe;          /* (lobe_size), power of a main lobe */
+    const float *noise;         /* (noise_rows, hop + 1, 2), spectra */
+    const float *noise_window;  /* (2 hop) */
+    const float *onset_amplitude, *onset_magnitude; /* (onset_frames), factors */
+    const float *window;        /* (n_fft), of the search for phases */
+    const float *tail_window;   /* (n_fft), of its synthesis */
+} Model;
+
+/* Hops of V voices, in arrays that live as long as the call. */
+typedef struct Call {
+    int64_t voices, rounds, first, last, found;
+    const int64_t *slots, *frames, *lookahead, *starts, *kind; /* (V) */
+    const uint64_t *seeds;      /* (V) */
+    double *facts;              /* (V, FACTS) */
+    const double *controls;     /* (R, V, CONTROLS) */
+    double *pitch, *planted, *f0_hz; /* (R, V) */
+    float *age_s, *release_age_s;    /* (R, V) */
+    const float *courses;       /* (R, V, K) */
+    const double *journey;      /* (R, V, JOURNEY), or none where no voice morphs; the following are as well */
+    const double *corner_motions; /* (V, CORNERS, 2), rows of motions and their paces */
+    const int64_t *corners;     /* (V, CORNERS), rows of corrections */
+    const float *corner_courses; /* (R, V, CORNERS, K) */
+    const float *mask;          /* (R, V, F), or none where every cell fires */
+    const float *life;          /* (R, V), or none */
+    float *audio;               /* (V, rounds * hop) */
+    float *peaks;               /* (V, rounds) */
+    int64_t *alive;             /* (R, V) */
+    int64_t *broken;            /* (V), first frame that is not finite, -1 for none */
+} Call;
+
+/* Genes and grids by slot, where the engine keeps them. */
+typedef struct Genes {
+    float *grid;  /* (S, F, C) */
+    float *cell;  /* (S, H, F) */
+    float *rates; /* (S, 4, F) */
+    float *bin;   /* (S, N, U) */
+} Genes;
+
+#endif

@@ -1,0 +1,143 @@
+"""A kernel for one growth model: weights and tables as `hop.h` wants them, and the state of all slots."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+
+import numpy as np
+
+from ...errors import UsageError
+from ...midi.growth import ALIVE_ABOVE
+from ..decoders.base import QUIET_LEVEL
+from ..decoders.by_kind import EVEN_DB, LOUD_DB
+from ..decoders.griffin_lim import MOMENTUM, GriffinLimDecoder
+from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
+from ..decoders.noise import NoiseBank, noise_spectra
+from ..decoders.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
+from ..finishing import HEARD_LEVEL, LINEAR, LOBE_BINS, LOBE_DIP_DB
+from ..motions import MotionTable
+from ..replanting import MIN_DRIFT
+from ..seams import Genome
+from ..shaping import frequencies_hz
+from ..spec import AudioSpec
+from ..spectral import bins_among_bands
+from ..tending import ALPHA, LIVELIEST
+from .library import INSTRUCTION_SETS, Call, Genes, Model, address, library
+from .weights import Weights
+
+LINEAR_LEVEL = 2
+"""Channel of a cell that holds linear level; tonality is the next one."""
+
+
+class Kernel:
+    """The compiled kernel, for the slots of one grower. Thread: as the grower.
+
+    Parameters
+    ----------
+    weights, spec, motions
+        Of the growth model.
+    resonant : GriffinLimDecoder
+        How phases of notes without a pitch are searched for.
+    num_slots : int
+    """
+
+    def __init__(
+        self, weights: Weights, spec: AudioSpec, motions: MotionTable, resonant: GriffinLimDecoder, num_slots: int
+    ) -> None:
+        known = library()
+        assert known is not None
+        self._library = known
+        self._kept: list[np.ndarray] = []  # what the structure points at
+        self._genes: Genome = {}
+        handle = known.tnca_make(ctypes.byref(self._model(weights, spec, motions, resonant, num_slots)))
+        if not handle:
+            raise MemoryError("no memory for the state of all voices")
+        self._handle = ctypes.c_void_p(handle)
+        weakref.finalize(self, known.tnca_free, self._handle)
+
+    def choose(self, instructions: str) -> None:
+        """Use one of `INSTRUCTION_SETS`; `UsageError` if the processor lacks it."""
+        if not self._library.tnca_choose(self._handle, INSTRUCTION_SETS.index(instructions)):
+            raise UsageError(f"this processor has no {instructions}")
+
+    def glide(self, glides: bool) -> None:
+        """Let pitches move within hops, as they do, or stand still in each, as they do without a kernel."""
+        self._library.tnca_glide(self._handle, int(glides))
+
+    def plant(self, genes: Genome) -> None:
+        """Say where the genomes of all slots are, (S, ...) by name; they must stay there."""
+        if any(self._genes.get(name) is not values for name, values in genes.items()):
+            self._genes = dict(genes)
+            places = Genes(*(address(genes[name]) for name in ("grid", "cell", "rates", "bin")))
+            self._library.tnca_plant(self._handle, ctypes.byref(places))
+
+    def prepare(self, call: Call) -> None:
+        """Read clocks and pitches of a call's rounds."""
+        self._library.tnca_prepare(self._handle, ctypes.byref(call))
+
+    def run(self, call: Call) -> None:
+        """Grow and sound a call's rounds."""
+        self._library.tnca_run(self._handle, ctypes.byref(call))
+
+    def _keep(self, values: np.ndarray, kind: type[np.generic] = np.float32) -> int:
+        """Return the address of values, which are kept."""
+        self._kept.append(np.ascontiguousarray(values, kind))
+        return address(self._kept[-1])
+
+    def _model(
+        self, weights: Weights, spec: AudioSpec, motions: MotionTable, resonant: GriffinLimDecoder, num_slots: int
+    ) -> Model:
+        noise, tables = NoiseBank(spec), motions.tables
+        spectra = noise_spectra(2 * spec.hop_length)
+        low, share = bins_among_bands(spec)
+        amplitude, power = onset_coverage(spec)
+        corrections = motions.retouch_shapes
+        model = Model(
+            slots=num_slots, cells=spec.num_mels, channels=weights.channels, hidden=weights.hidden,
+            readout=weights.readout, bins=spec.num_bins, hop=spec.hop_length, n_fft=spec.n_fft, alpha=ALPHA,
+            level=LINEAR_LEVEL, rate=spec.sample_rate, partials=motions.retouched_partials,
+            courses=corrections.shape[1], swells=tables.shapes.shape[1], noise_rows=len(spectra),
+            motions=len(tables.first), lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
+            onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
+            floor_db=spec.floor_db, level_scale_db=spec.level_scale_db, tonality_db=TONALITY_RANGE_DB,
+            quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, dip_db=LOBE_DIP_DB, alive_above=ALIVE_ABOVE,
+            liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY, clear_bins=CLEAR_BINS,
+            lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale), loud_db=LOUD_DB, even_db=EVEN_DB,
+        )  # fmt: skip
+        for name, values in weights._asdict().items():
+            setattr(model, name, self._keep(values, np.float64 if name == "clock_rates" else np.float32))
+        model.bin_low, model.bin_share = self._keep(low, np.int32), self._keep(share)
+        model.bin_octave = self._keep(np.log2(np.maximum(frequencies_hz(spec, spec.num_bins), 1.0)))
+        model.codes, model.swell_shapes = self._keep(tables.codes), self._keep(tables.shapes)
+        model.first_code, model.last_code = self._keep(tables.first, np.int64), self._keep(tables.last, np.float64)
+        model.code_loop, model.code_rate = (self._keep(one, np.float64) for one in (tables.loop, tables.rate_hz))
+        model.modes, model.corrections, model.lobe = (self._keep(one) for one in (motions.modes, corrections, LOBE))
+        model.noise = self._keep(spectra.view(np.float32))
+        model.noise_window = self._keep(noise.window / spec.hop_length)  # the kernel's inverse transform lacks that
+        model.window = self._keep(resonant.window)
+        model.tail_window = self._keep(resonant.inverse_window / (spec.n_fft // 2))
+        model.onset_amplitude = self._keep(1.0 / np.sqrt(amplitude))
+        model.onset_magnitude = self._keep(1.0 / np.sqrt(power))
+        return model
+
+
+MAX_COURSES = 64
+"""Courses of a swell that the kernel has room for."""
+
+
+def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
+    """Return whether sizes are such as the kernel can do."""
+    corrected = motions.retouched_field
+    length = 2 * spec.hop_length
+    return (
+        spec.num_mels % 16 == 0
+        and spec.n_fft == 2 * length
+        and length & (length - 1) == 0
+        and length >= 64
+        and spec.num_bins >= 16
+        and weights.channels > ALPHA
+        and motions.tables.shapes.shape[1] <= MAX_COURSES
+        and corrected in ("", LINEAR)
+        and (not corrected or (motions.retouched_bands == spec.num_mels and motions.retouched_partials % 8 == 0))
+    )

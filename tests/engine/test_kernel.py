@@ -1,0 +1,323 @@
+"""The compiled kernel sounds as the engine does without it, whatever is asked of the voices."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+
+import goldens
+import numpy as np
+import pytest
+import tiny
+
+from tnca_synth.engine.choices import DECODERS
+from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
+from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.kernel import cores, library
+from tnca_synth.engine.kernel.library import INSTRUCTION_SETS, Call
+from tnca_synth.engine.kernel.model import Kernel
+from tnca_synth.engine.kernel.onnx_file import read_graph
+from tnca_synth.engine.kernel.weights import read_weights
+from tnca_synth.engine.spectral import FloatArray, stft
+from tnca_synth.engine.synth import Synth
+from tnca_synth.errors import BankError, UsageError
+from tnca_synth.midi import messages as midi
+
+from .listening import Event, at, note, perform
+
+RATE = 22050
+LEAST_DB = 90.0
+
+
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pitches stand still in each hop, as they do without a kernel."""
+    make = Kernel.__init__
+
+    def stand(kernel: Kernel, *arguments: object) -> None:
+        make(kernel, *arguments)  # type: ignore[arg-type]
+        kernel.glide(False)
+
+    monkeypatch.setattr(Kernel, "__init__", stand)
+
+
+def played(
+    core: str, events: list[Event], duration_s: float, instrument: str | None = None, **options: object
+) -> FloatArray:
+    ensemble = open_ensemble(sample_rate=RATE, provider="cpu", core=core, instrument=instrument, **options)  # type: ignore[arg-type]
+    assert ensemble.core == core
+    return perform(ensemble.synth, events, duration_s)
+
+
+def likeness_db(events: list[Event], duration_s: float = 0.7, **options: object) -> float:
+    """Return the SNR of what the kernel plays against what is played without."""
+    both = [played(core, events, duration_s, **options) for core in ("numpy", "kernel")]
+    assert np.abs(both[0]).max() > 0.005
+    return goldens.snr_db(*both)
+
+
+def control(controller: int, value: int, time_s: float = 0.0) -> list[Event]:
+    return at(time_s, midi.control_change(0, controller, value))
+
+
+ASKED: dict[str, list[Event]] = {
+    "nothing": [],
+    "bend": at(0.2, midi.pitch_bend(0, 3000)) + at(0.35, midi.pitch_bend(0, -8000)),
+    "vibrato": control(midi.MODULATION, 100),
+    "dark": control(midi.BRIGHTNESS, 20),
+    "bright and resonant": control(midi.BRIGHTNESS, 120) + control(midi.TIMBRE, 120),
+    "slow attack": control(midi.ATTACK_TIME, 100),
+    "fast decay and release": control(midi.DECAY_TIME, 10) + control(midi.RELEASE_TIME, 10),
+    "pressure": at(0.2, bytes([0xD0, 90])),
+    "soft": control(midi.SOFT_PEDAL, 127),
+    "legato": control(midi.PORTAMENTO_TIME, 40) + control(midi.PORTAMENTO, 127) + note(62, 0.3, 0.2),
+}
+
+
+@pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize(("instrument", "key"), [("grand-piano", 57), ("violin", 58)])
+def test_controls_act_alike(name: str, instrument: str, key: int) -> None:
+    assert likeness_db(note(key, 0.0, 0.5) + ASKED[name], instrument=instrument) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize(
+    "growth",
+    [{"growth_rate": 0.5}, {"fire_rate": 0.5}, {"life_threshold": 0.6}, {"growth_rate": 2.0}],
+    ids=lambda values: next(iter(values)),
+)
+def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
+    def tended(core: str) -> FloatArray:
+        synth = open_ensemble(sample_rate=RATE, provider="cpu", core=core).synth
+        synth.tend(0, **growth, at_frame=0)  # type: ignore[arg-type]
+        synth.damage(0, 0.3, at_frame=3000)
+        synth.send(midi.note_on(0, 57, 100), 0)
+        return synth.render(14000)
+
+    assert goldens.snr_db(tended("numpy"), tended("kernel")) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize("corners", [(40, 71, 56), (None, 8, None)])
+def test_pads_of_timbres_act_alike(corners: tuple[int | None, ...]) -> None:
+    def morphed(core: str) -> FloatArray:
+        synth = open_ensemble(sample_rate=RATE, provider="cpu", core=core).synth
+        synth.set_morph(0, *corners)
+        synth.send(midi.note_on(0, 57, 100), 200)
+        for step in range(8):
+            synth.tend(0, morph=(0.12 * step, 0.1 * step), at_frame=1000 * step)
+        synth.send(midi.note_on(1, 50, 100), 500)
+        return synth.render(14000)
+
+    assert goldens.snr_db(morphed("numpy"), morphed("kernel")) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing")
+def test_a_song_sounds_alike() -> None:
+    events: list[Event] = at(
+        0.0, *(midi.program_change(channel, program) for channel, program in enumerate((0, 40, 14, 73)))
+    )
+    for index in range(24):
+        events += note(45 + 7 * index % 36, 0.05 * index, 0.1 + 0.03 * (index % 5), index % 4, 50 + 3 * index)
+    assert likeness_db(events, 1.6) > LEAST_DB
+
+
+def drum(core: str, key: int) -> FloatArray:
+    events = at(0.0, midi.control_change(9, midi.REVERB_SEND, 0)) + note(key, 0.0, 0.3, 9)
+    return played(core, events, 0.6)[:, 0]
+
+
+@pytest.mark.parametrize("key", [42, 51, 70])
+def test_drums_that_are_noise_sound_alike(key: int) -> None:
+    assert goldens.snr_db(drum("numpy", key), drum("kernel", key)) > LEAST_DB
+
+
+@pytest.mark.parametrize("key", [36, 38, 45, 56])
+def test_phases_are_searched_for_as_well(monkeypatch: pytest.MonkeyPatch, key: int) -> None:
+    """The search turns a difference in the last bit into other phases, whose spectra are as near to what was grown."""
+    grown: list[FloatArray] = []
+    magnitudes = GriffinLimDecoder._magnitudes
+
+    def listen(decoder: GriffinLimDecoder, fields: dict[str, FloatArray]) -> FloatArray:
+        grown.append(magnitudes(decoder, fields))
+        return grown[-1]
+
+    monkeypatch.setattr(GriffinLimDecoder, "_magnitudes", listen)
+    sounds = [drum(core, key) for core in ("numpy", "kernel")]
+    wanted = np.concatenate(grown, 1)[0]
+    far = [_distance(audio, wanted) for audio in sounds]
+    assert 10.0 < far[0] == pytest.approx(far[1], abs=0.5)
+    assert goldens.snr_db(*(np.abs(stft(audio, 1024, 256)) for audio in sounds)) > 10.0
+
+
+def _distance(audio: FloatArray, wanted: FloatArray) -> float:
+    """Return how near spectra are to magnitudes (T, N) that were wanted, but for a gain, in dB."""
+    found = np.abs(stft(audio, 1024, 256))[3 : len(wanted)]
+    wanted = wanted[3 : len(found) + 3]
+    return goldens.snr_db(wanted, found * (found * wanted).sum() / (found**2).sum())
+
+
+def test_pitches_glide_within_a_hop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The phase of a bent tone is the integral of a line from each hop's pitch to the next one's."""
+    heard: list[float] = []
+    prepare = Kernel.prepare
+
+    def listen(kernel: Kernel, call: Call) -> None:
+        prepare(kernel, call)
+        heard.extend((ctypes.c_double * call.rounds).from_address(call.f0_hz))
+
+    monkeypatch.setattr(Kernel, "prepare", listen)
+    events = note(69, 0.0, 2.0) + at(0.0, midi.control_change(0, midi.REVERB_SEND, 0))
+    for step in range(20):
+        events += at(0.2 + 0.0116 * step, midi.pitch_bend(0, 400 * step))
+    gliding = played("kernel", events, 0.6, "saw-lead")[:, 0]
+    hz = np.array(heard)
+    assert hz.max() / hz.min() > 1.1
+    line = np.interp(np.arange(len(gliding)) / 256, np.arange(len(hz)), hz)
+    stepping = played("numpy", events, 0.6, "saw-lead")[:, 0]
+    assert _off_phase(gliding, line) < 0.3 * _off_phase(stepping, line)
+
+
+def _off_phase(audio: FloatArray, hz: np.ndarray) -> float:
+    """Return how far the phase of a bent fundamental strays within a hop from the integral of its pitch, in radians."""
+    turned = audio * np.exp(-2j * np.pi * (np.cumsum(hz) - hz) / RATE)
+    phase = np.unwrap(np.angle(np.convolve(turned, np.hanning(101), "same")))
+    hops = phase[18 * 256 : 38 * 256].reshape(-1, 256)
+    return float((hops - hops.mean(1, keepdims=True)).mean(0).std())
+
+
+def test_workers_and_blocks_change_no_sample() -> None:
+    events = [event for index in range(8) for event in note(40 + 5 * index, 0.02 * index, 0.3)]
+
+    def rendered(block: int, workers: int) -> FloatArray:
+        ensemble = open_ensemble(sample_rate=RATE, provider="cpu", core="kernel", workers=workers)
+        ensemble.wait_for_helpers()
+        for time_s, message in events:
+            ensemble.synth.send(message, round(time_s * RATE))
+        audio = np.concatenate([ensemble.synth.render(block) for _ in range(12288 // block)])
+        ensemble.close()
+        return audio
+
+    first = rendered(4096, 1)
+    np.testing.assert_array_equal(first, rendered(64, 1))
+    np.testing.assert_array_equal(first, rendered(4096, 3))
+
+
+def test_a_voice_does_not_depend_on_the_others() -> None:
+    def channels(*keys: int) -> FloatArray:
+        synth = open_ensemble(sample_rate=RATE, provider="cpu", core="kernel", stems=True, effects=False).synth
+        for channel, key in enumerate(keys):
+            synth.send(midi.note_on(channel, key, 100), 0)
+        return synth.render_stems(8192).stems
+
+    np.testing.assert_array_equal(channels(57)[0], channels(57, 40, 79, 61, 62)[0])
+
+
+@pytest.mark.parametrize("instructions", INSTRUCTION_SETS)
+def test_instruction_sets_sound_alike(monkeypatch: pytest.MonkeyPatch, instructions: str) -> None:
+    events = note(45, 0.0, 0.3) + note(58, 0.1, 0.3) + control(midi.BRIGHTNESS, 100)
+    best = played("kernel", events, 0.5)
+    make = Kernel.__init__
+
+    def choose(kernel: Kernel, *arguments: object) -> None:
+        make(kernel, *arguments)  # type: ignore[arg-type]
+        kernel.choose(instructions)
+
+    monkeypatch.setattr(Kernel, "__init__", choose)
+    if instructions != "portable" and not _has(instructions):
+        with pytest.raises(UsageError, match=f"no {instructions}"):
+            played("kernel", events, 0.1)
+        return
+    assert goldens.snr_db(best, played("kernel", events, 0.5)) > LEAST_DB
+
+
+def _has(instructions: str) -> bool:
+    with open("/proc/cpuinfo") as file:
+        return {"avx2": " avx2 ", "avx512": " avx512dq "}[instructions] in file.read()
+
+
+def _broken_from(monkeypatch: pytest.MonkeyPatch, value: float) -> Callable[[str], Synth]:
+    """Let the genes of what is planted later make it grow a value."""
+
+    def make(core: str) -> Synth:
+        ensemble = open_ensemble(sample_rate=RATE, provider="cpu", core=core, on_model_error="mute")
+        assert ensemble.growth is not None
+        plant = ensemble.growth.plant
+
+        def planted(*arguments: FloatArray) -> dict[str, FloatArray]:
+            genome = plant(*arguments)
+            genome["bin"][:, 100] = value
+            return genome
+
+        monkeypatch.setattr(ensemble.growth, "plant", planted)
+        return ensemble.synth
+
+    return make
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_that_gives_no_number_costs_its_note_alone(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    make = _broken_from(monkeypatch, value)
+    counts = []
+    for core in ("numpy", "kernel"):
+        synth = make(core)
+        synth.send(midi.note_on(0, 60, 100), 0)
+        audio = synth.render(4096)
+        assert np.isfinite(audio).all()
+        counts.append((synth.model_errors, synth.active_voices, float(np.abs(audio).max())))
+    assert counts[0] == counts[1] == (1, 0, 0.0)
+
+
+def test_a_tiny_bank_is_grown_by_it_too(tmp_path: pytest.TempPathFactory) -> None:
+    folder = tiny.write_tiny_bank(tmp_path / "bank")  # type: ignore[operator]
+
+    def rendered(core: str) -> FloatArray:
+        ensemble = open_ensemble(sample_rate=8000, provider="cpu", core=core, bank_path=folder, instrument="reed")
+        assert ensemble.core == core
+        return perform(ensemble.synth, note(62, 0.0, 0.4), 0.6)
+
+    assert (
+        goldens.snr_db(rendered("numpy"), rendered("kernel")) > 30.0
+    )  # random weights: partials and pitch sway wildly
+
+
+def test_other_paths_do_without_it() -> None:
+    fitting = [name for name in DECODERS if name in ("vocoder", "griffin-lim", "ensemble")]
+    assert [open_ensemble(core="kernel", decoder=name, provider="cpu").core for name in fitting] == 3 * ["numpy"]
+    assert open_ensemble(core="kernel", representation="mel", provider="cpu").core == "numpy"
+
+
+@pytest.fixture
+def unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[None]:
+    """Let the library not be there."""
+    library.library.cache_clear()
+    monkeypatch.setattr(library, "NAMES", ("nothing.so",))
+    yield
+    library.library.cache_clear()
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_without_a_library_the_engine_plays_all_the_same() -> None:
+    assert open_ensemble(provider="cpu").core == "numpy"
+    with pytest.raises(UsageError, match="the kernel was not built"):
+        open_ensemble(provider="cpu", core="kernel")
+
+
+def test_a_core_is_chosen_by_name_or_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_ensemble(provider="cpu").core == "kernel"
+    monkeypatch.setenv(cores.VARIABLE, "numpy")
+    assert open_ensemble(provider="cpu").core == "numpy"
+    assert open_ensemble(provider="cpu", core="kernel").core == "kernel"
+    monkeypatch.setenv(cores.VARIABLE, "numpi")
+    with pytest.raises(UsageError, match="did you mean 'numpy'"):
+        open_ensemble(provider="cpu")
+
+
+def test_a_model_file_that_is_cut_or_foreign_is_an_error() -> None:
+    model = tiny.bank_files()["dual.step.onnx"]
+    assert read_weights(model, tiny.SPEC) is not None
+    assert read_weights(tiny.bank_files()["mel.step.onnx"], tiny.SPEC) is None
+    for damaged in (b"", model[:100], b"\xff" * 40, model[:-20]):
+        with pytest.raises(BankError, match="no ONNX file"):
+            read_graph(damaged)
