@@ -274,7 +274,7 @@ def test_an_engine_that_is_killed_is_started_again_as_it_was(server: JackServer,
         session.send(note_on(1, 60, 100))
         wait_until(lambda: session.status().voices == 1 and session.status().learned == (21, "volume"))
         await_recorded(tmp_path, 150_000)
-        wait_until(lambda: len(session._messages) >= 2)
+        wait_until(lambda: bool(session.status()) and len(session._messages) >= 2)
         kill_engine(session)
         status = session.status()
         assert (status.instrument, status.decoder, status.voices) == ("church-organ", "griffin-lim", 0)
