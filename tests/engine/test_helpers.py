@@ -17,6 +17,7 @@ from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.voices import Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
+from tnca_synth.midi.growth import GROWTH_RATE, growth_message
 
 from .fakes import make_synth
 
@@ -92,8 +93,7 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> 
 def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
     """Play two very soft notes faster than usual until one is all but silent; return all that is known of them."""
     synth = ensemble.synth
-    synth.obey_growth_controllers()
-    synth.send(midi.control_change(0, 20, 90))  # growth rate: their clocks run ahead
+    synth.send(growth_message(0, GROWTH_RATE, 90))  # their clocks run ahead
     for key in (64, 60):  # the helper has the one that falls silent
         synth.send(midi.note_on(0, key, 1))
     for _ in range(255):

@@ -22,7 +22,7 @@ from tnca_synth.live.engine_process import STOPPING
 from tnca_synth.live.jack_probe import JackServer
 from tnca_synth.live.session import LiveOptions, LiveSession
 from tnca_synth.midi.file import read_midi_file
-from tnca_synth.midi.messages import ALL_SOUND_OFF, control_change, note_on, program_change
+from tnca_synth.midi.messages import ALL_SOUND_OFF, control_change, note_on
 
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-survival-{os.getpid()}"
@@ -270,11 +270,11 @@ def test_an_engine_that_is_killed_is_started_again_as_it_was(server: JackServer,
         session.select_decoder("griffin-lim")
         session.learn("volume")
         session.send(control_change(0, 21, 0))  # becomes volume, and is 0
-        session.send(program_change(1, 56))
+        session.send(control_change(1, 74, 90))
         session.send(note_on(1, 60, 100))
         wait_until(lambda: session.status().voices == 1 and session.status().learned == (21, "volume"))
         await_recorded(tmp_path, 150_000)
-        wait_until(lambda: len(session._messages) >= 2)
+        wait_until(lambda: bool(session.status()) and len(session._messages) >= 2)
         kill_engine(session)
         status = session.status()
         assert (status.instrument, status.decoder, status.voices) == ("church-organ", "griffin-lim", 0)
