@@ -324,15 +324,20 @@ class Conductor:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, _, data, port = heappop(self._queue)
-            for command in self._handle(sample, data, port):
-                if isinstance(command, NoteStart) and not self.crowd.admits(sample, command.channel, command.key):
-                    continue
+            for command in self._admitted(sample, self._handle(sample, data, port)):
                 if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))
                     stop = sample
                 else:
                     self._carry_out(sample, command)
         return stop
+
+    def _admitted(self, sample: int, commands: list[Command]) -> list[Command]:
+        """Leave out a note that a crowd has no room for, with what it would stop."""
+        note = next((one for one in commands if isinstance(one, NoteStart)), None)
+        if note is None or self.crowd.admits(sample, note.channel, note.key):
+            return commands
+        return [one for one in commands if not isinstance(one, NoteStart | DrumChoke)]
 
     def _handle(self, sample: int, data: bytes, port: int) -> list[Command]:
         commands = self._performance.handle(data, port)
