@@ -253,5 +253,8 @@ def core_of(wheel: Path, folder: Path) -> str:
     )
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
