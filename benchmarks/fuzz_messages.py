@@ -22,7 +22,12 @@ from tnca_synth.midi import messages as midi
 MESSAGES_PER_BLOCK = 200
 BLOCK_FRAMES = 256
 _WARM_UP_BLOCKS = 50
-_EXCLUSIVE_HEADS = ("7f7f08", "7e0008", "7f7f04", "411042124011", "43104c", "7e7f09")
+_EXCLUSIVE_HEADS = (
+    *("7f7f08", "7e0008", "7f7f04", "7e7f09"),
+    *("41104212400000", "41104212400130", "41104212401100", "41104212402100", "4110421200"),
+    *("43104c000000", "43104c020100", "43104c080000", "43004c"),
+    *("7d544e", "7d544e7f01", "7d544e0014"),
+)
 
 
 def random_message(dice: random.Random) -> bytes:
@@ -33,16 +38,23 @@ def random_message(dice: random.Random) -> bytes:
         return midi.note_on(channel, dice.randrange(30, 100), dice.randrange(128))
     if kind < 0.4:
         return midi.note_off(channel, dice.randrange(30, 100), dice.randrange(128))
-    if kind < 0.7:
+    if kind < 0.65:
         return midi.control_change(channel, dice.randrange(128), dice.randrange(128))
-    if kind < 0.75:
+    if kind < 0.7:
         return dice.choice(midi.registered_parameter(channel, dice.randrange(8), dice.randrange(1 << 14)))
     if kind < 0.8:
-        head = bytes.fromhex(dice.choice(_EXCLUSIVE_HEADS))
-        return midi.system_exclusive(head + bytes(dice.randrange(128) for _ in range(dice.randrange(30))))
+        return random_exclusive(dice)
     if kind < 0.95:
         return bytes([dice.randrange(0x80, 0x100), dice.randrange(128), dice.randrange(128)])
     return dice.randbytes(dice.randrange(6))
+
+
+def random_exclusive(dice: random.Random) -> bytes:
+    """Return a SysEx message that begins as one that is understood, mostly with a right checksum where one belongs."""
+    body = bytes.fromhex(dice.choice(_EXCLUSIVE_HEADS)) + bytes(dice.randrange(128) for _ in range(dice.randrange(30)))
+    if body[0] == 0x41 and dice.random() < 0.8:
+        body += bytes((-sum(body[4:]) % 128,))
+    return midi.system_exclusive(body)
 
 
 def feed(synth: Synth, dice: random.Random, count: int) -> list[float]:
@@ -80,7 +92,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    synth = open_ensemble(grows_together=True).synth
+    synth = open_ensemble(grows_together=True, growth_controllers=True).synth
     began = perf_counter()
     memory_mb = feed(synth, random.Random(options.seed), options.count)
     report = {

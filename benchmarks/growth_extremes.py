@@ -61,6 +61,7 @@ def unsettle(synth: Synth, wild_s: float) -> None:
 def render(instrument: str, wild_s: float) -> FloatArray:
     """Return the channels of one instrument, (settings, N)."""
     ensemble = open_ensemble(instrument=instrument, sample_rate=RATE, effects=False, max_voices=16, stems=True)
+    ensemble.synth.obey_growth_controllers()
     low_high = {one.name: (one.low, one.high) for one in ensemble.bank.instruments} if ensemble.bank else {}
     key = sum(low_high[instrument]) // 2
     for channel in CHANNELS:

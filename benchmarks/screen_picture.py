@@ -20,7 +20,7 @@ async def draw(session: LiveSession, path: Path) -> None:
         app = PlayScreen(session, Path(folder) / "tnca-synth.toml")
         async with app.run_test(size=SIZE) as pilot:
             await pilot.press("space", *CHORD)
-            await pilot.pause(0.15)
+            await pilot.pause(0.6)
             path.write_text(app.export_screenshot(title="tnca-synth --midi-in --instrument strings"))
 
 

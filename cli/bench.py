@@ -37,7 +37,7 @@ def _add_live_arguments(group: argparse._ArgumentGroup) -> None:
         "--figures",
         nargs="+",
         metavar="NAME",
-        help="some of: latency start held fits switching random flood clicks (all)",
+        help="some of: latency start silent held fits switching random idle storm flood clicks (all)",
     )
     group.add_argument("--period", type=int, default=128, metavar="N", help="frames, for the latency (default: 128)")
     group.add_argument("--held-period", type=int, default=256, metavar="N", help="frames, for the rest (default: 256)")
@@ -45,7 +45,10 @@ def _add_live_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--held-voices", type=int, default=32, metavar="N", help="notes held (default: 32)")
     group.add_argument("--held-minutes", type=float, default=10.0, metavar="N", help="how long (default: 10)")
     group.add_argument("--minutes", type=float, default=30.0, metavar="N", help="of random playing (default: 30)")
+    group.add_argument("--silent-seconds", type=float, default=20.0, metavar="N", help="doing nothing (default: 20)")
+    group.add_argument("--storm-seconds", type=float, default=6.0, metavar="N", help="of the storm (default: 6)")
     group.add_argument("--messages", type=int, default=1_000_000, metavar="N", help="of the flood (default: 1000000)")
+    group.add_argument("--idle-seconds", type=float, default=60.0, metavar="N", help="of playing nothing (default: 60)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,6 +69,9 @@ def _run_live(arguments: argparse.Namespace) -> int:
         held_minutes=arguments.held_minutes,
         random_minutes=arguments.minutes,
         messages=arguments.messages,
+        idle_s=arguments.idle_seconds,
+        silent_seconds=arguments.silent_seconds,
+        storm_seconds=arguments.storm_seconds,
         representation=arguments.representation,
         decoder=arguments.decoder,
         bank_path=arguments.bank,

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from .. import __version__
 from ..errors import TncaError, UsageError
-from .output import PROGRAM, print_error
+from .output import PROGRAM, print_error, show_any_text
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
@@ -44,6 +44,8 @@ TRAIN_PACKAGES: Final = frozenset(
         "auraloss",
         "pyloudnorm",
         "yaml",
+        "PIL",
+        "swift_f0",
     }
 )
 
@@ -98,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
+    show_any_text()
     try:
         with _signals_as_exit():
             try:

@@ -11,6 +11,7 @@ from ..errors import UsageError
 from .output import print_json, print_table
 
 if TYPE_CHECKING:
+    from ..engine.bank import Bank
     from ..training.comparison.player import Route
     from ..training.recordings import InstrumentConfig
 
@@ -43,15 +44,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Play held-out notes on every path, and print and write how near each comes and what it costs."""
     if arguments.keys < 1:
         raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
+    from ..engine.bank import Bank
     from ..training.comparison.report import write_report
     from ..training.comparison.run import compare
     from ..training.comparison.tables import all_tables, sampler_sentence, winner_sentence
     from ..training.config import load_preset
+    from ..training.references import instruments_to_judge
 
     data = load_preset(arguments.preset).data
-    instruments = _instruments(arguments.instruments, data.instruments)
+    bank = Bank.load(arguments.bank)
+    routes = _routes(arguments.path, bank)
+    instruments = _instruments(arguments.instruments, instruments_to_judge(data, bank))
     comparison = compare(
-        arguments.bank, _routes(arguments), instruments, data, arguments.keys, lambda text: print(text, file=sys.stderr)
+        arguments.bank, routes, instruments, data, arguments.keys, lambda text: print(text, file=sys.stderr)
     )
     written = write_report(comparison, arguments.output) if arguments.output else []
     if arguments.json:
@@ -66,16 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _routes(arguments: argparse.Namespace) -> list[Route]:
+def _routes(wanted: list[str] | None, bank: Bank) -> list[Route]:
     """Return the routes that `--path` names, none if it is not given; `UsageError` for one the bank cannot play."""
-    from ..engine.bank import Bank
     from ..engine.choices import closest
     from ..training.comparison.player import fitting_routes
 
-    if not arguments.path:
+    if not wanted:
         return []
-    known = {str(route): route for route in fitting_routes(Bank.load(arguments.bank))}
-    return [known[name] for name in dict.fromkeys(closest(text, known, "path") for text in arguments.path)]
+    known = {str(route): route for route in fitting_routes(bank)}
+    return [known[name] for name in dict.fromkeys(closest(text, known, "path") for text in wanted)]
 
 
 def _instruments(wanted: list[str] | None, known: tuple[InstrumentConfig, ...]) -> list[InstrumentConfig]:

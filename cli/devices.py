@@ -13,7 +13,7 @@ from ..errors import DeviceError
 from .output import errors_aside, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..live.audio import OutputDevice
+    from ..live.output_devices import OutputDevice
 
 SEQUENCER: Final = "/dev/snd/seq"
 NO_MIDI_INPUT: Final = (
@@ -92,11 +92,12 @@ def _midi_inputs(hints: list[str]) -> tuple[str | None, list[MidiInput]]:
         return None, []
     if not names:
         hints.append(NO_MIDI_INPUT)
-    return system, [MidiInput(number, name) for number, name in enumerate(names)]
+    return system, [MidiInput(number, name) for number, name in names]
 
 
 def _audio_outputs(hints: list[str]) -> list[OutputDevice]:
-    from ..live.audio import NO_OUTPUT, list_outputs
+    from ..live.audio import list_outputs
+    from ..live.output_devices import NO_OUTPUT
 
     try:
         outputs = list_outputs()
@@ -116,6 +117,7 @@ def _as_json(output: OutputDevice) -> dict[str, object]:
         "name": output.name,
         "host_api": output.host_api,
         "sample_rate": output.sample_rate,
+        "channels": output.num_channels,
         "is_default": output.is_default,
     }
 
@@ -127,9 +129,16 @@ def _print(
     print_table(("NUMBER", "NAME"), [(str(one.number), one.name) for one in inputs] or [("-", "none")])
     print("\nAudio outputs")
     rows = [
-        (str(one.index), one.name, one.host_api, f"{one.sample_rate} Hz", "default" if one.is_default else "")
+        (
+            str(one.index),
+            one.name,
+            one.host_api,
+            f"{one.sample_rate} Hz",
+            str(one.num_channels),
+            "default" if one.is_default else "",
+        )
         for one in outputs
     ]
-    print_table(("NUMBER", "NAME", "HOST API", "RATE", ""), rows or [("-", "none", "", "", "")])
+    print_table(("NUMBER", "NAME", "HOST API", "RATE", "CHANNELS", ""), rows or [("-", "none", "", "", "", "")])
     for index, hint in enumerate(hints):
         print(f"{'' if index else chr(10)}hint: {hint}")

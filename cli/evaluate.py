@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from .output import print_json, print_table
+from .output import print_json, print_table, print_warning
 
 if TYPE_CHECKING:
+    from ..engine.bank import Bank
     from ..training.config import TrainConfig
     from ..training.evaluation import NoteResult
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--path",
         action="append",
         metavar="REPRESENTATION+DECODER",
-        help=f"a path to judge, may be repeated (default: {', '.join(DEFAULT_PATHS)})",
+        help=f"a path to judge, may be repeated (default: those of {', '.join(DEFAULT_PATHS)} that the bank plays)",
     )
     parser.add_argument("--instrument", action="append", metavar="NAME", help="judge this instrument, may be repeated")
     parser.add_argument(
@@ -40,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.config import load_preset
     from ..training.evaluation import as_rows, summarise
 
+    if arguments.keys < 1:
+        raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
     config = load_preset(arguments.preset)
     results = _results(arguments, config)
     summary = summarise(results)
@@ -64,17 +67,35 @@ def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteRes
     from ..engine.bank import Bank
     from ..engine.casting import find_instrument
     from ..training.evaluation import Evaluator, reference_notes
+    from ..training.references import instruments_to_judge
 
-    paths = tuple(_path(text) for text in arguments.path or DEFAULT_PATHS)
-    known = [instrument.name for instrument in config.data.instruments]
-    wanted = [find_instrument(config.data.instruments, name).name for name in arguments.instrument or known]
-    evaluator = Evaluator(Bank.load(arguments.bank), paths)
+    bank = Bank.load(arguments.bank)
+    known = {one.name: one for one in instruments_to_judge(config.data, bank)}
+    wanted = [find_instrument(known.values(), name).name for name in arguments.instrument or known]
+    evaluator = Evaluator(bank, tuple(map(_path, arguments.path)) if arguments.path else _paths_of(bank))
     results: list[NoteResult] = []
-    for instrument in config.data.instruments:
-        if instrument.name in wanted:
-            for recording, lower in reference_notes(instrument, config.data, evaluator.sample_rate, arguments.keys):
-                results += evaluator.note(recording, lower, instrument)
+    heard = []
+    for name in dict.fromkeys(wanted):
+        for reference in reference_notes(known[name], config.data, evaluator.sample_rate, arguments.keys):
+            results += evaluator.note(reference, known[name])
+            heard += [] if reference.is_held_out else [name]
+    if heard:
+        names = ", ".join(dict.fromkeys(heard))
+        print_warning(f"nothing is held out of {names}: these are notes that training heard")
+    if not results:
+        raise UsageError("there is no note to compare with: the recordings of the preset are silent")
     return results
+
+
+def _paths_of(bank: Bank) -> tuple[tuple[str, str], ...]:
+    """Return the usual paths that a bank can play, or else every representation with its best decoder."""
+    from ..engine.choices import DEFAULT_DECODERS
+
+    models = bank.decoder_models
+    usual = [_path(text) for text in DEFAULT_PATHS]
+    wanted = [*usual, *((name, DEFAULT_DECODERS[name]) for name in bank.representations)]
+    there = [one for one in wanted if one[0] in bank.representations and (one[1] != "vocoder" or "vocoder" in models)]
+    return tuple(dict.fromkeys(there if any(one in usual for one in there) else wanted[len(usual) :]))
 
 
 def _path(text: str) -> tuple[str, str]:

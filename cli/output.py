@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -12,6 +13,16 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 PROGRAM: Final = "tnca-synth"
+
+
+def show_any_text() -> None:
+    """Let stdout and stderr print what their encoding lacks, such as a name in another one, as escapes.
+
+    A name that a console cannot show is no reason to fail work that is done.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def print_error(text: str) -> None:

@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "from tnca-synth.toml in this folder or in the user's; docs/live.md tells more."
     )
     for option in OPTIONS:
+        if option.is_switch:
+            parser.add_argument(
+                f"--{option.key}", dest=option.field, action=argparse.BooleanOptionalAction, help=option.help
+            )
+            continue
         extra: dict[str, Any] = {"nargs": "?", "const": NO_VALUE, "action": "append"} if option.key == "midi-in" else {}
         parser.add_argument(
             f"--{option.key}", dest=option.field, type=_checked(option), metavar=option.metavar, help=option.help,
@@ -53,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..live.session import LiveSession
 
     session = LiveSession(options)
-    with _told_recording(options.record), _closing(session):
+    with _told_recordings(session), _closing(session):
         if arguments.quiet or not _on_terminal():
             return _play_with_log(session)
         return _play_on_screen(session, found or user_folder() / FILE_NAME, options.channel or 1)
@@ -115,18 +120,19 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _told_recording(path: Path | None) -> Iterator[None]:
-    """Tell, however playing ends, if there is a new recording."""
+def _told_recordings(session: LiveSession) -> Iterator[None]:
+    """Tell, however playing ends, which recordings are new."""
 
-    def written() -> int | None:
-        return path.stat().st_mtime_ns if path is not None and path.is_file() else None
+    def written(path: Path) -> int | None:
+        return path.stat().st_mtime_ns if path.is_file() else None
 
-    before = written()
+    before = {path: written(path) for path in session.recordings}
     try:
         yield
     finally:
-        if path is not None and written() != before:
-            _say(f"recorded in {path} and {path.with_suffix('.mid')}")
+        for path in session.recordings:
+            if written(path) != before.get(path):
+                _say(f"recorded in {path} and {path.with_suffix('.mid')}")
 
 
 @contextmanager

@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--representation",
         choices=REPRESENTATIONS,
-        default=DEFAULT_REPRESENTATION,
-        help=f"what is grown (default: {DEFAULT_REPRESENTATION})",
+        help=f"what is grown (default: {DEFAULT_REPRESENTATION}, or what the bank has)",
     )
     parser.add_argument("--decoder", choices=DECODERS, help="what makes it sound (default: the best for what is grown)")
     parser.add_argument(
@@ -66,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_num_cores(),
         metavar="N",
         help="processes that grow notes; the sound is the same for any number (default: one for each core)",
+    )
+    parser.add_argument(
+        "--growth-cc",
+        action="store_true",
+        help="let CC 20 to 28 and 102 to 106 move the growth, see docs/growth.md (default: only if the file asks)",
     )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
@@ -94,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             stems_dir=arguments.stems,
             bank_path=arguments.bank,
             workers=arguments.workers,
+            growth_controllers=arguments.growth_cc,
             progress=progress,
             warn=warn,
         )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.choices import DEFAULT_REPRESENTATION, REPRESENTATIONS
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..training.config import TrainConfig
 
 RUNS = Path("runs")
 DEFAULT_THREADS = 2
@@ -25,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: {DEFAULT_REPRESENTATION})",
     )
     parser.add_argument("--representation", choices=REPRESENTATIONS, help="what to grow: another way to name a preset")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="learn from the notes in this folder (WAV, FLAC, or an NSynth set) instead of the preset's",
+    )
+    parser.add_argument("--drums", action="store_true", help="the recordings are drums, one key of a kit each")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=f"the run's folder (default: {RUNS}/PRESET)")
     parser.add_argument(
         "--cache",
@@ -60,12 +70,27 @@ def run(arguments: argparse.Namespace) -> int:
     changes: dict[str, Any] = {name: getattr(arguments, name) for name in ("seed", "iterations")}
     changes["started_from"] = None if arguments.start_from is None else str(arguments.start_from)
     config = replace(load_preset(preset), **{name: value for name, value in changes.items() if value is not None})
+    config = _with_recordings(config, arguments.recordings, arguments.drums)
     folder = arguments.output or RUNS / config.name
-    console = Console(stderr=True)
+    console = Console(stderr=True, log_path=False)
     path = train(config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console)
     print(f"The checkpoint is in {path}")
     print(f"Make a bank of it: tnca-synth export {path} -o BANK")
     return 0
+
+
+def _with_recordings(config: TrainConfig, folder: Path | None, drums: bool) -> TrainConfig:
+    """Return a configuration that learns from a folder, if one is named; `UsageError` where it cannot."""
+    from ..training.config import DataConfig, find_source
+
+    if folder is None and not drums:
+        return config
+    if folder is None:
+        return replace(config, data=replace(config.data, drums=True))
+    name = f"{config.name}-{folder.resolve().name}"
+    own = config.data if config.data.source != "soundfont" else DataConfig()
+    data = replace(own, source=find_source(folder), path=str(folder), drums=drums or own.drums)
+    return replace(config, name=name, data=data)
 
 
 def _preset(arguments: argparse.Namespace) -> str:

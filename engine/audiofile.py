@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +26,11 @@ SUBTYPE: Final = "PCM_24"
 BYTES_PER_SAMPLE: Final = 3
 # A WAV file counts its bytes in 32 bits; 4 kB are left for its header.
 MAX_WAV_BYTES: Final = 2**32 - 4096
+_UNKNOWN_FRAMES: Final = 2**36 - 1
+"""More than any FLAC file says it holds."""
+_READ_FRAMES: Final = 4096
+_FLAC_LENGTH_AT: Final = 18
+"""Where the stream information of a FLAC file has 8 bytes of which the lower 36 bits are its length (RFC 9639)."""
 
 
 class AudioWriter:
@@ -52,6 +59,8 @@ class AudioWriter:
         Frames written so far.
     peak : float
         Largest absolute value written so far, before clipping.
+    part : Path
+        The hidden file.
 
     Raises
     ------
@@ -76,11 +85,11 @@ class AudioWriter:
         # A link is followed, so that it stays a link; what it points at is replaced.
         self._target = Path(os.path.realpath(self.path))
         self._check_place()
-        self._part = self._target.with_name(f".{self._target.stem[:40]}-{secrets.token_hex(4)}.part")
+        self.part = self._target.with_name(f".{self._target.stem[:40]}-{secrets.token_hex(4)}.part")
         try:
             self._file = self._open()
         except BaseException:
-            self._part.unlink(missing_ok=True)
+            self.part.unlink(missing_ok=True)
             raise
 
     def write(self, block: FloatArray) -> None:
@@ -101,10 +110,10 @@ class AudioWriter:
         try:
             self._file.close()
             # A full disk can show as late as here, or not at all: trust what can be read back.
-            num_readable = soundfile.info(self._part).frames
+            num_readable = soundfile.info(_system_name(self.part)).frames
             if num_readable != self.num_frames:
                 raise self._error(f"only {num_readable} of {self.num_frames} frames were stored; is the disk full?")
-            os.replace(self._part, self._target)
+            os.replace(self.part, self._target)
         except (soundfile.SoundFileError, OSError) as error:
             self.discard()
             raise self._error(_reason(error)) from error
@@ -112,12 +121,40 @@ class AudioWriter:
             self.discard()
             raise
 
+    def keep(self) -> int:
+        """Complete the file with what could be stored, and give it its name; return the frames it holds.
+
+        For a recording, of which a part is better than nothing: after a write has failed, too. Where nothing at all was
+        stored, nothing is left.
+        """
+        with suppress(soundfile.SoundFileError, OSError):
+            self._file.close()
+        try:
+            num_frames = mend(self.part)
+            if num_frames or not self.num_frames:
+                os.replace(self.part, self._target)
+        except AudioFileError as error:
+            self.discard()
+            raise self._error(str(error)) from error
+        except OSError as error:
+            self.discard()
+            raise self._error(_reason(error)) from error
+        if not num_frames and self.num_frames:
+            self.discard()
+            raise self._error("nothing could be stored; is the disk full?")
+        return num_frames
+
+    def leave(self) -> None:
+        """Close the hidden file and leave it: its sound is complete as far as it goes."""
+        with suppress(soundfile.SoundFileError, OSError):
+            self._file.close()
+
     def discard(self) -> None:
         """Give up: leave nothing of this file behind."""
         with suppress(soundfile.SoundFileError, OSError):
             self._file.close()
         with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+            self.part.unlink(missing_ok=True)
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -141,15 +178,59 @@ class AudioWriter:
     def _open(self) -> soundfile.SoundFile:
         try:
             # libsndfile does not say why it cannot create a file.
-            self._part.open("xb").close()
+            self.part.open("xb").close()
+            name = _system_name(self.part)
             return soundfile.SoundFile(
-                self._part, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
+                name, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
             )
         except (soundfile.SoundFileError, OSError, ValueError) as error:
             raise self._error(_reason(error)) from error
 
     def _error(self, reason: str) -> AudioFileError:
         return AudioFileError(f"cannot write {str(self.path)!r}: {reason}")
+
+
+def mend(path: Path) -> int:
+    """Set the header of a sound file right that was never closed; return how many frames it holds.
+
+    Raises
+    ------
+    AudioFileError
+        If it is no sound file, or cannot be changed.
+    """
+    try:
+        with soundfile.SoundFile(_system_name(path)) as file:
+            kind, num_frames = file.format, int(file.frames)
+        if kind != "FLAC":  # opening and closing is enough: libsndfile counts what is there
+            with soundfile.SoundFile(_system_name(path), "r+") as file:
+                return int(file.frames)
+        if num_frames >= _UNKNOWN_FRAMES:
+            _set_flac_length(path, _UNKNOWN_FRAMES)  # a length that lasts until the data end
+            num_frames = sum(len(block) for block in sound_blocks(path))
+            _set_flac_length(path, num_frames)
+        return num_frames
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioFileError(f"cannot complete {str(path)!r}: {_reason(error)}") from error
+
+
+def sound_blocks(path: Path) -> Iterator[FloatArray]:
+    """Yield the sound of a file, float32 (N, channels), up to where its data break off."""
+    with suppress(soundfile.SoundFileError), soundfile.SoundFile(_system_name(path)) as file:
+        while len(block := file.read(_READ_FRAMES, dtype="float32", always_2d=True)):
+            yield block
+
+
+def _set_flac_length(path: Path, num_frames: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(_FLAC_LENGTH_AT)
+        others = int.from_bytes(file.read(8), "big") >> 36
+        file.seek(_FLAC_LENGTH_AT)
+        file.write((others << 36 | num_frames).to_bytes(8, "big"))
+
+
+def _system_name(path: Path) -> bytes | str:
+    """Return a path as soundfile takes it in any encoding: it cannot encode names that are not UTF-8 itself."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
 
 
 def _format_for(path: Path, num_bytes: int) -> str:
@@ -179,3 +260,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, AssertionError) or text.startswith("System error"):
         return "the system could not store it; is the disk full?"
     return text or type(error).__name__
+
+
+def encode_ogg(audio: FloatArray, sample_rate: int) -> bytes:
+    """Return mono audio, float32 (N,), as a small Ogg Vorbis file, about 60 kbit/s: to listen to, not to measure."""
+    content = io.BytesIO()
+    with soundfile.SoundFile(content, "w", sample_rate, 1, subtype="VORBIS", format="OGG") as file:
+        file.write(np.clip(audio, -1.0, 1.0).astype(np.float32))
+    return content.getvalue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,14 +16,14 @@ from ..midi.kinship import distance
 from .decoders.base import Decoder
 from .decoders.catalogue import Parts, make_decoder
 from .growth import GrowthModel
+from .manifest import MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, FileFacts, InstrumentFacts, Manifest, parse_manifest
 from .motions import Motion, MotionArrays, MotionTable
+from .regular_files import read_regular_file
 from .retouching import RetouchArrays
 from .seams import NamedInstrument
 from .spectral import FloatArray
 from .timbres import TimbreTable
 
-FORMAT = "tnca-synth bank 1"
-MANIFEST = "bank.json"
 MOTIONS = "motions.npz"
 SAME_KIND = dict.fromkeys((31, 32, 33, 34), 37)
 """Drums beside those of General MIDI 1 that another can stand in for: sticks and clicks to count in, a side stick."""
@@ -166,8 +165,8 @@ class Bank:
     instruments : the instruments that its representations play; some may play only a few of them
     """
 
-    def __init__(self, manifest: dict[str, Any], contents: dict[str, bytes]) -> None:
-        self.instruments = tuple(_instrument(values) for values in manifest["instruments"])
+    def __init__(self, manifest: Manifest, contents: dict[str, bytes]) -> None:
+        self.instruments = tuple(_instrument(facts) for facts in manifest.instruments)
         self._manifest, self._contents = manifest, contents
 
     @classmethod
@@ -177,37 +176,33 @@ class Bank:
         Raises
         ------
         BankError
-            The folder, the manifest or a file is missing, or a file differs from what was exported.
+            The folder, the manifest or a file is missing or no regular file, a field of the manifest is wrong, or a
+            file differs from what was exported.
         """
         folder = files("tnca_synth.instruments") if path is None else Path(path)
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise BankError(f"no bank at {folder}: {MANIFEST} cannot be read") from error
-        except json.JSONDecodeError as error:
-            raise BankError(f"{folder}/{MANIFEST} is damaged: {error}") from error
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise BankError(f"{folder}/{MANIFEST} is not a bank of this version (expected format {FORMAT!r})")
+            data = _read(folder, MANIFEST, MAX_MANIFEST_BYTES)
+        except (OSError, ValueError) as error:
+            raise BankError(f"no bank at {folder}: {MANIFEST} cannot be read ({_reason(error)})") from error
         try:
-            _check_manifest(manifest)
-            contents = {name: _verified(folder, name, facts) for name, facts in manifest["files"].items()}
-            return cls(manifest, contents)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise BankError(f"{folder}/{MANIFEST} is damaged: {error} is missing or wrong") from error
+            manifest = parse_manifest(data)
+        except BankError as error:
+            raise BankError(f"{folder}/{MANIFEST} is damaged: {error}") from error
+        return cls(manifest, {name: _verified(folder, name, facts) for name, facts in manifest.files.items()})
 
     @property
     def representations(self) -> tuple[str, ...]:
         """Names of the representations it has models for."""
-        return tuple(self._manifest["models"])
+        return tuple(self._manifest.models)
 
     @property
     def decoder_models(self) -> dict[str, bytes]:
         """The decoders' models by name, the contents of their files."""
-        return {name: self._contents[file] for name, file in self._manifest["decoders"].items()}
+        return {name: self._contents[file] for name, file in self._manifest.decoders.items()}
 
     def models_of(self, representation: str) -> dict[str, bytes]:
         """Return what grows a representation by its parts: "seed" and "step", and `RETOUCH` if it was measured."""
-        return {part: self._contents[file] for part, file in self._manifest["models"][representation].items()}
+        return {part: self._contents[file] for part, file in self._manifest.models[representation].items()}
 
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> GrowthModel:
         """Open the models of a representation; `UsageError` if the bank has none."""
@@ -232,30 +227,28 @@ class Bank:
         return make_decoder(name, Parts(self.decoder_models, growth, num_slots))
 
 
-def _check_manifest(manifest: dict[str, Any]) -> None:
-    """Raise `KeyError` or `ValueError` for a missing part, or a file name that leads out of the folder."""
-    listed = [models[part] for models in manifest["models"].values() for part in {"seed", "step"} | models.keys()]
-    for name in (*listed, *manifest["decoders"].values()):
-        if name not in manifest["files"]:
-            raise KeyError(name)
-    for name in manifest["files"]:
-        if Path(name).name != name:
-            raise ValueError(f"file name {name!r}")
-    for instrument in manifest["instruments"]:
-        _instrument(instrument)
+def _instrument(facts: InstrumentFacts) -> Instrument:
+    tuning = Tuning(facts.keys, facts.cents, facts.inharmonicity)
+    return Instrument(facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning)
 
 
-def _instrument(values: dict[str, Any]) -> Instrument:
-    tuning = Tuning(**{name: tuple(column) for name, column in values["tuning"].items()})
-    facts = {name: values[name] for name in ("name", "program", "is_drums", "pitched", "low", "high")}
-    return Instrument(measured=tuning, **facts)
-
-
-def _verified(folder: Any, name: str, facts: dict[str, Any]) -> bytes:
+def _verified(folder: Any, name: str, facts: FileFacts) -> bytes:
     try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
+        content = _read(folder, name, MAX_FILE_BYTES if facts.num_bytes is None else facts.num_bytes)
+    except FileNotFoundError as error:
         raise BankError(f"{folder}/{name} is missing from the bank; install it again") from error
-    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+    except (OSError, ValueError) as error:
+        raise BankError(f"{folder}/{name} cannot be read ({_reason(error)}); install it again") from error
+    if hashlib.sha256(content).hexdigest() != facts.sha256:
         raise BankError(f"{folder}/{name} is damaged: its hash differs from the bank's manifest; install it again")
     return content
+
+
+def _read(folder: Any, name: str, max_bytes: int) -> bytes:
+    """Return a file of a bank; the shipped one may lie in an archive."""
+    place = folder / name
+    return read_regular_file(place, max_bytes) if isinstance(place, Path) else place.read_bytes()
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

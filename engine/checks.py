@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..errors import UsageError
-from ..midi.messages import NUM_CHANNELS
 from .decoders.base import Decoder
 from .seams import GrowthModel
 
@@ -30,10 +29,10 @@ def check_path(growth: GrowthModel, decoder: Decoder, sample_rate: int) -> None:
         raise UsageError(f"a path at {growth.spec.sample_rate} Hz does not fit a synth at {sample_rate} Hz")
 
 
-def check_channel(channel: int | None) -> int | None:
-    """Return a MIDI channel 0..15, or None for all; raise `UsageError` for others."""
-    if channel is not None and not 0 <= channel < NUM_CHANNELS:
-        raise UsageError(f"the channel must be in 0..{NUM_CHANNELS - 1}, got {channel}")
+def check_channel(channel: int | None, num_channels: int) -> int | None:
+    """Return a MIDI channel, or None for all; raise `UsageError` for others."""
+    if channel is not None and not 0 <= channel < num_channels:
+        raise UsageError(f"the channel must be in 0..{num_channels - 1}, got {channel}")
     return channel
 
 

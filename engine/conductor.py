@@ -14,7 +14,10 @@ from ..midi.messages import (
     ALL_SOUND_OFF,
     CHANNEL_PRESSURE,
     CONTROL_CHANGE,
+    DATA_DECREMENT,
+    DATA_ENTRY_LSB,
     DATA_ENTRY_MSB,
+    DATA_INCREMENT,
     NUM_CHANNELS,
     PITCH_BEND,
     POLY_PRESSURE,
@@ -28,6 +31,7 @@ from .controls import ChannelControls, control_vector
 from .effects.rack import NUM_SENDS, Rack
 from .fades import Fades
 from .mixer import Mixer, level_vector
+from .parts import PlayedPart, played_part
 from .paths import Growers
 from .seams import NamedInstrument
 from .spectral import FloatArray
@@ -41,6 +45,8 @@ STRETCH_SAMPLES = 262144
 """How much is grown at once where the events to come are known."""
 FADE_S = 0.005
 _EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
+_ENTRIES = (DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT)
+"""May change what holds for other channels: the size of an MPE zone, and the bend range of its members."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,14 +55,14 @@ class _Stretch:
 
     Attributes
     ----------
-    mono : float32 (16, N or more), what the voices of each channel sum to, where any sounds
+    mono : float32 (channels, N or more), what the voices of each channel sum to, where any sounds
     spans : for each channel that sounds, from which sample to which each of its voices does
     """
 
     start: int
     stop: int
     voices: list[Voice]
-    mono: FloatArray = field(default_factory=lambda: np.empty((NUM_CHANNELS, 0), np.float32))
+    mono: FloatArray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     def fill(self, room: FloatArray, fading: Fades) -> None:
@@ -132,8 +138,9 @@ class Conductor:
         self._rack = rack
         self._allocator = VoiceAllocator(max_voices)
         self.switchboard = Switchboard(grower, performance, voicing, self._allocator)
-        self._controls = ChannelControls(NUM_CHANNELS)
-        self._queue: list[tuple[int, int, bytes]] = []
+        self._num_channels = len(performance.channels)
+        self._controls = ChannelControls(self._num_channels)
+        self._queue: list[tuple[int, int, bytes, int]] = []
         self._order = count()
         self._tuning_changes = 0
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
@@ -162,21 +169,6 @@ class Conductor:
         return self._voicing.substitutions
 
     @property
-    def playing(self) -> tuple[str, ...]:
-        """Name of each MIDI channel's instrument; see `Voicing`."""
-        return tuple(self._voicing.playing)
-
-    @property
-    def latest_instrument(self) -> str:
-        """Name of the instrument that came to play last; "" before the first."""
-        return self._voicing.latest
-
-    @property
-    def programs(self) -> tuple[int, ...]:
-        """The program of each MIDI channel."""
-        return tuple(channel.program for channel in self._performance.channels)
-
-    @property
     def silent_keys(self) -> dict[str, None]:
         """Which drums were struck that have no sound, each once, in order of appearance."""
         return self._voicing.silent_keys
@@ -197,11 +189,11 @@ class Conductor:
     def _rings(self) -> bool:
         return self._rack is not None and self._rack.rings_until > self._mixed
 
-    def schedule(self, sample: int, data: bytes) -> None:
+    def schedule(self, sample: int, data: bytes, port: int = 0) -> None:
         """Queue a complete MIDI message for a sample; one that is past plays at once, a malformed one never."""
         if is_complete(data):
             earliest = self.position if self._growing is None else self._growing.stop
-            heappush(self._queue, (max(sample, earliest), next(self._order), data))
+            heappush(self._queue, (max(sample, earliest), next(self._order), data, port))
 
     def panic(self) -> None:
         """Forget the queue, fade out every voice and effect, and reset the controllers."""
@@ -230,9 +222,24 @@ class Conductor:
         self._fade_out(victims)
         self.notes_stolen += len(victims)
 
+    def parts(self) -> list[PlayedPart]:
+        """Return what each channel plays on which a note has begun, in order."""
+        return [
+            played_part(channel, *asked, self._grower.paths[self.switchboard.path_of(channel)])
+            for channel, asked in sorted(self._voicing.played.items())
+        ]
+
+    def forget_parts(self) -> None:
+        """Forget what channels have played so far."""
+        self._voicing.played.clear()
+
     def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
         """Let a channel begin with an instrument; see `Voicing.begin_with`."""
         self._voicing.begin_with(channel, instrument)
+
+    def first_choice(self, channel: int) -> str:
+        """Return the name of what a channel begins with, until its next program change; "" where its program says."""
+        return self._voicing.first_choice(channel)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
@@ -286,10 +293,10 @@ class Conductor:
         self.position = stretch.stop
 
     def _room(self, num_samples: int) -> FloatArray:
-        """Return room for the channels of a stretch, (16, num_samples) with anything in it."""
-        room = self._spare.pop() if self._spare else np.empty((NUM_CHANNELS, 0), np.float32)
+        """Return room for the channels of a stretch, (channels, num_samples) with anything in it."""
+        room = self._spare.pop() if self._spare else np.empty((self._num_channels, 0), np.float32)
         if room.shape[1] < num_samples:
-            room = np.empty((NUM_CHANNELS, max(num_samples, SEGMENT_SAMPLES)), np.float32)
+            room = np.empty((self._num_channels, max(num_samples, SEGMENT_SAMPLES)), np.float32)
         return room
 
     def _perform(self, stop: int) -> int:
@@ -304,8 +311,8 @@ class Conductor:
     def _take_events(self, stop: int) -> int:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
-            sample, _, data = heappop(self._queue)
-            for command in self._handle(sample, data):
+            sample, _, data, port = heappop(self._queue)
+            for command in self._handle(sample, data, port):
                 if self._waiting or (sample > self.position and self._needs_split(command)):
                     self._waiting.append((sample, command))
                     stop = sample
@@ -313,11 +320,14 @@ class Conductor:
                     self._carry_out(sample, command)
         return stop
 
-    def _handle(self, sample: int, data: bytes) -> list[Command]:
-        commands = self._performance.handle(data)
-        kind, channel = data[0] & 0xF0, data[0] & 0x0F
-        if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET) or (kind == CONTROL_CHANGE and data[1] == DATA_ENTRY_MSB):
+    def _handle(self, sample: int, data: bytes, port: int) -> list[Command]:
+        commands = self._performance.handle(data, port)
+        kind, channel = data[0] & 0xF0, NUM_CHANNELS * port + (data[0] & 0x0F)
+        if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET):
             self._refresh_all(sample)
+        elif kind == CONTROL_CHANGE and data[1] in _ENTRIES:
+            for index in range(NUM_CHANNELS * port, NUM_CHANNELS * (port + 1)):
+                self._refresh(index, sample)
         elif kind in _EXPRESSIVE:
             if kind == PROGRAM_CHANGE:
                 for index in self._performance.led_by(channel):
@@ -325,7 +335,7 @@ class Conductor:
             for index in self._performance.led_by(channel):
                 self._refresh(index, sample)
         elif kind == POLY_PRESSURE:
-            self._press(sample, channel, data[1])
+            self._press(sample, self._performance.led_by(channel), data[1])
         if self._performance.tuning_changes != self._tuning_changes:
             self._tuning_changes = self._performance.tuning_changes
             for voice in self._allocator.voices.values():
@@ -337,13 +347,13 @@ class Conductor:
             return [NoteCut(voice.note_id) for voice in self._allocator.voices.values() if voice.channel in silent]
         return commands
 
-    def _press(self, sample: int, channel: int, key: int) -> None:
+    def _press(self, sample: int, channels: tuple[int, ...], key: int) -> None:
         for voice in self._allocator.voices.values():
-            if voice.channel == channel and voice.key == key:
+            if voice.channel in channels and voice.key == key:
                 self._voicing.press(sample, voice)
 
     def _refresh_all(self, sample: int) -> None:
-        for index in range(NUM_CHANNELS):
+        for index in range(self._num_channels):
             self._refresh(index, sample)
 
     def _refresh(self, index: int, sample: int) -> None:

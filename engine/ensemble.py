@@ -20,11 +20,14 @@ from .choices import (
     SAMPLE_RATE_RANGE_HZ,
     closest,
 )
+from .decoders.base import Decoder
 from .growth import GrowthModel
 from .helpers import Helper
 from .hops import HopGrower
+from .paths import Path as SynthPath
 from .repertoire import Repertoire
 from .synth import Synth
+from .trial import try_bank
 from .voices import num_slots
 
 MAX_VOICES = 64
@@ -122,7 +125,7 @@ class Ensemble:
         decoder : str, optional
             None is the best for the representation, or the one chosen before if that was not the best and fits.
         channel : int, optional
-            MIDI channel 0..15; all by default.
+            MIDI channel, 0..15 on the first port; all by default.
 
         Raises
         ------
@@ -144,6 +147,10 @@ class Ensemble:
         if channel is None:
             self._chosen.clear()
             self.representation, self.decoder = name, decoder
+
+    def path_name(self, path: SynthPath) -> tuple[str, str]:
+        """Return the names of representation and decoder of a path that the synth takes."""
+        return (self.representation, self.decoder) if self.repertoire is None else self.repertoire.name(path)
 
     def set_representation(self, name: str, channel: int | None = None) -> None:
         """Let another representation grow the notes of a MIDI channel, or of all; see `set_path`."""
@@ -174,6 +181,7 @@ class Ensemble:
     def lock_instrument(self, instrument: str | int) -> None:
         """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
         self.casting.play_only(self._instrument(instrument))
+        self.synth.begin_with(None)  # what was chosen before would go on playing
         self.synth.recast()
 
     def follow_midi(self) -> None:
@@ -228,6 +236,8 @@ def open_ensemble(
     effects: bool = True,
     grows_together: bool = False,
     workers: int = 1,
+    num_ports: int = 1,
+    growth_controllers: bool = False,
 ) -> Ensemble:
     """Load a bank and make a synth that plays it.
 
@@ -238,7 +248,7 @@ def open_ensemble(
     is_locked : bool
         Whether it does so for good; else each MIDI channel begins with it, and its next program change holds.
     representation, decoder : str, optional
-        Names from `engine.choices`; None is the best one, of a decoder the best for the representation.
+        Names from `engine.choices`; None is the usual one, or what the bank has; of a decoder the best that fits.
     sample_rate : int
         Of the output in Hz.
     seed : int
@@ -249,7 +259,7 @@ def open_ensemble(
         Whether MIDI channels are kept apart.
     bank_path : Path, optional
         Another bank than the shipped one.
-    max_voices, on_model_error, effects, grows_together
+    max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
         As `Synth` has them.
     workers : int
         Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
@@ -267,14 +277,15 @@ def open_ensemble(
         raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
     if workers < 1:
         raise UsageError(f"the number of workers must be 1 or more, got {workers}")
-    representation = closest(representation or DEFAULT_REPRESENTATION, REPRESENTATIONS, "representation")
-    decoder = closest(decoder or DEFAULT_DECODERS[representation], DECODERS, "decoder")
     provider = closest(provider, PROVIDERS, "provider")
     bank = Bank.load(bank_path)
+    if bank_path is not None:
+        try_bank(bank_path)
+    representation = _representation(bank, representation)
     chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), chosen if is_locked else None)
-    first = bank.decoder(decoder, growth, num_slots(max_voices))
+    decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
     recipe = Recipe(representation, decoder, bank_path, max_voices)
     helpers = [Helper(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
@@ -289,6 +300,8 @@ def open_ensemble(
         effects=effects,
         grows_together=grows_together,
         helpers=helpers,
+        num_ports=num_ports,
+        growth_controllers=growth_controllers,
     )
     if not is_locked:
         synth.begin_with(chosen)
@@ -296,3 +309,25 @@ def open_ensemble(
     repertoire.adopt(representation, decoder, growth, first)
     synth.find_paths_with(repertoire.find)
     return Ensemble(synth, casting, growth.provider, representation, decoder, growth, bank, helpers, repertoire)
+
+
+def _representation(bank: Bank, wanted: str | None) -> str:
+    """Return the representation that is asked for, else the usual one, else one that the bank has."""
+    there = bank.representations
+    usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
+    return closest(wanted or usual, REPRESENTATIONS, "representation")
+
+
+def _open_decoder(
+    bank: Bank, representation: str, growth: GrowthModel, wanted: str | None, slots: int
+) -> tuple[str, Decoder]:
+    """Open the decoder that is asked for, else the best one of those that fit and that the bank has models of."""
+    if wanted is not None:
+        name = closest(wanted, DECODERS, "decoder")
+        return name, bank.decoder(name, growth, slots)
+    for name in dict.fromkeys((DEFAULT_DECODERS[representation], *DECODERS)):
+        try:
+            return name, bank.decoder(name, growth, slots)
+        except UsageError:
+            continue
+    raise UsageError(f"no decoder fits the {representation} representation of this bank")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import BankError
 from .finishing import Finisher
-from .inference import open_session, read_metadata, session_provider
+from .inference import inputs_of, open_session, outputs_of, read_metadata, run_model, session_provider
+from .model_facts import MAX_SIZE, check_ports, facts_of, representation_in, spec_in, timbres_in
 from .motions import MotionArrays, MotionTable
 from .retouching import RetouchArrays
 from .seams import Genome, HopInputs
-from .spec import AudioSpec
 from .spectral import FloatArray
-from .timbres import TimbreTable
+from .values import member, whole
 
+SEED_INPUTS = {"pitch", "velocity", "timbre", "pitched", "stretch"}
+STEP_OUTPUTS = ("next_grid", "alive")
 FIELD_PREFIX = "field_"
 """Before a field's name in the step model's outputs; bare names collide with those of the graph's own nodes."""
 
@@ -61,27 +64,32 @@ class GrowthModel:
     ) -> None:
         self._seed = open_session(seed_model, provider, threads)
         self._step = open_session(step_model, provider, threads)
-        facts, planting = read_metadata(self._step), read_metadata(self._seed)
-        if any(planting.get(key) != facts.get(key) for key in ("representation", "spec")):
+        with facts_of("seed model"):
+            self._know(read_metadata(self._seed))
+        facts = read_metadata(self._step)
+        if any(self.metadata.get(key) != facts.get(key) for key in ("representation", "spec")):
             raise BankError("the seed model does not belong to the step model, or was not exported by tnca-synth")
-        for key in ("spec", "representation", "steps_per_hop", "timbre_size", "timbres"):
-            if key not in planting:
-                raise BankError(f"the seed model lacks {key!r} in its metadata; it was not exported by tnca-synth")
-        self.metadata = planting
-        self.timbres = TimbreTable(planting["timbres"], planting.get("key_codes", {}))
-        self.spec = AudioSpec.from_dict(planting["spec"])
         self.motions = MotionTable(self.spec, motions, retouch)
         self.finisher = Finisher(self.spec, self.motions)
-        self.representation: str = planting["representation"]
         self.settling_hops = SETTLING_HOPS.get(self.representation, MOST_SETTLING_HOPS)
-        self.steps_per_hop = int(planting["steps_per_hop"])
-        self.timbre_size = int(planting["timbre_size"])
         self.provider = session_provider(self._step)
-        self.genome_names = tuple(output.name for output in self._seed.get_outputs())
-        taken = {one.name for one in self._step.get_inputs()}
+        check_ports("inputs of the seed model", inputs_of(self._seed), SEED_INPUTS)
+        self.genome_names = tuple(port.name for port in outputs_of(self._seed))
+        taken = {port.name for port in inputs_of(self._step)}
         self._driven_by = tuple(name for name in HopInputs._fields if name in taken)
-        self._outputs = [output.name for output in self._step.get_outputs()]
+        check_ports("inputs of the step model", inputs_of(self._step), {*self.genome_names, *self._driven_by})
+        self._outputs = [port.name for port in outputs_of(self._step)]
+        check_ports("first outputs of the step model", outputs_of(self._step)[:2], set(STEP_OUTPUTS))
         self.fields = tuple(name.removeprefix(FIELD_PREFIX) for name in self._outputs[2:])
+
+    def _know(self, facts: dict[str, Any]) -> None:
+        """Take what the seed model says of itself."""
+        self.metadata = facts
+        self.spec = spec_in(facts)
+        self.representation = representation_in(facts)
+        self.steps_per_hop = whole(*member(facts, "steps_per_hop"), 1, 64)
+        self.timbre_size = whole(*member(facts, "timbre_size"), 1, MAX_SIZE)
+        self.timbres = timbres_in(facts, self.timbre_size)
 
     def plant(
         self, pitch: FloatArray, velocity: FloatArray, timbre: FloatArray, pitched: FloatArray, stretch: FloatArray
@@ -95,7 +103,7 @@ class GrowthModel:
         timbre : float32 (V, timbre_size)
         """
         inputs = {"pitch": pitch, "velocity": velocity, "timbre": timbre, "pitched": pitched, "stretch": stretch}
-        return dict(zip(self.genome_names, self._seed.run(None, inputs), strict=True))
+        return dict(zip(self.genome_names, run_model(self._seed, None, inputs), strict=True))
 
     def step(self, genome: Genome, hop: HopInputs) -> Growth:
         """Grow V notes by one hop.
@@ -106,5 +114,5 @@ class GrowthModel:
         hop : what drives them; the model takes what it has inputs for
         """
         inputs = {**genome, **{name: getattr(hop, name) for name in self._driven_by}}
-        grid, alive, *fields = self._step.run(self._outputs, inputs)
+        grid, alive, *fields = run_model(self._step, self._outputs, inputs)
         return Growth(grid, dict(zip(self.fields, fields, strict=True)), alive > 0.5)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from ..midi.growth import DAMAGE, MORPH_PROGRAMS, growth_message, growth_values
+from ..midi.messages import NUM_CHANNELS
 
 
 class GrowthControls(ABC):
     """What a synth does to growth, told by messages that it sends itself. Thread: as `Synth`."""
 
     @abstractmethod
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
+    def send(self, data: bytes, at_frame: int | None = None, port: int = 0) -> None:
         """Queue a complete MIDI message."""
 
     def tend(
@@ -24,7 +25,7 @@ class GrowthControls(ABC):
         morph: tuple[float, float] | None = None,
         at_frame: int | None = None,
     ) -> None:
-        """Set how notes of a MIDI channel 0..15 grow; what is None stays as it is.
+        """Set how notes of a MIDI channel grow (0..15, of a second port 16..31); what is None stays as it is.
 
         Parameters
         ----------
@@ -40,14 +41,18 @@ class GrowthControls(ABC):
             If a value is out of range.
         """
         for controller, value in growth_values(growth_rate, fire_rate, life_threshold, morph):
-            self.send(growth_message(channel, controller, value), at_frame)
+            self._set_growth(channel, controller, value, at_frame)
 
     def damage(self, channel: int, share: float = 0.25, at_frame: int | None = None) -> None:
         """Erase a share 0..1 of the cells of what sounds on a MIDI channel; it heals."""
-        self.send(growth_message(channel, DAMAGE, 127.0 * share), at_frame)
+        self._set_growth(channel, DAMAGE, 127.0 * share, at_frame)
 
     def set_morph(self, channel: int, right: int | None, upper: int | None = None, far: int | None = None) -> None:
         """Choose programs in the corners of a channel's pad of timbres, for notes to come; None stays as it is."""
         for controller, program in zip(MORPH_PROGRAMS, (right, upper, far), strict=True):
             if program is not None:
-                self.send(growth_message(channel, controller, program))
+                self._set_growth(channel, controller, program, None)
+
+    def _set_growth(self, channel: int, controller: int, value: float, at_frame: int | None) -> None:
+        port, index = divmod(channel, NUM_CHANNELS)
+        self.send(growth_message(index, controller, value), at_frame, port)

@@ -18,7 +18,7 @@ from .controls import ControlsAt
 from .decoders.base import Decoder, Fields, NoteControls, lookahead_of
 from .endings import end_by_silence, fade_released
 from .genomes import Genomes
-from .mishaps import MAX_PEAK, cut_broken, silence_broken
+from .mishaps import MAX_PEAK, ModelFault, cut_broken, cut_faulty, faults_of, silence_broken
 from .rooms import Rooms
 from .seams import Genome, Grown, GrowthModel, HopInputs
 from .shaping import Levels, coloured, levels_of
@@ -30,6 +30,10 @@ MOST_HOPS = 32
 PLANTED_TOGETHER = 3
 """Notes that are planted at once: among more, a matrix product rounds them otherwise than alone. Live that is no
 matter, and planting all together is faster."""
+
+
+def _nothing() -> None:
+    """Do nothing: no growth is under way."""
 
 
 class HopGrower:
@@ -66,7 +70,7 @@ class HopGrower:
         self._finisher = growth.finisher
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
-        self._under_way: Callable[[], None] = lambda: None
+        self._under_way: Callable[[], None] = _nothing
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
@@ -78,7 +82,7 @@ class HopGrower:
         controls_at : what channels and gestures ask of the voices
         """
         while jobs := self._jobs(voices, until):
-            self._grow(jobs, self.decoder, controls_at)
+            self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._grow, jobs, controls_at=controls_at))
             if max(job.num_hops for job in jobs) < MOST_HOPS:
                 return  # nobody wanted more; looking again would be work in every block
 
@@ -88,7 +92,8 @@ class HopGrower:
 
     def finish(self) -> None:
         """Have grown what `start` was told."""
-        self._under_way()
+        under_way, self._under_way = self._under_way, _nothing  # which holds this grower: a circle, while it stays
+        under_way()
 
     def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
         """Grow voices by hops that nobody hears, planting those that have no genome.
@@ -99,10 +104,24 @@ class HopGrower:
         """
         jobs = [Job(voice, num_hops, True, num_hops, self._lookahead(voice)) for voice in voices]
         if num_hops:
-            batch = self._batch(jobs, controls_at)
-            self._plant_new(batch)
-            self._run_rounds(batch, ())
-            batch.remember()
+            self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._settle, jobs, controls_at=controls_at))
+
+    def _settle(self, jobs: list[Job], rows: slice, controls_at: ControlsAt) -> None:
+        batch = self._batch(jobs[rows], controls_at)
+        self._plant_new(batch)
+        self._run_rounds(batch, ())
+        batch.remember()
+
+    def _apart_if_faulty(self, jobs: list[Job], rows: slice, work: Callable[[slice], None]) -> None:
+        """Do work on some of the jobs together; if a model raises, on each alone, and cut those where it does again."""
+        try:
+            work(rows)
+        except ModelFault as fault:
+            if rows.stop - rows.start == 1:
+                self.failures += cut_faulty(jobs[rows.start].voice, fault, self._growth.spec)
+            else:
+                for row in range(rows.start, rows.stop):
+                    self._apart_if_faulty(jobs, slice(row, row + 1), work)
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
@@ -126,16 +145,21 @@ class HopGrower:
         growth = self._growth
         return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
 
-    def _grow(self, jobs: list[Job], decoder: Decoder, controls_at: ControlsAt) -> None:
+    def _grow(self, jobs: list[Job], some: slice, controls_at: ControlsAt) -> None:
+        jobs, decoder = jobs[some], self.decoder
         batch = self._batch(jobs, controls_at)
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
+
+        def decode(rows: slice) -> None:
+            self._decode(batch, rows, decoder)
+
         first = 0
         while first < len(jobs):
             last = first + 1
             while last < len(jobs) and self._fits(jobs[first], jobs[last]):
                 last += 1
-            self._decode(batch, slice(first, last), decoder)
+            self._apart_if_faulty(jobs, slice(first, last), decode)
             first = last
         if np.count_nonzero(alive) < sum(batch.active):
             for index, job in enumerate(jobs):
@@ -181,13 +205,15 @@ class HopGrower:
 
     def _plant_together(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
         voices = [batch.jobs[row].voice for row in rows]
-        return self._growth.plant(
+        inputs = (
             (batch.plan.planted[index, rows] - batch.semitones[index, rows]).astype(np.float32),
             np.array([voice.velocity for voice in voices], np.float32),
             np.array([batch.timbre(index, row) for row in rows], np.float32),
             np.array([batch.pitched(index, row) for row in rows], np.float32),
             np.array([voice.inharmonicity for voice in voices], np.float32),
         )
+        with faults_of("the growth model"):
+            return self._growth.plant(*inputs)
 
     def _plant_new(self, batch: Batch) -> None:
         """Plant the seeds of the voices that have no genome yet."""
@@ -239,7 +265,8 @@ class HopGrower:
             mask = tending.tempered(mask, index)
             wound(genome["grid"], tending.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
         ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
-        grown = self._growth.step(genome, HopInputs(*ages, mask, batch.swell[index, :active]))
+        with faults_of("the growth model"):
+            grown = self._growth.step(genome, HopInputs(*ages, mask, batch.swell[index, :active]))
         return grown if tending is None else cull(grown, tending.life[index, :active], self._growth.spec)
 
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
@@ -273,11 +300,12 @@ class HopGrower:
             controls.inharmonicity,
         )
         fields = self._coloured(batch, rows, fields)
-        if ahead:
-            first = {name: values[:, :ahead] for name, values in fields.items()}
-            decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
-        rest = {name: values[:, ahead:] for name, values in fields.items()}
-        audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
+        with faults_of(f"decoder {decoder.name}"):
+            if ahead:
+                first = {name: values[:, :ahead] for name, values in fields.items()}
+                decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
+            rest = {name: values[:, ahead:] for name, values in fields.items()}
+            audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         heard_in = slice(ahead, ahead + job.num_hops)
         fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)

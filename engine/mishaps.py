@@ -1,4 +1,4 @@
-"""Voices whose models give NaN, infinity, or a sound that has run away: they are cut, and told of.
+"""Voices whose models raise, or give NaN, infinity or a sound that has run away: they are cut, and told of.
 
 Letters: V voices, T frames.
 """
@@ -6,6 +6,7 @@ Letters: V voices, T frames.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -17,6 +18,25 @@ from .voices import Voice
 
 MAX_PEAK = 1e4
 """A voice louder than this has run away and counts as broken, like one with NaN."""
+
+
+class ModelFault(Exception):
+    """A model that raised instead of giving numbers; the text says which and what, in one line."""
+
+
+@contextmanager
+def faults_of(model: str) -> Iterator[None]:
+    """Turn whatever a model raises into a `ModelFault`: models are foreign code, and each fails in its own way."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise ModelFault(f"{model} raised {type(error).__name__}: {reason}") from error
+
+
+def cut_faulty(voice: Voice, fault: ModelFault, spec: AudioSpec) -> list[str]:
+    """End a voice where it has sounded to, since its model raised; return a line that says so."""
+    return [*_cut(voice, voice.decoded_until, str(fault), spec)]
 
 
 def silence_broken(jobs: Sequence[Job], fields: Fields, spec: AudioSpec) -> list[str]:

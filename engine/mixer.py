@@ -35,23 +35,25 @@ def level_vector(expression: Expression) -> tuple[float, ...]:
 
 
 class Mixer:
-    """Mixes 16 mono channels to stereo buses, and their sends, at the internal rate.
+    """Mixes mono channels to stereo buses, and their sends, at the internal rate.
 
     Parameters
     ----------
     sample_rate : int
     stems : bool
         Whether each MIDI channel has its own bus instead of one for all.
+    num_channels : int
+        MIDI channels of all ports.
     """
 
-    def __init__(self, sample_rate: int, stems: bool) -> None:
+    def __init__(self, sample_rate: int, stems: bool, num_channels: int = NUM_CHANNELS) -> None:
         length = max(1, round(GLIDE_S * sample_rate))
         silent = (0.0,) * (2 + NUM_SENDS)
-        self._glides = [Glide(silent, length) for _ in range(NUM_CHANNELS)]
-        self._levels = [silent] * NUM_CHANNELS
-        self._has_played = [False] * NUM_CHANNELS
+        self._glides = [Glide(silent, length) for _ in range(num_channels)]
+        self._levels = [silent] * num_channels
+        self._has_played = [False] * num_channels
         self._stems = stems
-        self.num_buses = NUM_CHANNELS if stems else 1
+        self.num_buses = num_channels if stems else 1
 
     def set_level(self, channel: int, sample: int, levels: tuple[float, ...]) -> None:
         """Let a channel glide to the gains of `level_vector` from `sample` on; before its first note it jumps."""
@@ -72,7 +74,7 @@ class Mixer:
 
         Parameters
         ----------
-        mono : float32 (16, N), what each channel's voices sum to
+        mono : float32 (channels, N), what each channel's voices sum to
         sounding : the channels that are not silent
         start : absolute sample of the first column
         out : float32 (2 * num_buses, N): left and right of each bus

@@ -97,6 +97,19 @@ class MotionArrays(KeyedArrays):
     WHAT = "motions"
 
     def __post_init__(self) -> None:
+        if not self.rate_hz > 0.0 or self.codes.ndim != 2 or self.shapes.ndim != 3 or self.modes.ndim != 2:
+            raise ValueError(f"codes at {self.rate_hz} Hz of {self.codes.shape}, shapes of {self.shapes.shape}")
+        courses = self.shapes.shape[1]
+        sizes = (self.codes.shape[1], self.code_scale.shape, self.shape_scale.shape, self.shapes.shape[0])
+        num_motions = len(self.loop)
+        if sizes != (1 + courses, (num_motions, 1 + courses), (num_motions, courses), num_motions):
+            raise ValueError(f"{courses} courses of {num_motions} motions do not fit {sizes}")
+        ends = (self.first[:1].tolist(), self.first[-1:].tolist(), len(self.first))
+        lengths_of = np.diff(self.first)
+        if ends != ([0], [len(self.codes)], num_motions + 1) or not np.all(lengths_of > 0):
+            raise ValueError("first must rise from 0 to the number of codes")
+        if not np.all((self.loop >= 0.0) & (self.loop <= lengths_of)):
+            raise ValueError("a loop must be no longer than its motion")
         counts = (len(self.loop), len(self.key))
         lengths = [len(values) for values in (self.source, self.motion, self.pace, self.take, self.timbre, self.modes)]
         if lengths != [counts[0], *5 * [counts[1]]]:

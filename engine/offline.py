@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Final, Protocol
@@ -18,17 +19,16 @@ from ..midi.file import Song, read_midi_file
 from ..midi.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
-    CONTROL_CHANGE,
     NUM_CHANNELS,
     SOSTENUTO,
     SUSTAIN,
     control_change,
     is_note_start,
 )
-from ..midi.paths import DECODER, REPRESENTATION
 from .audiofile import AudioWriter
 from .choices import DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
 from .ensemble import Ensemble, open_ensemble
+from .song_facts import PlayedChannel, changes_path, played_channels
 from .spectral import FloatArray
 
 BLOCK_FRAMES: Final = 8192
@@ -80,6 +80,8 @@ class RenderReport:
         Execution provider that the models really ran on: "cpu" or "cuda".
     stems : tuple of str
         Paths of the stem files.
+    channels : tuple of PlayedChannel
+        The MIDI channels that played, in the order of the stems.
     """
 
     audio_seconds: float
@@ -92,6 +94,7 @@ class RenderReport:
     substitutions: tuple[str, ...]
     provider: str
     stems: tuple[str, ...] = ()
+    channels: tuple[PlayedChannel, ...] = ()
     silent_keys: tuple[str, ...] = ()
 
 
@@ -108,6 +111,7 @@ def render_file(
     stems_dir: str | os.PathLike[str] | None = None,
     bank_path: str | os.PathLike[str] | None = None,
     workers: int = 1,
+    growth_controllers: bool = False,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> RenderReport:
@@ -118,13 +122,14 @@ def render_file(
     midi_path, out_path : path-like
         The suffix of `out_path` names its format.
     stems_dir : path-like, optional
-        Folder for one more file per MIDI channel that plays, made if missing. Stems are what the channels sound
+        Folder for one more file per MIDI channel that plays, made if missing; a second port has `channel-17` and so
+        on. Stems are what the channels sound
         like before the limiter.
     progress : callable, optional
         Called with (seconds rendered, seconds expected) after every block.
     warn : callable, optional
         Called with one line of text for what is odd but no reason to stop.
-    instrument, representation, decoder, sample_rate, seed, provider, bank_path, workers
+    instrument, representation, decoder, sample_rate, seed, provider, bank_path, workers, growth_controllers
         See `engine.ensemble.open_ensemble`. The samples are the same for any number of workers: a song that changes
         its path by controller, which moves sounding notes, is rendered by one.
 
@@ -146,7 +151,9 @@ def render_file(
         provider=provider,
         stems=stems_dir is not None,
         bank_path=None if bank_path is None else Path(bank_path),
-        workers=1 if changes_path(song) else workers,
+        workers=1 if changes_path(song, growth_controllers) else workers,
+        num_ports=song.num_ports,
+        growth_controllers=growth_controllers,
     )
     with closing(ensemble):
         warn = warn or (lambda text: None)
@@ -162,12 +169,6 @@ def render_file(
     for text in report.silent_keys:
         warn(f"not in the bank, silent: {text}")
     return report
-
-
-def changes_path(song: Song) -> bool:
-    """Return whether a song chooses representations or decoders by controller, and so for sounding notes."""
-    heads = ((one.data[0] & 0xF0, one.data[1]) for one in song.messages if len(one.data) > 2)
-    return any(status == CONTROL_CHANGE and controller in (REPRESENTATION, DECODER) for status, controller in heads)
 
 
 def render_song(
@@ -192,15 +193,19 @@ def render_song(
     writer : Sink
         Takes the mix, float32 (N, 2) at the synth's sample rate.
     stem_writers : mapping of int to Sink, optional
-        Take the sound of MIDI channels 0..15, unlimited; the synth must keep stems.
+        Take the sound of MIDI channels (0..15, of a second port 16..31), unlimited; the synth must keep stems.
 
     Raises
     ------
+    UsageError
+        If the song has more MIDI ports than the synth.
     ModelError
         If a model gives NaN or infinity.
     """
     started = perf_counter()
     synth, rate = ensemble.synth, ensemble.synth.sample_rate
+    if song.num_ports > synth.num_ports:
+        raise UsageError(f"the song has {song.num_ports} MIDI ports, the synth {synth.num_ports}: see num_ports")
     timeline = _Timeline(song, rate, tail_limit_s)
     foresight = math.ceil(FORESIGHT_S * rate)
     messages = timeline.messages()
@@ -210,7 +215,7 @@ def render_song(
     while not is_over:
         horizon = synth.frame + BLOCK_FRAMES + foresight + synth.latency_frames
         while due is not None and due[0] < horizon:
-            synth.send(due[1], due[0])
+            synth.send(due[1], due[0], due[2])
             due = next(messages, None)
         peak = max(peak, _render_block(ensemble, writer, stem_writers, foresight))
         if progress is not None:
@@ -228,6 +233,7 @@ def render_song(
         substitutions=synth.substitutions,
         silent_keys=synth.silent_keys,
         provider=ensemble.provider,
+        channels=played_channels(song),
     )
 
 
@@ -246,15 +252,15 @@ class _Timeline:
         self.cut_frame = self.end_frame + round(tail_limit_s * sample_rate)
         self.stop_frame = self.cut_frame + round(_FADE_LIMIT_S * sample_rate)
 
-    def messages(self) -> Iterator[tuple[int, bytes]]:
-        """Give (frame, data) in time: the song, then the release of all notes, then their cut."""
+    def messages(self) -> Iterator[tuple[int, bytes, int]]:
+        """Give (frame, data, port) in time: the song, then the release of all notes, then their cut."""
         for message in self._song.messages:
-            yield round(message.time_s * self._rate), message.data
-        for channel in range(NUM_CHANNELS):
+            yield round(message.time_s * self._rate), message.data, message.port
+        for port, channel in product(range(self._song.num_ports), range(NUM_CHANNELS)):
             for controller in (SUSTAIN, SOSTENUTO, ALL_NOTES_OFF):
-                yield self.end_frame, control_change(channel, controller, 0)
-        for channel in range(NUM_CHANNELS):
-            yield self.cut_frame, control_change(channel, ALL_SOUND_OFF, 0)
+                yield self.end_frame, control_change(channel, controller, 0), port
+        for port, channel in product(range(self._song.num_ports), range(NUM_CHANNELS)):
+            yield self.cut_frame, control_change(channel, ALL_SOUND_OFF, 0), port
 
 
 def _render_block(ensemble: Ensemble, writer: Sink, stem_writers: Mapping[int, Sink] | None, foresight: int) -> float:
@@ -307,10 +313,10 @@ def _render_to_files(
         if stems_dir is not None:
             files.enter_context(_folder(stems_dir))
             stem_writers = {
-                channel: files.enter_context(
-                    AudioWriter(stems_dir / f"channel-{channel + 1:02}{out.suffix}", rate, max_frames=max_frames)
+                played.number - 1: files.enter_context(
+                    AudioWriter(stems_dir / f"channel-{played.number:02}{out.suffix}", rate, max_frames=max_frames)
                 )
-                for channel in sorted({m.data[0] & 0x0F for m in song.messages if is_note_start(m.data)})
+                for played in played_channels(song)
             }
         report = render_song(song, ensemble, writer, stem_writers=stem_writers, progress=progress)
     stems = (stem_writers or {}).values()

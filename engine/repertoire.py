@@ -34,6 +34,7 @@ class Repertoire:
         self._num_slots, self._provider = num_slots(max_voices), provider
         self._grown: dict[str, tuple[GrowthModel, Casting]] = {}
         self._paths: dict[tuple[str, str], Path | None] = {}  # None where a decoder does not fit
+        self._open: list[object] = []  # sessions that decoders to come will share
 
     def adopt(self, representation: str, decoder: str, growth: GrowthModel, first: Decoder) -> None:
         """Know the path that a synth was made with."""
@@ -50,8 +51,9 @@ class Repertoire:
         provider = next((growth.provider for growth, _ in self._grown.values()), self._provider)
         with ThreadPoolExecutor() as pool:
             decoding = [pool.submit(open_session, model, provider) for model in self._bank.decoder_models.values()]
-            for opened in [*(pool.submit(self._growth, name) for name in self.representations), *decoding]:
+            for opened in [pool.submit(self._growth, name) for name in self.representations]:
                 opened.result()
+            self._open = [one.result() for one in decoding]
 
     def decoders(self, representation: str) -> tuple[str, ...]:
         """Names of the decoders that can sound what a representation grows."""
@@ -82,7 +84,7 @@ class Repertoire:
 
         A decoder that does not fit gives way to the best one; None if there is no such representation.
         """
-        own, own_decoder = self._name(path)
+        own, own_decoder = self.name(path)
         name = own if representation == 0 else midi.named(midi.REPRESENTATIONS, representation)
         if name not in self.representations:
             return None
@@ -95,5 +97,6 @@ class Repertoire:
             self._grown[representation] = growth, self._casting.over(self._bank.timbre_book(growth))
         return self._grown[representation]
 
-    def _name(self, path: Path) -> tuple[str, str]:
+    def name(self, path: Path) -> tuple[str, str]:
+        """Return the names of representation and decoder of a path that was opened."""
         return next(names for names, known in self._paths.items() if known is path or known == path)

@@ -49,6 +49,19 @@ class RetouchArrays(KeyedArrays):
 
     WHAT = "retouching"
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for lengths that differ."""
+        if self.courses.ndim != 3 or self.shapes.ndim != 3:
+            raise ValueError(f"courses of {self.courses.shape}, shapes of {self.shapes.shape}")
+        keys, moments, courses = self.courses.shape
+        expected = (len(self.key), len(self.moments), (keys, courses), (keys, courses), (keys, courses))
+        if expected != (keys, moments, self.course_scale.shape, self.shape_scale.shape, self.shapes.shape[:2]):
+            raise ValueError(f"{keys} keys, {moments} moments and {courses} courses do not fit the other arrays")
+        if not 0 <= self.partials <= self.shapes.shape[2]:
+            raise ValueError(f"{self.partials} partials of {self.shapes.shape[2]} shapes")
+        if moments == 0 or self.moments[0] < 0 or np.any(np.diff(self.moments) <= 0):
+            raise ValueError("moments must rise from 0 or later")
+
 
 class Corrections(NamedTuple):
     """What is set right of voices.

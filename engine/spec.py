@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from ..errors import UsageError
+
+MOST: Final = {"sample_rate": 384_000, "n_fft": 65_536, "hop_length": 32_768, "num_mels": 2048}
+MAX_DB: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,16 @@ class AudioSpec:
     level_scale_db: float = 40.0
 
     def __post_init__(self) -> None:
-        for name in ("sample_rate", "n_fft", "hop_length", "num_mels"):
+        for name, most in MOST.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or value <= 0:
+            if type(value) is not int or value <= 0:
                 raise UsageError(f"AudioSpec.{name} must be a positive integer, got {value!r}")
+            if value > most:
+                raise UsageError(f"AudioSpec.{name} must be at most {most}, got {value}")
+        for name in ("floor_db", "level_scale_db"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not abs(value) <= MAX_DB:
+                raise UsageError(f"AudioSpec.{name} must be a number in -{MAX_DB}..{MAX_DB}, got {value!r}")
         if self.n_fft % 2 or self.hop_length > self.n_fft // 2:
             raise UsageError(
                 f"n_fft must be even and at least twice hop_length, got {self.n_fft} and {self.hop_length}"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..midi.messages import NUM_CHANNELS
 from ..midi.performance import Performance
 from .controls import ControlsAt
 from .paths import Growers, Path
@@ -45,7 +44,7 @@ class Switchboard:
         self.find: FindPath | None = None
         self._growers, self._performance = growers, performance
         self._voicing, self._allocator = voicing, allocator
-        self._chosen = [0] * NUM_CHANNELS
+        self._chosen = [0] * len(performance.channels)
         self._found: dict[tuple[int, int, int], int] = {}
         self._has_changed = False
         self._due: dict[int, int] = {}  # note id -> sample at which it goes over
@@ -53,7 +52,7 @@ class Switchboard:
 
     def choose(self, channel: int | None, path: Path) -> None:
         """Let a channel, or all, take a path from now on, whatever MIDI has chosen there."""
-        for index in range(NUM_CHANNELS) if channel is None else (channel,):
+        for index in range(len(self._chosen)) if channel is None else (channel,):
             self._chosen[index] = self._growers.number(path)
             self._performance.channels[index].path = (0, 0)
         self._has_changed = True

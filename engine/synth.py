@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..errors import ModelError, UsageError
-from ..midi.messages import NUM_CHANNELS
-from ..midi.performance import Performance
+from ..midi.channel import Channel
+from ..midi.performance import MAX_PORTS, Performance
 from .checks import check_channel, check_parameters, check_path
 from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
@@ -20,6 +20,7 @@ from .helpers import Helper, SharedGrower
 from .hops import HopGrower
 from .limiter import Limiter
 from .mixer import Mixer
+from .parts import PlayedPart
 from .paths import Growers, Path
 from .resampler import Resampler
 from .seams import GrowthModel, InstrumentChooser, NamedInstrument
@@ -34,8 +35,8 @@ class StemBlock(NamedTuple):
     Attributes
     ----------
     mix : float32 (num_frames, 2), as `Synth.render` gives it
-    stems : float32 (16, num_frames, 2), each MIDI channel before the limiter, with the reverb and chorus of what it
-        sends; they sum to the mix where that is quiet
+    stems : float32 (channels, num_frames, 2), each MIDI channel before the limiter, with the reverb and chorus of what
+        it sends; they sum to the mix where that is quiet
     """
 
     mix: FloatArray
@@ -74,7 +75,18 @@ class Synth(GrowthControls):
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
     on_model_error : "raise" or "mute"
-        What NaN or infinity from a model does beside cutting its note: `render` raises, or counts it.
+        What a model that raises, or gives NaN or infinity, does beside cutting its note: `render` raises, or counts it.
+    num_ports : int
+        MIDI ports, 1..16, each of 16 channels: the channels of a second port are 16..31, and so on.
+    growth_controllers : bool
+        Whether controllers that MIDI leaves undefined move the growth, see `obey_growth_controllers`.
+
+    Attributes
+    ----------
+    model_errors : int
+        Notes cut so far because a model failed.
+    model_failure : str
+        The last of these failures, "" before the first.
 
     Raises
     ------
@@ -101,15 +113,21 @@ class Synth(GrowthControls):
         grows_together: bool = False,
         helpers: Sequence[Helper] = (),
         on_model_error: Literal["raise", "mute"] = "raise",
+        num_ports: int = 1,
+        growth_controllers: bool = False,
     ) -> None:
+        if not 1 <= num_ports <= MAX_PORTS:
+            raise UsageError(f"num_ports must be in 1..{MAX_PORTS}, got {num_ports}")
         check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
         self.sample_rate = sample_rate
         self.max_voices = max_voices
-        self.model_errors = 0
+        self.model_errors, self.model_failure = 0, ""
         self._internal_rate = growth.spec.sample_rate
         self._raises = on_model_error == "raise"
         self._has_stems = stems
-        mixer = Mixer(self._internal_rate, stems)
+        performance = Performance(num_ports, growth_controllers)
+        self._performance = performance
+        mixer = Mixer(self._internal_rate, stems, len(performance.channels))
         num_signals = 2 * mixer.num_buses
         self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
         first = (
@@ -123,7 +141,6 @@ class Synth(GrowthControls):
             lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together),
             aside=grows_together,
         )
-        performance = Performance()
         self._conductor = Conductor(
             self._growers,
             performance,
@@ -177,21 +194,6 @@ class Synth(GrowthControls):
         return tuple(self._conductor.substitutions)
 
     @property
-    def playing(self) -> tuple[str, ...]:
-        """Name of the instrument of each MIDI channel's last note, or that was chosen after it; "" before the first."""
-        return self._conductor.playing
-
-    @property
-    def latest_instrument(self) -> str:
-        """The one of `playing` that changed last; "" before the first. May be read by any thread."""
-        return self._conductor.latest_instrument
-
-    @property
-    def programs(self) -> tuple[int, ...]:
-        """The program 0..127 of each MIDI channel, as MIDI says."""
-        return self._conductor.programs
-
-    @property
     def silent_keys(self) -> tuple[str, ...]:
         """Drums that were struck and have no sound, each named once: "drum key 34 (Metronome Bell) of standard-kit"."""
         return tuple(self._conductor.silent_keys)
@@ -211,7 +213,7 @@ class Synth(GrowthControls):
         last = self._conductor.sounded_until
         return ceil((last + self._resampler.tail_samples) * self.sample_rate / self._internal_rate) if last else 0
 
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
+    def send(self, data: bytes, at_frame: int | None = None, port: int = 0) -> None:
         """Queue a complete MIDI message.
 
         Parameters
@@ -222,13 +224,40 @@ class Synth(GrowthControls):
             Output frame at which it takes effect, to the nearest internal sample; None is the next frame rendered.
             It is exact if sent `latency_frames` ahead, that is before frames from ``at_frame - latency_frames`` on
             are rendered; later ones take effect as soon as possible, in the order sent. So do events of one frame.
+        port : int
+            The MIDI port that it is for, 0 for the first.
+
+        Raises
+        ------
+        UsageError
+            If there is no such port.
         """
+        if not 0 <= port < self.num_ports:
+            raise UsageError(f"the MIDI port must be in 0..{self.num_ports - 1}, got {port}")
         frame = self._frame if at_frame is None else at_frame
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
-        self._conductor.schedule(sample, bytes(data))
+        self._conductor.schedule(sample, bytes(data), port)
+
+    @property
+    def num_ports(self) -> int:
+        """MIDI ports, each of 16 channels."""
+        return self._performance.num_ports
+
+    @property
+    def growth_controllers(self) -> bool:
+        """Whether controllers that MIDI leaves undefined move the growth."""
+        return self._performance.obeys_growth
+
+    def obey_growth_controllers(self, obeys: bool = True) -> None:
+        """Let CC 20 to 28 and 102 to 106 move growth, path and blend from the next frame on, or not.
+
+        At first they do not: others use these controllers for ends of their own. What they have set stays set. A song
+        can say the same by SysEx (`midi.growth.growth_switch`), until its next reset.
+        """
+        self._performance.obey_growth(obeys)
 
     def set_path(self, path: Path, channel: int | None = None) -> None:
-        """Let another path grow and sound a MIDI channel 0..15, or all; it takes over sounding notes within 20 ms.
+        """Let another path grow and sound a MIDI channel, or all; it takes over sounding notes within 20 ms.
 
         Raises
         ------
@@ -236,7 +265,7 @@ class Synth(GrowthControls):
             The path does not fit: another sample rate, or a decoder that needs what is not grown.
         """
         check_path(path.growth, path.decoder, self._internal_rate)
-        self._conductor.switchboard.choose(check_channel(channel), path)
+        self._conductor.switchboard.choose(check_channel(channel, len(self._performance.channels)), path)
 
     def find_paths_with(self, find: FindPath) -> None:
         """Let MIDI choose among the paths that a function finds; see `engine.switching`."""
@@ -260,14 +289,30 @@ class Synth(GrowthControls):
             raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
         self._conductor.limit_voices(limit)
 
+    def parts(self) -> list[PlayedPart]:
+        """Return what each MIDI channel plays on which a note has begun, in order."""
+        return self._conductor.parts()
+
+    def forget_parts(self) -> None:
+        """Forget what channels have played so far: nobody heard it."""
+        self._conductor.forget_parts()
+
+    def channel(self, index: int) -> Channel:
+        """Return the state of a MIDI channel at the end of what was rendered, for reading."""
+        return self._performance.channels[check_channel(index, len(self._performance.channels)) or 0]
+
     def begin_with(self, instrument: NamedInstrument | None, channel: int | None = None) -> None:
-        """Let notes to come of a MIDI channel 0..15, or of all, be an instrument's until the next program change there.
+        """Let notes to come of a MIDI channel or of all, be an instrument's until the next program change there.
 
         Drum channels stay drums. None is the way back: what the channel's program says.
         """
-        known = check_channel(channel)
-        for index in range(NUM_CHANNELS) if known is None else (known,):
+        known = check_channel(channel, len(self._performance.channels))
+        for index in range(len(self._performance.channels)) if known is None else (known,):
             self._conductor.begin_with(index, instrument)
+
+    def first_choice(self, channel: int) -> str:
+        """Return the name of what a MIDI channel begins with, see `begin_with`; "" where its program says."""
+        return self._conductor.first_choice(channel)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
@@ -288,8 +333,8 @@ class Synth(GrowthControls):
         Raises
         ------
         ModelError
-            If a model gave NaN or infinity and `on_model_error` is "raise". The note has been cut and the block is
-            lost; the synth can go on.
+            If a model raised, or gave NaN or infinity, and `on_model_error` is "raise". The note has been cut and the
+            block is lost; the synth can go on.
         """
         return self._render(num_frames, foresight, None)
 
@@ -310,7 +355,7 @@ class Synth(GrowthControls):
         """
         if not self._has_stems:
             raise UsageError("render_stems needs a Synth made with stems=True")
-        stems = np.empty((NUM_CHANNELS, num_frames, 2), np.float32)
+        stems = np.empty((len(self._performance.channels), num_frames, 2), np.float32)
         return StemBlock(self._render(num_frames, foresight, stems), stems)
 
     def _render(self, num_frames: int, foresight: int, stems: FloatArray | None) -> FloatArray:
@@ -323,13 +368,13 @@ class Synth(GrowthControls):
             mix, parts = self._advance(stop - start, num_frames - stop + foresight)
             out[start:stop] = mix.T
             if stems is not None:
-                stems[:, start:stop] = parts.reshape(NUM_CHANNELS, 2, -1).transpose(0, 2, 1)
+                stems[:, start:stop] = parts.reshape(len(stems), 2, -1).transpose(0, 2, 1)
         self._frame += num_frames
         self._report_failures()
         return out
 
     def _advance(self, num_frames: int, foresight: int) -> tuple[FloatArray, FloatArray]:
-        """Return the next frames and the stems they are made of: (2, N), and (32, N) or (0, N)."""
+        """Return the next frames and the stems they are made of: (2, N), and (2 * channels, N) or (0, N)."""
         known = foresight * self._internal_rate // self.sample_rate
         lead_in, self._lead_in = self._lead_in, 0
         num_frames += lead_in
@@ -344,6 +389,7 @@ class Synth(GrowthControls):
     def _report_failures(self) -> None:
         failures = self._growers.take_failures()
         self.model_errors += len(failures)
+        self.model_failure = failures[-1] if failures else self.model_failure
         if failures and self._raises:
             more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
             raise ModelError(f"a model {failures[0]}{more}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .spectral import FloatArray
 
@@ -19,7 +20,7 @@ class TimbreTable:
     key_codes : name -> {"keys": recorded MIDI keys, rising; "codes": a vector for each}; float16 values
     """
 
-    def __init__(self, vectors: dict[str, list[float]], key_codes: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, vectors: Mapping[str, ArrayLike], key_codes: Mapping[str, dict[str, Any]]) -> None:
         self._vectors = {name: np.array(values, np.float32) for name, values in vectors.items()}
         self._keys: dict[str, NDArray[np.float32]] = {}
         self._codes: dict[str, FloatArray] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..midi.commands import NoteMove, NoteStart
 from ..midi.general_midi import drum_name, kit_name, program_name
-from ..midi.messages import DEFAULT_RELEASE_VELOCITY, NUM_CHANNELS
+from ..midi.messages import DEFAULT_RELEASE_VELOCITY
 from ..midi.performance import Performance
 from .chance import note_seed
 from .gestures import Gestures
@@ -52,10 +52,9 @@ class Voicing:
         Which instruments stand in for others, each once, in order of appearance.
     silent_keys : dict of str to None
         Which drums were struck that have no sound, likewise.
-    playing : list of str
-        Name of the instrument of each MIDI channel's last note, or that was chosen after it; "" before.
-    latest : str
-        The one of them that changed last.
+    played : dict of int to tuple
+        For each channel on which a note has begun, what plays its last one, the program asked for, and whether that is
+        drums.
     """
 
     def __init__(self, performance: Performance, paths: Sequence[Path], seed: int, rate: int) -> None:
@@ -64,10 +63,9 @@ class Voicing:
         self._seed = seed
         self._rate = rate
         self._choices: Memo[tuple[int, str, int, int, bool, int], Choice] = Memo(KEPT_CHOICES)
-        self.playing = [""] * NUM_CHANNELS
-        self.latest = ""
         self._first: dict[int, NamedInstrument] = {}  # by channel, until its next program change
         self.substitutions: dict[str, None] = {}
+        self.played: dict[int, tuple[Choice, int, bool]] = {}
         self.silent_keys: dict[str, None] = {}
 
     def recast(self) -> None:
@@ -78,10 +76,13 @@ class Voicing:
         """Let a channel's notes to come be an instrument's, until its next program change; None: its program says."""
         if instrument is None:
             self._first.pop(channel, None)
-            self.playing[channel] = self.latest = ""
         else:
             self._first[channel] = instrument
-            self.playing[channel] = self.latest = instrument.name
+
+    def first_choice(self, channel: int) -> str:
+        """Return the name of what a channel begins with; "" where its program says."""
+        first = self._first.get(channel)
+        return "" if first is None else first.name
 
     def is_silent(self, note: NoteStart, path: int) -> bool:
         """Tell whether a note has no sound on a path: its drum is not there."""
@@ -90,7 +91,8 @@ class Voicing:
     def make(self, sample: int, note: NoteStart, slot: int, path: int) -> Voice:
         """Return the voice of a note that begins at `sample`."""
         choice = self._choose(path, note.channel, note.key)
-        self.playing[note.channel] = self.latest = choice.instrument.name
+        channel = self._performance.channels[note.channel]
+        self.played[note.channel] = choice, channel.program, channel.is_drums
         morph = self._morph(choice, path, note.channel, note.key)
         inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..engine.bank import FORMAT, MANIFEST, MOTIONS, RETOUCH, Tuning
+from ..engine.bank import MOTIONS, RETOUCH, Tuning
+from ..engine.manifest import FORMAT, MANIFEST
 from ..engine.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.checkpoint import Checkpoint
@@ -18,6 +19,7 @@ from ..training.recordings import InstrumentConfig
 from .kinds import EXPORTERS
 
 BANK_SUFFIXES = (".onnx", ".npz")
+NUM_PROGRAMS = 128
 
 
 def tuning_entry(name: str, checkpoint: Checkpoint, motions: MotionTable) -> dict[str, list[float]]:
@@ -116,9 +118,33 @@ def _check_timbres(lead: Checkpoint, other: Checkpoint) -> None:
 
 
 def _instruments(checkpoint: Checkpoint) -> tuple[InstrumentConfig, ...]:
-    """Return a preset's instruments; those of a folder have no preset, and play any program until told otherwise."""
-    listed = checkpoint.train_config.data.instruments
-    return listed or tuple(InstrumentConfig(name, program=0, low=0, high=127) for name in checkpoint.timbre_names)
+    """Return a preset's instruments; those of a folder have no preset, and get programs in the order of their names.
+
+    Timbres that are named for their keys, such as ``kit:38``, are the drums of a kit.
+    """
+    data = checkpoint.train_config.data
+    if data.instruments:
+        return data.instruments
+    keys: dict[str, list[int]] = {}
+    kits: set[str] = set()
+    for timbre in checkpoint.timbre_names:
+        name, is_drum, key = timbre.partition(":")
+        recorded = [int(key)] if is_drum else [*checkpoint.tuning.get(timbre, {}).get("keys", ())]
+        keys.setdefault(name, []).extend(recorded)
+        if is_drum:
+            kits.add(name)
+    programs = {name: i % NUM_PROGRAMS for i, name in enumerate(sorted(keys.keys() - kits))}
+    return tuple(
+        InstrumentConfig(
+            name,
+            programs.get(name, 0),
+            min(own, default=0),
+            max(own, default=127),
+            pitched=name not in kits and not data.is_unpitched(name),
+            drum_keys=name in kits,
+        )
+        for name, own in keys.items()
+    )
 
 
 def file_facts(content: bytes) -> dict[str, Any]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
 
 from ..errors import BankError
 from ..training.codec import ENCODEC_24KHZ, Codec
 from .codec_model import PARITY_LIMIT, decoder_parity, encoder_parity, export_decoder, export_encoder
-from .imported.weights import Weights, fill, read_weights, without_weight_norm
+from .imported.containers import Weights
+from .imported.weights import fill, read_weights
 
-NAMES = re.compile(r"(encoder|decoder)\.(?:model|layers)\.(.+)")
-SAFETENSORS_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+NAMES = re.compile(r"(?:\w+\.)*?(encoder|decoder)\.(?:model|layers)\.(.+)")
 
 
 def read_encodec(path: Path) -> Codec:
@@ -30,9 +25,8 @@ def read_encodec(path: Path) -> Codec:
     BankError
         It cannot be read, or is not the 24 kHz EnCodec.
     """
-    found = _read_safetensors(path) if path.suffix == ".safetensors" else read_weights(path)
     codec = Codec(ENCODEC_24KHZ)
-    fill(codec, named_as_here(found), "the 24 kHz EnCodec")
+    fill(codec, named_as_here(read_weights(path)), "the 24 kHz EnCodec")
     return codec.eval()
 
 
@@ -47,26 +41,6 @@ def named_as_here(weights: Weights) -> Weights:
     if not named:
         raise BankError("the checkpoint holds neither an encoder nor a decoder: is it one of EnCodec's?")
     return named
-
-
-def _read_safetensors(path: Path) -> Weights:
-    """Read the format of transformers: the length of a JSON table of contents, the table, the numbers."""
-    try:
-        content = path.read_bytes()
-        start = 8 + int.from_bytes(content[:8], "little")
-        table = json.loads(content[8:start])
-        table.pop("__metadata__", None)
-        found = {}
-        for name, entry in table.items():
-            first, last = entry["data_offsets"]
-            if entry["dtype"] in SAFETENSORS_TYPES:
-                values = np.frombuffer(content[start + first : start + last], SAFETENSORS_TYPES[entry["dtype"]])
-                found[name] = torch.tensor(values.reshape(entry["shape"]).astype(np.float32))
-    except OSError as error:
-        raise BankError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BankError(f"{path} is not a safetensors file, or is damaged") from error
-    return without_weight_norm(found)
 
 
 def import_codec(checkpoint: Path, target: Path) -> tuple[dict[Path, int], float]:

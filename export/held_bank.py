@@ -12,7 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
-from ..engine.bank import MANIFEST, RETOUCH, Bank
+from ..engine.bank import RETOUCH, Bank
+from ..engine.manifest import MANIFEST
 from ..engine.retouching import RetouchArrays
 from ..errors import UsageError
 from ..training.config import load_preset

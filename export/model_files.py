@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..training.checkpoint import Checkpoint, GrownModel
+from ..training.checkpoint import Checkpoint, GrownModel, growth_model, mel_vocoder
 from ..training.latent_nca import LatentNCA
 from ..training.nca import NUM_KEYS
 from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
@@ -57,7 +57,7 @@ def growth_facts(
 
 def played_model(checkpoint: Checkpoint) -> GrownModel:
     """Return the growth model as it is played: what is stored in half precision, rounded to it."""
-    model = checkpoint.growth_model()
+    model = growth_model(checkpoint)
     with torch.no_grad():
         for weights in (*model.seed.parameters(), model.keys.weight):
             if weights.numel() >= HALF_FROM or weights is model.keys.weight:
@@ -78,7 +78,7 @@ def key_codes(model: GrownModel, checkpoint: Checkpoint) -> dict[str, dict[str, 
 
 def vocoder_file(checkpoint: Checkpoint, metrics: dict[str, Any]) -> bytes:
     """Export a vocoder checkpoint."""
-    vocoder = checkpoint.vocoder()
+    vocoder = mel_vocoder(checkpoint)
     facts = metadata(checkpoint, metrics) | {
         "spec": vocoder.config.spec.to_dict(),
         "history_frames": vocoder.config.history_frames,

@@ -16,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.bank import MANIFEST, Bank
+from ..engine.bank import Bank
 from ..engine.growth import FIELD_PREFIX, GrowthModel
 from ..engine.inference import open_session
+from ..engine.manifest import MANIFEST
 from ..engine.motions import STILL
 from ..engine.seams import Genome, HopInputs
 from ..errors import BankError
-from ..training.checkpoint import Checkpoint
+from ..training.checkpoint import Checkpoint, mel_vocoder
 from ..training.dataset import between
 from ..training.latent_nca import REPRESENTATION as LATENT
 from ..training.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, release_age
@@ -189,7 +190,7 @@ def bank_parity(folder: Path, checkpoints: list[Checkpoint]) -> dict[str, float]
     for checkpoint in checkpoints:
         config = checkpoint.train_config
         if config.kind == "vocoder":
-            figures["vocoder"] = vocoder_parity(checkpoint.vocoder(), (folder / "vocoder.onnx").read_bytes())
+            figures["vocoder"] = vocoder_parity(mel_vocoder(checkpoint), (folder / "vocoder.onnx").read_bytes())
         else:
             model = played_model(checkpoint)
             name = model.config.representation

@@ -7,37 +7,22 @@ cannot raise. It stops reading when it finds the ring empty, so that `RingOutput
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Protocol
+
+import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError
+from .output_devices import NUM_CHANNELS, OutputDevice
 
-NUM_CHANNELS: Final = 2
-BYTES_PER_FRAME: Final = 4 * NUM_CHANNELS
+CLIENT_NAME: Final = b"tnca-synth"
+"""What JACK shows the output as."""
+BYTES_PER_SAMPLE: Final = 4
 NO_PORTAUDIO: Final = "PortAudio is missing: on Debian, sudo apt-get install libportaudio2"
-NO_OUTPUT: Final = (
-    "there is no audio output: plug one in, start a JACK server (jackd), or join the group that may use "
-    "the sound card (on Debian: sudo adduser $USER audio)"
-)
-
-
-@dataclass(frozen=True)
-class OutputDevice:
-    """An audio output.
-
-    Attributes
-    ----------
-    index : PortAudio's number
-    sample_rate : its own, Hz
-    """
-
-    index: int
-    name: str
-    host_api: str
-    sample_rate: int
-    is_default: bool
 
 
 class Output(Protocol):
@@ -74,6 +59,15 @@ class Output(Protocol):
         """Append a block, float32 (N, 2)."""
         ...
 
+    @property
+    def frames_written(self) -> int:
+        """Frames written so far, but for those taken back."""
+        ...
+
+    def take_back(self, frames_kept: int) -> None:
+        """Take back silence that was written last, but for as many frames as are kept, two blocks at the least."""
+        ...
+
     def keep_playing(self, frames_needed: int) -> None:
         """Let the callback read, now or again after it ran dry, once that many frames are there."""
         ...
@@ -99,6 +93,7 @@ class RingOutput:
     latency_s : seconds from the callback to the loudspeaker, as far as the device says
     in_step_with_midi : whether MIDI arrives at the beginning of a callback's period, as it does in JACK
     underruns : times that the callback found too little in the ring
+    frames_written : frames written so far, but for those taken back
 
     Notes
     -----
@@ -109,17 +104,20 @@ class RingOutput:
         import rtmixer
 
         self.device, self.sample_rate, self.block_size = device.name, sample_rate, block_size
-        self.in_step_with_midi = "jack" in device.host_api.lower()
+        self.in_step_with_midi = device.is_jack
         self.underruns = 0
+        channels = min(device.num_channels, NUM_CHANNELS)
         size = 1 << (max(4 * block_size, 32768) - 1).bit_length()
-        self._ring = rtmixer.RingBuffer(BYTES_PER_FRAME, size)
+        self._mono = np.empty(size, np.float32) if channels == 1 else None
+        self._ring, self._size = rtmixer.RingBuffer(BYTES_PER_SAMPLE * channels, size), size
         self._stream = rtmixer.Mixer(
-            device=device.index, samplerate=sample_rate, blocksize=block_size, channels=NUM_CHANNELS, latency="low"
+            device=device.index, samplerate=sample_rate, blocksize=block_size, channels=channels, latency="low"
         )
         # JACK's own latency begins after its graph, where ours ends.
         self.latency_s = 0.0 if self.in_step_with_midi else float(self._stream.latency)
         self._reading: Any = None  # rtmixer's action, while the callback reads
         self._taken = self._xruns = 0  # by readings that have ended
+        self.frames_written = 0
         self._stream.start()
 
     @property
@@ -143,8 +141,24 @@ class RingOutput:
         return bool(self._stream.active)
 
     def write(self, block: FloatArray) -> None:
-        """Append a block, float32 (N, 2)."""
-        self._ring.write(block)
+        """Append a block, float32 (N, 2), N up to the size of the ring."""
+        self._ring.write(block if self._mono is None else downmix(block, self._mono))
+        self.frames_written += len(block)
+
+    def take_back(self, frames_kept: int) -> None:
+        """Take back silence that was written last, but for as many frames as are kept, two blocks at the least.
+
+        The callback reads one block at a time, so it never reads what is written instead while that is written. If it
+        has gone on meanwhile to beyond what is kept, it has found the same silence there.
+        """
+        self._move_writing(min(frames_kept - self.frames_ahead, 0))
+        ahead = self.frames_ahead
+        if ahead > frames_kept:  # the distance between reader and writer is counted modulo twice the size
+            self._move_writing(2 * self._size - ahead + frames_kept)
+
+    def _move_writing(self, num_frames: int) -> None:
+        self._ring.advance_write_index(num_frames)
+        self.frames_written += num_frames
 
     def keep_playing(self, frames_needed: int) -> None:
         """Let the callback read, now or again after it ran dry, once that many frames are there."""
@@ -183,8 +197,10 @@ def list_outputs(refresh: bool = False) -> list[OutputDevice]:
             sounddevice._terminate()
         sounddevice._initialize()
     apis = sounddevice.query_hostapis()
+    devices = [facts for facts in sounddevice.query_devices() if facts["max_output_channels"] > 0]
+    usable = {facts["index"] for facts in devices}  # what the system calls its default may have no output
     defaults = [api["default_output_device"] for api in apis]
-    first_default = next((index for index in (sounddevice.default.device[1], *defaults) if index >= 0), -1)
+    first_default = next((index for index in (sounddevice.default.device[1], *defaults) if index in usable), -1)
     return [
         OutputDevice(
             index=facts["index"],
@@ -192,35 +208,32 @@ def list_outputs(refresh: bool = False) -> list[OutputDevice]:
             host_api=apis[facts["hostapi"]]["name"],
             sample_rate=round(facts["default_samplerate"]),
             is_default=facts["index"] == first_default,
+            num_channels=facts["max_output_channels"],
         )
-        for facts in sounddevice.query_devices()
-        if facts["max_output_channels"] >= NUM_CHANNELS
+        for facts in devices
     ]
 
 
-def find_output(audio_out: str | None, host_api: str | None, outputs: list[OutputDevice]) -> OutputDevice:
-    """Return the output that a number or a part of a name means, the default one for None.
+def downmix(block: FloatArray, room: FloatArray) -> FloatArray:
+    """Return the mean of left and right.
 
-    Raises
-    ------
-    DeviceError
-        If there is none; it lists what there is.
+    What is the same on both sides keeps its level, and nothing gets louder than the louder side.
+
+    Parameters
+    ----------
+    block : ndarray, float32 (N, 2)
+    room : ndarray, float32 (M,)
+        Where the answer is put, M at least N.
+
+    Returns
+    -------
+    ndarray, float32 (N,)
+        The beginning of `room`.
     """
-    if not outputs:
-        raise DeviceError(NO_OUTPUT)
-    of_api = [one for one in outputs if host_api is None or host_api.lower() in one.host_api.lower()]
-    if not of_api:
-        known = ", ".join(dict.fromkeys(one.host_api for one in outputs))
-        hint = " (start a JACK server first: jackd)" if host_api and "jack" in host_api.lower() else ""
-        raise DeviceError(f"no audio output of host API {host_api!r}{hint}; there are: {known}")
-    if audio_out is None:
-        return next((one for one in of_api if one.is_default), of_api[0])
-    for one in of_api:
-        is_number = audio_out.isdecimal()
-        if (is_number and one.index == int(audio_out)) or (not is_number and audio_out.lower() in one.name.lower()):
-            return one
-    known = ", ".join(f"{one.index}: {one.name}" for one in of_api)
-    raise DeviceError(f"no audio output matches {audio_out!r}; there are: {known} (see: tnca-synth devices)")
+    mono = room[: len(block)]
+    np.add(block[:, 0], block[:, 1], out=mono)
+    mono *= 0.5
+    return mono
 
 
 def open_output(device: OutputDevice, sample_rate: int, block_size: int) -> RingOutput:
@@ -257,6 +270,7 @@ def _hint(reason: str) -> str:
 
 
 def _sounddevice() -> Any:
+    _name_jack_client()
     try:
         import sounddevice
     except OSError as error:  # the package is there, the library is not
@@ -264,3 +278,12 @@ def _sounddevice() -> Any:
     except ImportError as error:
         raise DeviceError(f"sounddevice cannot be imported ({error}): pip install sounddevice") from error
     return sounddevice
+
+
+@cache
+def _name_jack_client() -> None:
+    """Let PortAudio call its JACK client as we are called: it must know before sounddevice starts it."""
+    library = ctypes.util.find_library("portaudio")
+    with suppress(OSError, AttributeError):  # no PortAudio, or one without JACK
+        if library is not None:
+            ctypes.CDLL(library).PaJack_SetClientName(ctypes.c_char_p(CLIENT_NAME))  # keeps the address

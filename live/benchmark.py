@@ -11,7 +11,19 @@ from ..errors import UsageError
 from .jack_probe import JackServer, quiet_observation
 from .state import LiveOptions
 
-FIGURES: Final = ("latency", "start", "held", "fits", "switching", "random", "flood", "clicks")
+FIGURES: Final = (
+    "latency",
+    "start",
+    "silent",
+    "held",
+    "fits",
+    "switching",
+    "random",
+    "idle",
+    "storm",
+    "flood",
+    "clicks",
+)
 RATE: Final = 48000
 
 
@@ -27,6 +39,9 @@ class LiveWorkload:
     held_voices, held_minutes : of the test of endurance
     random_minutes : of random playing
     messages : of the flood
+    idle_s : for which a session does nothing, and the server's clients are watched
+    silent_seconds : for which a session does nothing
+    storm_seconds : for which 100,000 messages a second arrive
     """
 
     figures: tuple[str, ...] = FIGURES
@@ -37,6 +52,9 @@ class LiveWorkload:
     held_minutes: float = 10.0
     random_minutes: float = 30.0
     messages: int = 1_000_000
+    idle_s: float = 60.0
+    silent_seconds: float = 20.0
+    storm_seconds: float = 6.0
     representation: str | None = None
     decoder: str | None = None
     bank_path: Path | None = None
@@ -73,11 +91,15 @@ def measure_live(workload: LiveWorkload, progress: Callable[[str], None] = lambd
         If there is no JACK server and none can be started.
     """
     from . import benchmark_device as device
+    from . import benchmark_idle as idle
     from . import benchmark_offline as offline
+    from . import benchmark_storm as storm
 
     timed = {
         "latency": (workload.latency_period, device.measure_latency),
         "start": (workload.latency_period, device.measure_start),
+        "silent": (workload.latency_period, storm.measure_silent),
+        "storm": (workload.held_period, storm.measure_storm),
         "held": (workload.held_period, device.measure_held),
         "fits": (workload.held_period, device.measure_fits),
         "switching": (workload.held_period, device.measure_switching),
@@ -90,6 +112,9 @@ def measure_live(workload: LiveWorkload, progress: Callable[[str], None] = lambd
             period, measure = timed[name]
             with JackServer(RATE, period), quiet_observation():
                 results[name] = {"period": period, **measure(workload)}
+        elif name == "idle":
+            with JackServer(RATE, workload.latency_period) as server:
+                results[name] = {"period": workload.latency_period, **idle.measure_idle(workload, server)}
         else:
             results[name] = (offline.measure_flood if name == "flood" else offline.measure_clicks)(workload)
     return results

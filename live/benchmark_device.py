@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.spectral import FloatArray
+from ..midi.growth import growth_message
 from ..midi.messages import (
     ALL_SOUND_OFF,
     NUM_CHANNELS,
@@ -204,7 +205,7 @@ def _switch(workload: LiveWorkload, count: int, kind: str, changes: Sequence[tup
         sleep(SETTLE_S)
         before = session.status()
         for change in [*changes] * ROUNDS_OF_SWITCHES:
-            session.send(control_change(0, *change))
+            session.send(growth_message(0, *change))
             sleep(SWITCH_S)
         status = session.status()
     return {

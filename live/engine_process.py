@@ -11,32 +11,39 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from ..errors import DeviceError, TncaError
-from .state import Closed, LiveOptions
+from .state import Closed, LiveOptions, Resumed
 
 RETRY_S: Final = 1.0
+STOPPING: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+"""Signals that ask a program to end."""
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
 
 
-def main(pipe: Connection, options: LiveOptions, waits: bool = False) -> None:
+def main(pipe: Connection, options: LiveOptions, resumed: Resumed | None = None) -> None:
     """Play until told to stop, or until the other side of the pipe is gone. Runs in the child process.
+
+    Whoever sends a signal to all processes of a terminal or a service means the player's; that one tells this one to
+    finish its recording and end.
 
     Parameters
     ----------
     pipe : Connection
     options : LiveOptions
-    waits : bool
-        Wait for the output to appear, instead of failing.
+    resumed : Resumed, optional
+        What to go on from, if this process takes the place of another.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the control process decides what Ctrl-C means
+    _ignore_signals()
     if not os.environ.get(DEBUG_VARIABLE):
         _silence_libraries()
     try:
         from .engine import Engine  # after the output is silenced: it loads the libraries
 
-        if waits and not _await_output(pipe, options):
+        if resumed is not None and not _await_output(pipe, options):
             _tell(pipe, Closed())
             return
-        engine = Engine(options)
+        engine = Engine(options, resumed)
     except TncaError as error:
         _tell(pipe, error)
         return
@@ -47,9 +54,18 @@ def main(pipe: Connection, options: LiveOptions, waits: bool = False) -> None:
         os._exit(0)  # PortAudio's own farewell may never end
 
 
+def _ignore_signals() -> None:
+    """Ignore what asks a program to end; `session` has started this process with these signals held back."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
 def _await_output(pipe: Connection, options: LiveOptions) -> bool:
     """Return True when the output is there; False when told to close or left alone."""
-    from .audio import find_output, list_outputs
+    from .audio import list_outputs
+    from .output_devices import find_output
 
     while True:
         try:

@@ -6,15 +6,18 @@ Needs JACK-Client (in the extra `dev`), which is imported only here.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import tempfile
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
@@ -25,6 +28,7 @@ from .realtime import CONTROL_PRIORITY, demote_thread, promote_thread, undisturb
 JACK_PRIORITY: Final = 70
 CONNECT_TIMEOUT_S: Final = 10.0
 SERVER_VARIABLE: Final = "JACK_DEFAULT_SERVER"
+_LATE: Final = re.compile(r"XRun: client = (.+) was not finished")
 
 
 class JackProbe:
@@ -64,10 +68,9 @@ class JackProbe:
     def connect_midi(self, part_of_name: str = "tnca-synth") -> None:
         """Connect the MIDI output to an input of the instrument."""
         for port in self._await_ports(part_of_name, is_midi=True, is_input=True):
-            if "scan" not in port.name:
-                self._client.connect(self._midi, port)
+            self._client.connect(self._midi, port)
 
-    def connect_audio(self, part_of_name: str = "PortAudio") -> None:
+    def connect_audio(self, part_of_name: str = "tnca-synth") -> None:
         """Capture what an instrument puts out."""
         sources = self._await_ports(part_of_name, is_audio=True, is_output=True)
         for source, target in zip(sources, self._audio, strict=False):
@@ -153,13 +156,24 @@ class JackServer:
     def __init__(self, sample_rate: int = 48000, period: int = 128, name: str | None = None) -> None:
         self._rate, self._period, self._name = sample_rate, period, name
         self._process: subprocess.Popen[bytes] | None = None
+        self._log: Path | None = None
+
+    def late_clients(self) -> Counter[str]:
+        """Return how often the server waited in vain for each client; nothing for one that ran already."""
+        if self._log is None:
+            return Counter()
+        return Counter(_LATE.findall(self._log.read_text(errors="replace")))
 
     def start(self) -> None:
         """Start it, or find it running."""
         if self._name is not None:
             os.environ[SERVER_VARIABLE] = self._name
         if not _is_running():
-            self._process = _start_server(self._rate, self._period)
+            handle, name = tempfile.mkstemp(prefix="jackd-", suffix=".log")
+            self._forget_log()
+            self._log = Path(name)
+            with os.fdopen(handle, "wb") as log:
+                self._process = _start_server(self._rate, self._period, log)
         with JackProbe("setup") as probe:
             if probe.sample_rate != self._rate:
                 raise DeviceError(f"the JACK server runs at {probe.sample_rate} Hz, not at {self._rate}")
@@ -180,8 +194,14 @@ class JackServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._forget_log()
         if self._name is not None:
             os.environ.pop(SERVER_VARIABLE, None)
+
+    def _forget_log(self) -> None:
+        if self._log is not None:
+            self._log.unlink(missing_ok=True)
+            self._log = None
 
 
 def _is_running() -> bool:
@@ -193,13 +213,12 @@ def _is_running() -> bool:
     return False
 
 
-def _start_server(sample_rate: int, period: int) -> subprocess.Popen[bytes]:
+def _start_server(sample_rate: int, period: int, log: BinaryIO) -> subprocess.Popen[bytes]:
     if shutil.which("jackd") is None:
         raise DeviceError("jackd is missing: on Debian, sudo apt-get install jackd2")
     driver = ["-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
     for realtime in (["-R", "-P", str(JACK_PRIORITY)], ["-r"]):
-        null = subprocess.DEVNULL
-        process = subprocess.Popen(["jackd", *realtime, *driver], stdin=null, stdout=null, stderr=null)
+        process = subprocess.Popen(["jackd", *realtime, *driver], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = monotonic() + CONNECT_TIMEOUT_S
         while process.poll() is None and monotonic() < deadline:
             if _is_running():

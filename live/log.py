@@ -55,7 +55,8 @@ class PlainLog:
 
 def sound(status: LiveStatus) -> str:
     """Return what plays, for people."""
-    return f"{status.instrument or 'what the program asks for'} ({status.representation}, {status.decoder})"
+    locked = ", locked" if status.is_locked else ""
+    return f"{status.instrument or 'what the program asks for'}{locked} ({status.representation}, {status.decoder})"
 
 
 def output(status: LiveStatus) -> str:

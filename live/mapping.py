@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..midi.general_midi import program_name
-from ..midi.messages import CONTROL_CHANGE, is_complete
+from ..midi.growth import (
+    DAMAGE,
+    FIRE_RATE,
+    GROWTH_RATE,
+    LIFE_THRESHOLD,
+    MORPH_X,
+    MORPH_Y,
+    OWN_CONTROLLERS,
+    growth_message,
+)
+from ..midi.messages import CONTROL_CHANGE, ENSEMBLE_BLEND, is_complete
+from ..midi.paths import DECODER, REPRESENTATION
 
 TARGET_CONTROLLERS: Final = {
     "modulation": 1,
@@ -26,17 +37,28 @@ TARGET_CONTROLLERS: Final = {
     "decay": 75,
     "reverb": 91,
     "chorus": 93,
+    "growth-rate": GROWTH_RATE,
+    "fire-rate": FIRE_RATE,
+    "life-threshold": LIFE_THRESHOLD,
+    "damage": DAMAGE,
+    "morph-x": MORPH_X,
+    "morph-y": MORPH_Y,
+    "representation": REPRESENTATION,
+    "decoder": DECODER,
+    "blend": ENSEMBLE_BLEND,
 }
-"""The standard controller of each of `live.state.CONTROL_TARGETS`."""
+"""The controller of each of `live.state.CONTROL_TARGETS`: a standard one, or one of ours, which goes out as SysEx."""
 
 _NOT_LEARNED: Final = frozenset((0, 6, 32, 38, *range(96, 102), *range(120, 128)))
 """Bank, data entry and parameter numbers, and the channel mode messages, are no knobs."""
 _KEY_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_NAMES: Final = {number: name for name, number in TARGET_CONTROLLERS.items()}
+_NAMES: Final = {number: name for name, number in TARGET_CONTROLLERS.items() if number not in OWN_CONTROLLERS}
 
 
 class MessageMap:
     """Filters and rewrites messages as the player asked.
+
+    What is mapped onto a controller of ours acts, whether or not the controllers themselves were asked for.
 
     Parameters
     ----------
@@ -58,6 +80,7 @@ class MessageMap:
         self.learned: tuple[int, str] | None = None
         self._channel = None if channel is None else channel - 1
         self._controllers = {number: TARGET_CONTROLLERS[name] for number, name in (controllers or {}).items()}
+        self._wounds: dict[tuple[int, int], int] = {}  # latest value of what is mapped onto damage
 
     def learn(self, target: str | None) -> None:
         """Bind the next moved control to a target; None binds none. Thread: control."""
@@ -80,7 +103,20 @@ class MessageMap:
             self.learned = (data[1], self.learning)
             self._controllers[data[1]] = TARGET_CONTROLLERS[self.learning]
             self.learning = None
-        return bytes((data[0], self._controllers.get(data[1], data[1]), data[2]))
+        target = self._controllers.get(data[1])
+        if target is None:
+            return data
+        return self._to_growth(data, target) if target in OWN_CONTROLLERS else bytes((data[0], target, data[2]))
+
+    def _to_growth(self, data: bytes, target: int) -> bytes | None:
+        """Return the message that moves the growth as a control change says; None where it moves nothing."""
+        channel, value = data[0] & 0x0F, data[2]
+        if target == DAMAGE:  # each message damages anew, so only a rise is one
+            before, self._wounds[channel, data[1]] = self._wounds.get((channel, data[1]), 0), value
+            if value <= before:
+                return None
+            value -= before
+        return growth_message(channel, target, value)
 
 
 def describe(data: bytes) -> str:

@@ -12,9 +12,17 @@ from typing import Any, Final
 
 from ..engine.choices import DECODERS, PROVIDERS, REPRESENTATIONS, SAMPLE_RATE_RANGE_HZ, closest
 from ..errors import UsageError
-from .state import FIRST_MODE_MESSAGE, MAX_BLOCK_SIZE, MAX_VOICES, NUM_CHANNELS, LiveOptions
+from .state import (
+    DEFAULT_BLOCK_SIZE,
+    FIRST_MODE_MESSAGE,
+    MAX_BLOCK_SIZE,
+    MAX_VOICES,
+    MIN_BLOCK_SIZE,
+    NUM_CHANNELS,
+    LiveOptions,
+)
 
-BLOCK_SIZE_RANGE_FRAMES: Final = (16, MAX_BLOCK_SIZE)
+BLOCK_SIZE_RANGE_FRAMES: Final = (MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
 MAX_VOICES_RANGE: Final = (1, MAX_VOICES)
 CHANNEL_RANGE: Final = (1, NUM_CHANNELS)
 PROGRAM_RANGE: Final = (0, 127)
@@ -39,6 +47,8 @@ class Option:
         Stands for the value in help.
     stored : bool
         Whether the settings file may hold it.
+    is_switch : bool
+        Whether it is on or off: `--key` and `--no-key` on the command line.
     """
 
     key: str
@@ -46,6 +56,7 @@ class Option:
     help: str
     metavar: str
     stored: bool = True
+    is_switch: bool = False
 
     @property
     def field(self) -> str:
@@ -63,6 +74,13 @@ def text(value: object) -> str:
 def texts(value: object) -> tuple[str, ...]:
     """Return one text or several as a tuple."""
     return tuple(text(one) for one in (value if isinstance(value, list | tuple) else [value]))
+
+
+def switch(value: object) -> bool:
+    """Return whether something is on."""
+    if not isinstance(value, bool):
+        raise UsageError(f"expected true or false, got {value!r}")
+    return value
 
 
 def instrument(value: object) -> str:
@@ -120,7 +138,8 @@ OPTIONS: Final = (
     Option(
         "block-size",
         _number_in(BLOCK_SIZE_RANGE_FRAMES),
-        f"frames per block: fewer for less latency, more for a slow machine (default: {LiveOptions.block_size})",
+        "frames per block: fewer for less latency, more for a slow machine (default: a period of the JACK server, else "
+        f"{DEFAULT_BLOCK_SIZE})",
         "N",
     ),
     Option(
@@ -143,6 +162,13 @@ OPTIONS: Final = (
     Option("seed", _number_in(SEED_RANGE), "of all chance (default: 0)", "N"),
     Option("provider", _one_of(PROVIDERS, "provider"), _names("where models run", PROVIDERS), "NAME"),
     Option("bank", _path, "bank to play (default: the one that is shipped)", "PATH"),
+    Option(
+        "growth-cc",
+        switch,
+        "let CC 20 to 28 and 102 to 106 move the growth (default: no; keyboards use them for other things)",
+        "",
+        is_switch=True,
+    ),
 )
 """All options in the order of help."""
 

@@ -12,6 +12,34 @@ STEP_UP: Final = 1.25
 PATIENCE_DOWN_S: Final = 0.3
 PATIENCE_UP_S: Final = 3.0
 MIN_VOICES: Final = 4
+LOAD_TIME_S: Final = 0.3
+"""Over which the load is averaged."""
+MOST_OF_ONE_S: Final = 0.03
+"""What one block may count for at most, in seconds: standing still once does not mean too many voices."""
+
+
+class LoadMeter:
+    """Averages which share of real time the producing of blocks takes.
+
+    Attributes
+    ----------
+    load : float
+        Share, averaged over `LOAD_TIME_S`. A single block adds a tenth at most, however long it took, unless blocks are
+        longer than `MOST_OF_ONE_S` themselves.
+
+    Notes
+    -----
+    Thread: producer.
+    """
+
+    def __init__(self) -> None:
+        self.load = 0.0
+
+    def observe(self, spent_s: float, block_s: float) -> float:
+        """Learn how long one block of so many seconds took; return the load."""
+        share = min(spent_s, max(MOST_OF_ONE_S, 2.0 * block_s)) / block_s
+        self.load += min(block_s / LOAD_TIME_S, 1.0) * (share - self.load)
+        return self.load
 
 
 class Governor:

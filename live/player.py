@@ -5,23 +5,26 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 from time import perf_counter, sleep
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError, TncaError
-from ..midi.messages import PROGRAM_CHANGE
+from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, PROGRAM_CHANGE, RESET_CONTROLLERS, control_change
 from ..midi.ports import Arrival
 from .audio import Output
+from .channel_memory import ChannelMemory
 from .clock import OutputClock
+from .inbox import MANY, Inbox, thinned
+from .interfaces import LiveSynth, Meters
 from .mapping import MessageMap
-from .overload import Governor
+from .overload import LOAD_TIME_S, Governor, LoadMeter
 from .realtime import PRODUCER_PRIORITY, promote_thread
 from .recorder import Recorder
+from .rest import Rest
 
 MIN_AHEAD_FRAMES: Final = 256
 """What lies ready in the ring at least: at small periods more blocks, so that the time to make one stays useful."""
@@ -38,69 +41,19 @@ MAX_WAKE_DELAY_S: Final = 0.0008
 POLL_S: Final = 0.0002
 EARLY_S: Final = 0.0001
 STALL_S: Final = 1.0
+LONG_S: Final = 0.5
 BURSTS: Final = 3
 BURSTS_WITHIN_S: Final = 1.0
 """So many bursts in so short a time tell a device of longer periods."""
-LOAD_TIME_S: Final = 0.3
+STALE_S: Final = 0.1
+"""Messages that have waited longer than this and two blocks are not all played any more."""
+AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
+"""For so long after a flood the load tells of messages, which fewer voices would not help."""
+TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
+REST_AFTER_S: Final = 1.0
+"""So long nothing must have sounded before the producer rests."""
 FADE_BLOCKS: Final = 4
-
-
-class LiveSynth(Protocol):
-    """What the player asks of `engine.Synth`."""
-
-    sample_rate: int
-    max_voices: int
-
-    @property
-    def frame(self) -> int:
-        """Number of the next frame."""
-        ...
-
-    @property
-    def latency_frames(self) -> int:
-        """How far ahead events must be sent."""
-        ...
-
-    @property
-    def active_voices(self) -> int:
-        """Voices that sound."""
-        ...
-
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
-        """Queue a message."""
-        ...
-
-    def render(self, num_frames: int) -> FloatArray:
-        """Return the next frames."""
-        ...
-
-    def grow_ahead(self, num_frames: int) -> None:
-        """Do now what the next frames of sounding notes need."""
-        ...
-
-    def limit_voices(self, limit: int) -> None:
-        """Let fewer or more voices sound."""
-        ...
-
-    def panic(self) -> None:
-        """Silence everything."""
-        ...
-
-
-@dataclass(frozen=True)
-class Meters:
-    """What the producer knows of itself, for other threads to read."""
-
-    voices: int = 0
-    limit: int = 0
-    peaks: tuple[float, float] = (0.0, 0.0)
-    load: float = 0.0
-    underruns: int = 0
-    xruns: int = 0
-    late_messages: int = 0
-    latency_s: float = 0.0
-    device: str = ""
 
 
 class Player:
@@ -110,9 +63,11 @@ class Player:
     ----------
     synth : LiveSynth
     output : Output
-    inbox : deque of Arrival
+    inbox : Inbox
         Messages; ports append, the producer takes.
     mapping : MessageMap
+    memory : ChannelMemory
+        Is told what is played.
     notice : callable
         Takes lines for people.
     recorder : Recorder, optional
@@ -135,8 +90,9 @@ class Player:
         self,
         synth: LiveSynth,
         output: Output,
-        inbox: deque[Arrival],
+        inbox: Inbox,
         mapping: MessageMap,
+        memory: ChannelMemory,
         notice: Callable[[str], None],
         recorder: Recorder | None = None,
         note_cost_s: float = 0.0,
@@ -144,34 +100,51 @@ class Player:
         self.lost: DeviceError | None = None
         self.last_message = b""
         self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
-        self._notice, self._recorder = notice, recorder
+        self._memory, self._notice, self._recorder = memory, notice, recorder
         self._tasks: deque[Callable[[], None]] = deque()
-        self._stopping = threading.Event()
+        self._stopping, self._panicking = threading.Event(), threading.Event()
         self._governor = Governor(synth.max_voices)
-        self._load, self._peaks, self._late = 0.0, np.zeros(2), 0
+        self._load, self._peaks = LoadMeter(), np.zeros(2)
+        self._late = self._left_out = self._model_errors = 0
+        self._flooded_until_s = self._failure_told_s = 0.0
         self._block, self._in_step = output.block_size, output.in_step_with_midi
         self._ahead = _frames_ahead(self._block, output.sample_rate, note_cost_s)
         self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
+        self._is_resting = self._sounds = False
+        self._rest, self._sounded_s = Rest(output, recorder), 0.0
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
         self._origin = synth.frame  # the frame of the synth that is the output's first
+        self._take_begin = 0  # the output's frame that is the recording's first
         self.keeps_program = False  # program changes change nothing, and stay out of the recording
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
         if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self._origin, data)
+            self._recorder.message(self._synth.frame - self._origin - self._take_begin, data)
+
+    def record_with(self, recorder: Recorder | None) -> None:
+        """Give what is played from here on to a recorder, or to none. Thread: producer."""
+        self._recorder, self._take_begin = recorder, self._synth.frame - self._origin
+        self._rest.record_with(recorder)
 
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
         self._tasks.append(task)
+        self._inbox.arrived.set()
+
+    def panic(self) -> None:
+        """Let the producer silence everything before its next block, and forget what waits."""
+        self._panicking.set()
+        self._inbox.arrived.set()
 
     def stop(self) -> None:
         """Let `run` fade out and return."""
         self._stopping.set()
+        self._inbox.arrived.set()
 
     def run(self) -> None:
         """Play. Thread: producer."""
@@ -181,9 +154,16 @@ class Player:
             while not self._stopping.is_set():
                 self._wait_for_room()
                 self._produce()
+                if self._may_rest():
+                    self._rest_until_asked()
             self._fade_out()
         except DeviceError as error:
             self.lost = error
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing sounds, and the producer waits to be asked."""
+        return self._is_resting
 
     def _prime(self) -> None:
         for _ in range(self._ahead // self._block):
@@ -198,7 +178,8 @@ class Player:
             If the device asks for nothing any more.
         """
         output, clock = self._output, self._clock
-        gives_up_s = perf_counter() + STALL_S
+        looked_s = perf_counter()
+        gives_up_s = looked_s + STALL_S
         while True:
             self._keep_playing()
             looked_at = output.frames_taken
@@ -207,6 +188,8 @@ class Player:
             clock.observe(now_s, taken)
             if has_room:
                 break
+            # Who has not looked for long cannot tell: it was this process that stood still.
+            gives_up_s, looked_s = max(gives_up_s, now_s + STALL_S if now_s > looked_s + LONG_S else 0.0), now_s
             if now_s > gives_up_s:
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             # A little early: who only looks when the callback is expected would never learn that it comes sooner.
@@ -215,6 +198,49 @@ class Player:
             sleep(min(max(due_s - now_s, POLL_S), self._block / output.sample_rate))
         if self._in_step and taken:
             sleep(max(clock.time_of(taken - self._block) + self._wake_delay_s - perf_counter(), 0.0))
+
+    def _may_rest(self) -> bool:
+        now_s = perf_counter()
+        if self._sounds or not self._synth.idle or self._is_asked:
+            self._sounded_s = now_s
+        return self._rest.is_possible and now_s - self._sounded_s > REST_AFTER_S
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether there is something to do but to go on as before."""
+        return bool(self._inbox or self._tasks) or self._panicking.is_set() or self._stopping.is_set()
+
+    def _rest_until_asked(self) -> None:
+        """Let silence lie ready, and look after the device and its clock now and then, until something arrives.
+
+        The frames of the synth stand still meanwhile.
+        """
+        step_s = self._rest.step_frames / self._output.sample_rate
+        self._rest.begin()
+        self._is_resting, self._peaks = True, np.zeros(2)
+        while not self._is_asked:
+            self._inbox.arrived.clear()
+            self._rest.fill_up()
+            self._output.keep_playing(self._ahead)
+            self._look_at_the_clock()
+            self._load.observe(0.0, step_s)
+            self.meters = self._read_meters()
+            if not self._is_asked:  # else the event has been set before it was cleared
+                due_s = self._clock.time_of(self._output.frames_taken + self._rest.step_frames) - EARLY_S
+                self._inbox.wait(min(max(due_s - perf_counter(), POLL_S), step_s))
+        self._origin -= self._rest.end(self._ahead)
+        self._is_resting, self._full_s, self._sounded_s = False, perf_counter(), perf_counter()
+
+    def _look_at_the_clock(self) -> None:
+        """See the callback take a block, so that the moment is known; none within `STALL_S` is a lost device."""
+        output, now_s = self._output, perf_counter()
+        before, gives_up_s = output.frames_taken, now_s + STALL_S
+        while output.frames_taken == before and not self._is_asked:
+            if now_s > gives_up_s:
+                raise DeviceError(f"the audio output {output.device!r} has stopped")
+            sleep(POLL_S)
+            now_s = perf_counter()
+        self._clock.observe(now_s, output.frames_taken)
 
     def _keep_playing(self) -> None:
         """Let the callback read; keep more ready if it takes more at once than its period says.
@@ -241,6 +267,8 @@ class Player:
     def _produce(self) -> None:
         """Make one block and hand it over; then prepare the next, while the ring is full."""
         began_s = perf_counter()
+        if self._panicking.is_set():
+            self._silence()
         self._take_messages()
         while self._tasks:
             self._run_task(self._tasks.popleft())
@@ -255,24 +283,52 @@ class Player:
         if self._recorder is not None:
             self._recorder.block(block)
         fall = self._block / (self._output.sample_rate * PEAK_FALL_S)
-        self._peaks = np.maximum(np.abs(block).max(axis=0), self._peaks * (1.0 - fall))
+        peaks = np.abs(block).max(axis=0)
+        self._sounds, self._peaks = bool(peaks.any()), np.maximum(peaks, self._peaks * (1.0 - fall))
+
+    def _silence(self) -> None:
+        self._panicking.clear()
+        self._inbox.clear()
+        self._synth.panic()
+        self._memory.reset_controllers()
+        for channel in range(NUM_CHANNELS):
+            self.record(control_change(channel, ALL_SOUND_OFF, 0))
+            self.record(control_change(channel, RESET_CONTROLLERS, 0))
 
     def _take_messages(self) -> None:
-        inbox, synth = self._inbox, self._synth
-        while inbox:
-            arrival = inbox.popleft()
-            self.last_message = arrival.data
-            data = self._mapping.apply(arrival.data)
-            if data is None:
-                continue
-            earliest = synth.frame + synth.latency_frames
-            frame = self._frame_of(arrival.time_s)
-            if frame < earliest:
-                self._late += 1
-                frame = earliest
-            synth.send(data, frame)
-            if self._recorder is not None and not (self.keeps_program and data[0] & 0xF0 == PROGRAM_CHANGE):
-                self._recorder.message(frame - self._origin, data)
+        arrivals = self._inbox.take()
+        if not arrivals:
+            return
+        self.last_message = arrivals[-1].data
+        stale_s = STALE_S + 2.0 * self._block / self._output.sample_rate
+        if len(arrivals) > MANY or perf_counter() - arrivals[0].time_s > stale_s:
+            kept = thinned(arrivals, self._governor.limit)
+            self._note_flood(len(arrivals) - len(kept))
+            arrivals = kept
+        for arrival in arrivals:
+            self._play(arrival)
+
+    def _play(self, arrival: Arrival) -> None:
+        data = self._mapping.apply(arrival.data)
+        if data is None:
+            return
+        earliest = self._synth.frame + self._synth.latency_frames
+        frame = self._frame_of(arrival.time_s)
+        if frame < earliest - EARLY_S * self._output.sample_rate:  # less is what the clock may be wrong by
+            self._late += 1
+        frame = max(frame, earliest)
+        self._synth.send(data, frame)
+        self._memory.follow(data)
+        if self._recorder is not None and not (self.keeps_program and data[0] & 0xF0 == PROGRAM_CHANGE):
+            self._recorder.message(frame - self._origin - self._take_begin, data)
+
+    def _note_flood(self, left_out: int) -> None:
+        """Count what was left out, say it once, and blame no voice for the work that messages make."""
+        now_s = perf_counter()
+        if left_out and now_s > self._flooded_until_s:
+            self._notice("more MIDI messages than can be played: what they supersede is left out")
+        self._left_out += left_out
+        self._flooded_until_s = now_s + AFTER_FLOOD_S
 
     def _frame_of(self, time_s: float) -> int:
         """Return the synth's frame at which a message that arrived then shall play."""
@@ -290,16 +346,25 @@ class Player:
             self._notice(str(error))
 
     def _observe(self, spent_s: float) -> None:
-        """Measure the load, and let fewer voices sound if it is too high."""
-        block_s = self._block / self._output.sample_rate
-        weight = min(block_s / LOAD_TIME_S, 1.0)
-        self._load += weight * (spent_s / block_s - self._load)
-        limit = self._governor.observe(perf_counter(), self._load, self._output.underruns, self._synth.active_voices)
-        if limit is not None:
-            self._synth.limit_voices(limit)
-            is_whole = limit == self._synth.max_voices
-            self._notice("full polyphony again" if is_whole else f"high load: at most {limit} voices for now")
+        """Measure the load, let fewer voices sound if it is too high, and tell of models that failed."""
+        now_s = perf_counter()
+        load = self._load.observe(spent_s, self._block / self._output.sample_rate)
+        if now_s > self._flooded_until_s:
+            limit = self._governor.observe(now_s, load, self._output.underruns, self._synth.active_voices)
+            if limit is not None:
+                self._synth.limit_voices(limit)
+                is_whole = limit == self._synth.max_voices
+                self._notice("full polyphony again" if is_whole else f"high load: at most {limit} voices for now")
+        self._tell_failures(now_s)
         self.meters = self._read_meters()
+
+    def _tell_failures(self, now_s: float) -> None:
+        """Tell of notes that a model's failure cut, not more often than people can read."""
+        errors = self._synth.model_errors
+        if errors > self._model_errors and now_s > self._failure_told_s + TELL_EVERY_S:
+            more = f" ({errors - self._model_errors} notes)" if errors > self._model_errors + 1 else ""
+            self._notice(f"a model {self._synth.model_failure}{more}")
+            self._model_errors, self._failure_told_s = errors, now_s
 
     def _read_meters(self) -> Meters:
         output = self._output
@@ -307,10 +372,12 @@ class Player:
             voices=self._synth.active_voices,
             limit=self._governor.limit,
             peaks=(float(self._peaks[0]), float(self._peaks[1])),
-            load=self._load,
+            load=self._load.load,
             underruns=output.underruns,
             xruns=output.xruns,
             late_messages=self._late,
+            left_out=self._left_out,
+            model_errors=self._synth.model_errors,
             latency_s=self._delay / output.sample_rate + output.latency_s,
             device=output.device,
         )

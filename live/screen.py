@@ -15,14 +15,20 @@ from textual.containers import Horizontal
 from textual.widgets import Footer, RichLog, Static
 
 from ..errors import TncaError
+from ..midi.general_midi import PROGRAM_NAMES
 from .choosers import Chooser
+from .growth_keys import MOVES, damage, morph_into, moved, neutral
 from .log import new_lines
-from .panels import PANELS, head, keys
+from .panels import PANELS, channels, head, keys
 from .settings import store_control
 from .state import CONTROL_TARGETS, LiveStatus
 from .typed_keys import OFFSETS, TypedKeys
 
 REFRESH_S: Final = 1 / 15
+HIGH_ROWS: Final = 30
+TALL_ROWS: Final = 42
+"""Rows from which there is room for frames, and for a line for every channel."""
+FIRST_KEYBOARD: Final = "the first keyboard there is"
 
 
 class Session(Protocol):
@@ -47,8 +53,41 @@ class Session(Protocol):
         """Return the latest moment."""
         ...
 
+    @property
+    def outputs(self) -> Sequence[str]:
+        """Audio outputs to choose from."""
+        ...
+
     def select_instrument(self, name: str) -> None:
         """Play new notes on it."""
+        ...
+
+    def lock_instrument(self, name: str) -> None:
+        """Play it whatever MIDI says."""
+        ...
+
+    def follow_midi(self) -> None:
+        """Play again as MIDI says."""
+        ...
+
+    def select_midi_inputs(self, names: Sequence[str]) -> None:
+        """Listen to these ports; to none: to the first keyboard."""
+        ...
+
+    def select_output(self, name: str) -> None:
+        """Sound there from now on."""
+        ...
+
+    def obey_growth_controllers(self, obeys: bool = True) -> None:
+        """Let controllers move the growth, or not."""
+        ...
+
+    def start_recording(self) -> Path:
+        """Record what is played from now on; return the file."""
+        ...
+
+    def stop_recording(self) -> None:
+        """Complete the recording."""
         ...
 
     def select_representation(self, name: str) -> None:
@@ -91,30 +130,48 @@ class PlayScreen(App[int]):
     Screen { layers: base; }
     #head { height: 1; padding: 0 2; background: $primary 40%; text-style: bold; }
     .panel { border: round $primary; padding: 0 1; border-title-color: $accent; }
-    #sound, #levels { width: 1fr; height: 6; }
-    #connections, #keys { height: 5; }
-    Horizontal { height: 6; }
-    #messages { height: 1fr; min-height: 3; overflow-y: auto; scrollbar-size: 1 1; background: $background; }
+    .panel { text-wrap: nowrap; text-overflow: ellipsis; }
+    #sound, #levels { width: 1fr; height: 7; }
+    #channels, #growth { width: 1fr; height: 8; }
+    #upper { height: 7; }
+    #middle { height: 8; }
+    #connections, #keys { border: none; padding: 0 2; height: 3; }
+    #keys { height: 2; }
+    #messages { height: 1fr; min-height: 2; overflow-y: auto; scrollbar-size: 1 1; background: $background; }
+    .-low #messages { border: none; padding: 0 2; }
+    .-high #connections, .-tall #connections { border: round $primary; padding: 0 1; height: 5; }
+    .-high #keys, .-tall #keys { border: round $primary; padding: 0 1; height: 4; }
+    .-tall #middle, .-tall #channels, .-tall #growth { height: 18; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "choose_instrument", "Instrument"),
+        Binding("tab", "lock", show=False, priority=True),
         Binding("n", "choose_representation", "Grown as"),
         Binding("r", "choose_decoder", "Decoder"),
         Binding("m", "learn", "Learn"),
-        Binding("z", "octave(-1)", "Octave", key_display="z/x"),
-        Binding("x,down,up", "octave(1)", show=False),
-        Binding("c", "velocity(-1)", "Touch", key_display="c/v"),
-        Binding("v", "velocity(1)", show=False),
+        Binding("b", "record", "Record"),
+        Binding("full_stop", "choose_midi_input", "In", key_display="."),
+        Binding("slash", "choose_output", "Out", key_display="/"),
         Binding("escape", "panic", "Panic"),
         Binding("q", "leave", "Quit"),
         Binding("ctrl+c,ctrl+d,ctrl+q", "leave", show=False, priority=True),
+        Binding("z", "octave(-1)", show=False),
+        Binding("x,down,up", "octave(1)", show=False),
+        Binding("c", "velocity(-1)", show=False),
+        Binding("v", "velocity(1)", show=False),
         Binding("space", "pedal", show=False),
         Binding("left", "next_instrument(-1)", show=False),
         Binding("right", "next_instrument(1)", show=False),
+        *(Binding(key, f"grow('{key}')", show=False) for key in MOVES),
+        Binding("7", "damage", show=False),
+        Binding("0", "neutral", show=False),
+        Binding("minus", "growth_controllers", show=False),
+        Binding("comma", "choose_morph", show=False),
     ]
 
     def __init__(self, session: Session, settings_path: Path, channel: int = 1) -> None:
         super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (HIGH_ROWS, "-high"), (TALL_ROWS, "-tall")]
         self.failure: TncaError | None = None
         self._session = session
         self._settings_path = settings_path
@@ -128,9 +185,12 @@ class PlayScreen(App[int]):
     def compose(self) -> ComposeResult:
         """Lay out the panels, for 80 columns and 24 rows or more."""
         yield Static(id="head")
-        with Horizontal():
+        with Horizontal(id="upper"):
             yield _panel("sound", "Sound")
             yield _panel("levels", "Level")
+        with Horizontal(id="middle"):
+            yield _panel("channels", "Channels")
+            yield _panel("growth", "Growth")
         yield _panel("connections", "Connections")
         yield _panel("keys", "Keys")
         messages = RichLog(id="messages", classes="panel", max_lines=500, wrap=True, min_width=20)
@@ -157,7 +217,7 @@ class PlayScreen(App[int]):
 
     def action_choose_instrument(self) -> None:
         """Open the list of instruments."""
-        self._choose("Instrument", self._session.instruments, self._status.instrument, self._session.select_instrument)
+        self._choose("Instrument", self._session.instruments, self._status.instrument, self._take_instrument)
 
     def action_choose_representation(self) -> None:
         """Open the list of representations."""
@@ -173,7 +233,59 @@ class PlayScreen(App[int]):
         names = list(self._session.instruments)
         if names:
             index = names.index(self._status.instrument) if self._status.instrument in names else -max(step, 0)
-            self._tried(lambda: self._session.select_instrument(names[(index + step) % len(names)]))
+            self._tried(lambda: self._take_instrument(names[(index + step) % len(names)]))
+
+    def action_lock(self) -> None:
+        """Let the instrument play whatever MIDI says, or again as MIDI says."""
+        if len(self.screen_stack) == 1:
+            playing = self._status.instrument
+            is_locked = self._status.is_locked
+            self._tried(self._session.follow_midi if is_locked else lambda: self._session.lock_instrument(playing))
+
+    def action_choose_midi_input(self) -> None:
+        """Open the list of MIDI inputs."""
+        current = self._status.midi_ports[0] if self._status.midi_ports else ""
+
+        def listen(name: str) -> None:
+            self._session.select_midi_inputs(() if name == FIRST_KEYBOARD else (name,))
+
+        self._choose("MIDI in", (FIRST_KEYBOARD, *self._status.midi_inputs), current, listen)
+
+    def action_choose_output(self) -> None:
+        """Open the list of audio outputs."""
+        self._choose("Audio out", self._session.outputs, self._status.audio_device, self._session.select_output)
+
+    def action_record(self) -> None:
+        """Begin a recording, or complete it."""
+        if self._status.recording:
+            self._tried(self._session.stop_recording)
+        else:
+            self._tried(lambda: self._tell(f"Recording {self._session.start_recording()}; b completes it."))
+
+    def action_grow(self, key: str) -> None:
+        """Move one of the growth's values."""
+        self._send_all(moved(self._status.growth, key))
+
+    def action_damage(self) -> None:
+        """Damage what sounds; it heals."""
+        self._send_all(damage())
+
+    def action_neutral(self) -> None:
+        """Let everything grow as it was learned."""
+        self._send_all(neutral())
+
+    def action_growth_controllers(self) -> None:
+        """Let controllers move the growth, or not."""
+        obeys = not self._status.growth_cc
+        self._tried(lambda: self._session.obey_growth_controllers(obeys))
+
+    def action_choose_morph(self) -> None:
+        """Open the list of programs that notes can morph into."""
+
+        def morph(name: str) -> None:
+            self._send_all(morph_into(PROGRAM_NAMES.index(name)))
+
+        self._choose("Morph into", PROGRAM_NAMES, self._status.growth.corners[0], morph)
 
     def action_learn(self) -> None:
         """Open the list of what a controller can move, or stop waiting for a controller."""
@@ -213,6 +325,14 @@ class PlayScreen(App[int]):
 
         self.push_screen(Chooser(title, names, current), chosen)
 
+    def _take_instrument(self, name: str) -> None:
+        """Play an instrument, as firmly as the one before was chosen."""
+        (self._session.lock_instrument if self._status.is_locked else self._session.select_instrument)(name)
+
+    def _send_all(self, messages: Sequence[bytes]) -> None:
+        for data in messages:
+            self._tried(lambda data=data: self._session.send(data))  # type: ignore[misc]
+
     def _learn(self, target: str | None) -> None:
         self._session.learn(target)
         self._learning = target
@@ -242,6 +362,8 @@ class PlayScreen(App[int]):
             self._keep_learned(*learned)
         for name, fill in PANELS.items():
             self._show(name, fill(status))
+        rows = self.screen_stack[0].query_one("#channels").content_size.height
+        self._show("channels", channels(status, rows))
         self._show("head", head(status, self._learning))
         self._show("keys", keys(self._keys))
 

@@ -9,16 +9,17 @@ midi-in = ["Keystation"]
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ..engine.choices import closest
+from ..engine.regular_files import decode_text, read_toml
 from ..errors import UsageError
 from .options import BY_KEY, CONTROLLER_RANGE, whole_number
 from .state import CONTROL_TARGETS
@@ -55,6 +56,7 @@ class Settings:
     seed: int | None = None
     provider: str | None = None
     bank: Path | None = None
+    growth_cc: bool | None = None
     cc: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,7 @@ def read_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read the settings {path}: {error.strerror}") from error
     except ValueError as error:  # neither TOML nor UTF-8
@@ -134,11 +136,13 @@ def store_control(path: Path, controller: int, target: str) -> None:
 
     path = path.expanduser().resolve()  # through links, so that a link stays one
     try:
-        document = tomlkit.parse(path.read_bytes().decode()) if path.exists() else tomlkit.document()
+        before = path.read_bytes() if path.exists() else b""
+        mark = "\ufeff" if before.startswith(codecs.BOM_UTF8) else ""
+        document = tomlkit.parse(decode_text(before))
         if CONTROLS not in document:
             document[CONTROLS] = tomlkit.table()
         document[CONTROLS][str(controller)] = target
-        _write_whole(path, tomlkit.dumps(document))
+        _write_whole(path, mark + tomlkit.dumps(document))
     except OSError as error:
         raise UsageError(f"cannot write the settings {path}: {error.strerror}") from error
     except (TOMLKitError, TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -27,10 +28,21 @@ CONTROL_TARGETS: Final = (
     "portamento",
     "portamento-time",
     "breath",
+    "growth-rate",
+    "fire-rate",
+    "life-threshold",
+    "damage",
+    "morph-x",
+    "morph-y",
+    "representation",
+    "decoder",
+    "blend",
 )
-"""What a control change can be mapped onto; `live.mapping` knows the standard controller of each."""
+"""What a control change can be mapped onto; `live.mapping` knows the controller of each."""
 
+MIN_BLOCK_SIZE: Final = 16
 MAX_BLOCK_SIZE: Final = 8192
+DEFAULT_BLOCK_SIZE: Final = 128
 MAX_VOICES: Final = 1024
 NUM_CHANNELS: Final = 16
 FIRST_MODE_MESSAGE: Final = 120
@@ -45,13 +57,14 @@ class LiveOptions:
     midi_in : port numbers or parts of names; empty: the first hardware port, else a virtual one
     audio_out, host_api : number or part of a name; None: the system's default
     sample_rate : Hz; None: the device's own
-    block_size : frames per audio callback
+    block_size : frames per audio callback; None: a period of the JACK server that plays, else 128
     instrument : name or program number that every channel begins with; None: what its program says
     lock_instrument : likewise, for good; None: program changes are followed
     representation, decoder : names; None: the best
     channel : 1..16: listen to this MIDI channel only
     max_voices : notes that sound at once
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
+    growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     cc_map : incoming controller number to a name of `CONTROL_TARGETS`
 
     Raises
@@ -64,7 +77,7 @@ class LiveOptions:
     audio_out: str | None = None
     host_api: str | None = None
     sample_rate: int | None = None
-    block_size: int = 128
+    block_size: int | None = None
     instrument: str | None = None
     lock_instrument: str | None = None
     representation: str | None = None
@@ -75,11 +88,13 @@ class LiveOptions:
     seed: int = 0
     provider: str = DEFAULT_PROVIDER
     bank_path: Path | None = None
+    growth_cc: bool = False
     cc_map: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _check_range("--block-size", self.block_size, 16, MAX_BLOCK_SIZE)
+        if self.block_size is not None:
+            _check_range("--block-size", self.block_size, MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
         _check_range("--max-voices", self.max_voices, 1, MAX_VOICES)
         if self.channel is not None:
             _check_range("--channel", self.channel, 1, NUM_CHANNELS)
@@ -89,6 +104,44 @@ class LiveOptions:
                 raise UsageError(f"unknown control target {target!r}: expected one of {', '.join(CONTROL_TARGETS)}")
 
 
+class PartStatus(NamedTuple):
+    """What a MIDI channel plays on which a note has begun.
+
+    Attributes
+    ----------
+    channel : 1..16
+    stands_in_for : the General MIDI program that was asked for, where the bank lacks it; else ""
+    """
+
+    channel: int
+    instrument: str
+    stands_in_for: str
+    representation: str
+    decoder: str
+
+
+class GrowthStatus(NamedTuple):
+    """How notes grow on the channel that is listened to, or the first.
+
+    Attributes
+    ----------
+    rate : 0 stands still, 1 is neutral, 4 at most
+    fire_rate : probability that a cell updates, 1 is neutral
+    life_threshold : alpha above which cells live, 0.1 is neutral
+    morph : place on the pad of timbres, x and y 0..1
+    corners : General MIDI programs at its ends, right, upper and both; "" where none was chosen
+    """
+
+    rate: float = 1.0
+    fire_rate: float = 1.0
+    life_threshold: float = 0.1
+    morph: tuple[float, float] = (0.0, 0.0)
+    corners: tuple[str, ...] = ("", "", "")
+
+
+NEUTRAL_GROWTH: Final = GrowthStatus()
+
+
 @dataclass(frozen=True)
 class LiveStatus:
     """A moment of a live session.
@@ -96,8 +149,11 @@ class LiveStatus:
     Attributes
     ----------
     instrument, representation, decoder : what plays now
-    is_locked : whether `instrument` plays all but the drums, whatever program changes ask for
-    playing : name of the instrument of each MIDI channel's last note, or that was chosen after it; "" before the first
+    is_first_choice, is_locked : whether the instrument was chosen until the next program change, or for good
+    parts : what each channel plays on which a note has begun
+    growth : how notes grow
+    recording : file that what is played is recorded in, "" if it is not
+    recorded_s : length of that so far
     voices, max_voices : that sound, that may
     peak_left_db, peak_right_db : dBFS of the last moments, -120 for silence
     load : share of real time that producing took, 0..1
@@ -105,9 +161,13 @@ class LiveStatus:
     latency_ms : from MIDI in to sound, as promised
     last_message : human text of the last MIDI message, "" before the first
     midi_ports : open now
+    midi_inputs : that could be opened
     notices : newest lines for people
     learned : last control bound by MIDI learn: (controller, target)
     late_messages : that came too late to sound at their own place
+    left_out_messages : of floods, that later ones superseded
+    model_errors : notes cut so far because a model failed
+    growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     """
 
     instrument: str = ""
@@ -129,18 +189,81 @@ class LiveStatus:
     notices: tuple[str, ...] = ()
     learned: tuple[int, str] | None = None
     late_messages: int = 0
+    left_out_messages: int = 0
+    model_errors: int = 0
+    is_first_choice: bool = False
     is_locked: bool = False
-    playing: tuple[str, ...] = ()
+    parts: tuple[PartStatus, ...] = ()
+    growth: GrowthStatus = NEUTRAL_GROWTH
+    recording: str = ""
+    recorded_s: float = 0.0
+    midi_inputs: tuple[str, ...] = ()
+    growth_cc: bool = False
+
+
+class TakeParts(NamedTuple):
+    """The hidden files of a take that is not complete; see `live.take`."""
+
+    sound: Path
+    journal: Path
+
+    @property
+    def exist(self) -> bool:
+        """Whether both are there."""
+        return self.sound.is_file() and self.journal.is_file()
+
+    def remove(self) -> None:
+        """Delete what is there of them."""
+        for path in self:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+class TakeTold(NamedTuple):
+    """What the engine's process says when a take begins: its files; or None when one is complete."""
+
+    take: TakeParts | None
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What the engine process says when it is playable."""
+    """What the engine process says when it is playable.
+
+    Attributes
+    ----------
+    paths : the decoders of each representation
+    device : name and host API of the output
+    take : files of the recording
+    outputs : name and host API of all outputs that there were
+    """
 
     instruments: tuple[str, ...]
-    paths: dict[str, tuple[str, ...]]  # the decoders of each representation
+    paths: dict[str, tuple[str, ...]]
     status: LiveStatus
-    programs: dict[str, int | None]  # of the instruments, None for kits
+    device: tuple[str, str] = ("", "")
+    take: TakeParts | None = None
+    outputs: tuple[tuple[str, str], ...] = ()
+    programs: dict[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What an engine goes on from that takes the place of another one; it waits for the output to appear.
+
+    Attributes
+    ----------
+    messages : that bring the channels to where they were
+    takes : what was left of the recording, oldest first
+    """
+
+    messages: tuple[bytes, ...] = ()
+    takes: tuple[TakeParts, ...] = ()
+
+
+class Remembered(NamedTuple):
+    """What the engine's process says now and then: messages that bring the channels to where they are."""
+
+    messages: tuple[bytes, ...]
 
 
 def as_dict(options: LiveOptions) -> dict[str, Any]:
@@ -154,9 +277,10 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 class Command(NamedTuple):
-    """What the control process wants.
+    """What is wanted.
 
-    That is "instrument", "lock" (None unlocks), "representation", "decoder", "send", "learn", "panic" or "close".
+    One of "instrument", "lock" (None unlocks), "representation", "decoder", "growth_cc", "midi_in", "output", "record",
+    "send", "learn", "panic" and "close".
     """
 
     name: str
@@ -169,10 +293,10 @@ class Closed(NamedTuple):
     Attributes
     ----------
     error : why a recording could not be completed
-    lost : why the output is gone, "" if it was told to close
-    device : name and host API of the lost output
+    lost : why the output is gone, or is given up for another one; "" if it was told to close
+    take : the recording, to be gone on with, of one whose output is gone
     """
 
     error: TncaError | None = None
     lost: str = ""
-    device: tuple[str, str] = ("", "")
+    take: TakeParts | None = None

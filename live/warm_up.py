@@ -7,7 +7,7 @@ from time import perf_counter, sleep
 from typing import Final
 
 from ..midi.messages import note_on
-from .player import LiveSynth
+from .interfaces import LiveSynth
 
 CHORDS: Final = (1, 2, 4, 8, 16, 32, 64)
 SWITCHED: Final = 8

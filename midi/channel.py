@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from .banks import makes_drums
+from .defaults import POWER_UP, RESETTABLE
 from .growth import CONTROLLERS as GROWTH_CONTROLLERS
 from .growth import GrowthSettings
 from .messages import (
@@ -18,20 +20,17 @@ from .messages import (
     EXPRESSION,
     MODULATION,
     NEUTRAL_BLEND,
-    NRPN_LSB,
-    NRPN_MSB,
+    NUM_CHANNELS,
     PAN,
     PORTAMENTO,
     PORTAMENTO_CONTROL,
     PORTAMENTO_TIME,
     RELEASE_TIME,
     REVERB_SEND,
-    RPN_LSB,
-    RPN_MSB,
     SOFT_PEDAL,
-    SOSTENUTO,
     SUSTAIN,
     TIMBRE,
+    VIBRATO_DEPTH,
     VOLUME,
 )
 from .parameters import RegisteredParameters
@@ -43,38 +42,14 @@ HALF_PEDAL: Final = 32
 HALF_PEDAL_SPEED: Final = 1.0 / 6.0
 """How fast releases go just below `PEDAL_DOWN`."""
 MAX_PORTAMENTO_S: Final = 2.0
+MAX_VIBRATO_DEPTH: Final = 0.5
+"""Semitones either way that the highest vibrato depth (CC 77) adds."""
 
 _NUM_CONTROLLERS: Final = 128
 _CENTRED: Final = 64
-_GM2_DRUMS, _GM2_MELODIC = 120, 121
-_XG_DRUMS: Final = (126, 127)
 _NONE: Final = -1
 # Controllers whose LSB, 32 above, is understood; a new MSB sets it to 0 (MIDI 1.0, "Control Change").
 _PAIRED: Final = frozenset((MODULATION, BREATH, PORTAMENTO_TIME, VOLUME, PAN, EXPRESSION))
-# Power-up values (General MIDI 2); every other controller starts at 0.
-_POWER_UP: Final = {
-    VOLUME: 100,
-    ENSEMBLE_BLEND: NEUTRAL_BLEND,
-    8: _CENTRED,  # balance
-    PAN: _CENTRED,
-    EXPRESSION: 127,
-    **dict.fromkeys(range(70, 80), _CENTRED),  # sound controllers
-    REVERB_SEND: 40,
-    **dict.fromkeys((NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB), 127),
-}
-# What "reset all controllers" touches (MIDI RP-015). Volume, pan, bank, program, effect sends, sound
-# controllers and the tuning stay.
-_RESETTABLE: Final = {
-    MODULATION: 0,
-    MODULATION + 32: 0,
-    EXPRESSION: 127,
-    EXPRESSION + 32: 0,
-    SUSTAIN: 0,
-    PORTAMENTO: 0,
-    SOSTENUTO: 0,
-    SOFT_PEDAL: 0,
-    **dict.fromkeys((NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB), 127),
-}
 
 
 class Channel:
@@ -83,7 +58,7 @@ class Channel:
     Attributes
     ----------
     index : int
-        MIDI channel, 0..15.
+        MIDI channel, 0..15; of a second port 16..31, and so on.
     controllers : list of int
         The last value of each controller as received, 128 values 0..127; e.g. `controllers[91]` is the reverb
         send. The channel mode messages 120..127 leave no trace here.
@@ -93,8 +68,12 @@ class Channel:
         Program, 0..127.
     bank : int
         Bank in force, 14 bits (MSB * 128 + LSB): the one selected when the program last changed.
+    key_shift, detuning : float
+        Semitones that GS or XG add to every key; not to drums.
+    keys : range
+        Keys that are heard; others do nothing.
     is_drums : bool
-        Whether keys name drums instead of pitches: on channel 9, until a bank or a SysEx says otherwise.
+        Whether keys name drums instead of pitches: on the tenth of each port, until a bank or a SysEx says otherwise.
     is_mono : bool
         Whether one note sounds at a time, and keys struck while another is down carry it along (legato).
     pressure : float
@@ -116,19 +95,22 @@ class Channel:
 
     def reset(self) -> None:
         """Return to the state at power-up."""
-        self.controllers = [_POWER_UP.get(number, 0) for number in range(_NUM_CONTROLLERS)]
+        self.controllers = [POWER_UP.get(number, 0) for number in range(_NUM_CONTROLLERS)]
         self.parameters = RegisteredParameters()
         self.program = 0
         self.bank = 0
         self.path = (0, 0)
-        self.is_drums = self.index == DRUM_CHANNEL
+        self.key_shift = self.detuning = 0.0
+        self.keys = range(_NUM_CONTROLLERS)
+        self.is_drums = self.is_drum_channel
         self.is_mono = False
+        self._blend: float = NEUTRAL_BLEND
         self.growth.reset()
         self._reset_gestures()
 
     def reset_controllers(self) -> None:
         """Reset what "reset all controllers" (CC 121) resets, as MIDI RP-015 has it."""
-        for number, value in _RESETTABLE.items():
+        for number, value in RESETTABLE.items():
             self.controllers[number] = value
         self.parameters.deselect()
         self.growth.reset_gestures()
@@ -142,10 +124,16 @@ class Channel:
         self._portamento_source = _NONE
 
     @property
-    def gain(self) -> float:
-        """Linear gain 0..1 of volume (CC 7) times expression (CC 11), and breath (CC 2) once there is any.
+    def is_drum_channel(self) -> bool:
+        """Whether it is the tenth of its port, where drums are at power-up."""
+        return self.index % NUM_CHANNELS == DRUM_CHANNEL
 
-        General MIDI level 1 asks for 40 log10(value / 127) dB of each.
+    @property
+    def gain(self) -> float:
+        """Linear gain 0..1 of volume (CC 7) times expression (CC 11), and breath (CC 2) once it was above 0.
+
+        General MIDI level 1 asks for 40 log10(value / 127) dB of each. Volume or expression 0 is silence, and meant:
+        songs begin so to fade in. Breath is no part of General MIDI; who sends 0 only has no breath controller.
         """
         breath = self._paired(BREATH) / 127 if self._has_breath else 1.0
         return (self._paired(VOLUME) * self._paired(EXPRESSION) / 127**2 * breath) ** 2
@@ -162,6 +150,12 @@ class Channel:
     def modulation(self) -> float:
         """Modulation wheel (CC 1), 0..1."""
         return self._paired(MODULATION) / 127
+
+    @property
+    def vibrato(self) -> float:
+        """Depth of the vibrato in semitones either way: of modulation, and of a vibrato depth (CC 77) above 64."""
+        added = MAX_VIBRATO_DEPTH * max(self._centred(VIBRATO_DEPTH), 0.0)
+        return self.modulation * self.parameters.modulation_range + added
 
     @property
     def brightness(self) -> float:
@@ -201,7 +195,7 @@ class Channel:
     @property
     def blend(self) -> float:
         """Share 0..1 of the second part in an ensemble of decoders (CC 28)."""
-        return self.controllers[ENSEMBLE_BLEND] / 127
+        return self._blend / 127
 
     @property
     def release_speed(self) -> float:
@@ -237,7 +231,7 @@ class Channel:
         if controller in _PAIRED:
             self.controllers[controller + 32] = 0
         if controller == BREATH:
-            self._has_breath = True
+            self._has_breath = self._has_breath or value > 0
         elif controller in GROWTH_CONTROLLERS:
             self.growth.control(controller, value)
         elif controller == BRIGHTNESS and self.growth.slide_target is not None:
@@ -246,9 +240,18 @@ class Channel:
             self.path = (path_number(value), self.path[1])
         elif controller == DECODER:
             self.path = (self.path[0], path_number(value))
+        elif controller == ENSEMBLE_BLEND:
+            self._blend = value
         elif controller == PORTAMENTO_CONTROL:
-            self._portamento_source = value
+            self._portamento_source = value or _NONE  # controllers that are all sent as 0 name no key
         return self.parameters.control(controller, value)
+
+    def set_growth(self, controller: int, value: float) -> None:
+        """Set a controller of `midi.growth.OWN_CONTROLLERS` that has a fraction, 0..127.99; not those of a path."""
+        if controller == ENSEMBLE_BLEND:
+            self._blend = min(value, 127.0)
+        else:
+            self.growth.control(controller, value)
 
     def press(self, value: int) -> None:
         """Take channel pressure 0..127, which moves growth where it was told to."""
@@ -261,16 +264,22 @@ class Channel:
         source, self._portamento_source = self._portamento_source, _NONE
         return None if source == _NONE else source
 
-    def change_program(self, program: int, is_xg: bool = False) -> None:
-        """Change the program and let the bank selected by CC 0 and CC 32 take effect."""
+    def change_program(self, program: int, standard: str = "") -> None:
+        """Change the program and let the bank selected by CC 0 and CC 32 take effect.
+
+        Parameters
+        ----------
+        program : int
+        standard : str
+            What was switched on last, see `System`.
+        """
         self.program = program
         msb = self.controllers[BANK_MSB]
         self.bank = msb << 7 | self.controllers[BANK_LSB]
-        if msb == _GM2_DRUMS or (is_xg and msb in _XG_DRUMS):
-            self.is_drums = True
-        elif msb == _GM2_MELODIC:
-            self.is_drums = False
-        elif msb == PATH_BANK:
+        becomes_drums = makes_drums(standard, msb, self.is_drum_channel)
+        if becomes_drums is not None:
+            self.is_drums = becomes_drums
+        if msb == PATH_BANK:
             self.path = path_of_bank(self.controllers[BANK_LSB])
 
     def _paired(self, controller: int) -> float:

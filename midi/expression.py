@@ -19,7 +19,7 @@ class Expression(NamedTuple):
     gain : linear, 0..1
     pan : -1..1, left to right
     balance : -1..1, of the whole synthesizer
-    reverb_send, chorus_send : 0..1
+    reverb_send, chorus_send : 0..1, up to 2 where the effect's own level was raised
     blend : share of the second part in an ensemble of decoders, 0..1
     growth_rate : 0 stands still, 1 is neutral, up to 4
     fire_rate : probability that a cell updates, 1 is neutral
@@ -53,7 +53,9 @@ class Expression(NamedTuple):
 
 def expression_of(channel: Channel, master: Channel | None, system: System) -> Expression:
     """Return how a channel sounds; `master` leads its MPE zone, if it is a member of one."""
-    pitch = channel.pitch_offset + (0.0 if channel.is_drums else system.tuning)
+    pitch = channel.pitch_offset
+    if not channel.is_drums:
+        pitch += system.tuning + channel.key_shift + channel.detuning
     pressure, brightness = channel.pressure, channel.brightness
     if master is not None:
         pitch += master.pitch_offset
@@ -61,7 +63,7 @@ def expression_of(channel: Channel, master: Channel | None, system: System) -> E
         brightness = min(max(brightness + master.brightness, -1.0), 1.0)
     return Expression(
         pitch=pitch,
-        vibrato=channel.modulation * channel.parameters.modulation_range,
+        vibrato=channel.vibrato,
         pressure=pressure,
         brightness=brightness,
         timbre=channel.timbre,
@@ -72,8 +74,8 @@ def expression_of(channel: Channel, master: Channel | None, system: System) -> E
         gain=channel.gain * system.gain,
         pan=channel.pan,
         balance=system.balance,
-        reverb_send=channel.reverb_send,
-        chorus_send=channel.chorus_send,
+        reverb_send=channel.reverb_send * system.reverb,
+        chorus_send=channel.chorus_send * system.chorus,
         blend=channel.blend,
         growth_rate=channel.growth.rate,
         fire_rate=channel.growth.fire_rate,

@@ -1,10 +1,14 @@
-"""What a MIDI channel asks of the growth of its notes, by controllers that MIDI leaves undefined."""
+"""What a MIDI channel asks of the growth of its notes, by controllers that MIDI leaves undefined.
+
+Others use these controllers for ends of their own, so they act only where they were asked for; SysEx always does.
+"""
 
 from math import log
 from typing import Final
 
 from ..errors import UsageError
-from .messages import NUM_CHANNELS, check_range, system_exclusive
+from .messages import ENSEMBLE_BLEND, NUM_CHANNELS, check_range, system_exclusive
+from .paths import DECODER, REPRESENTATION
 
 GROWTH_RATE: Final = 20
 FIRE_RATE: Final = 21
@@ -22,7 +26,11 @@ TARGETS: Final = (None, GROWTH_RATE, FIRE_RATE, LIFE_THRESHOLD, DAMAGE, MORPH_X,
 """What a dimension of MPE can move, by the value of CC 24 or CC 25; others mean none."""
 SYSEX_ID: Final = (0x7D, 0x54, 0x4E)
 """Before channel, controller, LSB and MSB: the same controllers with 14 bits (7D is for non-commercial use)."""
+SWITCH: Final = 0x7F
+"""In the place of the channel: 1 lets the controllers themselves act, on all channels, and 0 does not."""
 CONTROLLERS: Final = frozenset((*NEUTRAL, SLIDE_TARGET, PRESSURE_TARGET, *MORPH_PROGRAMS))
+OWN_CONTROLLERS: Final = CONTROLLERS | {REPRESENTATION, DECODER, ENSEMBLE_BLEND}
+"""All controllers with a meaning of our own: CC 20 to 28 and 102 to 106."""
 
 MIN_FIRE_RATE: Final = 1.0 / 64.0
 MAX_GROWTH_RATE: Final = 4.0
@@ -31,7 +39,7 @@ ALIVE_ABOVE: Final = 0.1
 
 
 def growth_message(channel: int, controller: int, value: float) -> bytes:
-    """Build a SysEx message that sets a growth controller to 0..127.99, in steps of 1/128.
+    """Build a SysEx message that sets a controller of ours to 0..127.99, in steps of 1/128.
 
     Raises
     ------
@@ -39,10 +47,15 @@ def growth_message(channel: int, controller: int, value: float) -> bytes:
         If a value is out of range.
     """
     check_range("channel", channel, 0, NUM_CHANNELS - 1)
-    if controller not in CONTROLLERS:
-        raise ValueError(f"controller must be one of {sorted(CONTROLLERS)}, got {controller}")
+    if controller not in OWN_CONTROLLERS:
+        raise ValueError(f"controller must be one of {sorted(OWN_CONTROLLERS)}, got {controller}")
     number = check_range("value", round(value * 128), 0, 0x3FFF)
     return system_exclusive(bytes((*SYSEX_ID, channel, controller, number & 0x7F, number >> 7)))
+
+
+def growth_switch(obeys: bool) -> bytes:
+    """Build the SysEx message that lets the controllers of `OWN_CONTROLLERS` act, or not."""
+    return system_exclusive(bytes((*SYSEX_ID, SWITCH, obeys)))
 
 
 def growth_values(

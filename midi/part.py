@@ -29,6 +29,8 @@ class Part:
     def press(self, key: int, velocity: int) -> list[Command]:
         """Strike a key."""
         channel = self.channel
+        if key not in channel.keys:
+            return []
         channel.key_pressure.pop(key, None)
         source = channel.take_portamento_source()
         glides = channel.has_portamento or source is not None

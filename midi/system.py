@@ -1,12 +1,11 @@
-"""What holds for all MIDI channels alike: master volume, balance and tuning."""
+"""What holds for all channels of a sound module alike: master volume, balance, tuning and effects."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from typing import Final
 
-from .messages import BEND_CENTRE
-from .system_exclusive import Exclusive
-
-_MAX_14_BIT: Final = 0x3FFF
+RESETS: Final = ("gm", "gm2", "gs", "xg")
+"""Standards whose "system on" brings back the state at power-up."""
 
 
 class System:
@@ -15,13 +14,15 @@ class System:
     Attributes
     ----------
     gain : float
-        Linear gain 0..1 of the universal master volume SysEx, the same curve as CC 7.
+        Linear gain 0..1 of the master volume, the same curve as CC 7.
     balance : float
         -1..1, left to right.
     fine_tuning, coarse_tuning : float
         Semitones.
-    is_xg : bool
-        Whether banks mean what Yamaha XG means by them.
+    reverb, chorus : float
+        Linear gain 0..2 of what the channels send to the effects.
+    standard : str
+        The standard that was switched on last, one of `RESETS`: banks mean what it means by them. "" at power-up.
     """
 
     def __init__(self) -> None:
@@ -29,38 +30,31 @@ class System:
 
     def reset(self) -> None:
         """Return to the state at power-up."""
-        self.gain = 1.0
+        self.gain = self.reverb = self.chorus = 1.0
         self.balance = self.fine_tuning = self.coarse_tuning = 0.0
-        self.is_xg = False
+        self.standard = ""
 
     @property
     def tuning(self) -> float:
         """Semitones to add to every key that has a pitch."""
         return self.fine_tuning + self.coarse_tuning
 
-    def receive(self, message: Exclusive) -> bool:
-        """Take a SysEx message; return whether it was one of those that change something here."""
-        action = _ACTIONS.get(message.kind)
-        if action is not None:
-            action(self, message)
-        return action is not None
+    def set(self, name: str, value: float) -> bool:
+        """Set something by the name that messages have for it; return whether it belongs here.
 
-    def _set_gain(self, message: Exclusive) -> None:
-        self.gain = (message.value_14_bit / _MAX_14_BIT) ** 2
-
-    def _set_balance(self, message: Exclusive) -> None:
-        self.balance = max((message.value_14_bit - BEND_CENTRE) / (BEND_CENTRE - 1), -1.0)
-
-    def _set_fine_tuning(self, message: Exclusive) -> None:
-        self.fine_tuning = (message.value_14_bit - BEND_CENTRE) / BEND_CENTRE
-
-    def _set_coarse_tuning(self, message: Exclusive) -> None:
-        self.coarse_tuning = float(message.values[1] - 64)
+        Universal messages, GS and XG set the same things: the last one holds.
+        """
+        attribute = _ATTRIBUTES.get(name)
+        if attribute is not None:
+            setattr(self, attribute, value)
+        return attribute is not None
 
 
-_ACTIONS: Final[dict[str, Callable[[System, Exclusive], None]]] = {
-    "volume": System._set_gain,
-    "balance": System._set_balance,
-    "fine tuning": System._set_fine_tuning,
-    "coarse tuning": System._set_coarse_tuning,
+_ATTRIBUTES: Final = {
+    "volume": "gain",
+    "balance": "balance",
+    "fine tuning": "fine_tuning",
+    "coarse tuning": "coarse_tuning",
+    "reverb": "reverb",
+    "chorus": "chorus",
 }

@@ -67,21 +67,30 @@ class SmpteTime:
         return tick * self._ticks_per_s.denominator / self._ticks_per_s.numerator
 
 
+def is_known_rate(division: int) -> bool:
+    """Tell whether a division counts in quarter notes, or in frames of a rate that films and televisions have."""
+    return division >= 0 or _frames_per_s(division) in _SMPTE_FPS
+
+
 def make_clock(division: int, tempos: list[tuple[int, int]]) -> Clock:
     """Return the clock for a file's division field (signed 16 bits) and its tempo changes.
+
+    A frame rate that SMPTE does not know is taken literally.
 
     Raises
     ------
     MidiFileError
-        If the division is zero or names an unknown SMPTE rate.
+        If the division gives no ticks at all.
     """
     if division > 0:
         return TempoMap(division, tempos)
     if division == 0:
         raise MidiFileError("the division is 0 ticks per quarter note, expected at least 1")
-    fps, ticks_per_frame = -(division >> 8), division & 0xFF
-    if fps not in _SMPTE_FPS or ticks_per_frame == 0:
-        raise MidiFileError(
-            f"the SMPTE division is {fps} frames/s x {ticks_per_frame} ticks, expected 24, 25, 29 or 30 x 1..255"
-        )
-    return SmpteTime(_SMPTE_FPS[fps] * ticks_per_frame)
+    fps, ticks_per_frame = _frames_per_s(division), division & 0xFF
+    if ticks_per_frame == 0:
+        raise MidiFileError(f"the SMPTE division is {fps} frames/s x 0 ticks, expected 1..255 ticks")
+    return SmpteTime(_SMPTE_FPS.get(fps, Fraction(fps)) * ticks_per_frame)
+
+
+def _frames_per_s(division: int) -> int:
+    return -(division >> 8)

@@ -33,6 +33,12 @@ class Tunings:
         table = self._programs.get(program)
         return self._scales[channel][key % 12] + (table[key] if table else 0.0)
 
+    def tune_note(self, channel: int, note: int, semitones: float) -> None:
+        """Tune a note 0..11 (C to B) of a channel's scale."""
+        scale = list(self._scales[channel])
+        scale[note] = semitones
+        self._scales[channel] = scale
+
     def receive(self, payload: bytes) -> bool:
         """Take a SysEx without its frame; return whether notes that sound must follow at once.
 

@@ -2,13 +2,38 @@
 
 from typing import Final
 
-from .messages import NUM_CHANNELS
+from .messages import (
+    BRIGHTNESS,
+    DATA_DECREMENT,
+    DATA_ENTRY_LSB,
+    DATA_ENTRY_MSB,
+    DATA_INCREMENT,
+    MONO_ON,
+    NRPN_LSB,
+    NRPN_MSB,
+    NUM_CHANNELS,
+    OMNI_OFF,
+    OMNI_ON,
+    POLY_ON,
+    RPN_LSB,
+    RPN_MSB,
+)
 
 LOWER_MASTER: Final = 0
 UPPER_MASTER: Final = NUM_CHANNELS - 1
 MEMBER_BEND_RANGE: Final = 48 << 7
 MASTER_BEND_RANGE: Final = 2 << 7
 _BETWEEN: Final = NUM_CHANNELS - 2  # channels that the two zones can share out
+
+# On an MPE master these stay its own: what they say is added to what the members say, or is no business of theirs.
+NOT_FOR_MEMBERS: Final = frozenset(
+    (
+        BRIGHTNESS,
+        *(DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT),
+        *(NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB),
+        *(OMNI_OFF, OMNI_ON, MONO_ON, POLY_ON),
+    )
+)
 
 
 class Zones:

@@ -75,23 +75,6 @@ class Checkpoint:
         """What it misses on the recorded keys, as it is stored in banks; nothing if unknown."""
         return self.retouch.numpy().tobytes()
 
-    def growth_model(self) -> GrownModel:
-        """Build the averaged growing model."""
-        config = self.train_config
-        if config.kind not in GROWTHS:
-            raise BankError(f"the checkpoint holds a {config.kind} model, which does not grow notes")
-        return self._load(config.kind, GROWTHS[config.kind](config, len(self.timbre_names)))
-
-    def vocoder(self) -> MelVocoder:
-        """Build the averaged vocoder."""
-        return self._load("vocoder", MelVocoder(self.train_config.vocoder))
-
-    def _load(self, kind: str, model: Model) -> Model:
-        if self.train_config.kind != kind:
-            raise BankError(f"the checkpoint holds a {self.train_config.kind} model, not a {kind} model")
-        model.load_state_dict(self.weights)
-        return model.eval()
-
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; an interrupted write leaves the previous one."""
@@ -120,9 +103,32 @@ def load_start(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
 
 
 def _read(path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise BankError(f"{path} is no regular file, expected a checkpoint")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise BankError(f"no checkpoint at {path}") from error
     except Exception as error:  # torch and pickle raise many kinds on foreign or torn files
         raise BankError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error
+
+
+def growth_model(checkpoint: Checkpoint) -> GrownModel:
+    """Build the averaged growing model of a checkpoint."""
+    config = checkpoint.train_config
+    if config.kind not in GROWTHS:
+        raise BankError(f"the checkpoint holds a {config.kind} model, which does not grow notes")
+    return _built(checkpoint, config.kind, GROWTHS[config.kind](config, len(checkpoint.timbre_names)))
+
+
+def mel_vocoder(checkpoint: Checkpoint) -> MelVocoder:
+    """Build the averaged vocoder of a checkpoint."""
+    return _built(checkpoint, "vocoder", MelVocoder(checkpoint.train_config.vocoder))
+
+
+def _built(checkpoint: Checkpoint, kind: str, model: Model) -> Model:
+    """Return a model with a checkpoint's weights, ready to run; `BankError` if it holds another kind."""
+    if checkpoint.train_config.kind != kind:
+        raise BankError(f"the checkpoint holds a {checkpoint.train_config.kind} model, not a {kind} model")
+    model.load_state_dict(checkpoint.weights)
+    return model.eval()

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ..engine.seed import MAX_PARTIALS, partial_hz, pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray
-from ..errors import DatasetError
 from .config import DataConfig
 from .dataset import Measure, NoteSet, load_notes
 from .recordings import SoundFont
+from .references import recordings_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,12 +53,15 @@ def load_sounds(
 
     For `with_linear` and `measure` see `dataset.assemble`.
     """
-    if data.source != "soundfont":
-        raise DatasetError("the codec learns from a SoundFont: set data.source to soundfont")
     notes = load_notes(data, spec, cache, workers, report, with_linear, measure)
+    if data.source != "soundfont":
+        groups: dict[str, list[FloatArray]] = {}
+        for one in recordings_of(data, spec.sample_rate):
+            groups.setdefault(one.instrument, []).append(one.audio)
+        return with_audio(notes, [audio for group in groups.values() for audio in group], spec)
     font = SoundFont(data.soundfont, spec.sample_rate)
-    groups = (font.recordings(one, data.velocities, data.holds_s, data.tail_s) for one in data.instruments)
-    return with_audio(notes, [one.audio for group in groups for one in group], spec)
+    rendered = (font.recordings(one, data.velocities, data.holds_s, data.tail_s) for one in data.instruments)
+    return with_audio(notes, [one.audio for group in rendered for one in group], spec)
 
 
 def with_audio(notes: NoteSet, audio: list[FloatArray], spec: AudioSpec) -> SoundNotes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..engine.regular_files import read_toml
 from ..engine.spec import AudioSpec
 from ..errors import UsageError
 from .codec import CodecConfig
@@ -33,6 +33,10 @@ class DataConfig:
     `source` is "soundfont" (`soundfont`, `instruments`, `velocities`, `holds_s` and `tail_s` say what is rendered), or
     "folder" or "nsynth" (`path` names the folder). `holds_s` groups hold lengths in seconds: every key and velocity is
     rendered once per group, cycling through it.
+
+    Of a folder `instrument`, `middle_c_octave`, `unpitched`, `drums` and `velocity` say what its names do not (see
+    `sources.FolderSource`). Of an NSynth set `families` and `chosen` say what to take, all where they are empty, and
+    `limit` how many notes at most, 0 for all; a preset may write ``instruments = ["NAME"]`` for `chosen`.
     """
 
     source: str = "soundfont"
@@ -43,12 +47,44 @@ class DataConfig:
     holds_s: tuple[tuple[float, ...], ...] = ((0.15, 0.5, 1.0), (1.5, 2.5, 4.0))
     tail_s: float = 1.0
     instruments: tuple[InstrumentConfig, ...] = ()
+    instrument: str = ""
+    middle_c_octave: int = 4
+    unpitched: bool | tuple[str, ...] = ()
+    drums: bool = False
+    velocity: int = 100
+    families: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
+    limit: int = 0
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise UsageError(f"data.source must be one of {', '.join(SOURCES)}, got {self.source!r}")
         if self.source != "soundfont" and not self.path:
             raise UsageError(f"data.path must name the folder of the {self.source} source")
+        for name, low, high in (("middle_c_octave", 2, 6), ("velocity", 1, 127), ("limit", 0, 1_000_000_000)):
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"data.{name} must be in {low}..{high}, got {getattr(self, name)}")
+        for source, names in OPTIONS_OF.items():
+            set_here = [name for name in names if getattr(self, name) != DEFAULTS[name]]
+            if self.source != source and set_here:
+                raise UsageError(f"data.{set_here[0]} is for the {source} source, but data.source is {self.source!r}")
+
+    def is_unpitched(self, instrument: str) -> bool:
+        """Tell whether an instrument of a folder has no fundamental."""
+        return self.drums or self.unpitched is True or (self.unpitched is not False and instrument in self.unpitched)
+
+
+def find_source(folder: Path) -> str:
+    """Return which source reads a folder: "nsynth" where its table lies in it, else "folder"."""
+    return "nsynth" if (folder / "examples.json").is_file() else "folder"
+
+
+OPTIONS_OF = {
+    "folder": ("instrument", "middle_c_octave", "unpitched", "drums", "velocity"),
+    "nsynth": ("families", "chosen", "limit"),
+}
+"""What says how a source is read, by the source."""
+DEFAULTS = {one.name: one.default for one in fields(DataConfig)}
 
 
 @dataclass(frozen=True)
@@ -141,14 +177,14 @@ def load_preset(name_or_path: str) -> TrainConfig:
             )
         path = PRESETS / f"{name_or_path}.toml"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read preset {path}: {error.strerror}") from error
     except ValueError as error:  # TOML's own, or not UTF-8
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     data = section(values, "data")
     if "instruments" not in data and data.get("source", "soundfont") == "soundfont":
-        shared = tomllib.loads((PRESETS / "instruments.toml").read_text(encoding="utf-8"))
+        shared = read_toml(PRESETS / "instruments.toml")
         values["data"] = {**shared, **data}
     return train_config({"name": path.stem, **values})
 
@@ -157,7 +193,13 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     """Build a `TrainConfig` from nested plain values, checking every key."""
     values = dict(values)
     data = section(values, "data")
-    data["instruments"] = tuple(table(InstrumentConfig, v, "data.instruments") for v in data.get("instruments", ()))
+    listed = data.pop("instruments", ())
+    if listed and all(isinstance(one, str) for one in listed):
+        data["chosen"] = listed
+    else:
+        data["instruments"] = tuple(table(InstrumentConfig, one, "data.instruments") for one in listed)
+    for name in ("unpitched", "families", "chosen"):
+        data[name] = _names(data.get(name, ()), name)
     values["scales_join"] = tuple(values.get("scales_join", TrainConfig.scales_join))
     values["stages_join"] = tuple(values.get("stages_join", TrainConfig.stages_join))
     data["velocities"] = tuple(data.get("velocities", DataConfig.velocities))
@@ -187,6 +229,15 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     return table(TrainConfig, values, "the preset")
 
 
+def _names(value: Any, key: str) -> bool | tuple[str, ...]:
+    """Return a list of names as a tuple; `unpitched` may also be true or false."""
+    if isinstance(value, bool) and key == "unpitched":
+        return value
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise UsageError(f"data.{key} must be a list of names, got {value!r}")
+    return tuple(value)
+
+
 def section(values: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a copy of a table within a table, empty where there is none."""
     inner = values.get(name, {})
@@ -202,7 +253,8 @@ def table(kind: type[Table], values: dict[str, Any], where: str) -> Table:
         if key not in known:
             raise UsageError(f"unknown key {key!r} in {where}{_nearest(key, list(known))}")
         wanted = str(known[key].type)
-        if wanted in PLAIN_TYPES and not isinstance(value, PLAIN_TYPES[wanted]):
+        is_bool_for_number = isinstance(value, bool) and wanted in ("int", "float")
+        if wanted in PLAIN_TYPES and (is_bool_for_number or not isinstance(value, PLAIN_TYPES[wanted])):
             raise UsageError(f"{key} in {where} must be of type {wanted}, got {value!r}")
     for name, one in known.items():
         if name not in values and one.default is MISSING and one.default_factory is MISSING:

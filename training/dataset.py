@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import pickle
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +16,14 @@ from torch import Tensor
 from ..engine.bank import Tuning
 from ..engine.motions import MotionArrays, MotionTable
 from ..engine.spec import AudioSpec
-from ..engine.spectral import power_from_level
 from ..errors import DatasetError
 from .config import DataConfig
 from .features import NoteFeatures, extract
-from .motions import RELEASE_FRAMES, measure_motions
-from .recordings import InstrumentConfig, SoundFont
-from .sources import FolderSource, NSynthSource, RecordingSource
+from .motions import measure_motions
+from .rendered_notes import rendered_notes
+from .sources import open_source
+from .split import describe, hold_out
 
-FEATURES_VERSION = 6
 EMPTY = np.zeros((0, 2, 0), np.float16)
 NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
@@ -152,7 +148,8 @@ def assemble(
 
     Parameters
     ----------
-    groups : features by instrument, taken one by one so that no more than one is held twice
+    groups : all features of an instrument, or several, taken one by one so that no more than one is held twice; what
+        training may hear of them is decided here (see `split`)
     spec : what they were measured with
     with_linear : keep the linear side, six times the size of the mel side
     decaying : names of instruments that fade out while held
@@ -161,7 +158,7 @@ def assemble(
     features: list[NoteFeatures] = []
     mels, linears = [], []
     further: dict[str, list[NDArray[np.float16]]] = {}
-    for group in groups:
+    for group in map(hold_out, filter(None, groups)):
         for values in [measure(note) for note in group] if measure else []:
             for name, value in values.items():
                 further.setdefault(name, []).append(value)
@@ -169,8 +166,8 @@ def assemble(
         mels.append(mel)
         linears.append(linear)
         features += _viewing(group, mel, linear)
-    if not any(not note.held_out for note in features):
-        raise DatasetError("no note left to train on: every recording is held out (pitch % 4 == 3, or velocity 90)")
+    if not features:
+        raise DatasetError("there is no note to train on")
     names = tuple(sorted({note.instrument for note in features}))
     row = {name: i for i, name in enumerate(names)}
     tuning = measure_tuning(features)
@@ -243,17 +240,9 @@ def _last_audible(note: NoteFeatures) -> NDArray[np.int64]:
     return np.where(audible.any(0), len(audible) - 1 - audible[::-1].argmax(0), -1)
 
 
-def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> list[NoteFeatures]:
-    """Render and measure every note of one instrument."""
-    font = SoundFont(data.soundfont, spec.sample_rate)
-    recordings = font.recordings(instrument, data.velocities, data.holds_s, data.tail_s)
-    return [extract(recording, spec, instrument.inharmonic) for recording in recordings]
-
-
 def read_folder_features(data: DataConfig, spec: AudioSpec, report: Callable[[str], None]) -> list[list[NoteFeatures]]:
     """Measure the notes of a folder or an NSynth set, one group per instrument; `report` hears what was skipped."""
-    kind = FolderSource if data.source == "folder" else NSynthSource
-    source: RecordingSource = kind(data.path, spec.sample_rate)
+    source = open_source(data, spec.sample_rate)
     groups: dict[str, list[NoteFeatures]] = {}
     for recording in source:
         groups.setdefault(recording.instrument, []).append(extract(recording, spec, inharmonic=False))
@@ -261,45 +250,13 @@ def read_folder_features(data: DataConfig, spec: AudioSpec, report: Callable[[st
     return list(groups.values())
 
 
-def decaying_instruments(groups: Iterable[list[NoteFeatures]], spec: AudioSpec) -> frozenset[str]:
-    """Return the instruments that fade out while held, as their recordings show."""
-    slopes: dict[str, list[float]] = {}
-    for note in (note for group in groups for note in group if not note.held_out):
-        slopes.setdefault(note.instrument.split(":")[0], []).append(held_slope(note, spec))
-    return frozenset(name for name, found in slopes.items() if np.median(found) < DECAY_DB_PER_S)
-
-
-def held_slope(note: NoteFeatures, spec: AudioSpec) -> float:
-    """Return how a note's level moves while it is held, in dB a second, after its attack.
-
-    A straight line through levels above silence, from the loudest moment of the first half on. A note too short to tell
-    falls: what is recorded so short is struck.
-    """
-    frames = max(int(note.hold_s / spec.hop_s) - RELEASE_FRAMES, 0)
-    level_db = 10.0 * np.log10(power_from_level(note.mel[:frames, 0].astype(np.float32), spec).sum(1) + SILENT_POWER)
-    half = level_db[: (len(level_db) + 1) // 2]
-    level_db = level_db[np.argmax(half) if len(half) else 0 :]
-    heard = level_db > 10.0 * np.log10(SILENT_POWER) + 6.0
-    if heard.sum() * spec.hop_s < SHORTEST_HOLD_S:
-        return -np.inf
-    return float(np.polyfit(np.flatnonzero(heard) * spec.hop_s, level_db[heard], 1)[0])
-
-
-def _cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
-    recorded = {name: value for name, value in asdict(instrument).items() if name != "sustains"}
-    rendered = {name: value for name, value in asdict(data).items() if name not in ("source", "path")}
-    values = {**rendered, "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-    return cache / f"{instrument.name}-{digest}.pickle"
-
-
-def _render_to_cache(job: tuple[InstrumentConfig, DataConfig, AudioSpec, Path]) -> Path:
-    instrument, data, spec, path = job
-    torch.set_num_threads(1)
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(pickle.dumps(render_features(instrument, data, spec), protocol=4))
-    temporary.replace(path)
-    return path
+def fading(groups: Iterable[list[NoteFeatures]]) -> frozenset[str]:
+    """Return the instruments most of whose notes fade out while they are held, as they were recorded."""
+    fade: dict[str, list[bool]] = defaultdict(list)
+    for group in groups:
+        for note in group:
+            fade[note.instrument.split(":")[0]].append(not note.sustains)
+    return frozenset(name for name, own in fade.items() if 2 * sum(own) > len(own))
 
 
 def load_notes(
@@ -318,19 +275,16 @@ def load_notes(
     Raises
     ------
     DatasetError
-        No SoundFont, no instruments, or no note to train on.
+        No SoundFont, a program that it lacks, no instruments, or no note to train on.
     """
     if data.source != "soundfont":
-        groups = read_folder_features(data, spec, report)
-        return assemble(groups, spec, with_linear, decaying_instruments(groups, spec), measure)
-    if not data.instruments:
+        report(f"reading the recordings in {data.path}")
+        folder = read_folder_features(data, spec, report)
+        notes = assemble(folder, spec, with_linear, fading(folder), measure)
+    elif not data.instruments:
         raise DatasetError("the preset lists no instruments")
-    cache.mkdir(parents=True, exist_ok=True)
-    paths = [_cache_path(cache, instrument, data, spec) for instrument in data.instruments]
-    missing = [(i, data, spec, path) for i, path in zip(data.instruments, paths, strict=True) if not path.exists()]
-    if missing:
-        with ProcessPoolExecutor(max_workers=min(workers, len(missing))) as pool:
-            for path in pool.map(_render_to_cache, missing):
-                report(f"rendered {path.stem}")
-    decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-    return assemble((pickle.loads(path.read_bytes()) for path in paths), spec, with_linear, decaying, measure)
+    else:
+        decaying = frozenset(one.name for one in data.instruments if not one.sustains)
+        notes = assemble(rendered_notes(data, spec, cache, workers, report), spec, with_linear, decaying, measure)
+    report(describe(notes.features))
+    return notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import librosa
 import numpy as np
@@ -21,6 +21,7 @@ from .config import DataConfig
 from .distance import stft_distance
 from .features import extract
 from .recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont, is_held_out_key
+from .references import Reference, references
 
 HOLD_S, TAIL_S = 1.5, 0.8
 VELOCITIES = (64, 90)
@@ -40,6 +41,7 @@ class NoteResult:
     distance : `stft_distance` to the recording
     mel_db : mean absolute mel level error in dB, nan where the path grows no mel
     cents : pitch against the recording's by an independent tracker, nan where either has none
+    is_new_key : whether the key was never recorded; else only its velocity was not
     """
 
     instrument: str
@@ -50,11 +52,7 @@ class NoteResult:
     distance: float
     mel_db: float = float("nan")
     cents: float = float("nan")
-
-    @property
-    def is_new_key(self) -> bool:
-        """Whether the key was never recorded; else only its velocity was not."""
-        return self.pitched and is_held_out_key(self.pitch)
+    is_new_key: bool = False
 
 
 def held_out_keys(instrument: InstrumentConfig) -> list[int]:
@@ -66,12 +64,15 @@ def held_out_keys(instrument: InstrumentConfig) -> list[int]:
 
 def reference_notes(
     instrument: InstrumentConfig, data: DataConfig, sample_rate: int, max_keys: int
-) -> Iterable[tuple[Recording, FloatArray]]:
+) -> Iterable[Reference]:
     """Yield held-out recordings, each with the recording three semitones lower (for the sampler).
 
     Of pitched instruments both kinds are heard: keys never recorded, and beside each a recorded key in the velocity
-    that was not, so that all of the keyboard is judged.
+    that was not, so that all of the keyboard is judged. Of folders and NSynth sets it is what they hold.
     """
+    if data.source != "soundfont":
+        yield from references(instrument, data, sample_rate, max_keys)
+        return
     font = SoundFont(data.soundfont, sample_rate)
     keys = held_out_keys(instrument)
     chosen = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, max_keys).astype(int))]
@@ -85,12 +86,14 @@ def reference_notes(
             low = font.render(
                 instrument.program, key - SAMPLER_SEMITONES, velocity, HOLD_S, TAIL_S, instrument.drum_keys
             )
-            yield Recording(audio, instrument.timbre_name(key), key, velocity, HOLD_S, instrument.pitched), low
+            recording = Recording(audio, instrument.timbre_name(key), key, velocity, HOLD_S, instrument.pitched)
+            is_new_key = instrument.pitched and is_held_out_key(key)
+            yield Reference(recording, True, is_new_key, low, SAMPLER_SEMITONES)
 
 
-def sampler(lower: FloatArray, sample_rate: int) -> FloatArray:
-    """Transpose the lower recording up by resampling, as a sampler does."""
-    return soxr.resample(lower, sample_rate * 2 ** (SAMPLER_SEMITONES / 12), sample_rate, quality="VHQ")
+def sampler(nearest: FloatArray, sample_rate: int, semitones: int = SAMPLER_SEMITONES) -> FloatArray:
+    """Transpose another recording up by resampling, as a sampler does."""
+    return soxr.resample(nearest, sample_rate * 2 ** (semitones / 12), sample_rate, quality="VHQ")
 
 
 def griffin_lim(mel_power: FloatArray, spec: AudioSpec, length: int) -> FloatArray:
@@ -205,7 +208,8 @@ class Evaluator:
         self.books = {name: bank.timbre_book(growth) for name, growth in self.growth.items()}
         self.decoders = {path: bank.decoder(path[1], self.growth[path[0]], 1) for path in paths}
         mel = next((growth for growth in self.growth.values() if "mel" in growth.fields), None)
-        self.vocoder = bank.decoder("vocoder", mel, 1) if mel is not None else None
+        asked = mel is not None and any(decoder == "vocoder" for _, decoder in paths)
+        self.vocoder = bank.decoder("vocoder", mel, 1) if mel is not None and asked else None
         self.judge = PitchJudge()
 
     @property
@@ -213,11 +217,17 @@ class Evaluator:
         """Rate in Hz at which the models, and so the recordings, are compared."""
         return next(iter(self.growth.values())).spec.sample_rate
 
-    def note(self, recording: Recording, lower: FloatArray, instrument: InstrumentConfig) -> list[NoteResult]:
+    def note(self, reference: Reference, instrument: InstrumentConfig) -> list[NoteResult]:
         """Measure one held-out note on every path and baseline."""
+        results = self._results(reference, instrument)
+        return [replace(one, is_new_key=reference.is_new_key) for one in results]
+
+    def _results(self, reference: Reference, instrument: InstrumentConfig) -> list[NoteResult]:
         spec = next(iter(self.growth.values())).spec
-        reference = recording.audio
-        results = [self._result(recording, "sampler", sampler(lower, spec.sample_rate))]
+        recording, results = reference.recording, []
+        if reference.nearest is not None:
+            played = sampler(reference.nearest, spec.sample_rate, reference.semitones)
+            results.append(self._result(recording, "sampler", played))
         truth = extract(recording, spec, instrument.inharmonic)
         wanted = truth.mel[:, 0].astype(np.float32)
         frames = len(truth.mel)
@@ -231,7 +241,7 @@ class Evaluator:
             steady, _, _ = controls(growth, choice, recording.pitch, frames + 4)
             for (of, name), decoder in self.decoders.items():
                 if of == representation:
-                    audio = decode_note(decoder, fields, steady, recording.pitch)[: len(reference)]
+                    audio = decode_note(decoder, fields, steady, recording.pitch)[: len(recording.audio)]
                     results.append(self._result(recording, f"{of}+{name}", audio, mel_db))
         return results + self._from_true_mel(recording, truth.mel, instrument, spec)
 

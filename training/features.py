@@ -28,6 +28,7 @@ class NoteFeatures:
         Level and tonality of each bin.
     tuning_cents, inharmonicity : measured by `estimate_tuning`, 0 when unpitched.
     sway : float16 (T,), semitones that the pitch is off at each spectral frame; see `measure_sway`
+    sustains : whether it keeps its level while held
     """
 
     instrument: str
@@ -41,6 +42,7 @@ class NoteFeatures:
     tuning_cents: float
     inharmonicity: float
     sway: np.ndarray
+    sustains: bool = True
 
 
 def tonality(total: FloatArray, residual: FloatArray, spec: AudioSpec) -> FloatArray:
@@ -87,4 +89,5 @@ def extract(recording: Recording, spec: AudioSpec, inharmonic: bool) -> NoteFeat
     return NoteFeatures(
         recording.instrument, recording.pitch, recording.velocity, recording.pitched, recording.held_out,
         recording.hold_s, fields[0], fields[1], cents, stretch, sway.astype(np.float16),
+        recording.sustains,
     )  # fmt: skip

@@ -94,7 +94,7 @@ def _unless_skipped(source: FolderSource) -> list[Recording]:
 def note_set(recording: Recording, config: TrainConfig) -> NoteSet:
     """Measure a recording as the one note to learn from, whatever its pitch and velocity: nothing is held out."""
     spec = config.model.spec
-    features = replace(extract(recording, spec, inharmonic=False), held_out=False)
+    features = extract(recording, spec, inharmonic=False)
     return assemble([[features]], spec, with_linear=config.model.representation == "dual")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
 
 from ..engine.spectral import FloatArray
 from ..errors import DatasetError
+from .soundfont import SoundFontFile, open_file
 
 HELD_OUT_VELOCITY = 90
 PEAK_SILENT = 1e-4
@@ -28,6 +30,7 @@ class Recording:
     pitch, velocity : MIDI numbers
     hold_s : seconds from onset to release
     pitched : whether `pitch` names a fundamental
+    sustains : whether it keeps its level while held; those of SoundFonts have that from their preset
     """
 
     audio: FloatArray
@@ -36,6 +39,7 @@ class Recording:
     velocity: int
     hold_s: float
     pitched: bool = True
+    sustains: bool = True
 
     @property
     def held_out(self) -> bool:
@@ -81,6 +85,16 @@ class InstrumentConfig:
         return f"{self.name}:{key}" if self.drum_keys else self.name
 
 
+def _loaded(kind: Callable[[str | bytes], Any], file: SoundFontFile) -> Any:
+    """Load a SoundFont; one with chunks of odd length, which TinySoundFont may not take, by a copy without them."""
+    try:
+        return kind(str(file.path))
+    except Exception:
+        if not file.is_odd:
+            raise
+        return kind(file.even_copy())
+
+
 class SoundFont:
     """Renders single notes from an sf2 or sf3 file through TinySoundFont.
 
@@ -95,10 +109,9 @@ class SoundFont:
             from tinysoundfont import _tinysoundfont as tsf
         except ImportError as error:
             raise DatasetError("a SoundFont needs tinysoundfont: pip install --no-deps tinysoundfont") from error
-        if not Path(path).is_file():
-            raise DatasetError(f"no SoundFont at {path}; on Debian: apt-get install fluidr3mono-gm-soundfont")
+        file = open_file(path)
         try:
-            self._font = tsf.SoundFont(str(path))
+            self._font = _loaded(tsf.SoundFont, file)
         except Exception as error:  # the binding raises bare exceptions of several kinds
             raise DatasetError(f"{path} is not a readable SoundFont: {error}") from error
         self._font.set_output(tsf.OutputMode.Mono, self.RENDER_RATE, 0.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
@@ -25,11 +26,13 @@ from .hierarchical_sound import grown_distances
 from .hierarchical_targets import load_stage_notes
 from .hierarchical_trainer import HierarchicalTrainer
 from .latent_trainer import LatentTrainer
-from .loop import Losses, TrainingLoop
 from .loop import Progress as Step
+from .loop import TrainingLoop
 from .multiscale import MultiScaleNCA
 from .multiscale_trainer import MultiScaleTrainer, load_scale_notes
 from .nca import TNCA
+from .progress import ProgressReport, tell
+from .resuming import check_resumable
 from .retouching import measure_retouch
 from .sound_validation import Table, sound_distances
 from .trainer import Trainer
@@ -40,6 +43,7 @@ from .waveform_validation import waveform_distances
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
+COMPILERS = ("g++", "clang++", "cl")
 
 
 @dataclass(frozen=True)
@@ -100,63 +104,101 @@ def train(
     torch.set_num_threads(threads)
     if place == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
-    kind = RUNS[config.kind]
-    notes = kind.load(config, cache, threads, console.log)
-    trainer = kind.trainer(config, notes, place)
     path = folder / "checkpoint.pt"
-    if resume:
-        checkpoint = load_checkpoint(path)
-        if checkpoint.train_config != config:
-            raise UsageError(f"{path} was trained with another configuration; resume with the same preset and options")
-        trainer.resume(checkpoint)
-    elif path.exists():
+    if path.exists() and not resume:
         raise UsageError(f"{path} exists; give --resume to go on with it, or another --output folder")
-    elif config.started_from:
-        fresh = trainer.start_from(*load_start(Path(config.started_from)))
-        console.log(f"started from {config.started_from}; new weights: {', '.join(fresh) or 'none'}")
-    held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
-    pictured = held_out[np.linspace(0, len(held_out) - 1, PICTURES).astype(int)]
-    folder.mkdir(parents=True, exist_ok=True)
-    with SummaryWriter(str(folder / "tensorboard")) as log, _progress_bar(console) as bar:
-        task = bar.add_task("train", total=config.iterations, completed=trainer.iteration, loss="")
+    kind = RUNS[config.kind]
 
-        suffix = "_db" if kind.unit == "dB" else ""
+    def say(text: str) -> None:
+        tell(console, text)
+
+    config = without_missing_compiler(config, place, say)
+    notes = kind.load(config, cache, threads, say)
+    trainer = kind.trainer(config, notes, place)
+    _begin(trainer, path, resume, say)
+    held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    say(_plan(config, notes, trainer, place))
+    with (
+        SummaryWriter(str(folder / "tensorboard")) as log,
+        ProgressReport(console, config.iterations, trainer.iteration) as progress,
+    ):
 
         def report(step: Step) -> None:
-            bar.update(task, completed=step.iteration, loss=_shown(step.losses))
+            progress.step(step)
             for name, value in step.losses.items():
                 log.add_scalar(f"train/{name}", value, step.iteration)
 
         def check(run: TrainingLoop) -> None:
-            errors = kind.errors(run, notes, held_out)
-            for field, table in errors.items():
-                mean = float(np.mean(list(table.values())))
-                log.add_scalar(f"held_out/{field}{suffix}", mean, run.iteration)
-                console.log(f"iteration {run.iteration}, {run.seconds:.0f} s: held-out {field} {mean:.2f} {kind.unit}")
-            record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), f"held_out{suffix}": errors}
-            with (folder / "validation.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(record) + "\n")
-            model = run.averaged_model()
-            if isinstance(model, (TNCA, MultiScaleNCA)):
-                save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
+            for text in _validate(kind, run, notes, held_out, folder, log):
+                progress.say(text)
 
         trainer.run(folder, report, check)
-    model = trainer.averaged_model()
-    if kind.is_retouched and isinstance(model, GrownModel):
-        console.log("measuring what the model misses on the recorded keys")
-        missed = measure_retouch(model, notes).to_bytes()
-        retouch = torch.frombuffer(bytearray(missed), dtype=torch.uint8)
-        save_checkpoint(path, replace(trainer.checkpoint(), retouch=retouch))
+    _measure_what_is_missed(kind, trainer, notes, path, say)
     return path
 
 
-def _shown(losses: Losses) -> str:
-    name, value = next(iter(losses.items()))
-    return f"{name} {value:.2f}"
+def without_missing_compiler(config: TrainConfig, place: str, say: Callable[[str], None]) -> TrainConfig:
+    """Return a configuration that compiles nothing where torch would need a C++ compiler that is not there."""
+    compilers = (os.environ["CXX"],) if os.environ.get("CXX") else COMPILERS
+    if not config.compile or place != "cpu" or any(map(shutil.which, compilers)):
+        return config
+    say("no C++ compiler is installed (on Debian: apt-get install g++): it trains uncompiled, which is slower")
+    return replace(config, compile=False)
 
 
-def _progress_bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(), console=console,
-    )  # fmt: skip
+def _begin(trainer: TrainingLoop, path: Path, resume: bool, say: Callable[[str], None]) -> None:
+    """Give a trainer the state to go on from, or the weights to begin with, if any."""
+    started_from = trainer.config.started_from
+    if resume:
+        checkpoint = load_checkpoint(path)
+        check_resumable(path, checkpoint, trainer.config, trainer.notes)
+        trainer.resume(checkpoint)
+        say(f"going on with {path} after {trainer.iteration} iterations")
+    elif started_from:
+        fresh = trainer.start_from(*load_start(Path(started_from)))
+        say(f"started from {started_from}; new weights: {', '.join(fresh) or 'none'}")
+
+
+def _plan(config: TrainConfig, notes: NoteSet, trainer: TrainingLoop, place: str) -> str:
+    """Say what is about to be done."""
+    weights = sum(one.numel() for one in trainer.model.parameters())
+    heard = len(notes.indices(held_out=False))
+    compiling = "; the first iteration compiles the model, which takes a minute or two" if config.compile else ""
+    return (
+        f"training {config.name}: {weights:,} weights on {heard} notes of {len(notes.timbre_names)} timbres, "
+        f"iterations {trainer.iteration} to {config.iterations} on {place}{compiling}"
+    )
+
+
+def _validate(
+    kind: Run, run: TrainingLoop, notes: NoteSet, held_out: NDArray[np.int64], folder: Path, log: SummaryWriter
+) -> list[str]:
+    """Measure held-out notes, write the errors and a picture into the run's folder, and return what to say."""
+    suffix = "_db" if kind.unit == "dB" else ""
+    errors = kind.errors(run, notes, held_out)
+    said = []
+    for field, table in errors.items():
+        mean = float(np.mean(list(table.values())))
+        log.add_scalar(f"held_out/{field}{suffix}", mean, run.iteration)
+        said.append(f"iteration {run.iteration}, {run.seconds:.0f} s: held-out {field} {mean:.2f} {kind.unit}")
+    record = {"iteration": run.iteration, "seconds": round(run.seconds, 1), f"held_out{suffix}": errors}
+    with (folder / "validation.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(record) + "\n")
+    model = run.averaged_model()
+    if isinstance(model, (TNCA, MultiScaleNCA)):
+        pictured = held_out[np.unique(np.linspace(0, len(held_out) - 1, PICTURES).astype(int))]
+        save_picture(folder / f"held_out_{run.iteration:06d}.png", notes, pictured, model)
+    return said
+
+
+def _measure_what_is_missed(
+    kind: Run, trainer: TrainingLoop, notes: NoteSet, path: Path, say: Callable[[str], None]
+) -> None:
+    """Add what the trained model misses on the recorded keys to the checkpoint."""
+    model = trainer.averaged_model()
+    if kind.is_retouched and isinstance(model, GrownModel):
+        say("measuring what the model misses on the recorded keys")
+        missed = measure_retouch(model, notes).to_bytes()
+        retouch = torch.frombuffer(bytearray(missed), dtype=torch.uint8)
+        save_checkpoint(path, replace(trainer.checkpoint(), retouch=retouch))

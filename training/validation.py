@@ -46,10 +46,11 @@ def by_instrument(notes: NoteSet, index: NDArray[np.int64], values: NDArray[Any]
 
 
 def validation_notes(notes: NoteSet, per_instrument: int, seed: int) -> NDArray[np.int64]:
-    """Choose held-out notes of every instrument, reproducibly."""
+    """Choose held-out notes of every instrument, reproducibly; any notes where nothing is held out."""
     rng = np.random.default_rng(seed)
     groups: dict[str, list[int]] = {}
-    for i in notes.indices(held_out=True):
+    held_out = notes.indices(held_out=True)
+    for i in held_out if len(held_out) else notes.indices(held_out=False):
         groups.setdefault(notes.features[i].instrument.split(":")[0], []).append(int(i))
     chosen = [rng.permutation(group)[:per_instrument] for _, group in sorted(groups.items())]
     return np.sort(np.concatenate(chosen))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BankError
-from ..inference import open_session, read_metadata
+from ..inference import inputs_of, open_session, read_metadata, run_model
+from ..model_facts import MAX_SIZE, check_kind, facts_of, spec_in, state_shapes
 from ..seed import MAX_PARTIALS
 from ..shaping import Levels
-from ..spec import AudioSpec
 from ..spectral import FloatArray
+from ..values import member, whole
 from .base import Fields, NoteControls
 from .latent import NEXT_STATE, STATE
 from .source import Source
@@ -42,19 +42,18 @@ class DirectDecoder:
     def __init__(self, model: bytes, num_slots: int, provider: str = "cpu") -> None:
         self._session = open_session(model, provider)
         metadata = read_metadata(self._session)
-        if metadata.get("kind") != "direct" or "spec" not in metadata:
-            raise BankError("the direct decoder lacks its metadata; it was not exported by tnca-synth")
-        self.spec = AudioSpec.from_dict(metadata["spec"])
-        self._states = {
-            one.name: np.zeros((num_slots, *one.shape[1:]), np.float32)
-            for one in self._session.get_inputs()
-            if one.name.startswith(STATE)
-        }
+        with facts_of("direct decoder"):
+            check_kind(metadata, "direct")
+            self.spec = spec_in(metadata)
+            conditions = whole(*member(metadata, "conditions"), 1, MAX_SIZE)
+            noise_bands = whole(*member(metadata, "noise_bands"), 0, MAX_SIZE)
+            shapes = state_shapes(inputs_of(self._session), STATE)
+        self._states = {name: np.zeros((num_slots, *shape), np.float32) for name, shape in shapes.items()}
         self._outputs = ["audio", *(NEXT_STATE + name.removeprefix(STATE) for name in self._states)]
         self._source = Source(self.spec.sample_rate, self.spec.hop_length, num_slots)
-        self._newest = np.zeros((num_slots, int(metadata["conditions"])), np.float32)
+        self._newest = np.zeros((num_slots, conditions), np.float32)
         self._f0_hz = np.zeros(num_slots)
-        noise = slice(MAX_PARTIALS, MAX_PARTIALS + int(metadata["noise_bands"]))
+        noise = slice(MAX_PARTIALS, MAX_PARTIALS + noise_bands)
         self.levels = {"waveform": (Levels(slice(0, MAX_PARTIALS), True), Levels(noise, False))}
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
@@ -72,7 +71,7 @@ class DirectDecoder:
         mean_hz = 0.5 * (f0_hz[:, 1:] + f0_hz[:, :-1])
         inputs = {"field": field, **{name: state[slots] for name, state in self._states.items()}}
         inputs |= self._source.advance(slots, mean_hz, controls.inharmonicity)
-        audio, *states = self._session.run(self._outputs, inputs)
+        audio, *states = run_model(self._session, self._outputs, inputs)
         for kept, state in zip(self._states.values(), states, strict=True):
             kept[slots] = state
         self._newest[slots] = field[:, -1]

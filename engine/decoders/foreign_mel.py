@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BankError
-from ..spec import AudioSpec
+from ..spec import MOST, AudioSpec
 from ..spectral import FloatArray, hann, hz_to_mel, mel_to_hz
+from ..values import number, truth, whole, wrong
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,20 @@ class ForeignMel:
         """Read a model's metadata; `BankError` if it is not what `to_dict` gives."""
         if set(values) != {one.name for one in fields(cls)}:
             raise BankError("the imported vocoder's metadata does not describe its mel; import it again")
-        return cls(**values)
+        mel = cls(**values)
+        mel.check()
+        return mel
+
+    def check(self) -> None:
+        """Raise `BankError` for a value that no vocoder has."""
+        for name in ("sample_rate", "n_fft", "hop_length", "num_mels"):
+            whole(f"mel.{name}", getattr(self, name), 1, MOST[name])
+        number("mel.fmin_hz", self.fmin_hz, 0.0, self.sample_rate / 2)
+        number("mel.fmax_hz", self.fmax_hz, self.fmin_hz + 1.0, self.sample_rate)
+        number("mel.clip", self.clip, 1e-12, 1.0)
+        truth("mel.centred", self.centred)
+        if self.scale not in ("slaney", "htk"):
+            raise wrong("mel.scale", self.scale, "slaney or htk")
 
     @property
     def silence(self) -> float:

@@ -10,17 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BankError, UsageError
-from ..inference import open_session, read_metadata
+from ...errors import UsageError
+from ..inference import inputs_of, open_session, outputs_of, read_metadata, run_model
+from ..model_facts import check_kind, facts_of, state_shapes
 from ..spec import AudioSpec
 from ..spectral import FloatArray
+from ..values import mapping, member, text, truth, whole
 from .base import Fields, NoteControls
 from .foreign_frames import BinMagnitudes
 from .foreign_mel import ForeignMel
 from .inverse import InverseSTFT
 
 KIND = "imported vocoder"
-FACTS = ("architecture", "mel", "lag_frames", "centred_window", "lookahead")
+MAX_LAG = 1024
+"""Frames that a network can look ahead."""
 
 
 @dataclass(eq=False)
@@ -74,25 +77,29 @@ class ImportedDecoder:
     def __init__(self, model: bytes, spec: AudioSpec, field: str, provider: str = "cpu") -> None:
         self._session = open_session(model, provider)
         facts = read_metadata(self._session)
-        if facts.get("kind") != KIND or any(name not in facts for name in FACTS):
-            raise BankError("the imported vocoder lacks its metadata; it was not written by tnca-synth vocoder import")
-        self.mel = ForeignMel.from_dict(facts["mel"])
+        with facts_of("imported vocoder"):
+            check_kind(facts, KIND)
+            architecture = text(*member(facts, "architecture"))
+            self.mel = ForeignMel.from_dict(mapping(*member(facts, "mel"), 100))
+            lag_frames = whole(*member(facts, "lag_frames"), 0, MAX_LAG)
+            place, cap = member(facts, "lookahead")
+            cap = None if cap is None else whole(place, cap, 0, MAX_LAG)
+            place, centred = member(facts, "centred_window")
+            centred = None if centred is None else truth(place, centred)
+            self._state_size = state_shapes(inputs_of(self._session), "state").get("state", (0,))[0]
         differences = self.mel.differences(spec)
         if differences:
             raise UsageError(
-                f"the imported {facts['architecture']} does not fit what is grown: it wants {'; '.join(differences)}"
+                f"the imported {architecture} does not fit what is grown: it wants {'; '.join(differences)}"
             )
         self.consumes = (field,)
         self._magnitudes = BinMagnitudes(spec, field)
         self._half_hop = not self.mel.centred
-        centred = facts["centred_window"]
         self._inverse = None if centred is None else InverseSTFT(spec.n_fft, spec.hop_length, centred)
-        lag = self._half_hop + int(facts["lag_frames"]) + (self._inverse.lag_hops if self._inverse else 0)
+        lag = self._half_hop + lag_frames + (self._inverse.lag_hops if self._inverse else 0)
         self.full_lookahead = lag
-        self.lookahead = lag if facts["lookahead"] is None else min(max(int(facts["lookahead"]), 1), lag)
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        sizes = {one.name: one.shape for one in self._session.get_inputs()}
-        self._state_size = int(sizes["state"][1])
+        self.lookahead = lag if cap is None else min(max(cap, 1), lag)
+        self._outputs = [port.name for port in outputs_of(self._session)]
         self._streams: dict[int, Stream] = {}  # by slot; states are large, so there is none before a slot is used
         self._hop = spec.hop_length
 
@@ -114,6 +121,10 @@ class ImportedDecoder:
             audio = self._advance(stream, magnitudes)
         self._keep(slots, stream)
         return audio
+
+    def sound_silence(self) -> None:
+        """Run the network once, on a frame of silence."""
+        self._advance(self._silence(1), np.zeros((1, 1, self._magnitudes.spec.num_bins), np.float32))
 
     def _silence(self, voices: int) -> Stream:
         tail = self._inverse.tail_samples if self._inverse else 0
@@ -137,7 +148,7 @@ class ImportedDecoder:
             before = np.concatenate([stream.magnitude[:, None], magnitudes[:, :-1]], 1)
             frames = 0.5 * (before + magnitudes)
         inputs = {"mel": self.mel.log_mel(frames), "state": stream.state, "fresh": stream.fresh}
-        found = dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+        found = dict(zip(self._outputs, run_model(self._session, self._outputs, inputs), strict=True))
         stream.magnitude = magnitudes[:, -1]
         stream.state, stream.fresh = found["next_state"], np.zeros_like(stream.fresh)
         if self._inverse is None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BankError
-from ..inference import open_session, read_metadata
-from ..spec import AudioSpec
+from ..inference import inputs_of, open_session, read_metadata, run_model
+from ..model_facts import MAX_SIZE, check_kind, facts_of, spec_in, state_shapes
 from ..spectral import FloatArray
+from ..values import member, whole
 from .base import Fields, NoteControls
 from .source import Source
 
@@ -39,19 +39,16 @@ class LatentDecoder:
     def __init__(self, model: bytes, num_slots: int, provider: str = "cpu") -> None:
         self._session = open_session(model, provider)
         metadata = read_metadata(self._session)
-        if metadata.get("kind") != "codec" or "spec" not in metadata:
-            raise BankError("the latent decoder lacks its metadata; it was not exported by tnca-synth")
-        self.spec = AudioSpec.from_dict(metadata["spec"])
-        inputs = {one.name: one.shape for one in self._session.get_inputs()}
-        self._states = {
-            name: np.zeros((num_slots, *shape[1:]), np.float32)
-            for name, shape in inputs.items()
-            if name.startswith(STATE)
-        }
+        inputs = inputs_of(self._session)
+        with facts_of("latent decoder"):
+            check_kind(metadata, "codec")
+            self.spec = spec_in(metadata)
+            self.dimension = whole(*member(metadata, "dimension"), 1, MAX_SIZE)
+            shapes = state_shapes(inputs, STATE)
+        self._states = {name: np.zeros((num_slots, *shape), np.float32) for name, shape in shapes.items()}
         self._outputs = ["audio", *(NEXT_STATE + name.removeprefix(STATE) for name in self._states)]
-        has_source = "turn" in inputs
+        has_source = any(port.name == "turn" for port in inputs)
         self._source = Source(self.spec.sample_rate, self.spec.hop_length, num_slots) if has_source else None
-        self.dimension = int(metadata["dimension"])
         self._newest = np.zeros((num_slots, self.dimension), np.float32)
         self._f0_hz = np.zeros(num_slots)
 
@@ -72,7 +69,7 @@ class LatentDecoder:
             f0_hz = np.concatenate([self._f0_hz[slots][:, None], controls.f0_hz], 1)
             mean_hz = 0.5 * (f0_hz[:, 1:] + f0_hz[:, :-1])
             inputs |= self._source.advance(slots, mean_hz, controls.inharmonicity)
-        audio, *states = self._session.run(self._outputs, inputs)
+        audio, *states = run_model(self._session, self._outputs, inputs)
         for kept, state in zip(self._states.values(), states, strict=True):
             kept[slots] = state
         self._newest[slots] = latent[:, -1]

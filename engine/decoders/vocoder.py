@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BankError
-from ..inference import open_session, read_metadata
-from ..spec import AudioSpec
+from ..inference import open_session, read_metadata, run_model
+from ..model_facts import facts_of, spec_in
 from ..spectral import FloatArray
+from ..values import member, whole
 from .base import Decoder, Fields, NoteControls
+
+MAX_HISTORY = 256
+"""Frames before the first."""
 
 
 class VocoderDecoder:
@@ -36,12 +39,12 @@ class VocoderDecoder:
     def __init__(self, model: bytes, sounding: Decoder, num_slots: int, provider: str = "cpu") -> None:
         self._session = open_session(model, provider)
         facts = read_metadata(self._session)
-        if "spec" not in facts or "history_frames" not in facts:
-            raise BankError("the vocoder model lacks its metadata; it was not exported by tnca-synth")
-        spec = AudioSpec.from_dict(facts["spec"])
+        with facts_of("vocoder model"):
+            spec = spec_in(facts)
+            history = whole(*member(facts, "history_frames"), 0, MAX_HISTORY)
         self._sounding = sounding
         self.lookahead = sounding.lookahead
-        self._history = np.zeros((num_slots, int(facts["history_frames"]), 2, spec.num_mels), np.float32)
+        self._history = np.zeros((num_slots, history, 2, spec.num_mels), np.float32)
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first spectral frame; see `Decoder.begin`."""
@@ -73,5 +76,5 @@ class VocoderDecoder:
             "f0_hz": controls.field_hz.astype(np.float32),
             "stretch": controls.inharmonicity.astype(np.float32),
         }
-        linear: FloatArray = self._session.run(["field_linear"], inputs)[0]
+        linear: FloatArray = run_model(self._session, ["field_linear"], inputs)[0]
         return linear

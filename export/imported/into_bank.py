@@ -8,8 +8,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from ...engine.bank import MANIFEST, Bank
+from ...engine.bank import Bank
 from ...engine.decoders.imported import ImportedDecoder
+from ...engine.manifest import MANIFEST
 from ...errors import BankError, UsageError
 
 KEY = "imported"

@@ -10,8 +10,10 @@ from typing import Any
 from ...engine.decoders.foreign_mel import ForeignMel
 from ...errors import BankError, UsageError
 from .bigvgan import BigVGAN, BigVGANConfig
+from .containers import Weights
+from .sizes import check_bigvgan, check_vocos
 from .vocos import Vocos, VocosConfig
-from .weights import Weights, fill, find_config, read_weights
+from .weights import fill, find_config, named_as, read_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ def load(checkpoint: Path, config: Path | None = None) -> Imported:
         raise BankError(f"cannot read the checkpoint {checkpoint}: no such file")
     imported = describe(find_config(checkpoint, config))
     weights = read_weights(checkpoint)
-    fill(imported.network.eval(), _of_network(weights, imported.name), imported.name)
+    network = imported.network.eval()
+    fill(network, _of_network(named_as(weights, network.state_dict()), imported.name), imported.name)
     return imported
 
 
@@ -63,7 +66,7 @@ def describe(values: Mapping[str, Any]) -> Imported:
             return _bigvgan(values)
         if EXPECTED.keys() <= values.keys():
             return _vocos(values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BankError(f"the configuration is incomplete or wrong: {error!r}") from error
     raise UsageError(
         "the configuration is neither BigVGAN's ('upsample_rates') nor Vocos' ('feature_extractor', 'backbone', "
@@ -91,6 +94,7 @@ def _bigvgan(values: Mapping[str, Any]) -> Imported:
             f"BigVGAN with activation {config.activation!r} and resblock {config.resblock!r} is not known: "
             "expected snake or snakebeta, and 1 or 2"
         )
+    check_bigvgan(config)
     network = BigVGAN(config)
     hop = int(values["hop_size"])
     if network.hop != hop:
@@ -108,6 +112,7 @@ def _bigvgan(values: Mapping[str, Any]) -> Imported:
         clip=1e-5,
         centred=False,
     )
+    mel.check()
     return Imported("BigVGAN", network, mel)
 
 
@@ -135,8 +140,10 @@ def _vocos(values: Mapping[str, Any]) -> Imported:
     agree = (mel.n_fft, mel.hop_length, mel.num_mels) == (int(head["n_fft"]), hop, shape["input_channels"])
     if not agree:
         raise BankError("the configuration contradicts itself: the head, the backbone and the features differ in size")
-    network = Vocos(VocosConfig(**shape, n_fft=int(head["n_fft"])))
-    return Imported("Vocos", network, mel, head.get("padding", "same") == "center")
+    config = VocosConfig(**shape, n_fft=int(head["n_fft"]))
+    mel.check()
+    check_vocos(config)
+    return Imported("Vocos", Vocos(config), mel, head.get("padding", "same") == "center")
 
 
 EXPECTED = {

@@ -1,58 +1,38 @@
-"""Checkpoints of others, read without running anything that is in them.
-
-A checkpoint is a pickle, and a pickle may run any code. `torch.load(weights_only=True)` reads tensors and plain
-containers and refuses all else; nothing here ever loads otherwise.
-"""
+"""The weights of others under the names that their networks have here, and the configuration beside them."""
 
 from __future__ import annotations
 
 import json
-import pickle
-import warnings
-import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from torch import Tensor, nn
+from torch import nn
 
+from ...engine.regular_files import decode_text, read_regular_file
 from ...errors import BankError
+from .containers import Weights, read_tensors
 
-WRAPPERS = ("generator", "state_dict", "model")
-"""Keys under which checkpoints keep the weights of what makes sound."""
+WRAPPED = ("_orig_mod", "module")
+MAX_CONFIG_BYTES = 2**18
 CONFIG_NAMES = ("config.json", "config.yaml", "config.yml")
-
-Weights = dict[str, Tensor]
 
 
 def read_weights(path: Path) -> Weights:
-    """Return a checkpoint's tensors by name, weight norm taken out.
+    """Return a checkpoint's tensors by name in single precision, wrappers' names and weight norm taken out.
 
     Raises
     ------
     BankError
         There is no such file, it is no checkpoint, or it holds anything but weights.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles that torch did not write; it refuses them right after
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise BankError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    except pickle.UnpicklingError as error:
-        raise BankError(
-            f"{path} is not a torch checkpoint of weights alone (code in checkpoints is not run): "
-            "save the state dict and import that"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise BankError(f"{path} is not a torch checkpoint, or is damaged") from error
-    for name in WRAPPERS:
-        if isinstance(found, dict) and isinstance(found.get(name), dict):
-            found = found[name]
-    if not isinstance(found, dict) or not found or not all(isinstance(one, Tensor) for one in found.values()):
-        raise BankError(f"{path} holds no weights by name, nor any under {', '.join(map(repr, WRAPPERS))}")
-    return without_weight_norm({name: tensor.float() for name, tensor in found.items()})
+    return without_weight_norm({plain_name(name): tensor.float() for name, tensor in read_tensors(path).items()})
+
+
+def plain_name(name: str) -> str:
+    """Return a tensor's name without what `torch.compile` and parallel training put anywhere into it."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPED)
 
 
 def without_weight_norm(weights: Weights) -> Weights:
@@ -63,8 +43,25 @@ def without_weight_norm(weights: Weights) -> Weights:
             stem = name.removesuffix(lengths)
             if stem + directions in fused:
                 length, direction = fused.pop(name), fused.pop(stem + directions)
-                fused[stem + "weight"] = length * direction / direction.flatten(1).norm(dim=1).view_as(length)
+                if length.dim() != direction.dim():
+                    raise BankError(f"{name!r} and {stem + directions!r} do not belong together")
+                over = [dim for dim in range(direction.dim()) if length.shape[dim] == 1]
+                fused[stem + "weight"] = length * direction / direction.square().sum(dim=over, keepdim=True).sqrt()
     return fused
+
+
+def named_as(weights: Weights, wanted: Collection[str]) -> Weights:
+    """Return the weights of one part of a model, such as the generator beside a discriminator, by its own names.
+
+    That is what stands under the prefix, such as ``generator.``, under which all of the wanted names are there; where
+    they are there as they are, or nowhere, all weights.
+    """
+    first = next(iter(wanted))
+    prefixes = [name.removesuffix(first) for name in weights if name.endswith("." + first)]
+    for prefix in prefixes if first not in weights else ():
+        if all(prefix + name in weights for name in wanted):
+            return {name: weights[prefix + name] for name in wanted}
+    return weights
 
 
 NORM = "parametrizations.weight"
@@ -84,15 +81,22 @@ def find_config(checkpoint: Path, config: Path | None) -> dict[str, Any]:
         if config is None:
             raise BankError(f"no {' or '.join(CONFIG_NAMES[:2])} lies beside {checkpoint}: name it with --config")
     try:
-        text = config.read_text(encoding="utf-8")
-        values = json.loads(text) if config.suffix == ".json" else yaml.safe_load(text)
+        text = decode_text(read_regular_file(config, MAX_CONFIG_BYTES))
+        values = json.loads(text) if config.suffix == ".json" else _read_yaml(text)
     except OSError as error:
         raise BankError(f"cannot read the configuration {config}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise BankError(f"{config} is neither JSON nor YAML") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise BankError(f"{config} is neither JSON nor YAML, or has aliases") from error
     if not isinstance(values, dict):
         raise BankError(f"{config} holds no configuration: expected names and values")
     return values
+
+
+def _read_yaml(text: str) -> Any:
+    """Read YAML without aliases: a few of them nested stand for more than any memory holds."""
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise ValueError("YAML with aliases")
+    return yaml.safe_load(text)
 
 
 def fill(network: nn.Module, weights: Weights, what: str) -> None:

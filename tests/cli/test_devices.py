@@ -10,17 +10,17 @@ import pytest
 from tnca_synth.cli import devices, main
 from tnca_synth.errors import DeviceError
 from tnca_synth.live import audio
-from tnca_synth.live.audio import OutputDevice
+from tnca_synth.live.output_devices import NO_OUTPUT, OutputDevice
 from tnca_synth.midi import ports
 
-SPEAKERS = OutputDevice(index=3, name="Speakers", host_api="ALSA", sample_rate=44_100, is_default=False)
+SPEAKERS = OutputDevice(3, "Speakers", "ALSA", 44_100, is_default=False, num_channels=1)
 SYSTEM = OutputDevice(index=7, name="system", host_api="JACK Audio Connection Kit", sample_rate=48_000, is_default=True)
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Hold what the machine has; a test changes it."""
-    has: dict[str, Any] = {"inputs": ("Alsa", ["Keystation 49", "Nano"]), "outputs": [SPEAKERS, SYSTEM]}
+    has: dict[str, Any] = {"inputs": ("Alsa", [(0, "Keystation 49"), (1, "Nano")]), "outputs": [SPEAKERS, SYSTEM]}
 
     def answer(key: str) -> Any:
         if isinstance(has[key], Exception):
@@ -52,9 +52,9 @@ def test_people_see_tables(machine: dict[str, Any], capsys: pytest.CaptureFixtur
         "1       Nano",
         "",
         "Audio outputs",
-        "NUMBER  NAME      HOST API                   RATE",
-        "3       Speakers  ALSA                       44100 Hz",
-        "7       system    JACK Audio Connection Kit  48000 Hz  default",
+        "NUMBER  NAME      HOST API                   RATE      CHANNELS",
+        "3       Speakers  ALSA                       44100 Hz  1",
+        "7       system    JACK Audio Connection Kit  48000 Hz  2         default",
     ]
 
 
@@ -64,10 +64,11 @@ def test_programs_see_json(machine: dict[str, Any], capsys: pytest.CaptureFixtur
         "midi_system": "Alsa",
         "midi_inputs": [{"number": 0, "name": "Keystation 49"}, {"number": 1, "name": "Nano"}],
         "audio_outputs": [
-            {"number": 3, "name": "Speakers", "host_api": "ALSA", "sample_rate": 44100, "is_default": False},
+            {"number": 3, "name": "Speakers", "host_api": "ALSA", "sample_rate": 44100, "channels": 1,
+             "is_default": False},
             {
                 "number": 7, "name": "system", "host_api": "JACK Audio Connection Kit", "sample_rate": 48000,
-                "is_default": True,
+                "channels": 2, "is_default": True,
             },
         ],
         "hints": [],
@@ -88,7 +89,7 @@ def test_a_bare_machine_gets_every_hint(
 
 def test_nothing_plugged_in_is_told(machine: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     machine.update(inputs=("Alsa", []), outputs=[])
-    assert hints(capsys) == [devices.NO_MIDI_INPUT, audio.NO_OUTPUT]
+    assert hints(capsys) == [devices.NO_MIDI_INPUT, NO_OUTPUT]
 
 
 def test_without_jack_it_is_recommended_on_linux(

@@ -85,14 +85,15 @@ def test_nothing_asked_for_is_the_defaults(sessions: list[FakeSession]) -> None:
 def test_every_option_arrives(sessions: list[FakeSession], tmp_path: Path) -> None:
     asked = options_of(
         sessions, "--midi-in", "2", "--midi-in", "Nano", "--midi-in", "--audio-out", "Scarlett", "--host-api", "JACK",
-        "--sample-rate", "48000", "--block-size", "64", "--instrument", "cello", "--representation", "mel",
+        "--sample-rate", "48000", "--block-size", "64", "--instrument", "cello", "--lock-instrument", "40",
+        "--representation", "mel",
         "--decoder", "vocoder", "--channel", "16", "--max-voices", "12", "--record", "take.wav", "--seed", "7",
-        "--provider", "cpu", "--bank", "mine",
+        "--provider", "cpu", "--bank", "mine", "--growth-cc",
     )  # fmt: skip
     assert asked == LiveOptions(
         midi_in=("2", "Nano"), audio_out="Scarlett", host_api="JACK", sample_rate=48_000, block_size=64,
-        instrument="cello", representation="mel", decoder="vocoder", channel=16, max_voices=12,
-        record=Path("take.wav"), seed=7, provider="cpu", bank_path=Path("mine"),
+        instrument="cello", lock_instrument="40", representation="mel", decoder="vocoder", channel=16, max_voices=12,
+        record=Path("take.wav"), seed=7, provider="cpu", bank_path=Path("mine"), growth_cc=True,
     )  # fmt: skip
 
 
@@ -104,6 +105,13 @@ def test_the_command_line_goes_before_the_settings(sessions: list[FakeSession], 
     settings.rename(tmp_path / "other.toml")
     assert options_of(sessions, "--instrument", "cello").midi_in == ()
     assert options_of(sessions, "--instrument", "cello", "--settings", "other.toml") == expected
+
+
+def test_growth_by_controllers_is_off_on_and_off_again(sessions: list[FakeSession], tmp_path: Path) -> None:
+    assert not options_of(sessions, "play").growth_cc
+    (tmp_path / "tnca-synth.toml").write_text("growth-cc = true\n")
+    assert options_of(sessions, "play").growth_cc
+    assert not options_of(sessions, "play", "--no-growth-cc").growth_cc
 
 
 @pytest.mark.parametrize(

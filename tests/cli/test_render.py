@@ -23,7 +23,7 @@ CANON = ROOT / "examples" / "canon.mid"
 TOUR = ROOT / "examples" / "tour.mid"  # takes long enough to be interrupted in the midst of it
 REPORTED = {
     "audio_seconds", "render_seconds", "rtf", "notes", "peak_voices", "peak_dbfs", "instruments", "substitutions",
-    "silent_keys", "provider", "stems", "output", "warnings",
+    "silent_keys", "provider", "stems", "channels", "output", "warnings",
 }  # fmt: skip
 
 
@@ -50,6 +50,8 @@ def test_json_is_one_object_on_stdout(tmp_path: Path, fake: Ensemble, capsys: py
     captured = capsys.readouterr()
     report = json.loads(captured.out)
     assert set(report) == REPORTED
+    assert report["channels"][0] == {"number": 1, "port": 1, "channel": 1, "notes": report["channels"][0]["notes"]}
+    assert sum(channel["notes"] for channel in report["channels"]) > 100
     assert report["output"] == str(out)
     assert report["provider"] == "cpu"
     assert report["warnings"] == ["CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU"]
@@ -74,7 +76,7 @@ def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatc
     seen: dict[str, object] = {}
     monkeypatch.setattr(offline, "open_ensemble", lambda **options: seen.update(options) or fake)
     wishes = "--instrument Piano --representation mel --decoder griffin-lim --sample-rate 8000 --seed 7 --provider cpu "
-    wishes += "--workers 3"
+    wishes += "--workers 3 --growth-cc"
     arguments = [
         *wishes.split(),
         "--stems",
@@ -95,6 +97,8 @@ def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatc
         "stems": True,
         "bank_path": Path("my.bank"),
         "workers": 3,
+        "num_ports": 1,
+        "growth_controllers": True,
     }
     assert "channel-01.wav" in os.listdir(tmp_path / "stems")
 

@@ -11,9 +11,10 @@ import pytest
 import tiny
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import MANIFEST, Bank
+from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.manifest import MANIFEST
 from tnca_synth.export import parity
-from tnca_synth.training.checkpoint import save_checkpoint
+from tnca_synth.training.checkpoint import load_checkpoint, save_checkpoint
 
 PRESET = """
 iterations = 3
@@ -49,6 +50,8 @@ def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path, capsys: p
     common = ("--cache", cache, "--output", tmp_path / "run", "--threads", "1", "--seed", "4")
     done = tnca("train", preset, *common)
     assert done.returncode == 0, done.stderr
+    for words in ("rendering 1 of 1 instruments", "training mine: ", "iterations 0 to 3 on cpu", "iteration 1 of 3, "):
+        assert words in done.stderr  # a log that is no terminal hears that it lives
     checkpoint = tmp_path / "run" / "checkpoint.pt"
     assert done.stdout.splitlines()[0] == f"The checkpoint is in {checkpoint}"
     assert f"tnca-synth export {checkpoint}" in done.stdout
@@ -58,7 +61,7 @@ def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path, capsys: p
     held_out = json.loads((tmp_path / "run" / "validation.jsonl").read_text())["held_out_db"]
     assert held_out["mel"]["flute"] > 0
 
-    def train(*arguments: str | Path) -> tuple[int, str, str]:
+    def train(*arguments: str | Path, preset: Path = preset) -> tuple[int, str, str]:
         """Train in this process, which has torch already."""
         status = main(["train", str(preset), *map(str, arguments)])
         return (status, *capsys.readouterr())
@@ -66,11 +69,25 @@ def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path, capsys: p
     status, out, error = train(*common)
     assert (status, out, error.count("error:")) == (2, "", 1)
     assert "give --resume to go on with it" in error
-    status, out, error = train(*common, "--resume", "--iterations", "9")
-    assert status == 2
-    assert "was trained with another configuration" in error
     status, out, error = train(*common, "--resume")
     assert (status, out) == (0, done.stdout)
+    elsewhere = tmp_path / "renamed.toml"
+    elsewhere.write_text(PRESET)
+    others = ("--cache", cache, "--threads", "1", "--output", tmp_path / "run", "--resume")
+    status, out, error = train(
+        *others, "--seed", "4", "--iterations", "5", preset=elsewhere
+    )  # for longer, and by another name
+    assert (status, out) == (0, done.stdout), error
+    assert "going on with" in error and "after 3 iterations" in " ".join(error.split())
+    assert load_checkpoint(checkpoint).iteration == 5
+    status, out, error = train(*others, "--seed", "5", "--iterations", "7")
+    assert (status, error.count("error:")) == (2, 1)
+    assert (
+        f"seed 4, now 5; resume with the same, or begin a new run with its weights: --start-from {checkpoint}" in error
+    )
+    status, out, error = train(*others, "--seed", "4")
+    assert status == 2
+    assert "has 5 iterations already, more than 3" in error
     others = ("--cache", cache, "--threads", "1", "--start-from")
     status, out, error = train(*others, checkpoint, "--output", tmp_path / "tuned")
     assert status == 0, error

@@ -17,9 +17,10 @@ import torch
 import yaml
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import MANIFEST, Bank
+from tnca_synth.engine.bank import Bank
 from tnca_synth.engine.decoders.imported import ImportedDecoder
 from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.manifest import MANIFEST
 from tnca_synth.engine.spec import AudioSpec
 
 

@@ -83,3 +83,26 @@ def centroid_hz(audio: FloatArray) -> float:
 def roughness(audio: FloatArray) -> float:
     """Largest second difference: what a click adds to a smooth sound."""
     return float(np.abs(np.diff(audio, n=2, axis=0)).max())
+
+
+def gs(address: str, *data: int, wrong_by: int = 0) -> bytes:
+    """Return a Roland GS message that writes bytes to an address, with a right checksum unless told."""
+    body = bytes.fromhex(address) + bytes(data)
+    checksum = (-sum(body) + wrong_by) % 128
+    return midi.system_exclusive(bytes((0x41, 0x10, 0x42, 0x12, *body, checksum)))
+
+
+def xg(address: str, *data: int) -> bytes:
+    """Return a Yamaha XG parameter change."""
+    return midi.system_exclusive(bytes((0x43, 0x10, 0x4C, *bytes.fromhex(address), *data)))
+
+
+XG_ON = xg("00 00 7e", 0)
+GS_RESET = gs("40 00 7f", 0)
+GM2_ON = midi.system_exclusive(bytes.fromhex("7e 7f 09 03"))
+
+
+def is_noise(audio: FloatArray) -> bool:
+    """Tell whether a sound has no pitch, as the fake bank's drums."""
+    spectrum = np.abs(np.fft.rfft(audio.mean(axis=1) * np.hanning(len(audio))))
+    return bool(spectrum.max() < 12 * np.median(spectrum))

@@ -40,6 +40,27 @@ def test_blocks_come_back_as_one_24_bit_file(tmp_path: Path, name: str, kind: st
     np.testing.assert_allclose(read(tmp_path / name), audio, atol=2**-23)
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_samples_are_rounded_to_24_bits_and_not_cut_off(tmp_path: Path, name: str) -> None:
+    steps = np.array([0.0, 0.4, 0.6, 1.4, 1.6, -0.4, -0.6, -1.4, -1.6, 100.75, -100.75, 1e6 + 0.5])
+    rounded = [0, 0, 1, 1, 2, 0, -1, -1, -2, 101, -101, 1_000_000]  # halves go to the even neighbour
+    with AudioWriter(tmp_path / name, 48000, num_channels=1) as writer:
+        writer.write((steps / 2**23).astype(np.float32)[:, None])
+        writer.write(np.array([[1.0], [-1.0], [1.5], [-1.5], [1.0 - 2**-24]], np.float32))
+    stored = soundfile.read(tmp_path / name, dtype="int32")[0]
+    assert not (stored & 0xFF).any(), "24 bits"
+    assert (stored >> 8).tolist() == [*rounded, 2**23 - 1, -(2**23), 2**23 - 1, -(2**23), 2**23 - 1]
+
+
+def test_the_error_of_rounding_is_half_a_step_and_has_no_mean(tmp_path: Path) -> None:
+    audio = np.random.default_rng(0).uniform(-1e-3, 1e-3, (20_000, 2)).astype(np.float32)
+    with AudioWriter(tmp_path / "a.wav", 48000) as writer:
+        writer.write(audio)
+    error = (soundfile.read(tmp_path / "a.wav", dtype="float64")[0] - audio) * 2**23
+    assert np.abs(error).max() <= 0.5 + 1e-9
+    assert abs(error.mean()) < 0.01
+
+
 def test_wav_and_flac_hold_the_same_samples(tmp_path: Path) -> None:
     for name in ("a.wav", "a.flac"):
         with AudioWriter(tmp_path / name, 44100) as writer:

@@ -107,5 +107,5 @@ def test_colour_changes_levels_and_leaves_tones_and_life_alone() -> None:
 
 
 def test_a_foreign_model_is_told_from_a_grid() -> None:
-    with pytest.raises(BankError, match="direct decoder lacks its metadata"):
+    with pytest.raises(BankError, match="direct decoder's metadata is wrong"):
         DirectDecoder(tiny.bank_files()["vocoder.onnx"], 2)

@@ -65,6 +65,23 @@ def test_highs_die_before_lows() -> None:
     assert power[4 * len(power) // 5 :].mean() < 0.01 * power[: len(power) // 5].mean()
 
 
+@pytest.mark.parametrize(("low_hz", "high_hz", "db_per_s"), [(100, 1000, 47), (4000, 6000, 82), (9000, 11000, 151)])
+def test_each_band_dies_in_its_own_time(low_hz: float, high_hz: float, db_per_s: float) -> None:
+    """By the decay of 60 dB in 1.3 s, and by the damping of 0.18 at each passage of a line."""
+    send = np.zeros(2 * RATE, np.float32)
+    send[:64] = np.random.default_rng(3).uniform(-1, 1, 64)
+    out = returned(Reverb(RATE), send, 4096)
+    hz = np.fft.rfftfreq(4096, 1 / RATE)
+
+    def level_db(at_s: float) -> float:
+        starts = [round(at_s * RATE) + 1024 * index for index in range(4)]
+        pieces = np.stack([out[:, start : start + 4096] for start in starts]) * np.hanning(4096)
+        power = np.abs(np.fft.rfft(pieces)) ** 2
+        return float(10 * np.log10(power[..., (hz > low_hz) & (hz < high_hz)].mean()))
+
+    assert (level_db(0.1) - level_db(0.6)) / 0.5 == pytest.approx(db_per_s, rel=0.025)
+
+
 def test_the_chorus_swings_in_pitch_by_its_depth() -> None:
     send = np.sin(2 * np.pi * 1000 * np.arange(4 * RATE) / RATE).astype(np.float32)
     left, right = returned(Chorus(RATE), send, 4096)[:, RATE : 3 * RATE]

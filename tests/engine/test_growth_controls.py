@@ -22,7 +22,9 @@ Setup = Callable[[Ensemble], object]
 
 
 def open_dry(instrument: str, seed: int = 0) -> Ensemble:
-    return open_ensemble(instrument=instrument, sample_rate=RATE, effects=False, max_voices=4, seed=seed)
+    return open_ensemble(
+        instrument=instrument, sample_rate=RATE, effects=False, max_voices=4, seed=seed, growth_controllers=True
+    )
 
 
 def play(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tnca_synth.engine.ensemble import Ensemble, open_ensemble
 from tnca_synth.engine.helpers import Helper
 from tnca_synth.engine.hops import HopGrower
 from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.voices import Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
 
@@ -19,8 +21,8 @@ RATE = 22050
 MAX_VOICES = 4
 
 
-def make(workers: int) -> Ensemble:
-    return open_ensemble(sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument="violin")
+def make(workers: int, instrument: str = "violin") -> Ensemble:
+    return open_ensemble(sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument=instrument)
 
 
 def wait_for(helper: Helper) -> None:
@@ -68,6 +70,32 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> 
     assert shared.synth.notes_stolen > 0
     assert np.abs(alone).max() > 0.01
     np.testing.assert_array_equal(together, alone)
+
+
+def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
+    """Play two very soft notes faster than usual until one is all but silent; return all that is known of them."""
+    synth = ensemble.synth
+    synth.send(midi.control_change(0, 20, 90))  # growth rate: their clocks run ahead
+    for key in (64, 60):  # the helper has the one that falls silent
+        synth.send(midi.note_on(0, key, 1))
+    for _ in range(255):
+        synth.render(256)
+    voices = synth._conductor._allocator.voices.values()
+    return [
+        {one.name: getattr(voice, one.name) for one in fields(Voice) if one.name not in ("timbre", "audio")}
+        for voice in voices
+    ]
+
+
+def test_what_is_known_of_a_voice_does_not_depend_on_who_grows_it() -> None:
+    shared, alone = make(2, "grand-piano"), make(1, "grand-piano")
+    wait_for(shared.helpers[0])
+    known = known_of_voices(shared)
+    assert shared.synth._growers._growers[0]._owners, "the helper has grown some"
+    assert known == known_of_voices(alone)
+    assert all(one["age_lead_s"] > 1.0 for one in known)
+    assert any(one["silent_hops"] for one in known)
+    shared.close()
 
 
 def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:

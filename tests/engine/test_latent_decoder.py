@@ -97,5 +97,5 @@ def test_noise_depends_on_the_seed_alone() -> None:
 def test_a_foreign_model_is_told_from_a_codec() -> None:
     import tiny
 
-    with pytest.raises(BankError, match="latent decoder lacks its metadata"):
+    with pytest.raises(BankError, match="latent decoder's metadata is wrong"):
         LatentDecoder(tiny.bank_files()["vocoder.onnx"], 2)

@@ -14,7 +14,7 @@ from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
 
 from .fakes import HOP, RATE, FakeBank, FakeGrowth, make_synth
-from .listening import Event, at, band_db, level_db, note, part, perform, pitch_of, play, roughness
+from .listening import XG_ON, Event, at, band_db, is_noise, level_db, note, part, perform, pitch_of, play, roughness
 
 HEARD_DB = -25.0  # in a band of its key
 SILENT_DB = -60.0
@@ -125,14 +125,8 @@ def asked(events: list[Event]) -> tuple[int, int, bool, int]:
     return bank.asked[-1]
 
 
-def is_noise(audio: FloatArray) -> bool:
-    spectrum = np.abs(np.fft.rfft(audio.mean(axis=1) * np.hanning(len(audio))))
-    return bool(spectrum.max() < 12 * np.median(spectrum))
-
-
 GS_RHYTHM = exclusive("41 10 42 12 40 11 15 01 19")  # part 1
 XG_DRUMS = exclusive("43 10 4c 08 00 07 01")
-XG_ON = exclusive("43 10 4c 00 00 7e 00")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +234,7 @@ def test_a_zone_that_is_made_ends_the_notes_on_its_channels() -> None:
 def test_random_messages_leave_no_crash_and_no_stuck_note() -> None:
     script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "fuzz_messages.py"))
     random_message, dice = script["random_message"], random.Random(7)
-    synth = make_synth(FakeGrowth(release_factor=1.0), effects=True, max_voices=16, on_model_error="raise")
+    synth = make_synth(FakeGrowth(release_factor=1.0), effects=True, max_voices=16, growth_controllers=True)
     for _ in range(100):
         for _ in range(200):
             synth.send(random_message(dice), synth.frame + dice.randrange(600))

@@ -31,7 +31,7 @@ def test_volume_expression_and_breath_follow_the_level_curve(number: int) -> Non
 
 
 def test_breath_does_nothing_before_it_is_blown_and_after_a_reset() -> None:
-    silent = at(0.3, cc(0, midi.BREATH, 0)) + at(0.6, cc(0, midi.RESET_CONTROLLERS, 0))
+    silent = at(0.3, cc(0, midi.BREATH, 1), cc(0, midi.BREATH, 0)) + at(0.6, cc(0, midi.RESET_CONTROLLERS, 0))
     audio = play(note(60) + silent)
     plain = play(note(60))
     np.testing.assert_array_equal(part(audio, 0, 0.3), part(plain, 0, 0.3))
@@ -221,6 +221,7 @@ def test_stems_hold_their_own_share_of_the_effects() -> None:
 def test_the_blend_of_an_ensemble_goes_from_its_leader_to_griffin_lim() -> None:
     def playing(decoder: str, *values: int) -> FloatArray:
         ensemble = open_ensemble(instrument="violin", decoder=decoder, sample_rate=RATE, effects=False, max_voices=4)
+        ensemble.synth.obey_growth_controllers()
         events = at(0, *(cc(0, midi.ENSEMBLE_BLEND, value) for value in values)) + note(67, 0, 0.4)
         return perform(ensemble.synth, events, 0.5)
 

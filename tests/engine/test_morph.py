@@ -138,6 +138,6 @@ def test_an_unknown_instrument_is_named_with_the_nearest() -> None:
 
 
 def test_programs_of_channels_morph_as_well() -> None:
-    ensemble = open_ensemble(sample_rate=RATE, effects=False, max_voices=4)
+    ensemble = open_ensemble(sample_rate=RATE, effects=False, max_voices=4, growth_controllers=True)
     events = at(0, program_change(0, 40), cc(0, 104, 71), cc(0, X, 127)) + note(67)
     np.testing.assert_allclose(perform(ensemble.synth, events, 0.5), plain("clarinet", 67, 9.0, 0.5), atol=1e-4)

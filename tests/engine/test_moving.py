@@ -9,8 +9,8 @@ from tnca_synth.engine.motions import STILL, Motion, MotionArrays
 from tnca_synth.engine.seed import MAX_MODES
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
-from tnca_synth.midi.growth import GROWTH_RATE, MORPH_X
-from tnca_synth.midi.messages import control_change, note_on
+from tnca_synth.midi.growth import GROWTH_RATE, MORPH_X, growth_message
+from tnca_synth.midi.messages import note_on
 
 from .fakes import HOP, RATE, SPEC, FakeBank, FakeGrowth, make_synth, render_in_blocks, set_up
 
@@ -87,7 +87,7 @@ def test_a_transposed_motion_runs_at_its_pace() -> None:
 def test_growth_rate_stretches_the_motion() -> None:
     usual, slowed = FakeGrowth(moves=rising()), FakeGrowth(moves=rising())
     play(usual, Motion(0))
-    play(slowed, Motion(0), controls=(control_change(0, GROWTH_RATE, 20),))
+    play(slowed, Motion(0), controls=(growth_message(0, GROWTH_RATE, 20),))
     assert 0.0 < slowed.swells[30][0, 0] < 0.8 * usual.swells[30][0, 0]
 
 
@@ -101,6 +101,6 @@ def test_half_way_between_two_timbres_a_note_moves_half_as_much() -> None:
     growth = FakeGrowth(moves=rising())
     synth = make_synth(growth, bank=FakeBank(motions=(Motion(0), STILL)))
     synth.set_morph(0, 1)
-    audio = heard(synth, 4 * HOP, (control_change(0, MORPH_X, 64),))
+    audio = heard(synth, 4 * HOP, (growth_message(0, MORPH_X, 64),))
     assert growth.swells[30][0, 0] == pytest.approx(0.15, abs=0.01)
     assert pitch_hz(audio) == pytest.approx(440.0 * 2 ** (0.5 / 12), rel=2e-3)

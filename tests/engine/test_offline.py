@@ -19,8 +19,10 @@ from tnca_synth.engine.casting import Casting, find_instrument
 from tnca_synth.engine.choices import closest
 from tnca_synth.engine.ensemble import Ensemble
 from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
+from tnca_synth.engine.song_facts import changes_path
 from tnca_synth.errors import AudioFileError, MidiFileError, ModelError, UsageError
 from tnca_synth.midi import Song, TimedMessage
+from tnca_synth.midi.growth import growth_message, growth_switch
 from tnca_synth.midi.messages import control_change, note_off, note_on
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -285,5 +287,10 @@ def test_wrong_wishes_are_refused_before_a_bank_is_loaded(
 @pytest.mark.parametrize(("controller", "expected"), [(26, True), (27, True), (25, False), (7, False)])
 def test_a_song_that_moves_sounding_notes_to_another_path_is_told(controller: int, expected: bool) -> None:
     moved = song((0.0, note_on(0, 60, 100)), (0.5, control_change(3, controller, 15)), (1.0, note_off(0, 60)))
-    assert offline.changes_path(moved) is expected
-    assert not offline.changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))
+    assert not changes_path(moved)
+    assert changes_path(moved, growth_controllers=True) is expected
+    asked_for = song((0.0, growth_switch(True)), *((one.time_s, one.data) for one in moved.messages))
+    assert changes_path(asked_for) is expected
+    if controller != 7:
+        assert changes_path(song((0.0, growth_message(0, controller, 15)))) is expected
+    assert not changes_path(song((0.0, note_on(0, 26, 27)), (1.0, note_off(0, 26))))

@@ -249,7 +249,7 @@ def sounded_by(*messages: bytes, before: tuple[bytes, ...] = ()) -> list[tuple[i
         return muted
 
     muted = path(Mute(64))
-    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32, growth_controllers=True)
     synth.find_paths_with(find)
     for message in (*before, midi.note_on(0, 60, 100)):
         synth.send(message)
@@ -287,7 +287,7 @@ def test_a_reset_returns_to_what_was_chosen_outside() -> None:
 
 
 def test_the_last_choice_holds() -> None:
-    synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
+    synth = make_synth(decoder=FakeDecoder(64), max_voices=32, growth_controllers=True)
     synth.find_paths_with(lambda *_: path())
     synth.send(midi.control_change(0, 26, 20))
     synth.render(10)
@@ -301,7 +301,7 @@ def test_block_sizes_change_nothing(block: int) -> None:
     def song() -> Synth:
         growth = FakeGrowth()
         others = {(1, 0): path(FakeDecoder(64, lookahead=3)), (2, 0): path(FakeDecoder(64), growth)}
-        synth = make_synth(growth, FakeDecoder(64), max_voices=8)
+        synth = make_synth(growth, FakeDecoder(64), max_voices=8, growth_controllers=True)
         synth.find_paths_with(lambda _, *asked: others.get(asked))
         for index in range(10):
             synth.send(midi.note_on(0, 50 + index, 90), 400 * index + 300)

@@ -15,9 +15,10 @@ import pytest
 import tiny
 import torch
 
-from tnca_synth.engine.bank import MANIFEST, Bank
+from tnca_synth.engine.bank import Bank
 from tnca_synth.engine.growth import GrowthModel
 from tnca_synth.engine.inference import open_session, read_metadata
+from tnca_synth.engine.manifest import MANIFEST
 from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.errors import BankError, UsageError

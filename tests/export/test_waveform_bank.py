@@ -26,6 +26,7 @@ from tnca_synth.export.kinds import EXPORTERS, Exported
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
 from tnca_synth.export.waveform_model import export_grid, grid_parity
 from tnca_synth.midi.messages import note_off, note_on, program_change
+from tnca_synth.training.checkpoint import growth_model
 
 
 @cache
@@ -111,6 +112,6 @@ def test_culled_cells_are_silent_in_the_bands_and_die_in_the_next_hop() -> None:
 def _copy() -> tiny_waveform.WaveformNCA:
     checkpoint = tiny_waveform.checkpoint()
     weights = {name: value.clone() for name, value in checkpoint.weights.items()}
-    model = replace(checkpoint, weights=weights).growth_model()
+    model = growth_model(replace(checkpoint, weights=weights))
     assert isinstance(model, tiny_waveform.WaveformNCA)
     return model

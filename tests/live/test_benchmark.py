@@ -49,8 +49,21 @@ def test_no_change_of_hands_clicks():
 
 
 def test_the_command_measures_a_session_from_outside():
-    figures = ["latency", "held", "switching", "random"]
-    short = ["--notes", "5", "--held-voices", "2", "--held-minutes", "0.01", "--minutes", "0.01", "--period", "256"]
+    figures = ["latency", "held", "switching", "random", "idle"]
+    short = [
+        "--idle-seconds",
+        "0.5",
+        "--notes",
+        "5",
+        "--held-voices",
+        "2",
+        "--held-minutes",
+        "0.01",
+        "--minutes",
+        "0.01",
+        "--period",
+        "256",
+    ]
     command = [sys.executable, "-m", "tnca_synth", "bench", "live", "--json", *short, "--figures", *figures]
     environment = {**os.environ, SERVER_VARIABLE: f"tnca-bench-{os.getpid()}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -61,3 +74,4 @@ def test_the_command_measures_a_session_from_outside():
     assert live["held"]["mean_voices"] > 0.0
     assert [step["switches"] for step in live["switching"]["steps"]] == [12, 12, 8, 8]
     assert live["random"]["latency_ms"]
+    assert live["idle"]["seconds"] == 0.5 and live["idle"]["late"] == sum(live["idle"]["late_clients"].values())

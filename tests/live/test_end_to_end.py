@@ -19,6 +19,7 @@ import soundfile
 from tnca_synth.live.jack_probe import JackProbe, JackServer, quiet_observation
 from tnca_synth.live.session import LiveOptions, LiveSession
 from tnca_synth.midi.file import read_midi_file
+from tnca_synth.midi.growth import growth_switch
 from tnca_synth.midi.messages import control_change, note_off, note_on
 
 PERIOD, RATE = 256, 48000
@@ -127,12 +128,14 @@ def test_unplugging_the_keyboard_leaves_no_note_and_it_is_found_again(keyboard, 
         again.unplug()
 
 
-def test_latency_is_what_is_reported_and_constant_within_a_period(probe):
+@pytest.mark.parametrize(("count", "spacing_s"), [(20, 0.125), (6, 0.9)], ids=["playing", "after rests"])
+def test_latency_is_what_is_reported_and_constant_within_a_period(probe, count, spacing_s):
+    """Also where the synth has been silent for so long that its producer rests."""
     with LiveSession(LiveOptions(block_size=PERIOD)) as session, quiet_observation():
         probe.connect_midi()
         probe.connect_audio()
         for _ in range(3):  # a machine that is busy with other things may spoil one
-            latencies_ms = measure_latencies_ms(session, probe)
+            latencies_ms = measure_latencies_ms(session, probe, count, spacing_s)
             promised_ms, period_ms = session.status().latency_ms, 1e3 * PERIOD / RATE
             # JACK hands a period's messages over at its beginning: those written late in it wait less.
             in_time = (latencies_ms < promised_ms + 1.0) & (latencies_ms > promised_ms - period_ms - 1.0)
@@ -141,8 +144,8 @@ def test_latency_is_what_is_reported_and_constant_within_a_period(probe):
         raise AssertionError(latencies_ms)
 
 
-def measure_latencies_ms(session, probe):
-    """Return how long 20 dry notes take to be heard, (20,)."""
+def measure_latencies_ms(session, probe, count, spacing_s):
+    """Return how long dry notes take to be heard, (count,)."""
     for data in (*DRY, control_change(0, 120, 0)):
         session.send(data)
     time.sleep(0.5)
@@ -150,10 +153,10 @@ def measure_latencies_ms(session, probe):
     written = []
     with probe.capture() as blocks:
         frame = probe.frame + RATE // 10
-        for _ in range(20):
+        for _ in range(count):
             written.append(probe.send(note_on(0, 60, 100), frame + int(rng.integers(PERIOD))))
             probe.send(control_change(0, 120, 0), frame + RATE // 20)
-            frame += RATE // 8
+            frame += round(spacing_s * RATE)
         wait_until(lambda: probe.frame > frame)
     frames = np.concatenate([np.arange(start, start + len(block)) for start, block in blocks])
     level = np.abs(np.concatenate([block for _, block in blocks])).max(axis=1)
@@ -165,7 +168,8 @@ def measure_latencies_ms(session, probe):
 RING = f"""
 import sys, time
 import numpy as np
-from tnca_synth.live.audio import find_output, list_outputs, open_output
+from tnca_synth.live.audio import list_outputs, open_output
+from tnca_synth.live.output_devices import find_output
 output = open_output(find_output(None, "jack", list_outputs()), {RATE}, {PERIOD})
 print("open", flush=True)
 sys.stdin.readline()
@@ -228,6 +232,8 @@ def test_instrument_decoder_learning_and_panic_while_a_note_sounds(server):
 def test_a_recording_holds_what_was_played_and_its_midi(server, tmp_path):
     path = tmp_path / "take.wav"
     with LiveSession(LiveOptions(block_size=PERIOD, record=path, instrument="trumpet")) as session:
+        session.obey_growth_controllers()
+        wait_until(lambda: session.status().growth_cc)
         session.send(note_on(0, 60, 100))
         time.sleep(0.5)
         session.send(note_off(0, 60))
@@ -235,25 +241,34 @@ def test_a_recording_holds_what_was_played_and_its_midi(server, tmp_path):
         assert not path.exists()
     sound, rate = soundfile.read(path)
     assert rate == RATE and np.abs(sound).max() > 0.01
-    messages = {message.data[0] & 0xF0: message for message in read_midi_file(tmp_path / "take.mid").messages}
+    played = read_midi_file(tmp_path / "take.mid").messages
+    assert growth_switch(True) in [message.data for message in played]
+    messages = {message.data[0] & 0xF0: message for message in played}
     onset = int(messages[0x90].time_s * RATE)
     assert np.abs(sound[: onset - 200]).max() == 0.0
     assert np.abs(sound[onset : onset + 2400]).max() > 0.001
     assert messages[0xC0].data[1] == 56
 
 
-def test_a_lost_server_is_waited_for(server, probe):
-    with LiveSession(LiveOptions(block_size=PERIOD)) as session:
+def test_a_lost_server_is_waited_for_and_the_recording_goes_on(server, probe, tmp_path):
+    options = LiveOptions(block_size=PERIOD, record=tmp_path / "take.wav")
+    with LiveSession(options) as session:
+        session.select_instrument("trumpet")
         session.send(note_on(0, 60, 100))
         wait_until(lambda: session.status().voices == 1)
         probe.close()
         server.stop()
-        wait_until(lambda: "waiting for it" in " ".join(session.status().notices))
+        wait_until(lambda: "waiting for it; the recording will go on" in " ".join(session.status().notices))
         assert session.status().voices == 0
         server.start()
         wait_until(lambda: "is back" in " ".join(session.status().notices), 60.0)
-        session.send(note_on(0, 60, 100))
+        assert session.status().instrument == "trumpet"
+        session.send(note_on(0, 64, 100))
         wait_until(lambda: session.status().voices == 1)
+    starts = [one.data[1] for one in read_midi_file(tmp_path / "take.mid").messages if one.data[0] == 0x90]
+    assert starts == [60, 64]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["take.mid", "take.wav"]
+    assert soundfile.info(tmp_path / "take.wav").duration > 0.1
 
 
 PARENT = f"""
@@ -285,20 +300,3 @@ def is_running(process_id: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def test_an_engine_that_dies_is_one_line(server):
-    session = LiveSession(LiveOptions(block_size=PERIOD))
-    session.start()
-    os.kill(session.process_id, signal.SIGKILL)
-
-    def says_so() -> bool:
-        try:
-            session.status()
-        except Exception as error:
-            return "ended unexpectedly" in str(error)
-        return False
-
-    wait_until(says_so)
-    session.close()
-    session.close()

@@ -29,10 +29,10 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: object) -> None:
         output = SimpleNamespace(
             block_size=256, sample_rate=RATE, in_step_with_midi=True, device="none", underruns=0, xruns=0,
-            latency_s=0.0, frames_ahead=0, close=lambda: None, write=lambda block: None,
+            latency_s=0.0, frames_ahead=0, frames_written=0, close=lambda: None, write=lambda block: None,
         )  # fmt: skip
         device = SimpleNamespace(sample_rate=RATE, name="none", host_api="none")
-        inputs = SimpleNamespace(start=lambda: None, close=lambda: None, open_names=())
+        inputs = SimpleNamespace(start=lambda: None, close=lambda: None, open_names=(), present_names=())
 
         def plain(chosen: LiveOptions, rate: int):  # type: ignore[no-untyped-def]
             ensemble = open_ensemble(
@@ -44,6 +44,7 @@ class Stage:
 
         for name, stand_in in {
             "find_output": lambda *_: device, "list_outputs": list, "open_output": lambda *_: output,
+            "default_block_size": lambda _: 256,
             "MidiInputs": lambda *_: inputs, "promote_thread": lambda _: False, "_open_ensemble": plain,
         }.items():  # fmt: skip
             monkeypatch.setattr(engine_module, name, stand_in)
@@ -70,8 +71,9 @@ class Stage:
             self.engine._inbox.append(Arrival(0.0, "port", data))
         self.engine._player._take_messages()
         self.engine._synth.render(1000)
-        playing = self.engine.status().playing
-        return playing[0], playing[1]
+        self.engine._look()
+        playing = {part.channel: part.instrument for part in self.engine.status().parts}
+        return playing[1], playing[2]
 
 
 def test_live_an_instrument_is_what_one_begins_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +85,7 @@ def test_live_an_instrument_is_what_one_begins_with(monkeypatch: pytest.MonkeyPa
 
 def test_a_choice_on_the_screen_gives_way_too(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(monkeypatch)
-    assert stage.engine.status().instrument == "General MIDI"
+    assert stage.engine.status().instrument == "grand-piano", "program 1, as at power-up"
     assert stage.play(program_change(0, 73)) == ("flute", "grand-piano")
     stage.tell("instrument", "violin")
     assert stage.engine.status().instrument == "violin"

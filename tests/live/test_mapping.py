@@ -4,6 +4,7 @@ import pytest
 
 from tnca_synth.live.mapping import TARGET_CONTROLLERS, MessageMap, describe
 from tnca_synth.live.state import CONTROL_TARGETS
+from tnca_synth.midi.growth import DAMAGE, FIRE_RATE, GROWTH_RATE, LIFE_THRESHOLD, MORPH_X, MORPH_Y, growth_message
 from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, program_change, system_exclusive
 
 
@@ -30,6 +31,45 @@ def test_a_mapped_control_becomes_its_target_on_any_channel():
     mapping = MessageMap(controllers={20: "brightness"})
     assert mapping.apply(control_change(4, 20, 77)) == control_change(4, 74, 77)
     assert mapping.apply(control_change(4, 21, 77)) == control_change(4, 21, 77)
+
+
+@pytest.mark.parametrize(
+    ("target", "controller"),
+    [
+        ("growth-rate", GROWTH_RATE),
+        ("fire-rate", FIRE_RATE),
+        ("life-threshold", LIFE_THRESHOLD),
+        ("morph-x", MORPH_X),
+        ("morph-y", MORPH_Y),
+        ("representation", 26),
+        ("decoder", 27),
+        ("blend", 28),
+    ],
+)
+def test_growth_is_a_target_like_any_other_and_goes_out_as_our_sysex(target, controller):
+    mapping = MessageMap(controllers={74: target})
+    assert mapping.apply(control_change(4, 74, 77)) == growth_message(4, controller, 77)
+
+
+def test_a_mapped_control_damages_by_how_far_it_rises():
+    mapping = MessageMap(controllers={3: "damage", 9: "damage"})
+    played = [mapping.apply(control_change(channel, 3, value)) for channel, value in ((0, 10), (0, 4), (0, 30), (1, 5))]
+    assert played == [growth_message(0, DAMAGE, 10), None, growth_message(0, DAMAGE, 26), growth_message(1, DAMAGE, 5)]
+    assert mapping.apply(control_change(0, 9, 2)) == growth_message(0, DAMAGE, 2)
+
+
+def test_an_undefined_controller_can_be_mapped_onto_anything():
+    mapping = MessageMap(controllers={20: "brightness", 21: "damage", 22: "growth-rate"})
+    assert mapping.apply(control_change(0, 20, 1)) == control_change(0, 74, 1)
+    assert mapping.apply(control_change(0, 21, 1)) == growth_message(0, DAMAGE, 1)
+    assert mapping.apply(control_change(0, 22, 1)) == growth_message(0, GROWTH_RATE, 1)
+
+
+def test_learning_binds_growth_as_well():
+    mapping = MessageMap()
+    mapping.learn("fire-rate")
+    assert mapping.apply(control_change(2, 20, 9)) == growth_message(2, FIRE_RATE, 9)
+    assert mapping.learned == (20, "fire-rate")
 
 
 def test_learning_binds_the_next_knob_once():

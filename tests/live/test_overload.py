@@ -1,6 +1,8 @@
 """How polyphony gives way and returns."""
 
-from tnca_synth.live.overload import Governor
+import pytest
+
+from tnca_synth.live.overload import Governor, LoadMeter
 
 
 def run(governor, load, begin_s, duration_s, voices, underruns=0):
@@ -34,4 +36,31 @@ def test_it_steps_up_again_slowly_and_no_further_than_allowed():
     governor = Governor(64)
     run(governor, 0.95, 1.0, 5.0, 64)
     limits = run(governor, 0.3, 6.0, 60.0, 3)
-    assert limits == sorted(limits) and limits[-1] == 64
+    assert limits == [6, 9, 12, 16, 21, 27, 35, 45, 57, 64], "a quarter more each time, and one"
+
+
+def test_each_step_up_takes_three_seconds_of_calm():
+    governor = Governor(64)
+    assert governor.observe(1.0, 0.95, 0, 20) == 16
+    assert governor.observe(3.9, 0.3, 0, 10) is None
+    assert governor.observe(4.1, 0.3, 0, 10) == 21
+    assert governor.observe(7.0, 0.3, 0, 10) is None
+    assert governor.observe(7.05, 0.7, 0, 10) is None, "busy again: the three seconds begin anew"
+    assert governor.observe(10.0, 0.3, 0, 10) is None
+    assert governor.observe(10.1, 0.3, 0, 10) == 27
+
+
+def test_each_step_down_waits_for_the_last_one_to_be_felt():
+    governor = Governor(64)
+    assert governor.observe(1.0, 0.95, 0, 60) == 48
+    assert governor.observe(1.29, 0.95, 0, 48) is None
+    assert governor.observe(1.31, 0.95, 0, 48) == 38
+
+
+def test_the_load_of_a_steady_producer_is_its_share_and_one_block_hardly_moves_it():
+    meter = LoadMeter()
+    for _ in range(1000):
+        meter.observe(0.5 * 0.0027, 0.0027)
+    assert meter.load == pytest.approx(0.5, abs=0.01)
+    meter.observe(60.0, 0.0027)
+    assert 0.55 < meter.load < 0.62

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 import pytest
 
 from tnca_synth.errors import DeviceError
 from tnca_synth.live import player as player_module
+from tnca_synth.live.channel_memory import ChannelMemory
+from tnca_synth.live.inbox import Inbox
 from tnca_synth.live.mapping import MessageMap
 from tnca_synth.live.player import Player
+from tnca_synth.live.recorder import Recorder
 from tnca_synth.midi.messages import note_off, note_on
 from tnca_synth.midi.ports import Arrival
 
@@ -23,6 +24,8 @@ class FakeSynth:
     def __init__(self, clock: FakeTime, slowness_s: float = 0.0) -> None:
         self.sample_rate, self.max_voices, self.latency_frames = RATE, 64, LATENCY
         self.frame, self.active_voices = 0, 0
+        self.idle, self.panics = False, 0
+        self.model_errors, self.model_failure = 0, ""
         self.sent: list[tuple[int | None, bytes]] = []
         self.limits: list[int] = []
         self.rendered_at_s: list[float] = []
@@ -49,6 +52,7 @@ class FakeSynth:
 
     def panic(self) -> None:
         self.active_voices = 0
+        self.panics += 1
 
 
 class FakeTime:
@@ -95,8 +99,16 @@ class FakeOutput:
     def frames_ahead(self) -> int:
         return BLOCK * len(self._ring)
 
+    @property
+    def frames_written(self) -> int:
+        return self.frames_taken + self.frames_ahead
+
     def write(self, block: np.ndarray) -> None:
-        self._ring.append(block)
+        self._ring += [block[start : start + BLOCK] for start in range(0, len(block), BLOCK)]
+
+    def take_back(self, frames_kept: int) -> None:
+        assert not any(block.any() for block in self._ring[frames_kept // BLOCK :]), "only silence is taken back"
+        del self._ring[frames_kept // BLOCK :]
 
     def keep_playing(self, frames_needed: int) -> None:
         self._is_reading = self._is_reading or self.frames_ahead >= frames_needed
@@ -140,6 +152,21 @@ class PunctualOutput(FakeOutput):
         return ahead
 
 
+class FakeInbox(Inbox):
+    """Waits on the fake clock."""
+
+    def __init__(self, clock: FakeTime) -> None:
+        super().__init__()
+        self._clock = clock
+        self.waits = 0
+
+    def wait(self, timeout_s: float) -> None:
+        self.waits += 1
+        until_s = self._clock.now_s + timeout_s
+        while not self.arrived.is_set() and self._clock.now_s < until_s - 1e-9:
+            self._clock.sleep(min(1e-4, until_s - self._clock.now_s))
+
+
 class Stage:
     """A player on a fake clock, with what it needs."""
 
@@ -149,16 +176,19 @@ class Stage:
         in_step: bool = False,
         slowness_s: float = 0.0,
         output: type[FakeOutput] = FakeOutput,
+        recorder: Recorder | None = None,
     ) -> None:
-        self.clock = FakeTime()
+        self.clock, self.monkeypatch = FakeTime(), monkeypatch
         monkeypatch.setattr(player_module, "perf_counter", self.clock)
         monkeypatch.setattr(player_module, "sleep", self.clock.sleep)
         monkeypatch.setattr(player_module, "promote_thread", lambda priority: False)
         self.synth = FakeSynth(self.clock, slowness_s)
         self.output = output(self.clock, in_step)
-        self.inbox: deque[Arrival] = deque()
+        self.inbox, self.memory = FakeInbox(self.clock), ChannelMemory()
         self.notices: list[str] = []
-        self.player = Player(self.synth, self.output, self.inbox, MessageMap(), self.notices.append)
+        self.player = Player(
+            self.synth, self.output, self.inbox, MessageMap(), self.memory, self.notices.append, recorder
+        )  # fmt: skip
 
     def at(self, time_s: float, data: bytes) -> None:
         """Let a message arrive."""

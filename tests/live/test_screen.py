@@ -10,9 +10,20 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, RichLog
 
 from tnca_synth.errors import DeviceError
-from tnca_synth.live.choosers import Chooser
+from tnca_synth.live.choosers import Chooser, fitting
+from tnca_synth.live.growth_keys import STEP
 from tnca_synth.live.screen import PlayScreen
 from tnca_synth.live.settings import FILE_NAME, read_settings
+from tnca_synth.live.state import GrowthStatus, PartStatus
+from tnca_synth.midi.growth import (
+    DAMAGE,
+    FIRE_RATE,
+    GROWTH_RATE,
+    LIFE_THRESHOLD,
+    MORPH_PROGRAMS,
+    MORPH_X,
+    growth_message,
+)
 
 ROWS = 24
 COLUMNS = 80
@@ -71,10 +82,12 @@ def test_all_is_shown_in_80_by_24(session: FakeSession, settings: Path) -> None:
         text = "\n".join(rows)
         for told in (
             "cello", "dual", "harmonic", "5/64", "-14.2 dB", "-15.6 dB", "31%", "0 underruns, 0 xruns",
-            "latency 7.4 ms", "Keystation 49 MK3", "system, 48,000 Hz, blocks of 128",
-            "Note on C4, velocity 96, channel 1", "octave C4", "touch 96", "pedal up", "space is the pedal",
-            "Audio output: system at 48000 Hz",
-            "i Instrument", "n Grown as", "r Decoder", "m Learn", "z/x Octave", "c/v Touch", "esc Panic", "q Quit",
+            "latency 7.4 ms", "not recording", "Keystation 49 MK3", "system, 48,000 Hz, blocks of 128",
+            "Note on C4, velocity 96, channel 1", "z/x octave C4", "c/v touch 96", "space  pedal up",
+            "as MIDI says  tab: lock", " 1 cello", " 3 grand-piano", "for Ha", "10 drums",
+            "1 2 Rate", "1.00", "3 4 Fire rate", "100%", "5 6 Threshold", "0.10", "8 9 Morph", ", chooses",
+            "7 Damage", "0 all neutral", "- By CC     off", "Audio output: system at 48000 Hz",
+            "i Instrument", "n Grown as", "r Decoder", "m Learn", "b Record", ". In", "/ Out", "esc Panic", "q Quit",
         ):  # fmt: skip
             assert told in text, told
 
@@ -96,7 +109,7 @@ def test_changes_are_shown(session: FakeSession, settings: Path) -> None:
             load=1.7, notices=(*session.moment.notices[1:], "Keystation 49 MK3 is gone"),
         )  # fmt: skip
         await settled(pilot)
-        assert "as the program asks" in row_with(app, "Instrument")
+        assert "none yet" in row_with(app, "Instrument")
         assert "64/64" in row_with(app, "Voices")
         assert "2 underruns, 1 xrun" in row_with(app, "Late blocks")
         assert "none: play on the computer's keyboard" in row_with(app, "MIDI in ")
@@ -158,13 +171,178 @@ def test_an_instrument_is_chosen_from_a_list(session: FakeSession, settings: Pat
     on_screen(session, settings, body)
 
 
-def test_a_letter_goes_to_a_name_and_plays_nothing(session: FakeSession, settings: Path) -> None:
+def test_typing_shortens_a_list_and_plays_nothing(session: FakeSession, settings: Path) -> None:
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
-        await pilot.press("i", "g", "a", "enter")
+        await pilot.press("i", "a", "n", "space", "p")
+        await settled(pilot)
+        options = app.screen.query_one(OptionList)
+        assert [str(option.prompt) for option in options.options] == ["grand-piano"]
+        await pilot.press(*["backspace"] * 3, "enter")
         await settled(pilot)
         assert session.told == [("instrument", "grand-piano")]
 
     on_screen(session, settings, body)
+
+
+def test_a_filter_that_fits_nothing_chooses_nothing(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("i", "z", "q", "enter")
+        await settled(pilot)
+        assert isinstance(app.screen, Chooser) and "none fits" in "\n".join(shown(app))
+        await pilot.press("backspace", "backspace", "backspace")
+        await settled(pilot)
+        assert app.screen.query_one(OptionList).highlighted == 2, "the cello again, as at first"
+        await pilot.press("tab", "b", "escape")
+
+    on_screen(session, settings, body)
+    assert session.told == [], "no key of the screen below acts"
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("", ["Grand Piano", "Piano 1", "piano 2", "[Ä] (2)"]),
+        ("PIANO", ["Piano 1", "piano 2", "Grand Piano"]),
+        ("piano gr", ["Grand Piano"]),
+        ("[", ["[Ä] (2)"]),
+        ("ä", ["[Ä] (2)"]),
+        ("x", []),
+    ],
+)
+def test_what_fits_what_was_typed(typed: str, expected: list[str]) -> None:
+    assert fitting(["Grand Piano", "Piano 1", "piano 2", "[Ä] (2)"], typed) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "filtered", "told"),
+    [
+        ("full_stop", "nan", ("midi_in", ("Nano",))),
+        ("full_stop", "first", ("midi_in", ())),
+        ("slash", "alsa", ("output", "Speakers (ALSA)")),
+    ],
+)
+def test_devices_are_chosen_from_lists(
+    session: FakeSession, settings: Path, key: str, filtered: str, told: tuple[str, object]
+) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press(key, *filtered, "enter")
+        await settled(pilot)
+
+    on_screen(session, settings, body)
+    assert session.told == [told]
+
+
+def test_a_key_begins_and_completes_a_recording_and_a_lamp_shows_it(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("b")
+        await settled(pilot)
+        assert "Recording take.wav" in messages(app)[-1]
+        session.show(recorded_s=75.2)
+        await settled(pilot)
+        assert "REC 1:15  take.wav" in shown(app)[0]
+        await pilot.press("b")
+        await settled(pilot)
+        assert "not recording" in shown(app)[0]
+
+    on_screen(session, settings, body)
+    assert session.told == [("record", True), ("record", False)]
+
+
+def test_a_first_choice_and_a_lock_are_shown_and_have_a_way_back(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        assert "as MIDI says  tab: lock" in row_with(app, "Program")
+        for keys, told in (
+            (["right"], "first choice  tab: lock"),
+            (["tab"], "locked  tab: as MIDI"),
+            (["right"], "locked  tab: as MIDI"),
+            (["tab"], "as MIDI says  tab: lock"),
+        ):
+            await pilot.press(*keys)
+            await settled(pilot)
+            assert told in row_with(app, "Program")
+
+    on_screen(session, settings, body)
+    assert session.told == [("instrument", "flute"), ("lock", "flute"), ("lock", "grand-piano"), ("lock", None)]
+
+
+def sixteen(controller: int, value: float) -> list[bytes]:
+    return [growth_message(channel, controller, value) for channel in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("2", sixteen(GROWTH_RATE, 64.0 + STEP)),
+        ("1", sixteen(GROWTH_RATE, 64.0 - STEP)),
+        ("4", sixteen(FIRE_RATE, 127.0)),
+        ("3", sixteen(FIRE_RATE, 127.0 - STEP)),
+        ("6", sixteen(LIFE_THRESHOLD, STEP)),
+        ("5", sixteen(LIFE_THRESHOLD, 0.0)),
+        ("9", sixteen(MORPH_X, STEP)),
+        ("8", sixteen(MORPH_X, 0.0)),
+        ("7", sixteen(DAMAGE, 127.0 * 0.25)),
+    ],
+)
+def test_keys_move_the_growth_on_all_channels(
+    session: FakeSession, settings: Path, key: str, expected: list[bytes]
+) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press(key)
+
+    on_screen(session, settings, body)
+    assert session.sent() == expected
+
+
+def test_the_growth_is_shown_and_set_back_and_controllers_are_let_in(session: FakeSession, settings: Path) -> None:
+    session.show(growth=GrowthStatus(2.0, 0.5, 0.3, (0.5, 0.0), ("Trumpet", "", "")))
+
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        for label, told in (("Rate", "2.00"), ("Fire", "50%"), ("Threshold", "0.30"), ("Morph", "50% Trumpet")):
+            assert told in row_with(app, f" {label}")
+        await pilot.press("minus")
+        await settled(pilot)
+        assert "on (20-28, 102-106)" in row_with(app, "By CC")
+        await pilot.press("0")
+
+    on_screen(session, settings, body)
+    assert session.told[0] == ("growth_cc", True)
+    neutral = sixteen(GROWTH_RATE, 64.0) + sixteen(FIRE_RATE, 127.0) + sixteen(LIFE_THRESHOLD, 0.0)
+    assert session.sent()[: len(neutral)] == neutral
+
+
+def test_what_notes_morph_into_is_chosen(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("comma", *"muted tr", "enter")
+        await settled(pilot)
+
+    on_screen(session, settings, body)
+    assert session.sent() == sixteen(MORPH_PROGRAMS[0], 59)
+
+
+@pytest.mark.parametrize(("rows", "shown_parts"), [(24, 5), (30, 5), (50, 16)])
+def test_channels_that_find_no_room_are_counted(
+    session: FakeSession, settings: Path, rows: int, shown_parts: int
+) -> None:
+    session.show(parts=tuple(PartStatus(n, f"voice-{n}", "", "dual", "harmonic") for n in range(1, 17)))
+
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        text = "\n".join(shown(app))
+        assert text.count("voice-") == shown_parts
+        assert (f"and {16 - shown_parts} more" in text) == (shown_parts < 16)
+
+    on_screen(session, settings, body, rows=rows)
+
+
+def test_names_with_brackets_and_of_any_script_are_shown_as_they_are(session: FakeSession, settings: Path) -> None:
+    session.show(midi_ports=("[red]Flügel[/] 鍵盤",), midi_inputs=("[b]x", ""), audio_device="[/]")
+
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        assert "[red]Flügel[/] 鍵盤" in row_with(app, "MIDI in")
+        await pilot.press("full_stop", "[", "enter")
+        await settled(pilot)
+
+    on_screen(session, settings, body)
+    assert session.told == [("midi_in", ("[b]x",))]
 
 
 def test_a_list_is_left_without_choosing(session: FakeSession, settings: Path) -> None:
@@ -181,7 +359,7 @@ def test_a_list_is_left_without_choosing(session: FakeSession, settings: Path) -
 
 def test_a_decoder_is_chosen(session: FakeSession, settings: Path) -> None:
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
-        await pilot.press("r", "v", "enter")
+        await pilot.press("r", "v", "o", "c", "enter")
         await settled(pilot)
         assert "vocoder" in row_with(app, "Decoder ")
 
@@ -191,7 +369,7 @@ def test_a_decoder_is_chosen(session: FakeSession, settings: Path) -> None:
 
 def test_a_representation_is_chosen(session: FakeSession, settings: Path) -> None:
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
-        await pilot.press("n", "m", "enter")
+        await pilot.press("n", "m", "e", "enter")
         await settled(pilot)
         assert "mel" in row_with(app, "Grown as")
 
@@ -227,7 +405,7 @@ def test_a_learned_controller_is_kept(session: FakeSession, settings: Path) -> N
     settings.write_text("# mine\nseed = 3\n")
 
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
-        await pilot.press("m", "b", "enter")
+        await pilot.press("m", *"brig", "enter")
         await settled(pilot)
         assert session.told == [("learn", "brightness")]
         assert "move the controller for brightness" in shown(app)[0]
@@ -245,7 +423,7 @@ def test_the_same_controller_can_be_learned_again(session: FakeSession, settings
     session.show(learned=(74, "brightness"))
 
     async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
-        await pilot.press("m", "b", "enter")
+        await pilot.press("m", *"brig", "enter")
         await settled(pilot)
         assert not settings.exists()
         session.show(learned=None)  # the engine has heard of it

@@ -26,10 +26,12 @@ max-voices = 32
 seed = 5
 provider = "cpu"
 bank = "mine"
+growth-cc = true
 
 [cc]
 74 = "brightness"
 1 = "Modulation"
+21 = "growth-rate"
 """
 
 
@@ -58,7 +60,8 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
         seed=5,
         provider="cpu",
         bank=tmp_path / "mine",
-        cc={74: "brightness", 1: "modulation"},
+        growth_cc=True,
+        cc={74: "brightness", 1: "modulation", 21: "growth-rate"},
     )
     assert set(settings.given()) == {option.field for option in OPTIONS if option.stored}
 
@@ -219,3 +222,40 @@ def test_a_sound_file_must_be_possible(tmp_path: Path) -> None:
     (tmp_path / "a.wav").mkdir()
     with pytest.raises(UsageError, match="it is a folder"):
         check(str(tmp_path / "a.wav"))
+
+
+def test_a_byte_order_mark_is_read_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes(b"\xef\xbb\xbfinstrument = 'cello'\r\nseed = 3\r\n")
+    assert read_settings(path).instrument == "cello"
+    store_control(path, 74, "brightness")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfinstrument = 'cello'\r\n")
+    assert read_settings(path).cc == {74: "brightness"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_another_encoding_is_said(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / FILE_NAME
+    marks = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+    path.write_bytes(marks.get(encoding, b"") + "instrument = 'cellö'\n".encode(encoding))
+    expected = "can't decode byte" if encoding == "latin-1" else "UTF-16, expected UTF-8; save it again as UTF-8"
+    with pytest.raises(UsageError, match=expected) as caught:
+        read_settings(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "zero", "folder", "huge"])
+def test_settings_that_are_no_file_are_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / FILE_NAME
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "zero":
+        path = Path("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"#" * (2**20 + 1))
+    with pytest.raises(
+        UsageError, match=r"cannot read the settings .*(regular file|directory|more than 1048576 bytes)"
+    ):
+        read_settings(path)

@@ -1,6 +1,7 @@
 """Sound files are read whole, odd ones with a warning, and damaged ones end in one clear line."""
 
 import struct
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tnca_synth.errors import MidiFileError
 from tnca_synth.midi import file as midi_file
 from tnca_synth.midi import parse_midi, read_midi_file
+from tnca_synth.midi.messages import is_note_start
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -127,41 +129,15 @@ DAMAGE = {
     "empty": (lambda b: b"", "not a MIDI file"),
     "text": (lambda b: b"Hello, world", "not a MIDI file: it begins with 'Hell'"),
     "wave file": (lambda b: b"RIFF\x24\0\0\0WAVEfmt ", "RIFF of type 'WAVE'"),
-    "riff without data": (lambda b: b"RIFF\x04\0\0\0RMID", "no 'data' chunk"),
-    "riff that lies": (
-        lambda b: b"RIFF\x04\0\0\0RMIDdata\xff\xff\xff\x7f",
-        "claims 2147483647 bytes, 0 are left",
-    ),
-    "header cut off": (lambda b: b"MThd\0\0\0\x06\0\x01", "claims 6 bytes, 2 are left"),
+    "riff without data": (lambda b: b"RIFF\x04\0\0\0RMID", "no MIDI file in a 'data' chunk"),
+    "riff without a song": (lambda b: b"RIFF\x04\0\0\0RMIDdata\xff\xff\xff\x7f", "no MIDI file in a 'data' chunk"),
+    "header far into the file": (lambda b: b"\n" * 5000 + b.file(b.note), "not a MIDI file"),
+    "header cut off": (lambda b: b"MThd\0\0\0\x06\0\x01", "the header has 2 bytes"),
     "header too short": (lambda b: b.chunk(b"MThd", b"\0\1\0\1") + b.track(b.note), "the header has 4 bytes"),
-    "header that lies": (lambda b: b"MThd\xff\xff\xff\xff" + b.header(1)[8:], "claims 4294967295 bytes"),
-    "format 7": (lambda b: b.file(b.note, file_format=7), "format 7, expected 0, 1 or 2"),
+    "header that lies": (lambda b: b"MThd\xff\xff\xff\xff" + b.header(1)[8:], "no track chunk"),
     "no track": (lambda b: b.header(1), "no track chunk"),
-    "track cut off": (
-        lambda b: b.file(b.note)[:-3],
-        "truncated: chunk 'MTrk' at byte 14 claims 13 bytes, 10 are left",
-    ),
-    "chunk header cut off": (lambda b: b.header(2) + b.track(b.note) + b"MT", "2 bytes at byte"),
-    "length too short": (
-        lambda b: b.header(2) + b"MTrk\0\0\0\x04" + b.note + b.end_of_track + b.track(b.note),
-        "expected a chunk such as 'MTrk'",
-    ),
-    "event cut off": (
-        lambda b: b.header(1) + b.chunk(b"MTrk", b.note[:-1]),
-        "a message needs 2 bytes, 1 are left",
-    ),
-    "delta cut off": (lambda b: b.header(1) + b.chunk(b"MTrk", b.note + b"\x80"), "ends inside a delta time"),
-    "delta without end": (lambda b: b.file(b"\xff" * 50), "a number of more than 4 bytes in a delta time"),
-    "absurd system exclusive": (
-        lambda b: b.file(b"\x00\xf0\xff\xff\xff\x7f" + b.note),
-        "needs 268435455 bytes",
-    ),
-    "absurd meta event": (
-        lambda b: b.file(b"\x00\xff\x01\xff\xff\xff\x7f" + b.note),
-        "needs 268435455 bytes",
-    ),
-    "no status": (lambda b: b.file(b"\x00\x3c\x40"), "data byte 60 with no status before it"),
-    "undefined status": (lambda b: b.file(b"\x00\xf4" + b.note), "undefined status byte 0xF4"),
+    "no events": (lambda b: b.header(1) + b"MTrk\0\0\0\xff", "0 messages but no notes, expected at least one; track 1"),
+    "noise": (lambda b: b.file(b"\xff" * 50), "0 messages but no notes, expected at least one; track 1"),
     "no notes": (lambda b: b.file(b"\x00\xc0\x05"), "1 messages but no notes, expected at least one"),
 }
 
@@ -179,8 +155,8 @@ def test_damage_is_one_clear_line_that_names_the_file(build: Any, write: Callabl
 
 
 def test_the_damaged_track_is_named(build: Any) -> None:
-    with pytest.raises(MidiFileError, match=r"^x\.mid: track 2: undefined status byte 0xF5, .*at byte 2"):
-        parse_midi(build.file(build.note, b"\x00\xf5"), "x.mid")
+    song = build.song(build.note, b"\x00\xf5" + build.note)
+    assert song.warnings == ["track 2: skipped undefined status byte 0xF5 (x 1)"]
 
 
 def test_missing_files_and_folders_are_midi_file_errors(tmp_path: Path) -> None:
@@ -222,9 +198,10 @@ def test_a_flood_of_empty_chunks_is_refused(build: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["canon.mid", "prelude.mid", "tour.mid"])
-def test_every_cut_of_an_example_is_an_error_or_a_shorter_song(name: str) -> None:
+def test_every_cut_of_an_example_plays_as_far_as_it_goes(name: str) -> None:
     data = (EXAMPLES / name).read_bytes()
     whole = parse_midi(data)
+    everything = Counter(message for message in whole.messages if is_note_start(message.data))
     num_read = 0
     for length in range(0, len(data), 97):
         try:
@@ -232,6 +209,7 @@ def test_every_cut_of_an_example_is_an_error_or_a_shorter_song(name: str) -> Non
         except MidiFileError:
             continue
         num_read += 1
-        assert cut.num_notes < whole.num_notes
+        notes = Counter(message for message in cut.messages if is_note_start(message.data))
+        assert notes <= everything
         assert cut.warnings
-    assert num_read < len(data) // 97 / 10, "cuts inside a chunk must not pass"
+    assert num_read > len(data) // 97 * 0.8

@@ -58,8 +58,8 @@ def test_damaged_files_give_a_song_or_an_error_of_ours(base: bytes, changes: lis
     assert times == sorted(times)
     assert times[0] >= 0
     assert times[-1] <= song.duration_s <= 24 * 3600
-    performance = Performance()
-    num_started = sum(len(performance.handle(message.data)) for message in song.messages)
+    performance = Performance(song.num_ports)
+    num_started = sum(len(performance.handle(message.data, message.port)) for message in song.messages)
     assert num_started >= 1
     performance.panic()
     assert performance.num_held_notes == 0
@@ -89,7 +89,7 @@ def test_the_long_fuzz_reports_its_figures(monkeypatch: pytest.MonkeyPatch, caps
 def test_the_long_fuzz_fails_on_any_other_exception(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(_performance: Performance, _data: bytes) -> Any:
+    def explode(_performance: Performance, _data: bytes, _port: int) -> Any:
         raise KeyError("planted")
 
     monkeypatch.setattr(Performance, "handle", explode)

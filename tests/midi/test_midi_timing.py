@@ -55,7 +55,14 @@ def test_smpte_division_counts_film_frames_and_ignores_tempo(
     assert times(song) == pytest.approx([0.0, expected_s], abs=1e-12)
 
 
-@pytest.mark.parametrize("division", [0, -24 * 256, -26 * 256 + 40, -1, -128 * 256 + 1])
+@pytest.mark.parametrize(("fps", "ticks_per_frame"), [(26, 40), (1, 255), (60, 8), (128, 1)])
+def test_frame_rates_that_smpte_does_not_know_are_taken_literally(build: Any, fps: int, ticks_per_frame: int) -> None:
+    song = build.song(build.note, division=-fps * 256 + ticks_per_frame)
+    assert times(song) == pytest.approx([0.0, 480 / (fps * ticks_per_frame)], abs=1e-12)
+    assert "SMPTE" in song.warnings[0]
+
+
+@pytest.mark.parametrize("division", [0, -24 * 256, -128 * 256])
 def test_impossible_divisions_are_errors(build: Any, division: int) -> None:
     with pytest.raises(MidiFileError, match="division"):
         build.song(build.note, division=division)
@@ -81,18 +88,55 @@ def test_order_at_equal_times_is_by_track_then_as_in_the_file(build: Any) -> Non
     assert statuses == [0xC0, 0x90, 0xB0, 0xB1, 0x91]
 
 
-def test_a_song_longer_than_a_day_is_an_error_that_says_so(build: Any) -> None:
-    longest_delta = b"\xff\xff\xff\x7f\x80\x3c\x40"
-    with pytest.raises(MidiFileError, match=r"lasts 77\.7 h, expected at most 24 h"):
-        build.song(b"\x00\x90\x3c\x40" + longest_delta, division=480)
+LONGEST = b"\xff\xff\xff\x7f"  # 77.7 h at 480 ticks per quarter note and 120 beats per minute
+LATE_END = LONGEST + b"\xff\x2f\x00"
 
 
-def test_a_day_in_patterns_is_an_error_too(build: Any) -> None:
+def test_a_far_end_of_track_does_not_count(build: Any) -> None:
+    data = build.header(1) + build.chunk(b"MTrk", build.note + LATE_END)
+    song = parse_midi(data)
+    assert times(song) == [0.0, 0.5]
+    assert song.duration_s < 70
+    assert song.warnings == ["the end of track is at 77.7 h; the song ends with its last message"]
+
+
+@pytest.mark.parametrize("late", [b"\xb0\x7b\x00", b"\xb0\x40\x00", b"\xf0\x02\x7e\xf7", b"\xc0\x05", b"\xff\x01\x01x"])
+@pytest.mark.parametrize("delta", [LONGEST, b"\xff\xff\x7f"])  # 77.7 h, 36 minutes
+def test_what_comes_long_after_the_last_note_is_left_out(build: Any, delta: bytes, late: bytes) -> None:
+    song = build.song(build.note + delta + late)
+    assert times(song) == [0.0, 0.5]
+    assert [text for text in song.warnings if "long after the last note" in text or "end of track" in text] or (
+        late[0] == 0xFF and delta != LONGEST
+    )
+
+
+def test_a_fade_that_outlasts_the_last_note_is_kept(build: Any) -> None:
+    fade = b"".join(b"\xf8\x00\xb0\x0b" + bytes([value]) for value in range(100, 0, -10))  # 16 s apart
+    song = build.song(build.note + fade)
+    assert len(song.messages) == 12
+    assert song.warnings == []
+
+
+def test_a_note_held_for_hours_is_music(build: Any) -> None:
+    song = build.song(b"\x00\x90\x3c\x40" + b"\xff\xff\x7f\x80\x3c\x40")
+    assert times(song) == pytest.approx([0.0, 2184.53], abs=0.01)
+    assert song.warnings == []
+
+
+def test_notes_later_than_a_day_are_left_out_with_a_warning(build: Any) -> None:
+    song = build.song(build.note + LONGEST + b"\x90\x3c\x40")
+    assert times(song) == [0.0, 0.5]
+    assert "later than 24 h" in song.warnings[1]
+    with pytest.raises(MidiFileError, match=r"0 messages but no notes, expected at least one; .* later than 24 h"):
+        build.song(LONGEST + b"\x90\x3c\x40")
+
+
+def test_patterns_end_after_a_day_together(build: Any) -> None:
     ten_hours = b"\x00\x90\x3c\x40" + b"\xff\xff\xff\x7f\x80\x3c\x40"
-    division = 480 * 8
-    assert build.song(ten_hours, division=division).duration_s < 10 * 3600
-    with pytest.raises(MidiFileError, match="at most 24 h"):
-        build.song(ten_hours, ten_hours, ten_hours, division=division, file_format=2)
+    song = build.song(ten_hours, ten_hours, ten_hours, division=480 * 8, file_format=2)
+    assert song.num_notes == 3
+    assert len(song.messages) == 5
+    assert song.duration_s <= 24 * 3600
 
 
 def test_unknown_meta_events_keep_their_delta_times(build: Any) -> None:
@@ -129,17 +173,17 @@ def test_what_mido_writes_is_read_as_mido_plays_it(song_tracks: list[Any], ticks
         file.tracks.append(mido.MidiTrack(sentinel + timed))
     written = io.BytesIO()
     file.save(file=written)
-    if file.length > 24 * 3600:
-        with pytest.raises(MidiFileError, match="at most 24 h"):
-            parse_midi(written.getvalue())
-        return
     song = parse_midi(written.getvalue())
     now, expected = 0.0, []
     for message in file:
         now += message.time
         if not message.is_meta:
             expected.append((now, bytes(message.bytes())))
-    assert [data for _, data in expected] == [message.data for message in song.messages]
-    assert [time for time, _ in expected] == pytest.approx(times(song), rel=1e-9, abs=1e-9)
-    assert song.duration_s == pytest.approx(now, rel=1e-9)
-    assert song.warnings == []
+    # What comes long after the last note is left out.
+    kept = expected[: len(song.messages)]
+    assert [data for _, data in kept] == [message.data for message in song.messages]
+    assert [time for time, _ in kept] == pytest.approx(times(song), rel=1e-9, abs=1e-9)
+    is_whole = len(kept) == len(expected)
+    assert is_whole or expected[len(kept)][0] > min(kept[-1][0] + 60, 24 * 3600)
+    assert song.duration_s == pytest.approx(now, rel=1e-9) or now > 24 * 3600
+    assert (song.warnings == []) == (is_whole and now <= 24 * 3600)

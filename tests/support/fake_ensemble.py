@@ -31,6 +31,7 @@ class FakeSynth:
         self.silent_keys: tuple[str, ...] = ()
         self.sent: list[tuple[int, bytes]] = []
         self.max_queued = 0
+        self.num_ports = 1
         self.fault: float | None = None
         self._casting = casting
         self._release_frames = release_frames
@@ -46,7 +47,8 @@ class FakeSynth:
     def silent(self) -> bool:
         return self.frame >= self._until.max()
 
-    def send(self, data: bytes, at_frame: int | None = None) -> None:
+    def send(self, data: bytes, at_frame: int | None = None, port: int = 0) -> None:
+        assert port == 0
         assert at_frame is not None
         assert at_frame - self.latency_frames >= self.frame or at_frame < self.latency_frames, "sent too late"
         self.sent.append((at_frame, data))

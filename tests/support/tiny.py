@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -11,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tnca_synth.engine.bank import MANIFEST, Bank
+from tnca_synth.engine.bank import Bank
 from tnca_synth.engine.growth import GrowthModel
+from tnca_synth.engine.manifest import MANIFEST, parse_manifest
 from tnca_synth.engine.retouching import RetouchArrays
 from tnca_synth.engine.seed import partial_hz, pitch_to_hz
 from tnca_synth.engine.spec import AudioSpec
@@ -176,7 +176,7 @@ def write_tiny_bank(folder: Path) -> Path:
 @cache
 def bank() -> Bank:
     """Return the bank, loaded."""
-    return Bank(json.loads(bank_files()[MANIFEST]), bank_files())
+    return Bank(parse_manifest(bank_files()[MANIFEST]), bank_files())
 
 
 @cache

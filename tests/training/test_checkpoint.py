@@ -11,7 +11,7 @@ import torch
 
 from tnca_synth.errors import BankError
 from tnca_synth.training import checkpoint as module
-from tnca_synth.training.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+from tnca_synth.training.checkpoint import FORMAT, growth_model, load_checkpoint, mel_vocoder, save_checkpoint
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def test_what_was_saved_is_read_back(path: Path) -> None:
     assert loaded.train_config == tiny.config("mel")
     for name in ("timbre_names", "tuning", "iteration", "seconds"):
         assert getattr(loaded, name) == getattr(saved, name)
-    for name, value in loaded.growth_model().state_dict().items():
-        assert torch.equal(value, saved.growth_model().state_dict()[name])
+    for name, value in growth_model(loaded).state_dict().items():
+        assert torch.equal(value, growth_model(saved).state_dict()[name])
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
@@ -95,6 +95,6 @@ def test_an_interrupted_write_leaves_the_previous_checkpoint(path: Path, monkeyp
 
 def test_a_checkpoint_of_the_other_kind_says_so() -> None:
     with pytest.raises(BankError, match="holds a growth model, not a vocoder model"):
-        tiny.checkpoint(tiny.config("mel")).vocoder()
+        mel_vocoder(tiny.checkpoint(tiny.config("mel")))
     with pytest.raises(BankError, match="holds a vocoder model, which does not grow notes"):
-        tiny.checkpoint(tiny.vocoder_config()).growth_model()
+        growth_model(tiny.checkpoint(tiny.vocoder_config()))

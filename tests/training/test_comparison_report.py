@@ -18,7 +18,7 @@ import tiny
 from tnca_synth.training.comparison.costs import Costs, path_costs
 from tnca_synth.training.comparison.expectations import FAILS, HOLDS, UNKNOWN, Verdict, judge
 from tnca_synth.training.comparison.measures import RATE, Measures
-from tnca_synth.training.comparison.notes import KEY, KINDS, LAYER, HeldOutNote, held_out_notes, spread
+from tnca_synth.training.comparison.notes import KEY, LAYER, HeldOutNote, held_out_notes, spread
 from tnca_synth.training.comparison.player import SAMPLER, NoteRow, Player, Route, fitting_routes
 from tnca_synth.training.comparison.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_report
 from tnca_synth.training.comparison.run import RECORDING, Comparison, Example
@@ -149,7 +149,7 @@ def test_both_kinds_are_summed_up_apart_and_together() -> None:
         [row(distance=1.0), row(kind=LAYER, distance=3.0), row(instrument="kit", kind=LAYER, distance=5.0)]
     )
     table = means["mel+vocoder"]
-    assert list(table) == [ALL, *KINDS, SHARED]
+    assert list(table) == [ALL, KEY, LAYER, SHARED]
     assert table[ALL][ALL]["distance"] == 3.0
     assert table[KEY] == {ALL: table[KEY]["reed"], "reed": table[KEY]["reed"]}
     assert table[LAYER]["kit"]["distance"] == 5.0
@@ -264,7 +264,8 @@ def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) ->
     parser = Tags()
     parser.feed(page)
     assert parser.tags.count("img") == 2 and parser.tags.count("table") == len(all_tables(comparison()))
-    assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
+    assert parser.tags.count("audio") == 4  # recording, sampler and two paths
+    assert all(source.startswith(("data:image/png;base64,", "data:audio/ogg;base64,")) for source in parser.sources)
     assert not re.search(r"https?://|@import|url\(", page)
     assert "script" not in parser.tags
 

@@ -52,7 +52,7 @@ def test_an_unknown_preset_names_the_nearest() -> None:
         ("[loss]\nfrequency_wieght = 3.0", "'frequency_wieght' in loss, did you mean 'frequency_weight'?"),
         ("[model]\nchanels = 16", "'chanels' in model, did you mean 'channels'?"),
         ("[model.spec]\nhop = 256", "'hop' in model.spec"),
-        ("[data]\nvelocity = [1]", "'velocity' in data, did you mean 'velocities'?"),
+        ("[data]\nvelocties = [1]", "'velocties' in data, did you mean 'velocities'?"),
         ('[data]\ninstruments = [{ name = "a", programm = 1 }]', "did you mean 'program'?"),
         ("[vocoder]\nhiden = 1", "'hiden' in vocoder, did you mean 'hidden'?"),
         (
@@ -97,3 +97,12 @@ def test_a_preset_of_ones_own_shares_the_instruments(tmp_path: Path) -> None:
     assert (config.name, config.iterations, config.data.tail_s) == ("mine", 5, 0.5)
     assert config.data.instruments == load_preset("dual").data.instruments
     assert config.loss == TrainConfig().loss
+
+
+def test_a_preset_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbf# saved by an editor\r\niterations = 5\r\n")
+    assert load_preset(str(path)).iterations == 5
+    path.write_bytes("iterations = 5\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="it is UTF-16, expected UTF-8"):
+        load_preset(str(path))

@@ -11,6 +11,7 @@ import tiny_codec
 import torch
 
 from tnca_synth.errors import BankError, UsageError
+from tnca_synth.training.checkpoint import growth_model
 from tnca_synth.training.codec_trainer import codec_of
 from tnca_synth.training.config import load_preset, train_config
 from tnca_synth.training.latent_pool import SILENT_AFTER_S, LatentPool, Latents
@@ -98,7 +99,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(codec_path: Path, tmp_path: P
     again.resume(first.checkpoint())
     again.run(tmp_path / "again", lambda _: None)
     assert all(torch.equal(again.average[name], value) for name, value in whole.average.items())
-    assert again.checkpoint().growth_model().config.codec == str(codec_path)
+    assert growth_model(again.checkpoint()).config.codec == str(codec_path)
 
 
 def test_a_cell_without_living_neighbours_stays_silent() -> None:

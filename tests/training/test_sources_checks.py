@@ -10,7 +10,7 @@ import soundfile
 
 from tnca_synth.errors import AudioFileError
 from tnca_synth.training.sources.checks import read_note
-from tnca_synth.training.sources.envelope import find_hold_s, trim
+from tnca_synth.training.sources.envelope import fades_while_held, find_hold_s, onset, trim
 
 RATE = 22050
 
@@ -225,3 +225,92 @@ def test_a_note_that_is_never_released_is_held_to_its_end():
 
 def test_a_struck_note_s_attack_is_no_release():
     assert find_hold_s(released(0.06, -50.0), RATE) > 1.0
+
+
+@pytest.mark.parametrize("offset", [0.05, -0.2])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_constant_offset_is_taken_out(tmp_path, offset, channels):
+    audio = np.concatenate([np.zeros(2000), tone(amplitude=0.3), np.zeros(RATE)]) + offset
+    read = read_note(write(tmp_path / "a.wav", np.stack([audio] * channels, 1)), RATE)
+    note, cut = trim(read, RATE)
+    assert abs(note.mean()) < 0.005
+    assert cut == pytest.approx(2000, abs=0.005 * RATE)
+    assert find_hold_s(note, RATE) == pytest.approx(0.5, abs=0.03)
+
+
+def test_an_offset_in_one_audio_channel_alone(tmp_path):
+    audio = np.stack([tone(amplitude=0.3) + 0.3, tone(amplitude=0.3)], 1)
+    np.testing.assert_allclose(read_note(write(tmp_path / "a.wav", audio), RATE), tone(amplitude=0.3), atol=1e-3)
+
+
+def room(kind, count):
+    """Return what a room sounds like while nobody plays, at an RMS of 1."""
+    rng = np.random.default_rng(1)
+    if kind == "hum":
+        return np.sqrt(2) * np.sin(2 * np.pi * 50 * np.arange(count) / RATE)
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    if kind == "pink":
+        spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 20))
+    noise = np.fft.irfft(spectrum, count)
+    return noise / noise.std()
+
+
+@pytest.mark.parametrize("kind", ["white", "pink", "hum"])
+@pytest.mark.parametrize("below_db", [30, 40, 46, 60])
+@pytest.mark.parametrize("hz", [262, 1000])
+def test_the_onset_is_found_in_the_noise_of_a_room(kind, below_db, hz):
+    struck = tone(hz, 1.0, amplitude=0.3) * np.exp(-np.arange(RATE) / RATE / 0.5)
+    audio = 0.2 * 10 ** (-below_db / 20) * room(kind, 3 * RATE)
+    audio[RATE : 2 * RATE] += struck
+    assert onset(audio.astype(np.float32), RATE) / RATE == pytest.approx(1.0, abs=0.03)
+
+
+def test_the_beginning_of_a_low_note_and_of_a_slow_one_stay():
+    for hz, attack_s in ((28, 0.02), (262, 0.4)):
+        rising = tone(hz, 1.0) * np.minimum(1.0, np.arange(RATE) / RATE / attack_s)
+        audio = np.concatenate([np.zeros(RATE), rising]) + 1e-4 * room("white", 2 * RATE)
+        assert onset(audio.astype(np.float32), RATE) / RATE == pytest.approx(1.0, abs=0.03)
+
+
+def unfinished(path, riff=0, data=0):
+    """Give a WAV file the sizes that its recorder wrote first."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[4:8], content[at : at + 4] = riff.to_bytes(4, "little"), data.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("riff", [0, 36, 2**32 - 1])
+def test_a_header_that_was_never_finished_hides_no_sound(tmp_path, subtype, riff):
+    path = unfinished(write(tmp_path / "a.wav", tone(), subtype=subtype), riff)
+    np.testing.assert_allclose(read_note(path, RATE), tone(), atol=1e-4)
+
+
+def test_an_unfinished_header_with_nothing_behind_it_is_told(tmp_path):
+    path = unfinished(write(tmp_path / "a.wav", tone()))
+    path.write_bytes(path.read_bytes()[:44])
+    assert reason(path) == "unreadable: its header is unfinished, and no sound is behind it"
+
+
+def test_a_finished_file_without_sound_is_not_read_beyond_its_end(tmp_path):
+    path = write(tmp_path / "a.wav", np.zeros(0))
+    content = bytearray(path.read_bytes()) + b"LIST" + (400).to_bytes(4, "little") + b"INFO" * 100
+    content[4:8] = (len(content) - 8).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert reason(path).startswith("silent:")
+
+
+@pytest.mark.parametrize(("decay_s", "fades"), [(0.1, True), (0.5, True), (1.5, True), (30.0, False), (np.inf, False)])
+@pytest.mark.parametrize("hold_s", [0.6, 2.0])
+def test_what_fades_while_it_is_held_is_heard(decay_s, fades, hold_s):
+    time = np.arange(int(2.5 * RATE)) / RATE
+    audio = tone(220, 2.5) * np.exp(-time / decay_s) * np.exp(-np.maximum(time - hold_s, 0.0) / 0.05)
+    assert fades_while_held(audio.astype(np.float32), hold_s, RATE) is fades
+
+
+def test_a_tremolo_and_a_swell_do_not_fade():
+    time = np.arange(2 * RATE) / RATE
+    for level in (1 + 0.4 * np.sin(2 * np.pi * 5 * time), np.minimum(1.0, time)):
+        assert not fades_while_held((0.5 * level * tone(220, 2.0)).astype(np.float32), 2.0, RATE)

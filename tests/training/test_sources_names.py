@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tnca_synth.errors import AudioFileError
-from tnca_synth.training.sources.names import NameParts, instrument_name, parse_name, parse_pitch, parse_velocity
+from tnca_synth.training.sources.names import instrument_name, parse_pitch, parse_velocity
+from tnca_synth.training.sources.naming import NameParts, parse_name
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ def test_what_is_no_velocity(text):
         ("A4_A4", NameParts("", 69)),
         ("violin_A4_1", NameParts("violin", 69)),
         ("violin_01", NameParts("violin")),
-        ("violin take3", NameParts("violin take")),
+        ("violin take3", NameParts("violin")),
         ("violin_60", NameParts("violin")),
         ("violin-2019-11", NameParts("violin-2019")),
         ("cabin4", NameParts("cabin")),
@@ -63,12 +66,10 @@ def test_what_is_no_velocity(text):
     ],
 )
 def test_file_names(stem, parts):
-    assert parse_name(stem) == parts
+    assert parse_name(stem) == replace(parts, words=parts.prefix)
 
 
-@pytest.mark.parametrize(
-    ("stem", "words"), [("Yamaha_C7_A4", "two, C7 and A4"), ("violin_C10", "132"), ("violin_A4_v200", "velocity")]
-)
+@pytest.mark.parametrize(("stem", "words"), [("violin_G#9", "128"), ("violin_A4_v200", "velocity")])
 def test_names_that_contradict_themselves(stem, words):
     with pytest.raises(AudioFileError, match=words):
         parse_name(stem)

@@ -113,3 +113,18 @@ def test_a_bad_index(tmp_path, text, words):
 def test_no_index(tmp_path):
     with pytest.raises(DatasetError, match="expected the NSynth layout"):
         NSynthSource(tmp_path, RATE)
+
+
+@pytest.mark.parametrize("name", ["../outside", "..\\outside", "/etc/passwd", "sub/inside", "C:outside", ".."])
+def test_a_name_that_leads_out_of_the_folder_is_never_read(tmp_path, name):
+    build(tmp_path / "set", {"a": fields()})
+    time = np.arange(RATE) / RATE
+    for path in (tmp_path / "set" / "outside.wav", tmp_path / "set" / "audio" / "sub" / "inside.wav"):
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, 0.5 * np.sin(2 * np.pi * 440 * time), RATE)
+    table = tmp_path / "set" / "examples.json"
+    table.write_text(json.dumps(json.loads(table.read_text()) | {name: fields(pitch=69)}))
+    source = NSynthSource(tmp_path / "set", RATE)
+    assert [one.pitch for one in source] == [50]
+    (skipped,) = source.report.skipped
+    assert "leads out of the folder" in skipped.reason and repr(name) in skipped.reason

@@ -15,6 +15,7 @@ from tnca_synth.training.features import extract
 from tnca_synth.training.loop import TrainingLoop
 from tnca_synth.training.pool import Overtime, SamplePool
 from tnca_synth.training.recordings import Recording
+from tnca_synth.training.split import describe, hold_out
 from tnca_synth.training.trainer import Trainer
 from tnca_synth.training.validation import validation_notes
 from tnca_synth.training.vocoder_trainer import VocoderTrainer
@@ -113,7 +114,47 @@ def test_validation_takes_held_out_notes_of_every_instrument() -> None:
     assert list(chosen) == list(validation_notes(notes, 3, seed=0))
 
 
-def test_nothing_left_to_train_on_is_an_error() -> None:
-    held_out = [extract(tiny.recording(tiny.REED, 63, 60, 0.3), tiny.SPEC, False)]
-    with pytest.raises(DatasetError, match="every recording is held out"):
-        assemble([held_out], tiny.SPEC)
+def kept(*notes: tuple[int, int], name: str = "one", pitched: bool = True) -> list[bool]:
+    """Return which notes, each a pitch and a velocity, training may hear."""
+    features = [
+        extract(Recording(np.ones(800, np.float32), name, *one, 0.1, pitched), tiny.SPEC, False) for one in notes
+    ]
+    return [not one.held_out for one in hold_out(features)]
+
+
+@pytest.mark.parametrize(
+    ("notes", "heard"),
+    [
+        ([(60, 90), (62, 90), (63, 90)], [True, True, False]),  # a single layer that is called 90
+        ([(63, 60), (63, 90), (63, 120)], [True, False, True]),  # a single key that would be held out
+        ([(63, 90)], [True]),  # one note in all
+        ([(63, 90), (67, 90)], [True, True]),
+        ([(59, 64), (63, 64), (67, 64)], [True, True, True]),
+        ([(60, 64), (63, 64), (64, 90)], [True, False, False]),
+    ],
+)
+def test_something_is_always_left_to_train_on(notes: list[tuple[int, int]], heard: list[bool]) -> None:
+    assert kept(*notes) == heard
+
+
+def test_every_instrument_is_left_something() -> None:
+    features = [
+        extract(Recording(np.ones(800, np.float32), name, key, 64, 0.1), tiny.SPEC, False)
+        for name, key in (("low", 60), ("low", 63), ("bell", 63))
+    ]
+    assert [one.held_out for one in hold_out(features)] == [False, True, False]
+    assert describe(hold_out(features)) == (
+        "held out, not to train on: 1 of 3 notes (every fourth key (note % 4 == 3) and velocity 90); nothing of bell"
+    )
+
+
+def test_a_single_note_is_trained_on_and_judged_by_itself() -> None:
+    notes = assemble([[extract(tiny.recording(tiny.REED, 63, 90, 0.3), tiny.SPEC, False)]], tiny.SPEC)
+    assert list(notes.indices(held_out=False)) == [0]
+    assert list(validation_notes(notes, 3, seed=0)) == [0]
+    assert describe(notes.features).startswith("nothing is held out of 1 notes")
+
+
+def test_no_notes_at_all_are_an_error() -> None:
+    with pytest.raises(DatasetError, match="no note to train on"):
+        assemble([[]], tiny.SPEC)

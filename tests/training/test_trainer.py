@@ -14,7 +14,7 @@ import torch
 
 from tnca_synth.engine.motions import MotionTable
 from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.checkpoint import Checkpoint, load_checkpoint
+from tnca_synth.training.checkpoint import Checkpoint, growth_model, load_checkpoint
 from tnca_synth.training.loop import Progress, TrainingLoop
 from tnca_synth.training.pool import OVERTIME_FROM_S, Overtime, SamplePool
 from tnca_synth.training.trainer import Trainer
@@ -101,7 +101,7 @@ def test_the_averaged_model_is_what_a_checkpoint_holds(tmp_path: Path) -> None:
     trainer = make_trainer("dual")
     trainer.run(tmp_path, lambda _: None)
     averaged = trainer.averaged_model().state_dict()
-    assert equal(averaged, load_checkpoint(tmp_path / "checkpoint.pt").growth_model().state_dict())
+    assert equal(averaged, growth_model(load_checkpoint(tmp_path / "checkpoint.pt")).state_dict())
     assert not equal(averaged, trainer.model.state_dict())
 
 

@@ -11,11 +11,12 @@ from ...engine.spectral import FloatArray
 from ..config import DataConfig
 from ..evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
 from ..recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont, is_held_out_key
+from ..references import references
 from .measures import RATE
 
-KEY, LAYER = "key", "layer"
-KINDS = (KEY, LAYER)
-"""Why a note is held out: its key was never recorded, or its key was but its velocity was not."""
+KEY, LAYER, HEARD = "key", "layer", "heard"
+KINDS = (KEY, LAYER, HEARD)
+"""Why a note is held out: its key was never recorded, or its key was but its velocity was not; or that it is not."""
 RECORDED_VELOCITY = 64
 AUDIBLE = 1e-3
 
@@ -27,19 +28,29 @@ class HeldOutNote:
     Attributes
     ----------
     recording : at `measures.RATE`
-    lower : the recording a few semitones lower, from which the sampler makes the note, float32 (N,)
+    lower : the recording from which the sampler makes the note, float32 (N,); None where there is none
     kind : one of `KINDS`
     instrument : of the preset
+    semitones : from `lower` to the note
     """
 
     recording: Recording
-    lower: FloatArray
+    lower: FloatArray | None
     kind: str
     instrument: InstrumentConfig
+    semitones: int = SAMPLER_SEMITONES
 
 
 def held_out_notes(instrument: InstrumentConfig, data: DataConfig, num_keys: int) -> Iterator[HeldOutNote]:
-    """Yield held-out notes of an instrument: `num_keys` keys never recorded, and as many at the held-out velocity."""
+    """Yield held-out notes of an instrument: `num_keys` keys never recorded, and as many at the held-out velocity.
+
+    Of folders and NSynth sets it is what they hold, or what training heard where nothing is held out.
+    """
+    if data.source != "soundfont":
+        for one in references(instrument, data, RATE, num_keys):
+            kind = (KEY if one.is_new_key else LAYER) if one.is_held_out else HEARD
+            yield HeldOutNote(one.recording, one.nearest, kind, instrument, one.semitones)
+        return
     font = SoundFont(data.soundfont, RATE)
     for kind, key, velocity in _choose(instrument, num_keys):
         audio, lower = (

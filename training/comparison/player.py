@@ -87,7 +87,7 @@ class Player:
 
         Routes whose representation does not know the instrument are left out.
         """
-        played = {SAMPLER: sampler(note.lower, RATE)}
+        played = {} if note.lower is None else {SAMPLER: sampler(note.lower, RATE, note.semitones)}
         for representation in self.growth:
             played |= self._play_on(representation, note)
         return {path: audio[: len(note.recording.audio)] for path, audio in played.items()}
@@ -97,7 +97,7 @@ class Player:
         growth, recording, instrument = self.growth[representation], note.recording, note.instrument
         book = self.books[representation]
         choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
-        if choice.substituted:
+        if choice.substituted or choice.instrument.name != instrument.name:
             return {}
         decoders: dict[str, Decoder] = {
             str(route): decoder for route, decoder in self.decoders.items() if route.representation == representation

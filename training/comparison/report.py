@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .pictures import draw_example, draw_frontier
-from .run import Comparison
+from .run import Comparison, Example
+from .sounds import Sounds
 from .tables import Table, all_tables, as_markdown, sampler_sentence, winner_sentence
 
 JSON_NAME, HTML_NAME, MARKDOWN_NAME = "comparison.json", "comparison.html", "comparison.md"
@@ -23,6 +24,8 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #ddd; white-space: nowrap; }
 td:last-child { white-space: normal; } th { background: #f4f4f4; } tr:hover td { background: #fafae8; }
 img { max-width: 100%; } .note { color: #666; }
+.sounds { display: flex; flex-wrap: wrap; gap: .6rem 1rem; } figure { margin: 0; }
+audio { width: 15rem; height: 2.2rem; }
 """
 
 
@@ -43,7 +46,8 @@ def write_report(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def html_page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
-    """Return the page: tables, the frontier, and the spectrograms of one note per instrument."""
+    """Return the page: tables, the frontier, and one note per instrument to look at and to listen to."""
+    sounds = Sounds()
     tables = all_tables(comparison)
     machine = ", ".join(f"{key} {value}" for key, value in comparison.machine.items())
     notes = f"{len({(row.instrument, row.pitch, row.velocity) for row in comparison.rows})} held-out notes"
@@ -55,7 +59,7 @@ def html_page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
         *(_table(one) for one in tables),
         "<h2>Quality against cost</h2>",
         _image(pictures[FRONTIER_NAME], "distance over cost of every path"),
-        *(_example(one.title, pictures[f"{name}.png"]) for name, one in comparison.examples.items()),
+        *(_example(one, pictures[f"{name}.png"], sounds) for name, one in comparison.examples.items()),
     ]
     head = f'<meta charset="utf-8"><title>tnca-synth: comparison</title><style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(parts) + "\n</body></html>\n"
@@ -74,8 +78,8 @@ def _table(table: Table) -> str:
     return f'<h2>{title}</h2>\n<div class="scroll"><table><tr>{header}</tr>\n{rows}</table></div>'
 
 
-def _example(title: str, png: bytes) -> str:
-    return f"<h2>{escape(title)}</h2>\n{_image(png, title)}"
+def _example(example: Example, png: bytes, sounds: Sounds) -> str:
+    return f"<h2>{escape(example.title)}</h2>\n{_image(png, example.title)}\n{sounds.players(example)}"
 
 
 def _image(png: bytes, alt: str) -> str:

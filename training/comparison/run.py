@@ -10,12 +10,13 @@ from typing import Any
 from ...engine.bank import Bank
 from ...engine.benchmark import machine
 from ...engine.spectral import FloatArray
+from ...errors import UsageError
 from ..config import DataConfig
 from ..recordings import InstrumentConfig
 from .costs import path_costs
 from .expectations import Verdict, judge
 from .notes import HeldOutNote, held_out_notes
-from .player import NoteRow, Player, Route, fitting_routes
+from .player import SAMPLER, NoteRow, Player, Route, fitting_routes
 from .speed import measure_speed
 from .summary import PathResult, best, best_in_budget, summarise
 
@@ -83,6 +84,11 @@ def compare(
     routes : what to compare; every one that fits where empty
     num_keys : per instrument and kind of held-out notes
     report : hears what is being done
+
+    Raises
+    ------
+    UsageError
+        There is nothing to compare: no path plays any of the notes.
     """
     bank = Bank.load(bank_path)
     routes = routes or fitting_routes(bank)
@@ -95,6 +101,8 @@ def compare(
             played = player.play(note)
             rows += player.measure(note, played)
             _keep_middle(examples, note, played)
+    if not any(row.path != SAMPLER for row in rows):
+        raise UsageError("no path of the bank plays any of these notes; see --preset, --instruments and --path")
     means = summarise(rows)
     by_name: dict[str, Route] = {str(route): route for route in routes}
     paths = [_path_result(bank, bank_path, name, by_name.get(name), means[name], report) for name in means]

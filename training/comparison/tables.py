@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .expectations import UNKNOWN, Verdict
-from .notes import KEY, LAYER
+from .notes import HEARD, KEY, LAYER
 from .run import Comparison
 from .summary import ALL, BUDGET_VOICES, SHARED, PathResult
 
@@ -15,6 +15,7 @@ KIND_TITLES = {
     ALL: "all held-out notes",
     KEY: "keys never recorded",
     LAYER: "recorded keys at the held-out velocity",
+    HEARD: "notes that training heard, where nothing is held out",
     SHARED: "notes of the instruments that every path plays",
 }
 
@@ -124,7 +125,7 @@ def _measured(one: Verdict) -> str:
 def all_tables(comparison: Comparison) -> list[Table]:
     """Return every table of a comparison, in reading order."""
     paths = comparison.paths
-    everyone_plays_all = all(path.means.get(SHARED) == path.means[ALL] for path in paths)
+    everyone_plays_all = all(_num_notes(path, SHARED) == _num_notes(path, ALL) for path in paths)
     kinds = [kind for kind in KIND_TITLES if kind != SHARED or not everyone_plays_all]
     quality = [quality_table(paths, kind) for kind in kinds]
     return [
@@ -133,6 +134,10 @@ def all_tables(comparison: Comparison) -> list[Table]:
         instrument_table(paths),
         verdict_table(comparison.verdicts),
     ]
+
+
+def _num_notes(path: PathResult, kind: str) -> float:
+    return path.means[kind][ALL]["notes"] if kind in path.means else 0
 
 
 def winner_sentence(comparison: Comparison) -> str:
@@ -158,7 +163,8 @@ def sampler_sentence(comparison: Comparison) -> str:
     where = f"better on {len(ours) - len(lost)} of {len(ours)} instruments" + (
         f", not on {', '.join(lost)}" if lost else ""
     )
-    return f"Against the sampler {winner.name} takes {100 * gain:.0f} % off the STFT distance in the mean; {where}."
+    change = f"takes {100 * gain:.0f} % off" if gain >= 0.0 else f"adds {-100 * gain:.0f} % to"
+    return f"Against the sampler {winner.name} {change} the STFT distance in the mean; {where}."
 
 
 def as_markdown(table: Table) -> str:

@@ -6,5 +6,6 @@ Every source is a `RecordingSource`: iterate it for `Recording`s, then read its 
 from .base import RecordingSource, Skipped, SourceReport
 from .folder import FolderSource
 from .nsynth import NSynthSource
+from .opening import open_source
 
-__all__ = ["FolderSource", "NSynthSource", "RecordingSource", "Skipped", "SourceReport"]
+__all__ = ["FolderSource", "NSynthSource", "RecordingSource", "Skipped", "SourceReport", "open_source"]

@@ -36,18 +36,19 @@ class Skipped:
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What an iteration over a source gave: how many recordings, and what was skipped and why."""
+    """What an iteration over a source gave: how many recordings, what was skipped and why, and what else is to say."""
 
     recordings: int
     skipped: tuple[Skipped, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def kinds(self) -> dict[str, int]:
         """Return how many files were skipped for each kind of reason, the most frequent first."""
         return dict(Counter(item.kind for item in self.skipped).most_common())
 
     def summary(self) -> str:
-        """Return the counts, then one line per skipped file; of each kind of reason the first 20."""
-        lines = [f"{self.recordings} recordings, {len(self.skipped)} skipped{self._counts()}"]
+        """Return the counts, the remarks, then one line per skipped file; of each kind of reason the first 20."""
+        lines = [f"{self.recordings} recordings, {len(self.skipped)} skipped{self._counts()}", *self.remarks]
         for kind, count in self.kinds().items():
             same = [item for item in self.skipped if item.kind == kind]
             lines += [f"  {item.path}: {item.reason}" for item in same[:MAX_LISTED_PER_KIND]]
@@ -102,6 +103,7 @@ class CheckedSource(ABC, Generic[Entry]):
         self._limit = limit
         self._recordings = 0
         self._skipped: list[Skipped] = []
+        self._remarks: list[str] = []
 
     @abstractmethod
     def _entries(self) -> Iterable[Entry]:
@@ -114,11 +116,11 @@ class CheckedSource(ABC, Generic[Entry]):
     @property
     def report(self) -> SourceReport:
         """What the latest iteration has yielded and skipped so far."""
-        return SourceReport(self._recordings, tuple(self._skipped))
+        return SourceReport(self._recordings, tuple(self._skipped), tuple(self._remarks))
 
     def __iter__(self) -> Iterator[Recording]:
         """Yield every usable note; raise `DatasetError` at the end if there was none."""
-        self._recordings, self._skipped = 0, []
+        self._recordings, self._skipped, self._remarks = 0, [], []
         for entry in self._entries():
             if self._recordings == self._limit:
                 return

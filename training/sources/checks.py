@@ -6,8 +6,9 @@ The text of an `AudioFileError` raised here is ``kind: what was got, what was ex
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
@@ -31,6 +32,10 @@ SMOOTH_FALL_STEPS: Final = 8
 MIN_MIX_SHARE: Final = 0.35
 # What programs that write to a pipe put where the number of bytes belongs.
 STREAMED_BYTES: Final = 2**31 - 4096
+# Of an unfinished WAV file: where its header may end, and how much sound is worth reading.
+HEADER_BYTES: Final = 1 << 16
+LEAST_UNFINISHED_BYTES: Final = 64
+MOST_UNFINISHED_BYTES: Final = 1 << 28
 # The same for FLAC, which soundfile cannot read to its end.
 UNKNOWN_FRAMES: Final = 2**62
 
@@ -47,7 +52,7 @@ def read_note(path: Path, sample_rate: int) -> FloatArray:
 
     Returns
     -------
-    float32 (N,), full scale 1
+    float32 (N,), full scale 1, without the constant offset that some converters add
 
     Raises
     ------
@@ -62,7 +67,7 @@ def read_note(path: Path, sample_rate: int) -> FloatArray:
     reason = too_short(len(audio), rate)
     if reason:
         raise AudioFileError(reason)
-    mono = mix_to_mono(audio)
+    mono = mix_to_mono(audio - audio.mean(axis=0, dtype=np.float64).astype(np.float32))
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
     return np.ascontiguousarray(mono, np.float32)
@@ -73,7 +78,7 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
     if not path.is_file():
         raise AudioFileError("unreadable: there is no such file")
     try:
-        with path.open("rb") as stream, soundfile.SoundFile(stream) as file:
+        with _opened(path) as stream, soundfile.SoundFile(stream) as file:
             rate = file.samplerate
             if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
                 raise AudioFileError(f"unreadable: a sample rate of {rate} Hz, expected {RATES_HZ[0]}..{RATES_HZ[1]}")
@@ -91,6 +96,45 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
     if len(audio) > most:
         raise AudioFileError(f"too long: over {MAX_S:g} s, expected one note")
     return audio, rate
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a sound file; one whose header its recorder never finished, with the sizes it should have."""
+    with path.open("rb") as stream:
+        at = unfinished_data(stream.read(HEADER_BYTES), path.stat().st_size)
+        stream.seek(0)
+        content = bytearray() if at is None else bytearray(stream.read(MOST_UNFINISHED_BYTES))
+    if at is None:
+        return path.open("rb")
+    content[4:8] = (len(content) - 8).to_bytes(4, "little")
+    content[at : at + 4] = (len(content) - at - 4).to_bytes(4, "little")
+    return BytesIO(content)
+
+
+def unfinished_data(head: bytes, file_bytes: int) -> int | None:
+    """Return where a WAV file that says it has no sound, but has some, keeps the size of its sound; else None.
+
+    Recorders write a size of 0 first and the true one at the end, which those that lose power never come to.
+
+    Raises
+    ------
+    AudioFileError
+        Its header is unfinished and nothing is behind it.
+    """
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    at = 12
+    while at + 8 <= len(head):
+        name, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
+        if name == b"data":
+            behind = file_bytes - at - 8
+            unfinished = size == 0 and int.from_bytes(head[4:8], "little") < at
+            if unfinished and behind < LEAST_UNFINISHED_BYTES:
+                raise AudioFileError("unreadable: its header is unfinished, and no sound is behind it")
+            is_chunk = re.fullmatch(rb"[A-Za-z][A-Za-z0-9_ ]{3}", head[at + 8 : at + 12]) is not None
+            return at + 4 if size == 0 and behind >= LEAST_UNFINISHED_BYTES and not is_chunk else None
+        at += 8 + size + size % 2
+    return None
 
 
 def _cause(error: Exception) -> str:
@@ -174,7 +218,7 @@ def mix_to_mono(audio: FloatArray) -> FloatArray:
     mix = audio.mean(axis=1)
     rms = np.sqrt(np.mean(np.square(audio, dtype=np.float64), axis=0))
     if np.sqrt(np.mean(np.square(mix, dtype=np.float64))) < MIN_MIX_SHARE * rms.max():
-        return audio[:, int(rms.argmax())]
+        return audio[:, int(np.argmax(rms >= 0.999 * rms.max()))]  # the first of those that are equal but for rounding
     return mix
 
 

@@ -14,8 +14,9 @@ from .checks import too_short
 
 PRE_ROLL_S: Final = 0.002
 TAIL_S: Final = 1.0
-ONSET_SHARE: Final = (0.01, 0.1)
-ONSET_OVER_NOISE: Final = 4.0
+ONSET_RANGE_DB: Final = (-40.0, -20.0)
+ONSET_OVER_NOISE_DB: Final = 10.0
+ONSET_HOP_S, ONSET_WINDOW_S, ONSET_DIP_S = 0.001, 0.004, 0.02
 HOP_S: Final = 0.005
 WINDOW_S: Final = 0.03
 RANGE_DB: Final = 60.0
@@ -25,6 +26,10 @@ MIN_HOLD_S: Final = 0.12
 RELEASE_FALL_DB: Final = 15.0
 RELEASE_STEEPER: Final = 1.4
 RELEASE_SLOPE_DB_PER_S: Final = -12.0
+# What fades slower may as well be a bow that tires or a bellows, and what is held shorter tells nothing.
+FADING_SLOPE_DB_PER_S: Final = -3.0
+FADING_FROM_S: Final = 0.05
+LEAST_HELD_S: Final = 0.25
 
 
 def trim(audio: FloatArray, sample_rate: int) -> tuple[FloatArray, int]:
@@ -48,17 +53,30 @@ def trim(audio: FloatArray, sample_rate: int) -> tuple[FloatArray, int]:
 
 
 def onset(audio: FloatArray, sample_rate: int) -> int:
-    """Return the sample 2 ms before the first that stands out of the noise: above 1 % of the peak, 10 % if noisy."""
-    magnitude = np.abs(audio)
-    quietest = 10 ** (levels_db(audio, sample_rate).min() / 20)
-    low, high = (share * float(magnitude.max()) for share in ONSET_SHARE)
-    threshold = max(float(np.clip(ONSET_OVER_NOISE * quietest, low, high)), PEAK_SILENT / 2)
-    return max(0, int(np.argmax(magnitude >= threshold)) - int(PRE_ROLL_S * sample_rate))
+    """Return the sample 2 ms before the note stands out of what is before it.
+
+    From where the level of 4 ms first comes within 20 dB of the loudest, that is as far back as it stays above 1 % of
+    the loudest, and 10 dB above the noise, but for dips of 20 ms, which low tones have. The noise is the quietest
+    30 ms: single samples of it, and short parts of a hum, go far beyond it.
+    """
+    levels = levels_db(audio, sample_rate, ONSET_HOP_S, ONSET_WINDOW_S)
+    quietest = levels_db(audio, sample_rate).min()
+    low, high = (levels.max() + share_db for share_db in ONSET_RANGE_DB)
+    threshold = max(float(np.clip(quietest + ONSET_OVER_NOISE_DB, low, high)), 20 * np.log10(PEAK_SILENT / 2))
+    loud = int(np.argmax(levels >= max(high, threshold)))
+    above = np.flatnonzero(levels[: loud + 1] >= threshold)
+    gaps = np.flatnonzero(np.diff(above) > ONSET_DIP_S / ONSET_HOP_S)
+    hop, reach = int(ONSET_HOP_S * sample_rate), int(ONSET_WINDOW_S * sample_rate) // 2
+    begin = max(0, int(above[gaps[-1] + 1 if len(gaps) else 0]) * hop - reach)
+    part = np.abs(audio[begin : begin + 2 * reach])
+    return max(0, begin + int(np.argmax(part >= 10 ** (threshold / 20))) - int(PRE_ROLL_S * sample_rate))
 
 
-def levels_db(audio: FloatArray, sample_rate: int) -> NDArray[np.float64]:
-    """Return RMS levels in dBFS every 5 ms, float64 (T,), of 30 ms each, centred; only what lies inside counts."""
-    hop, window = int(HOP_S * sample_rate), int(WINDOW_S * sample_rate)
+def levels_db(
+    audio: FloatArray, sample_rate: int, hop_s: float = HOP_S, window_s: float = WINDOW_S
+) -> NDArray[np.float64]:
+    """Return RMS levels in dBFS every `hop_s`, float64 (T,), of `window_s` each, centred; what lies inside counts."""
+    hop, window = int(hop_s * sample_rate), int(window_s * sample_rate)
     energy = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64))])
     centre = np.arange(0, len(audio), hop)
     low, high = np.maximum(centre - window // 2, 0), np.minimum(centre + window // 2, len(audio))
@@ -105,6 +123,27 @@ def find_hold_s(audio: FloatArray, sample_rate: int) -> float:
     hold_s = (begin + at) * HOP_S
     released = second < limit and curve[at] - curve[-1] >= RELEASE_FALL_DB and hold_s >= MIN_HOLD_S
     return hold_s if released else whole_s
+
+
+def fades_while_held(audio: FloatArray, hold_s: float, sample_rate: int) -> bool:
+    """Tell whether a note fades out while its key is held, as a plucked string does.
+
+    A straight line through its level from the loudest moment to the release falls by 3 dB a second or more. Where
+    that is no more than a quarter of a second, a fall by 15 dB tells it.
+
+    Parameters
+    ----------
+    audio : float32 (N,), the onset at sample 0
+    hold_s : seconds from onset to release
+    """
+    levels = levels_db(audio[: max(1, int(hold_s * sample_rate))], sample_rate)
+    end = _last_audible(levels) + 1
+    begin = int(np.argmax(levels[:end])) + int(FADING_FROM_S / HOP_S)
+    curve = levels[begin:end]
+    if len(curve) * HOP_S < LEAST_HELD_S:
+        return bool(levels.max() - levels[-1] >= RELEASE_FALL_DB)
+    slope = np.polyfit(np.arange(len(curve)) * HOP_S, curve, 1)[0]
+    return bool(slope <= FADING_SLOPE_DB_PER_S)
 
 
 def _best_break(curve: NDArray[np.float64]) -> tuple[int, float, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Final
 
 from ...engine.spectral import FloatArray
@@ -13,14 +13,19 @@ from ..recordings import Recording
 from . import notes_csv
 from .base import CheckedSource
 from .checks import read_note
-from .envelope import find_hold_s, trim
-from .names import NameParts, instrument_name, parse_name
+from .drums import drum_key, free_key
+from .envelope import fades_while_held, find_hold_s, trim
+from .heard import names_are_keys, semitones_off, transposition
+from .names import instrument_name
+from .naming import NameParts, read_names
 from .pitch import detect_pitch
 
 SUFFIXES: Final = (".wav", ".wave", ".flac")
 OTHER_AUDIO: Final = (".aif", ".aiff", ".au", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".w64", ".wma")
 DEFAULT_VELOCITY: Final = 100
 UNPITCHED_KEY: Final = 60
+NUM_HEARD: Final = 5
+"""Notes of a folder that are heard before numbers in its names are believed to be keys."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,12 @@ class FolderEntry:
 class FolderSource(CheckedSource[FolderEntry]):
     """Notes from a folder and all folders in it.
 
-    A note's pitch stands in its `notes.csv` (see `notes_csv.read_rows`), or in its name (see `names.parse_name`), or
-    is detected from the sound. Its instrument is named by `notes.csv`, by the sub-folders it lies in
-    (``strings/Violin 1`` is ``strings-violin-1``), by what stands before the pitch in its name, or by the folder
-    itself, whichever comes first. A `notes.csv` lists the notes of its folder and of those below: other files
-    there are skipped.
+    A note's pitch stands in its `notes.csv` (see `notes_csv.read_rows`), or in its name, or is detected from the
+    sound. How names are to be read is learned from all of them (see `naming`). Its instrument is named by `notes.csv`,
+    by the sub-folders it lies in (``strings/Violin 1`` is ``strings-violin-1``), by what else its name says, or by
+    the folder itself, whichever comes first. Notes of the same key and velocity are kept, all of them. A `notes.csv`
+    lists the notes of its folder and of those below: other files there are skipped. Where most notes sound otherwise
+    than their names say, the report warns.
 
     Parameters
     ----------
@@ -51,8 +57,11 @@ class FolderSource(CheckedSource[FolderEntry]):
         One name for all notes.
     middle_c_octave : int
         The octave in which names call key 60 C: 4, or 3 in some sample libraries.
-    unpitched : collection of str
-        Instruments without a fundamental, such as drums. Their key is what the name says, or 60.
+    unpitched : collection of str, or bool
+        Instruments without a fundamental; True for all. Their key is what the name says, or 60.
+    drums : bool
+        All notes are drums of one kit, each with a key of its own: what its name says, what General MIDI has for it
+        (``snare`` is 38), or a free one.
     velocity : int
         Of notes that do not tell theirs.
 
@@ -69,7 +78,8 @@ class FolderSource(CheckedSource[FolderEntry]):
         *,
         instrument: str | None = None,
         middle_c_octave: int = 4,
-        unpitched: Collection[str] = (),
+        unpitched: Collection[str] | bool = (),
+        drums: bool = False,
         velocity: int = DEFAULT_VELOCITY,
     ) -> None:
         super().__init__(f"the folder {path}")
@@ -79,11 +89,50 @@ class FolderSource(CheckedSource[FolderEntry]):
         self.sample_rate = sample_rate
         self.instrument = instrument
         self.middle_c_octave = middle_c_octave
-        self.unpitched = frozenset(unpitched)
+        self.unpitched = unpitched if isinstance(unpitched, bool) else frozenset(unpitched)
+        self.drums = drums
         self.velocity = velocity
+        self._names: dict[PurePath, NameParts] = {}
+        self._offsets: list[int] = []
+        self._drums: dict[str, int] = {}
 
     def _entries(self) -> Iterator[FolderEntry]:
-        yield from self._scan(self.path, frozenset())
+        entries = list(self._scan(self.path, frozenset()))
+        self._offsets, self._drums = [], {}
+        self._names = read_names([self._relative(one.path) for one in entries], self.middle_c_octave)
+        self._check_bare_keys()
+        yield from entries
+        warning = transposition(self._offsets, self.middle_c_octave)
+        if warning:
+            self._remarks.append(f"warning: {warning}")
+
+    def _relative(self, path: Path) -> Path:
+        return path.relative_to(self.path) if path.is_relative_to(self.path) else Path(path.name)
+
+    def _check_bare_keys(self) -> None:
+        """Forget numbers that were taken for keys where the notes of a folder do not sound so."""
+        bare: dict[PurePath, list[PurePath]] = {}
+        for path, parts in self._names.items():
+            if parts.is_bare:
+                bare.setdefault(path.parent, []).append(path)
+        for inside in bare.values():
+            if self._is_unpitched(self._instrument(self._names[inside[0]].prefix)):
+                continue
+            chosen = [
+                inside[i * (len(inside) - 1) // max(NUM_HEARD - 1, 1)] for i in range(min(NUM_HEARD, len(inside)))
+            ]
+            if not names_are_keys(self._heard_above(path) for path in chosen):
+                for path in inside:
+                    self._names[path] = replace(self._names[path], pitch=None, is_bare=False)
+
+    def _heard_above(self, path: PurePath) -> int | None:
+        """Return how many semitones a file sounds above its name, or None where it cannot be told."""
+        pitch = self._names[path].pitch
+        try:
+            audio, _ = trim(read_note(self.path / path, self.sample_rate), self.sample_rate)
+        except AudioFileError:
+            return None
+        return None if pitch is None else semitones_off(audio, self.sample_rate, pitch)
 
     def _scan(self, folder: Path, above: frozenset[Path]) -> Iterator[FolderEntry]:
         """List a folder in the order of names; a link back to a folder above is not followed."""
@@ -123,30 +172,49 @@ class FolderSource(CheckedSource[FolderEntry]):
         row = entry.row or notes_csv.Row(entry.path, "")
         if entry.row and not entry.path.is_file():
             raise AudioFileError(f"unreadable: there is no such file, but {row.where} names it")
-        # What the table says of a file, its name need not: it is read leniently then.
-        parts = self._name_parts(entry.path, lenient=row.pitch is not None)
-        instrument = self.instrument or row.instrument or self._instrument(entry.path, parts.prefix)
+        parts = self._names[self._relative(entry.path)]
+        if parts.problem and row.pitch is None:  # what the table says of a file, its name need not
+            raise AudioFileError(parts.problem)
+        instrument = self.instrument or row.instrument or self._instrument(parts.prefix)
         audio, _ = trim(read_note(entry.path, self.sample_rate), self.sample_rate)
-        pitched = instrument not in self.unpitched
+        pitched = not self._is_unpitched(instrument)
         pitch = parts.pitch if row.pitch is None else row.pitch
-        if pitch is None:
+        if self.drums:
+            pitch = self._drum_key(parts, pitch)
+            instrument = f"{self._kit_name(row.instrument)}:{pitch}"
+        elif pitch is None:
             pitch = self._detected(audio) if pitched else UNPITCHED_KEY
+        elif pitched:
+            self._compare(audio, pitch)
         velocity = row.velocity or parts.velocity or self.velocity
         hold_s = min(row.hold_s or find_hold_s(audio, self.sample_rate), len(audio) / self.sample_rate)
-        return Recording(audio, instrument, pitch, velocity, hold_s, pitched)
+        sustains = not fades_while_held(audio, hold_s, self.sample_rate)
+        return Recording(audio, instrument, pitch, velocity, hold_s, pitched, sustains)
 
-    def _name_parts(self, path: Path, lenient: bool) -> NameParts:
-        try:
-            return parse_name(path.stem, self.middle_c_octave)
-        except AudioFileError:
-            if lenient:
-                return NameParts("")
-            raise
+    def _is_unpitched(self, instrument: str) -> bool:
+        return self.drums or self.unpitched is True or (self.unpitched is not False and instrument in self.unpitched)
 
-    def _instrument(self, path: Path, prefix: str) -> str:
-        """Return the instrument that folders or name give: sub-folder, else prefix, else this folder."""
-        folders = path.parent.relative_to(self.path).parts if path.is_relative_to(self.path) else ()
-        return instrument_name("-".join(folders or (prefix,))) or instrument_name(self.path.resolve().name) or "folder"
+    def _instrument(self, words: str) -> str:
+        """Return the instrument that the words of sub-folder or name give, else that of this folder."""
+        return self.instrument or instrument_name(words) or instrument_name(self.path.resolve().name) or "folder"
+
+    def _kit_name(self, listed: str | None) -> str:
+        return (self.instrument or listed or self._instrument("")).replace(":", "-")
+
+    def _drum_key(self, parts: NameParts, named: int | None) -> int:
+        """Return the key of a drum: what its name says, what General MIDI has for its words, or a free one."""
+        name = f"{parts.prefix}/{parts.words}"
+        key = next((key for key in (named, drum_key(parts.words), drum_key(parts.prefix)) if key is not None), None)
+        if key is None:
+            key = self._drums.get(name, free_key(self._drums.values()))
+        self._drums[name] = key
+        return key
+
+    def _compare(self, audio: FloatArray, pitch: int) -> None:
+        """Remember how far a note sounds from its name."""
+        off = semitones_off(audio, self.sample_rate, pitch)
+        if off is not None:
+            self._offsets.append(off)
 
     def _detected(self, audio: FloatArray) -> int:
         try:

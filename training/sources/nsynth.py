@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ...engine.regular_files import is_plain_name
 from ...errors import AudioFileError, DatasetError
 from ..recordings import Recording
 from .base import CheckedSource
 from .checks import MIN_S, read_note
-from .envelope import trim
+from .envelope import fades_while_held, trim
 
 # Every NSynth note lasts 4 s; its key is released after 3 s.
 HOLD_S: Final = 3.0
@@ -20,10 +21,11 @@ HOLD_S: Final = 3.0
 
 @dataclass(frozen=True)
 class NSynthEntry:
-    """One note of `examples.json`: its sound file and its fields."""
+    """One note of `examples.json`: its sound file, its fields and its name."""
 
     path: Path
     fields: dict[str, Any]
+    name: str
 
 
 class NSynthSource(CheckedSource[NSynthEntry]):
@@ -60,7 +62,7 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         self.sample_rate = sample_rate
         notes = _read_examples(self.path / "examples.json")
         self._notes = [
-            NSynthEntry(self.path / "audio" / f"{name}.wav", notes[name])
+            NSynthEntry(self.path / "audio" / f"{name}.wav", notes[name], name)
             for name in sorted(notes)
             if _wanted(notes[name], "instrument_family_str", families)
             and _wanted(notes[name], "instrument_str", instruments)
@@ -72,6 +74,8 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         yield from self._notes
 
     def _load(self, entry: NSynthEntry) -> Recording:
+        if not is_plain_name(entry.name):
+            raise AudioFileError(f"bad entry: examples.json: the name {entry.name!r} leads out of the folder audio")
         pitch = _integer(entry.fields, "pitch", 0)
         velocity = _integer(entry.fields, "velocity", 1)
         instrument = entry.fields.get("instrument_str")
@@ -79,7 +83,9 @@ class NSynthSource(CheckedSource[NSynthEntry]):
             raise AudioFileError(f"bad entry: examples.json: instrument_str must be a name, got {instrument!r}")
         audio, cut = trim(read_note(entry.path, self.sample_rate), self.sample_rate)
         hold_s = max(HOLD_S - cut / self.sample_rate, MIN_S)
-        return Recording(audio, instrument, pitch, velocity, min(hold_s, len(audio) / self.sample_rate))
+        hold_s = min(hold_s, len(audio) / self.sample_rate)
+        sustains = not fades_while_held(audio, hold_s, self.sample_rate)
+        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains)
 
 
 def _read_examples(path: Path) -> dict[str, dict[str, Any]]:
