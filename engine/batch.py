@@ -31,8 +31,7 @@ PITCH_RANGE = (0.0, 135.0)
 """MIDI pitches that tuning and bends cannot leave."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class Job(NamedTuple):
     """Hops to come of one voice."""
 
     voice: Voice

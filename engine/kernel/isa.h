@@ -59,5 +59,7 @@ static void FN(run)(Hop *hop, Call *call) {
 #undef vf
 #undef vi
 #undef v8
+#undef v4
 #undef INLINE
 #undef SHUFFLE
+#undef SHUFFLE4

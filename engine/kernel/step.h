@@ -67,8 +67,7 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     float *own = in + channels * cells, *left = in, *right = in + 2 * channels * cells;
     float *decays = in + 3 * channels * cells, *swell = decays + 4 * cells;
 
-    for (int f = 0; f < cells; f++)
-        for (int c = 0; c < channels; c++) own[c * cells + f] = grid[f * channels + c];
+    FN(swap_axes)(grid, own, cells, channels);
     for (int c = 0; c < channels; c++) {
         left[c * cells] = right[c * cells + cells - 1] = 0.0f;
         memcpy(left + c * cells + 1, own + c * cells, (cells - 1) * sizeof(float));
@@ -124,8 +123,10 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
         lives[f] = before > threshold && after > threshold ? 1.0f : 0.0f;
         highest = lives[f] * alpha[f] > highest ? lives[f] * alpha[f] : highest;
     }
-    for (int f = 0; f < cells; f++)
-        for (int c = 0; c < channels; c++) grid[f * channels + c] = grown[c * cells + f] * lives[f];
+    for (int c = 0; c < channels; c++)
+        for (int f = 0; f < cells; f += LANES)
+            FN(store)(grown + c * cells + f, FN(load)(grown + c * cells + f) * FN(load)(lives + f));
+    FN(swap_axes)(grown, grid, channels, cells);
     return highest > threshold;
 }
 
