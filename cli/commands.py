@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
+from time import monotonic
 from types import FrameType
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -23,6 +25,8 @@ from .output import PROGRAM, print_error, show_any_text
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
+PATIENCE_S: Final = 2.0
+"""So soon after the first a further signal changes nothing."""
 # Numpy's matrices are small here: a second thread of its BLAS would only spin beside the one that makes the sound.
 ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS")
 DEBUG_VARIABLE: Final = "TNCA_DEBUG"
@@ -101,17 +105,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
     show_any_text()
+    stop = _Stop()
     try:
-        with _signals_as_exit():
+        with _signals_unwind(stop, ends_process=argv is None):
             try:
                 return _run(sys.argv[1:] if argv is None else list(argv))
             finally:
                 sys.stdout.flush()
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else EXIT_FAILURE
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_FAILURE
     except KeyboardInterrupt:
-        print_error("interrupted")
-        return EXIT_SIGNAL + signal.SIGINT
+        return _interrupted()
     except BrokenPipeError:
         # Nobody reads any more, as in `tnca-synth instruments | head -1`; Python's own flush at exit must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -119,7 +123,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        return _report(error)
+        # A compiled module that is interrupted while it is imported makes another error of it.
+        return _interrupted() if stop.is_interrupted else _report(error)
+
+
+def _interrupted() -> int:
+    print_error("interrupted")
+    return EXIT_SIGNAL + signal.SIGINT
 
 
 def _run(argv: list[str]) -> int:
@@ -196,21 +206,43 @@ def _report(error: Exception) -> int:
     return EXIT_FAILURE
 
 
-@contextmanager
-def _signals_as_exit() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack, so that files half written are removed."""
+class _Stop:
+    """Turns signals into exceptions that unwind the stack, so that files half written are removed.
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    What is asked for twice is not done twice: a second signal, while the first still unwinds the stack, must not end
+    the removing. Later on it counts again, in case the first was lost.
+    """
+
+    def __init__(self) -> None:
+        self.has_come = self.is_interrupted = False
+        self._last_s = -math.inf
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if monotonic() - self._last_s < PATIENCE_S:
+            return
+        self._last_s, self.has_come = monotonic(), True
+        if number == signal.SIGINT:
+            self.is_interrupted = True
+            raise KeyboardInterrupt
         raise SystemExit(EXIT_SIGNAL + number)
 
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+@contextmanager
+def _signals_unwind(stop: _Stop, ends_process: bool) -> Iterator[None]:
+    """Handle signals so, but those that are ignored, as SIGHUP under nohup, or handled otherwise already.
+
+    A process that was told to end and is about to leaves the rest alone.
+    """
+    usual = {signal.SIG_DFL, signal.default_int_handler}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         numbers = []
-    # A signal that is ignored, as SIGHUP under nohup, stays ignored.
-    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) in usual}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if ends_process and stop.has_come else handler)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 PROGRAM: Final = "tnca-synth"
 
@@ -40,9 +40,9 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print one JSON value on stdout; numbers that JSON lacks (infinity, NaN) become null."""
-    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+def print_json(value: Mapping[str, Any] | Sequence[Any], stream: TextIO | None = None) -> None:
+    """Print one JSON value, on stdout unless told; numbers that JSON lacks (infinity, NaN) become null."""
+    print(json.dumps(_finite(value), indent=2, allow_nan=False), file=stream)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,39 +1,53 @@
-"""`tnca-synth render`: a MIDI file becomes a sound file."""
+"""`tnca-synth render`: a MIDI file becomes a sound file, or one stream another."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TextIO
 
 from ..engine.choices import (
+    BIT_DEPTHS,
     DECODERS,
+    DEFAULT_BIT_DEPTH,
     DEFAULT_PROVIDER,
     DEFAULT_REPRESENTATION,
     DEFAULT_SAMPLE_RATE,
+    GAIN_RANGE_DB,
+    LOUDNESS_RANGE_LUFS,
+    MAX_SEED,
     PROVIDERS,
     REPRESENTATIONS,
     SAMPLE_RATE_RANGE_HZ,
+    TRANSPOSE_RANGE,
 )
+from ..errors import UsageError
 from .output import print_json, print_warning
 
 if TYPE_CHECKING:
     from ..engine.offline import RenderReport
 
-MAX_WORKERS = 8
+STREAM: Final = "-"
+MAX_WORKERS: Final = 8
 """More than these wait for each other most of the time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `render`."""
-    parser.add_argument("input", type=Path, metavar="IN.mid", help="MIDI file to play")
+    parser.add_argument("input", metavar="IN.mid", help="MIDI file to play; - reads it from the standard input")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="sound file, .wav or .flac (default: IN with the suffix .wav)"
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="sound file, .wav or .flac (default: IN with the suffix .wav); - writes WAV to the standard output, "
+        "and the report to the standard error",
     )
     parser.add_argument(
         "--instrument",
@@ -57,7 +71,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--provider", choices=PROVIDERS, default=DEFAULT_PROVIDER, help="where models run (default: a GPU if usable)"
     )
-    parser.add_argument("--stems", type=Path, metavar="DIR", help="also write one file per MIDI channel into DIR")
+    parser.add_argument(
+        "--bit-depth",
+        choices=BIT_DEPTHS,
+        default=DEFAULT_BIT_DEPTH,
+        help=f"of the sound file: 16 is dithered, 32f is floating point, for .wav (default: {DEFAULT_BIT_DEPTH})",
+    )
+    parser.add_argument(
+        "--gain",
+        type=partial(_number, limits=GAIN_RANGE_DB),
+        metavar="DB",
+        help="make all louder or softer; what would exceed full scale is limited",
+    )
+    parser.add_argument(
+        "--normalise",
+        "--normalize",
+        type=partial(_number, limits=LOUDNESS_RANGE_LUFS),
+        metavar="LUFS",
+        help="bring the whole to this integrated loudness (ITU-R BS.1770), for example -16",
+    )
+    parser.add_argument(
+        "--transpose",
+        type=_semitones,
+        default=0,
+        metavar="SEMITONES",
+        help="move all keys but those of drums up, or down where negative",
+    )
+    parser.add_argument(
+        "--stems",
+        type=Path,
+        metavar="DIR",
+        help="also write one file per MIDI channel into DIR, named by channel and part",
+    )
     parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
     parser.add_argument(
         "--workers",
@@ -76,9 +121,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render as told, and report."""
-    from ..engine.offline import render_file
+    from ..engine.rendering import render_file
 
-    output = arguments.output or arguments.input.with_suffix(".wav")
+    output = _output(arguments)
     warnings: list[str] = []
 
     def warn(text: str) -> None:
@@ -87,8 +132,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     with _progress_bar(shown=sys.stderr.isatty() and not arguments.json) as progress:
         report = render_file(
-            arguments.input,
-            output,
+            sys.stdin.buffer if arguments.input == STREAM else arguments.input,
+            sys.stdout.buffer if output == STREAM else output,
             instrument=arguments.instrument,
             representation=arguments.representation,
             decoder=arguments.decoder,
@@ -99,25 +144,50 @@ def run(arguments: argparse.Namespace) -> int:
             bank_path=arguments.bank,
             workers=arguments.workers,
             growth_controllers=arguments.growth_cc,
+            gain_db=arguments.gain or 0.0,
+            normalise_lufs=arguments.normalise,
+            transpose_semitones=arguments.transpose,
+            bit_depth=arguments.bit_depth,
             progress=progress,
             warn=warn,
         )
+    stream = sys.stderr if output == STREAM else sys.stdout
     if arguments.json:
-        print_json({**dataclasses.asdict(report), "output": str(output), "warnings": warnings})
+        print_json({**dataclasses.asdict(report), "output": output, "warnings": warnings}, stream)
     else:
-        _print_report(report, output, arguments.stems)
+        _print_report(report, "the sound" if output == STREAM else output, stream)
     return 0
 
 
-def _print_report(report: RenderReport, output: Path, stems_dir: Path | None) -> None:
+def _output(arguments: argparse.Namespace) -> str:
+    """Return where the sound goes.
+
+    Raises
+    ------
+    UsageError
+        If that cannot be known, or is a terminal.
+    """
+    if arguments.gain is not None and arguments.normalise is not None:
+        raise UsageError("--gain and --normalise exclude each other; choose one")
+    output: str | None = arguments.output
+    if output is None and arguments.input == STREAM:
+        raise UsageError("MIDI from the standard input has no name for its sound; say -o OUT, or -o -")
+    if output == STREAM and sys.stdout.isatty():
+        raise UsageError("the standard output is a terminal: redirect it, or name a file")
+    return str(Path(arguments.input).with_suffix(".wav")) if output is None else output
+
+
+def _print_report(report: RenderReport, output: str, stream: TextIO) -> None:
+    loudness = "" if report.loudness_lufs is None else f", {report.loudness_lufs:.1f} LUFS"
     print(
         f"{output}: {report.audio_seconds:.1f} s in {report.render_seconds:.1f} s ({1 / report.rtf:.1f} times faster "
         f"than real time on {report.provider.upper()}), {report.notes} notes, at most {report.peak_voices} at once, "
-        f"peak {report.peak_dbfs:.1f} dBFS"
+        f"peak {report.peak_dbfs:.1f} dBFS{loudness}",
+        file=stream,
     )
-    print(f"instruments: {', '.join(report.instruments)}")
-    if stems_dir is not None:
-        print(f"stems: {', '.join(report.stems)}")
+    print(f"instruments: {', '.join(report.instruments)}", file=stream)
+    if report.stems:
+        print(f"stems: {', '.join(report.stems)}", file=stream)
 
 
 @contextmanager
@@ -150,7 +220,21 @@ def _num_cores() -> int:
 
 
 def _seed(text: str) -> int:
-    return _integer(text, 0, 2**63 - 1)
+    return _integer(text, 0, MAX_SEED)
+
+
+def _semitones(text: str) -> int:
+    return _integer(text, *TRANSPOSE_RANGE)
+
+
+def _number(text: str, limits: tuple[float, float]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not limits[0] <= value <= limits[1]:
+        raise argparse.ArgumentTypeError(f"expected a number in {limits[0]:g}..{limits[1]:g}, got {text!r}")
+    return value
 
 
 def _integer(text: str, low: int, high: int) -> int:

@@ -14,16 +14,13 @@ from typing import Final
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from ..errors import AudioFileError
+from ..errors import AudioFileError, UsageError
+from .choices import AUDIO_SUFFIXES, DEFAULT_BIT_DEPTH
+from .sample_formats import Quantiser, sample_format
 from .spectral import FloatArray
 
-FORMATS: Final = {".wav": "WAV", ".flac": "FLAC"}
-# 24 bits lie 144 dB below full scale, under any playback's noise, so they keep all that the engine computes.
-# FLAC holds no floats: with 24 bits both kinds of file hold the same samples, and every player reads them.
-SUBTYPE: Final = "PCM_24"
-BYTES_PER_SAMPLE: Final = 3
+FORMATS: Final = dict(zip(AUDIO_SUFFIXES, ("WAV", "FLAC"), strict=True))
 # A WAV file counts its bytes in 32 bits; 4 kB are left for its header.
 MAX_WAV_BYTES: Final = 2**32 - 4096
 _UNKNOWN_FRAMES: Final = 2**36 - 1
@@ -34,7 +31,7 @@ _FLAC_LENGTH_AT: Final = 18
 
 
 class AudioWriter:
-    """Streams audio into a WAV or FLAC file, 24 bits per sample.
+    """Streams audio into a WAV or FLAC file.
 
     A context manager. The audio goes to a hidden file in the same folder, which takes the final name when the
     block ends, and is removed when an exception (also `KeyboardInterrupt` or `SystemExit`) ends it: a file
@@ -50,6 +47,10 @@ class AudioWriter:
         Audio channels.
     max_frames : int or None
         Upper bound of the frames to come, if known. A WAV file that could pass 4 GiB becomes RF64.
+    bit_depth : str
+        "16" (dithered), "24", or "32f", floating point, which FLAC does not hold.
+    seed : int
+        Of the dither.
 
     Attributes
     ----------
@@ -64,8 +65,10 @@ class AudioWriter:
 
     Raises
     ------
+    UsageError
+        If the suffix or the bit depth is unknown, or they do not go together.
     AudioFileError
-        If the file cannot be written there, now or in `write`, or has an unknown suffix.
+        If the file cannot be written there, now or in `write`.
     """
 
     def __init__(
@@ -75,16 +78,21 @@ class AudioWriter:
         *,
         num_channels: int = 2,
         max_frames: int | None = None,
+        bit_depth: str = DEFAULT_BIT_DEPTH,
+        seed: int = 0,
     ) -> None:
         self.path = Path(path)
         self.sample_rate = sample_rate
         self.num_channels = num_channels
         self.num_frames = 0
         self.peak = 0.0
-        self._format = _format_for(self.path, (max_frames or 0) * num_channels * BYTES_PER_SAMPLE)
+        self._kind = sample_format(bit_depth)
+        self._quantise = Quantiser(self._kind, seed)
+        check_audio_name(self.path, bit_depth)
+        self._format = _format_for(self.path, (max_frames or 0) * num_channels * self._kind.num_bytes)
         # A link is followed, so that it stays a link; what it points at is replaced.
         self._target = Path(os.path.realpath(self.path))
-        self._check_place()
+        check_place(self.path)
         self.part = self._target.with_name(f".{self._target.stem[:40]}-{secrets.token_hex(4)}.part")
         try:
             self._file = self._open()
@@ -93,12 +101,12 @@ class AudioWriter:
             raise
 
     def write(self, block: FloatArray) -> None:
-        """Append a block, float32 (N, num_channels), full scale 1; what lies beyond is clipped."""
-        num_bytes = (self.num_frames + len(block)) * self.num_channels * BYTES_PER_SAMPLE
+        """Append a block, float32 (N, num_channels), full scale 1; what lies beyond is clipped but in 32f."""
+        num_bytes = (self.num_frames + len(block)) * self.num_channels * self._kind.num_bytes
         if self._format == "WAV" and num_bytes > MAX_WAV_BYTES:
             raise self._error("a WAV file holds at most 4 GiB; use .flac, or say max_frames")
         try:
-            self._file.write(_to_24_bits(block))
+            self._file.write(self._quantise(block))
         # soundfile asserts that all samples were written.
         except (soundfile.SoundFileError, AssertionError, OSError) as error:
             raise self._error(_reason(error)) from error
@@ -167,27 +175,19 @@ class AudioWriter:
         else:
             self.discard()
 
-    def _check_place(self) -> None:
-        if not self._target.parent.is_dir():
-            raise self._error(f"there is no folder {str(self.path.parent)!r}; create it first")
-        if self._target.is_dir():
-            raise self._error("it is a folder")
-        if self._target.exists() and not (self._target.is_file() and os.access(self._target, os.W_OK)):
-            raise self._error("something that may not be overwritten has that name")
-
     def _open(self) -> soundfile.SoundFile:
         try:
             # libsndfile does not say why it cannot create a file.
             self.part.open("xb").close()
             name = _system_name(self.part)
             return soundfile.SoundFile(
-                name, "w", self.sample_rate, self.num_channels, subtype=SUBTYPE, format=self._format
+                name, "w", self.sample_rate, self.num_channels, subtype=self._kind.subtype, format=self._format
             )
         except (soundfile.SoundFileError, OSError, ValueError) as error:
             raise self._error(_reason(error)) from error
 
     def _error(self, reason: str) -> AudioFileError:
-        return AudioFileError(f"cannot write {str(self.path)!r}: {reason}")
+        return _unwritable(self.path, reason)
 
 
 def mend(path: Path) -> int:
@@ -233,22 +233,40 @@ def _system_name(path: Path) -> bytes | str:
     return os.fsencode(path) if os.name == "posix" else str(path)
 
 
-def _format_for(path: Path, num_bytes: int) -> str:
-    """Return the name of the format that the suffix asks for, RF64 for a WAV file too long to be one."""
+def check_audio_name(path: Path, bit_depth: str = DEFAULT_BIT_DEPTH) -> None:
+    """Raise `UsageError` if a name does not say what kind of file is wanted, or one that does not hold such samples."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         nearest = get_close_matches(suffix, FORMATS, n=1, cutoff=0.0)[0]
         example = f"{path.stem or 'song'}{nearest}"
-        raise AudioFileError(
+        raise UsageError(
             f"cannot write {str(path)!r}: its name must end in {' or '.join(FORMATS)}, for example {example!r}"
         )
-    return "RF64" if suffix == ".wav" and num_bytes > MAX_WAV_BYTES else FORMATS[suffix]
+    if FORMATS[suffix] == "FLAC" and not sample_format(bit_depth).levels:
+        raise UsageError(f"cannot write {str(path)!r}: FLAC holds no floating point; use .wav, or 16 or 24 bits")
 
 
-def _to_24_bits(block: FloatArray) -> NDArray[np.int32]:
-    """Round to 24 bits in the upper bits of int32, clipped: libsndfile would round each format in its own way."""
-    levels = np.rint(block.astype(np.float64) * 2**23)
-    return np.clip(levels, -(2**23), 2**23 - 1).astype(np.int32) << 8
+def check_place(path: Path) -> None:
+    """Raise `AudioFileError` if no file can be written under a path: what is there already is looked at, no more."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise _unwritable(path, f"there is no folder {str(path.parent)!r}; create it first")
+    if not os.access(target.parent, os.W_OK):
+        raise _unwritable(path, f"nothing may be written into the folder {str(path.parent)!r}")
+    if target.is_dir():
+        raise _unwritable(path, "it is a folder")
+    if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
+        raise _unwritable(path, "something that may not be overwritten has that name")
+
+
+def _unwritable(path: Path, reason: str) -> AudioFileError:
+    return AudioFileError(f"cannot write {str(path)!r}: {reason}")
+
+
+def _format_for(path: Path, num_bytes: int) -> str:
+    """Return the name of the format that the suffix asks for, RF64 for a WAV file too long to be one."""
+    name = FORMATS[path.suffix.lower()]
+    return "RF64" if name == "WAV" and num_bytes > MAX_WAV_BYTES else name
 
 
 def _reason(error: Exception) -> str:

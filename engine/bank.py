@@ -169,6 +169,10 @@ class Bank:
         self.instruments = tuple(_instrument(facts) for facts in manifest.instruments)
         self._manifest, self._contents = manifest, contents
 
+    def __repr__(self) -> str:
+        """Tell how much it holds."""
+        return f"<Bank of {len(self.instruments)} instruments in {len(self.representations)} representations>"
+
     @classmethod
     def load(cls, path: Path | None = None) -> Bank:
         """Read a bank folder; the shipped one by default.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
+from operator import index
+
 from ..errors import UsageError
 from .decoders.base import Decoder
 from .seams import GrowthModel
@@ -41,3 +45,32 @@ def check_fields(decoder: Decoder, fields: tuple[str, ...]) -> None:
     missing = sorted(set(decoder.consumes) - set(fields))
     if missing:
         raise UsageError(f"decoder {decoder.name} needs fields {missing}, but the model grows {list(fields)}")
+
+
+def check_number(name: str, value: object, limits: tuple[float, float] | None = None, *, whole: bool = False) -> None:
+    """Raise `UsageError` for what is no finite number within limits, or no whole one."""
+    kind = "a whole number" if whole else "a number"
+    expected = kind if limits is None else f"{kind} in {limits[0]:g}..{limits[1]:g}"
+    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or (limits is not None and not limits[0] <= value <= limits[1]):  # type: ignore[arg-type, operator]
+        raise UsageError(f"{name}: expected {expected}, got {value!r}")
+
+
+def check_whole(name: str, value: int) -> int:
+    """Return a whole number of any integer type; `UsageError` for anything else."""
+    try:
+        return index(value)
+    except TypeError:
+        raise UsageError(f"{name}: expected a whole number, got {value!r}") from None
+
+
+def check_text(name: str, value: object, *, is_optional: bool = False) -> None:
+    """Raise `UsageError` for what is no text; None may be allowed."""
+    if not isinstance(value, str) and not (is_optional and value is None):
+        raise UsageError(f"{name}: expected a name, got {value!r}")
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise `UsageError` for what is neither None nor can be called."""
+    if value is not None and not callable(value):
+        raise UsageError(f"{name}: expected a function, got {value!r}")

@@ -38,6 +38,15 @@ DEFAULT_PROVIDER: Final = "auto"
 SAMPLE_RATE_RANGE_HZ: Final = (8_000, 192_000)
 DEFAULT_SAMPLE_RATE: Final = 44_100
 
+MAX_SEED: Final = 2**63 - 1
+
+BIT_DEPTHS: Final = ("16", "24", "32f")
+DEFAULT_BIT_DEPTH: Final = "24"
+GAIN_RANGE_DB: Final = (-96.0, 48.0)
+LOUDNESS_RANGE_LUFS: Final = (-70.0, 0.0)
+TRANSPOSE_RANGE: Final = (-127, 127)
+AUDIO_SUFFIXES: Final = (".wav", ".flac")
+
 
 def closest(name: str, known: Iterable[str], kind: str) -> str:
     """Return the known name that equals `name` but for case.

@@ -28,6 +28,7 @@ from ..midi.messages import (
 )
 from ..midi.performance import Performance
 from .controls import ChannelControls, control_vector
+from .crowd import Crowd
 from .effects.rack import NUM_SENDS, Rack
 from .fades import Fades
 from .mixer import Mixer, level_vector
@@ -44,6 +45,8 @@ SEGMENT_SAMPLES = 4096
 STRETCH_SAMPLES = 262144
 """How much is grown at once where the events to come are known."""
 FADE_S = 0.005
+PLAN_S = 0.1
+"""For this long a full synth steals in the order of one moment, so that the sound need not be known at every note."""
 _EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
 _ENTRIES = (DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT)
 """May change what holds for other channels: the size of an MPE zone, and the bend range of its members."""
@@ -107,9 +110,10 @@ class Conductor:
     """Plays notes at exact internal samples. Nothing it renders depends on how time is cut into calls.
 
     Time is cut into stretches: the events of one are carried out, its voices are grown, then it is mixed in segments.
-    Events that need the sound up to their moment (stealing, cutting) end a stretch there. All others do not: a note
-    simply starts inside of it, and controls are timelines. Where the events to come are known already, helpers grow the
-    next stretch while one is mixed.
+    Events that need the sound up to their moment (the first steal, cutting) end a stretch there. All others do not: a
+    note simply starts inside of it, and controls are timelines. A steal ranks all voices, and the steals of the next
+    `PLAN_S` follow that order. Where the events to come are known already, helpers grow the next stretch while one is
+    mixed.
 
     Attributes
     ----------
@@ -118,6 +122,8 @@ class Conductor:
     sounded_until : int
         First internal sample from which all has been silent.
     notes_started, notes_stolen, peak_voices : int
+    crowd : Crowd
+        Which notes are left out.
     switchboard : Switchboard
         Which path each channel's notes take.
     """
@@ -137,6 +143,10 @@ class Conductor:
         self._mixer = mixer
         self._rack = rack
         self._allocator = VoiceAllocator(max_voices)
+        self.crowd = Crowd(max_voices, grower.sample_rate)
+        self._victims: deque[int] = deque()  # notes to be stolen next, up to the sample `_planned_until`
+        self._planned_until = 0
+        self._plan_length = round(PLAN_S * grower.sample_rate)
         self.switchboard = Switchboard(grower, performance, voicing, self._allocator)
         self._num_channels = len(performance.channels)
         self._controls = ChannelControls(self._num_channels)
@@ -200,6 +210,7 @@ class Conductor:
         self._finish()
         self._queue.clear()
         self._waiting.clear()
+        self._victims.clear()
         self._performance.panic()
         self._refresh_all(self.position)
         voices = list(self._allocator.voices.values())
@@ -217,6 +228,7 @@ class Conductor:
     def limit_voices(self, limit: int) -> None:
         """Let at most `limit` voices sound from now on; those beyond fade out, as if they were stolen."""
         self._finish()
+        self._victims.clear()
         self._allocator.limit = limit
         victims = self._allocator.choose_victims(self.position, max(self.num_voices - limit, 0))
         self._fade_out(victims)
@@ -312,13 +324,20 @@ class Conductor:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, _, data, port = heappop(self._queue)
-            for command in self._handle(sample, data, port):
-                if self._waiting or (sample > self.position and self._needs_split(command)):
+            for command in self._admitted(sample, self._handle(sample, data, port)):
+                if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))
                     stop = sample
                 else:
                     self._carry_out(sample, command)
         return stop
+
+    def _admitted(self, sample: int, commands: list[Command]) -> list[Command]:
+        """Leave out a note that a crowd has no room for, with what it would stop."""
+        note = next((one for one in commands if isinstance(one, NoteStart)), None)
+        if note is None or self.crowd.admits(sample, note.channel, note.key):
+            return commands
+        return [one for one in commands if not isinstance(one, NoteStart | DrumChoke)]
 
     def _handle(self, sample: int, data: bytes, port: int) -> list[Command]:
         commands = self._performance.handle(data, port)
@@ -361,10 +380,17 @@ class Conductor:
         self._controls.set(index, sample, control_vector(expression))
         self._mixer.set_level(index, sample, level_vector(expression))
 
-    def _needs_split(self, command: Command) -> bool:
+    def _needs_split(self, sample: int, command: Command) -> bool:
         if isinstance(command, NoteMove):
             return command.is_stroke  # whether the note still sounds is known only then
-        return isinstance(command, NoteCut | PathChange) or (isinstance(command, NoteStart) and self._allocator.is_full)
+        if isinstance(command, NoteStart):
+            allocator = self._allocator
+            return not allocator.has_free_slot or (not self._has_plan(sample) and allocator.is_full)
+        return isinstance(command, NoteCut | PathChange)
+
+    def _has_plan(self, sample: int) -> bool:
+        """Whether it is known already which voice a note at `sample` takes the place of."""
+        return bool(self._victims) and sample < self._planned_until
 
     def _carry_out(self, sample: int, command: Command) -> None:
         if isinstance(command, NoteStart):
@@ -376,13 +402,15 @@ class Conductor:
         if isinstance(command, DrumChoke):
             self._choke(sample, command)
             return
-        voice = self._allocator.voices.get(command.note_id)
+        if isinstance(command, NoteCut):
+            cut = self._allocator.voices.get(command.note_id)
+            self._fade_out([] if cut is None else [cut])
+            return
+        voice = self._allocator.find(command.note_id)
         if isinstance(command, NoteMove):
             self._move(sample, command, voice)
         elif voice is None:  # died or stolen
             return
-        elif isinstance(command, NoteCut):
-            self._fade_out([voice])
         elif sample < voice.release:
             voice.release, voice.release_speed = sample, release_speed(command.velocity)
 
@@ -390,7 +418,7 @@ class Conductor:
         """Let what sounds of some drums fade, notes in their release, too; that needs no sound up to its sample."""
         for voice in list(self._allocator.voices.values()):
             if voice.channel == choke.channel and voice.key in choke.keys and not voice.is_leaving:
-                voice.fall(sample)
+                voice.fade_out_at(sample)
                 if voice.end <= voice.onset:
                     self._allocator.free(voice)
 
@@ -404,15 +432,49 @@ class Conductor:
         path = self.switchboard.path_of(note.channel)
         if self._voicing.is_silent(note, path):
             return
-        if self._allocator.is_full:
-            victim = self._allocator.choose_victim(sample)
-            self._fade_out([victim])
-            self.notes_stolen += not victim.is_leaving
+        if not self._allocator.has_free_slot:
+            self._bring_leaving_to_end()
+        if self._has_plan(sample):
+            self._steal(sample, self._allocator.find(self._victims.popleft()))
+        elif self._allocator.is_full:
+            self._plan_stealing(sample)
+            self._fade_out([self._allocator.voices[self._victims.popleft()]])
+            self.notes_stolen += 1
         voice = self._voicing.make(sample, note, self._allocator.claim(), path)
-        self._allocator.voices[note.note_id] = voice
+        self._allocator.add(note.note_id, voice)
         self._started.append(voice)
         self._mixer.note_started(note.channel)
         self.notes_started += 1
+
+    def _plan_stealing(self, sample: int) -> None:
+        """Rank the voices now, at `sample`, for all notes of the next `PLAN_S`; what was stolen before makes room."""
+        self._bring_leaving_to_end()
+        ranked = self._allocator.choose_victims(sample, self._allocator.limit)
+        self._victims = deque(voice.note_id for voice in ranked)
+        self._planned_until = sample + self._plan_length
+
+    def _steal(self, sample: int, victim: Voice | None) -> None:
+        """Let a voice fade out from `sample` on, which may be beyond what is grown."""
+        self.notes_stolen += 1
+        if victim is None:  # it has died since it was ranked
+            return
+        if victim.onset >= sample:  # never heard
+            self._free([victim])
+        elif not self._allocator.has_free_slot:  # twins that rehearse have the rest; `sample` is now
+            self._fade_out([victim])
+        else:
+            victim.fade_out_at(min(sample, victim.end))
+
+    def _bring_leaving_to_end(self) -> None:
+        """Free the voices that fade out already; what they still had to say sounds on beside the others."""
+        voices = [voice for voice in self._allocator.voices.values() if voice.is_leaving]
+        stop = max((voice.end for voice in voices), default=self.position)
+        self._grower.grow(voices, stop, self._controls.at)
+        for voice in voices:
+            first, audio = voice.take_audio(self.position, stop)
+            if len(audio):
+                self._fading.add(first, voice.channel, audio)
+        self._free(voices)
 
     def _fade_out(self, voices: list[Voice]) -> None:
         """Free voices at once; what they still had to say fades out beside the others."""
@@ -455,7 +517,7 @@ class Conductor:
                 voice.gestures.forget(stop)
 
     def _count_peak(self, voices: list[Voice]) -> None:
-        for new in self._started:
-            together = sum(voice.onset <= new.onset < voice.end for voice in voices)
+        for new in self._started if self.peak_voices < self._allocator.limit else ():
+            together = sum(voice.onset <= new.onset < min(voice.end, voice.falls_at) for voice in voices)
             self.peak_voices = max(self.peak_voices, together)
         self._started.clear()

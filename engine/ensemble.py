@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from ..errors import UsageError
 from .bank import Bank, Instrument
 from .casting import Casting, find_instrument
+from .checks import check_number, check_text
 from .choices import (
     DECODERS,
     DEFAULT_DECODERS,
@@ -54,7 +56,7 @@ class Recipe:
         return HopGrower(growth, decoder, self.max_voices, fire_rate=1.0, core=self.core)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Ensemble:
     """A synth with what is known about it.
 
@@ -90,6 +92,10 @@ class Ensemble:
     def __post_init__(self) -> None:
         """Know no channel that has a path of its own."""
         self._chosen: dict[int | None, tuple[str, str]] = {}
+
+    def __repr__(self) -> str:
+        """Tell what it plays."""
+        return f"<Ensemble of {self.representation} and {self.decoder} on {self.provider}>"
 
     def wait_for_helpers(self) -> None:
         """Wait until all helpers are ready, or have failed to come up; without it they join when they are."""
@@ -237,7 +243,7 @@ def open_ensemble(
     seed: int = 0,
     provider: str = DEFAULT_PROVIDER,
     stems: bool = False,
-    bank_path: Path | None = None,
+    bank_path: str | os.PathLike[str] | None = None,
     max_voices: int = MAX_VOICES,
     on_model_error: Literal["raise", "mute"] = "raise",
     effects: bool = True,
@@ -265,7 +271,7 @@ def open_ensemble(
         Execution provider that is asked for: "auto", "cpu" or "cuda".
     stems : bool
         Whether MIDI channels are kept apart.
-    bank_path : Path, optional
+    bank_path : path-like, optional
         Another bank than the shipped one.
     max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
         As `Synth` has them.
@@ -280,25 +286,37 @@ def open_ensemble(
     Raises
     ------
     UsageError
-        If a name is unknown, the sample rate out of range, or the kernel asked for and not built.
+        If a name is unknown, an argument of another type or out of range, or the kernel asked for and not built.
     BankError
         If the bank or a model in it is missing, damaged or foreign.
     """
     low, high = SAMPLE_RATE_RANGE_HZ
+    for name, value in (("sample_rate", sample_rate), ("seed", seed), ("workers", workers), ("max_voices", max_voices)):
+        check_number(name, value, whole=True)
+    if not isinstance(instrument, int):
+        check_text("instrument", instrument, is_optional=True)
+    for name, text in (("representation", representation), ("decoder", decoder)):
+        check_text(name, text, is_optional=True)
+    check_text("provider", provider)
+    if bank_path is not None and not isinstance(bank_path, str | os.PathLike):
+        raise UsageError(f"bank_path: expected a path, got {bank_path!r}")
+    folder = None if bank_path is None else Path(bank_path)
     if not low <= sample_rate <= high:
         raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
     if workers < 1:
         raise UsageError(f"the number of workers must be 1 or more, got {workers}")
     provider = closest(provider, PROVIDERS, "provider")
-    bank = Bank.load(bank_path)
-    if bank_path is not None:
-        try_bank(bank_path)
+    representation = None if representation is None else closest(representation, REPRESENTATIONS, "representation")
+    decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
+    bank = Bank.load(folder)
+    if folder is not None:
+        try_bank(folder)
     representation = _representation(bank, representation)
     chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
     casting = Casting(bank.timbre_book(growth), chosen if is_locked else None)
     decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
-    recipe = Recipe(representation, decoder, bank_path, max_voices, core)
+    recipe = Recipe(representation, decoder, folder, max_voices, core)
     helpers = [Helper(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
         growth,
@@ -328,7 +346,7 @@ def _representation(bank: Bank, wanted: str | None) -> str:
     """Return the representation that is asked for, else the usual one, else one that the bank has."""
     there = bank.representations
     usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
-    return closest(wanted or usual, REPRESENTATIONS, "representation")
+    return wanted or usual
 
 
 def _open_decoder(
@@ -336,11 +354,41 @@ def _open_decoder(
 ) -> tuple[str, Decoder]:
     """Open the decoder that is asked for, else the best one of those that fit and that the bank has models of."""
     if wanted is not None:
-        name = closest(wanted, DECODERS, "decoder")
-        return name, bank.decoder(name, growth, slots)
+        return wanted, bank.decoder(wanted, growth, slots)
     for name in dict.fromkeys((DEFAULT_DECODERS[representation], *DECODERS)):
         try:
             return name, bank.decoder(name, growth, slots)
         except UsageError:
             continue
     raise UsageError(f"no decoder fits the {representation} representation of this bank")
+
+
+def open_synth(
+    *,
+    instrument: str | int | None = None,
+    representation: str | None = None,
+    decoder: str | None = None,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    seed: int = 0,
+    provider: str = DEFAULT_PROVIDER,
+    stems: bool = False,
+    bank_path: str | os.PathLike[str] | None = None,
+    max_voices: int = MAX_VOICES,
+    effects: bool = True,
+) -> Synth:
+    """Return a synth that plays a bank, for messages in and frames out.
+
+    Parameters are those of `open_ensemble`, and so is what it raises.
+    """
+    return open_ensemble(
+        instrument=instrument,
+        representation=representation,
+        decoder=decoder,
+        sample_rate=sample_rate,
+        seed=seed,
+        provider=provider,
+        stems=stems,
+        bank_path=bank_path,
+        max_voices=max_voices,
+        effects=effects,
+    ).synth

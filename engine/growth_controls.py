@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 
 from ..midi.growth import DAMAGE, MORPH_PROGRAMS, growth_message, growth_values
 from ..midi.messages import NUM_CHANNELS
+from ..midi.sources import Encodable
 
 
 class GrowthControls(ABC):
     """What a synth does to growth, told by messages that it sends itself. Thread: as `Synth`."""
 
     @abstractmethod
-    def send(self, data: bytes, at_frame: int | None = None, port: int = 0) -> None:
+    def send(
+        self, data: bytes | bytearray | memoryview | Encodable, at_frame: int | None = None, port: int = 0
+    ) -> None:
         """Queue a complete MIDI message."""
 
     def tend(

@@ -36,6 +36,8 @@ PLANTING_SAMPLES = 2048
 TAIL_SAMPLES = 8192
 """How long a released note is reckoned to ring."""
 CLOSE_S = 2.0
+PATIENCE_S = 20.0
+"""A helper that shows no progress for so long, such as one that was stopped, is given up."""
 
 _SENT = tuple(field.name for field in fields(Voice) if field.name not in ("timbre", "audio"))
 _GIVEN_BACK = tuple(name for name in _SENT if name != "gestures")
@@ -78,12 +80,17 @@ class Result(NamedTuple):
     failures: list[str]
 
 
+class HelperLost(ModelError):
+    """A helper has ended or was given up; the voices that it grew are lost."""
+
+
 def serve(pipe: Connection, make: MakeGrower) -> None:
     """Grow what is asked for until the other side of the pipe is gone. Runs in the helper's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner decides what Ctrl-C means
     voices: dict[int, Voice] = {}
     try:
         grower = make()
+        grower.after_round = partial(pipe.send, None)  # shows that it goes on
         pipe.send(None)
         while True:
             task: Task = pipe.recv()
@@ -150,17 +157,15 @@ class Helper:
         """Begin to grow voices; `finish` must follow."""
         self._share = share
         new = [voice for voice, first in zip(share, is_new, strict=True) if first]
-        try:
+        with self._watched():
             self._pipe.send(Task(new, [_sent_of(voice) for voice in share], until, controls_at))
-        except OSError as error:
-            raise _lost() from error
 
     def finish(self) -> list[str]:
         """Wait until the voices are grown; return what broke, one line each."""
-        try:
-            result: Result | TncaError = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise _lost() from error
+        result: Result | TncaError | None = None
+        while result is None:
+            with self._watched():
+                result = self._pipe.recv()
         if isinstance(result, TncaError):
             raise result
         ends = np.cumsum(result.lengths).tolist()
@@ -168,6 +173,19 @@ class Helper:
             _set(voice, _GIVEN_BACK, facts)
             voice.audio = np.concatenate((voice.audio, result.audio[end - length : end]))
         return result.failures
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Kill the process if what is asked of its pipe here takes too long: half a message would block for ever."""
+        timer = threading.Timer(PATIENCE_S, self._process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            raise HelperLost("a helper process ended or stopped while it grew notes") from error
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """End the process."""
@@ -188,10 +206,6 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _lost() -> ModelError:
-    return ModelError("a helper process ended while it grew notes; try again with one worker")
 
 
 class SharedGrower(HopGrower):

@@ -80,6 +80,7 @@ class HopGrower:
         self._genomes = Genomes(num_slots(max_voices))
         self._grown = Rooms()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = _nothing
+        self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         most = max_voices if grows_together else PLANTED_TOGETHER
         self.kernel = (
             open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, most) if wants_kernel(core) else None
@@ -96,6 +97,7 @@ class HopGrower:
         """
         while jobs := self._jobs(voices, until):
             self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._grow, jobs, controls_at=controls_at))
+            self.after_round()
             if max(job.num_hops for job in jobs) < MOST_HOPS:
                 return  # nobody wanted more; looking again would be work in every block
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from ..errors import AudioFileError, ModelError, UsageError
-from ..midi.file import Song, read_midi_file
+from ..errors import ModelError, UsageError
+from ..midi.file import Song
 from ..midi.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -25,15 +22,13 @@ from ..midi.messages import (
     control_change,
     is_note_start,
 )
-from .audiofile import AudioWriter
-from .choices import DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
-from .ensemble import Ensemble, open_ensemble
-from .song_facts import PlayedChannel, changes_path, played_channels
+from .choices import DEFAULT_BIT_DEPTH
+from .ensemble import Ensemble
+from .sinks import Sink
+from .song_facts import PlayedChannel, played_channels
 from .spectral import FloatArray
 
 BLOCK_FRAMES: Final = 8192
-SHORT_SONG_S: Final = 10.0
-"""Shorter ones are done before helpers are ready."""
 FORESIGHT_S: Final = 24.0
 """How much of the song the synth is told in advance: two of its stretches."""
 TAIL_LIMIT_S: Final = 30.0
@@ -42,14 +37,6 @@ _FADE_LIMIT_S: Final = 2.5
 
 Progress = Callable[[float, float], None]
 """Called with (seconds rendered, seconds expected) after every block."""
-
-
-class Sink(Protocol):
-    """What takes audio block by block, such as an `AudioWriter`."""
-
-    def write(self, block: FloatArray) -> None:
-        """Append a block, float32 (N, 2)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -78,6 +65,20 @@ class RenderReport:
         Drums that were struck and have no sound, each once.
     provider : str
         Execution provider that the models really ran on: "cpu" or "cuda".
+    representation, decoder : str
+        What grew and what sounded the notes of channels that chose nothing else.
+    sample_rate : int
+        In Hz.
+    notes_left_out : int
+        Notes not played because more began at once than anyone hears; see `engine.crowd`.
+    seed : int
+        Root of all chance.
+    bit_depth : str
+        Of the file: "16", "24" or "32f".
+    gain_db : float
+        What the synth's sound was raised by.
+    loudness_lufs : float or None
+        Integrated loudness (ITU-R BS.1770) of what was written, before limiting; None unless it was asked for.
     stems : tuple of str
         Paths of the stem files.
     core : str
@@ -95,83 +96,18 @@ class RenderReport:
     instruments: tuple[str, ...]
     substitutions: tuple[str, ...]
     provider: str
+    representation: str
+    decoder: str
+    sample_rate: int
+    notes_left_out: int = 0
+    seed: int = 0
+    bit_depth: str = DEFAULT_BIT_DEPTH
+    gain_db: float = 0.0
+    loudness_lufs: float | None = None
     stems: tuple[str, ...] = ()
     core: str = "numpy"
     channels: tuple[PlayedChannel, ...] = ()
     silent_keys: tuple[str, ...] = ()
-
-
-def render_file(
-    midi_path: str | os.PathLike[str],
-    out_path: str | os.PathLike[str],
-    *,
-    instrument: str | int | None = None,
-    representation: str | None = None,
-    decoder: str | None = None,
-    sample_rate: int = DEFAULT_SAMPLE_RATE,
-    seed: int = 0,
-    provider: str = DEFAULT_PROVIDER,
-    stems_dir: str | os.PathLike[str] | None = None,
-    bank_path: str | os.PathLike[str] | None = None,
-    workers: int = 1,
-    growth_controllers: bool = False,
-    progress: Progress | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> RenderReport:
-    """Render a MIDI file to a WAV or FLAC file, which appears only when it is complete.
-
-    Parameters
-    ----------
-    midi_path, out_path : path-like
-        The suffix of `out_path` names its format.
-    stems_dir : path-like, optional
-        Folder for one more file per MIDI channel that plays, made if missing; a second port has `channel-17` and so
-        on. Stems are what the channels sound
-        like before the limiter.
-    progress : callable, optional
-        Called with (seconds rendered, seconds expected) after every block.
-    warn : callable, optional
-        Called with one line of text for what is odd but no reason to stop.
-    instrument, representation, decoder, sample_rate, seed, provider, bank_path, workers, growth_controllers
-        See `engine.ensemble.open_ensemble`. The samples are the same for any number of workers: a song that changes
-        its path by controller, which moves sounding notes, is rendered by one.
-
-    Raises
-    ------
-    MidiFileError, UsageError, BankError, ModelError, AudioFileError
-        One line each; nothing is left half-written.
-    """
-    out = Path(out_path)
-    song = read_midi_file(midi_path)
-    if out.exists() and out.samefile(midi_path):
-        raise UsageError(f"the output {str(out)!r} is the MIDI file itself; name another file")
-    ensemble = open_ensemble(
-        instrument=instrument,
-        representation=representation,
-        decoder=decoder,
-        sample_rate=sample_rate,
-        seed=seed,
-        provider=provider,
-        stems=stems_dir is not None,
-        bank_path=None if bank_path is None else Path(bank_path),
-        workers=1 if changes_path(song, growth_controllers) else workers,
-        num_ports=song.num_ports,
-        growth_controllers=growth_controllers,
-    )
-    with closing(ensemble):
-        warn = warn or (lambda text: None)
-        for text in song.warnings:
-            warn(f"{os.fspath(midi_path)}: {text}")
-        if provider == "cuda" and not ensemble.on_cuda:
-            warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
-        if song.duration_s > SHORT_SONG_S:
-            ensemble.wait_for_helpers()
-        report = _render_to_files(song, ensemble, out, None if stems_dir is None else Path(stems_dir), progress, warn)
-    for text in report.substitutions:
-        warn(f"not in the bank, played by the nearest: {text}")
-    for text in report.silent_keys:
-        warn(f"not in the bank, silent: {text}")
-    return report
 
 
 def render_song(
@@ -209,7 +145,7 @@ def render_song(
     synth, rate = ensemble.synth, ensemble.synth.sample_rate
     if song.num_ports > synth.num_ports:
         raise UsageError(f"the song has {song.num_ports} MIDI ports, the synth {synth.num_ports}: see num_ports")
-    timeline = _Timeline(song, rate, tail_limit_s)
+    timeline = Timeline(song, rate, tail_limit_s)
     foresight = math.ceil(FORESIGHT_S * rate)
     messages = timeline.messages()
     due = next(messages, None)
@@ -238,10 +174,14 @@ def render_song(
         provider=ensemble.provider,
         core=ensemble.core,
         channels=played_channels(song),
+        representation=ensemble.representation,
+        decoder=ensemble.decoder,
+        sample_rate=rate,
+        notes_left_out=synth.notes_left_out,
     )
 
 
-class _Timeline:
+class Timeline:
     """When a song's messages are due, and when its rendering must end."""
 
     def __init__(self, song: Song, sample_rate: int, tail_limit_s: float) -> None:
@@ -282,49 +222,3 @@ def _render_block(ensemble: Ensemble, writer: Sink, stem_writers: Mapping[int, S
     for channel, stem_writer in (stem_writers or {}).items():
         stem_writer.write(stems[channel])
     return peak
-
-
-@contextmanager
-def _folder(path: Path) -> Iterator[None]:
-    """Have a folder; one made here goes again if an exception ends the block and it is empty."""
-    try:
-        is_new = not path.exists()
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioFileError(f"cannot make the folder {str(path)!r}: {error.strerror}") from error
-    try:
-        yield
-    except BaseException:
-        if is_new:
-            with suppress(OSError):
-                path.rmdir()
-        raise
-
-
-def _render_to_files(
-    song: Song,
-    ensemble: Ensemble,
-    out: Path,
-    stems_dir: Path | None,
-    progress: Progress | None,
-    warn: Callable[[str], None],
-) -> RenderReport:
-    rate = ensemble.synth.sample_rate
-    max_frames = _Timeline(song, rate, TAIL_LIMIT_S).stop_frame + BLOCK_FRAMES
-    with ExitStack() as files:
-        writer = files.enter_context(AudioWriter(out, rate, max_frames=max_frames))
-        stem_writers: dict[int, AudioWriter] | None = None
-        if stems_dir is not None:
-            files.enter_context(_folder(stems_dir))
-            stem_writers = {
-                played.number - 1: files.enter_context(
-                    AudioWriter(stems_dir / f"channel-{played.number:02}{out.suffix}", rate, max_frames=max_frames)
-                )
-                for played in played_channels(song)
-            }
-        report = render_song(song, ensemble, writer, stem_writers=stem_writers, progress=progress)
-    stems = (stem_writers or {}).values()
-    for stem in stems:
-        if stem.peak > 1.0:
-            warn(f"{stem.path} is {20.0 * math.log10(stem.peak):.1f} dB over full scale and clipped there")
-    return replace(report, stems=tuple(str(stem.path) for stem in stems))

@@ -41,13 +41,13 @@ class AudioSpec:
     def __post_init__(self) -> None:
         for name, most in MOST.items():
             value = getattr(self, name)
-            if type(value) is not int or value <= 0:
+            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
                 raise UsageError(f"AudioSpec.{name} must be a positive integer, got {value!r}")
             if value > most:
                 raise UsageError(f"AudioSpec.{name} must be at most {most}, got {value}")
         for name in ("floor_db", "level_scale_db"):
             value = getattr(self, name)
-            if type(value) not in (int, float) or not abs(value) <= MAX_DB:
+            if not isinstance(value, int | float) or not abs(value) <= MAX_DB:
                 raise UsageError(f"AudioSpec.{name} must be a number in -{MAX_DB}..{MAX_DB}, got {value!r}")
         if self.n_fft % 2 or self.hop_length > self.n_fft // 2:
             raise UsageError(

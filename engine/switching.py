@@ -141,8 +141,8 @@ class Switchboard:
         for note_id in notes:
             if note_id in self._twins:
                 self._growers.await_rehearsal(self._twins[note_id].path)
-            voice, twin = self._allocator.voices.get(note_id), self._twins.pop(note_id, None)
-            if voice is None or voice.is_leaving or voice.end <= position or voice.path == self.path_of(voice.channel):
+            voice, twin = self._allocator.find(note_id), self._twins.pop(note_id, None)
+            if voice is None or voice.end <= position or voice.path == self.path_of(voice.channel):
                 if twin is not None:
                     self._allocator.give_back(twin.slot)
             elif twin is not None:

@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import ModelError, UsageError
 from ..midi.channel import Channel
 from ..midi.performance import MAX_PORTS, Performance
-from .checks import check_channel, check_parameters, check_path
+from ..midi.sources import Encodable, message_bytes
+from .checks import check_channel, check_parameters, check_path, check_whole
 from .conductor import SEGMENT_SAMPLES, Conductor
 from .decoders.base import Decoder
 from .effects.rack import Rack
@@ -158,6 +159,12 @@ class Synth(GrowthControls):
         self._delayed_stems = np.zeros((num_signals if stems else 0, self._lead_in), np.float32)
         self._frame = 0
 
+    def __repr__(self) -> str:
+        """Tell rate, voices and place in time."""
+        return (
+            f"<Synth at {self.sample_rate} Hz, frame {self._frame}, {self.active_voices} of {self.max_voices} voices>"
+        )
+
     @property
     def frame(self) -> int:
         """Number of the next frame that `render` returns."""
@@ -198,6 +205,11 @@ class Synth(GrowthControls):
         return self._conductor.notes_stolen
 
     @property
+    def notes_left_out(self) -> int:
+        """Notes not played so far because more began at once than anyone hears; see `engine.crowd`."""
+        return self._conductor.crowd.num_left_out
+
+    @property
     def substitutions(self) -> tuple[str, ...]:
         """Instruments that stand in for others, each named once: "Wanted Program: Playing Instrument"."""
         return tuple(self._conductor.substitutions)
@@ -222,12 +234,14 @@ class Synth(GrowthControls):
         last = self._conductor.sounded_until
         return ceil((last + self._resampler.tail_samples) * self.sample_rate / self._internal_rate) if last else 0
 
-    def send(self, data: bytes, at_frame: int | None = None, port: int = 0) -> None:
+    def send(
+        self, data: bytes | bytearray | memoryview | Encodable, at_frame: int | None = None, port: int = 0
+    ) -> None:
         """Queue a complete MIDI message.
 
         Parameters
         ----------
-        data : bytes
+        data : bytes or mido.Message
             One message with its status byte; what is malformed does nothing.
         at_frame : int, optional
             Output frame at which it takes effect, to the nearest internal sample; None is the next frame rendered.
@@ -239,13 +253,13 @@ class Synth(GrowthControls):
         Raises
         ------
         UsageError
-            If there is no such port.
+            If it is no message, the frame no whole number, or there is no such port.
         """
-        if not 0 <= port < self.num_ports:
+        if not 0 <= check_whole("port", port) < self.num_ports:
             raise UsageError(f"the MIDI port must be in 0..{self.num_ports - 1}, got {port}")
-        frame = self._frame if at_frame is None else at_frame
+        frame = self._frame if at_frame is None else check_whole("at_frame", at_frame)
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
-        self._conductor.schedule(sample, bytes(data), port)
+        self._conductor.schedule(sample, message_bytes(data), port)
 
     @property
     def num_ports(self) -> int:
@@ -294,7 +308,7 @@ class Synth(GrowthControls):
         UsageError
             If the limit is out of range.
         """
-        if not 1 <= limit <= self.max_voices:
+        if not 1 <= check_whole("the limit of voices", limit) <= self.max_voices:
             raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
         self._conductor.limit_voices(limit)
 
@@ -368,6 +382,7 @@ class Synth(GrowthControls):
         return StemBlock(self._render(num_frames, foresight, stems), stems)
 
     def _render(self, num_frames: int, foresight: int, stems: FloatArray | None) -> FloatArray:
+        num_frames, foresight = check_whole("num_frames", num_frames), check_whole("foresight", foresight)
         if num_frames < 0 or foresight < 0:
             raise UsageError(f"num_frames and foresight must be 0 or more, got {num_frames} and {foresight}")
         out = np.empty((num_frames, 2), np.float32)

@@ -19,7 +19,7 @@ NEVER = 1 << 62
 _NO_AUDIO = np.zeros(0, np.float32)
 
 CROSSFADE_SAMPLES = 110
-"""How long a note takes to go over to another path: 5 ms."""
+"""How long a note takes to go over to another path, or to fade out where it is stolen: 5 ms."""
 _RISE = (0.5 - 0.5 * np.cos(np.pi * np.arange(CROSSFADE_SAMPLES + 1) / CROSSFADE_SAMPLES)).astype(np.float32)
 
 
@@ -61,8 +61,8 @@ class Voice:
     role : what plays it on any path
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
-    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, or a drum
-        is stopped
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, the voice
+        is stolen, or another drum stops it
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -123,7 +123,7 @@ class Voice:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it fades out, because another voice takes its note over or another drum stops it."""
+        """Whether it fades out: another voice takes over its note or its place, or another drum stops it."""
         return self.falls_at < NEVER
 
     def twin(self, slot: int) -> Voice:
@@ -133,16 +133,16 @@ class Voice:
             audio_start=self.onset, decoded_until=self.onset, falls_at=NEVER,
         )  # fmt: skip
 
-    def fall(self, sample: int) -> None:
-        """Fade out from `sample` on; what has not begun by then never sounds."""
-        self.falls_at = sample
-        self.end = min(self.end, sample + CROSSFADE_SAMPLES) if self.onset < sample else self.onset
-
     def hand_over(self, twin: Voice, sample: int) -> None:
         """Let a twin go on with this note from `sample` on, as it is now; this one fades out there."""
-        self.fall(sample)
+        self.fade_out_at(sample)
         twin.rises_at, twin.key, twin.key_tuning, twin.gestures = sample, self.key, self.key_tuning, self.gestures
         twin.release, twin.release_speed = self.release, self.release_speed
+
+    def fade_out_at(self, sample: int) -> None:
+        """Let the voice fade out from a sample on, and end; what has not begun by then never sounds."""
+        self.falls_at = sample
+        self.end = min(self.end, sample + CROSSFADE_SAMPLES) if self.onset < sample else self.onset
 
     def start_from(self, hop: int, hop_length: int) -> None:
         """Let the decoder begin with this hop instead of the onset's."""
@@ -186,7 +186,7 @@ class VoiceAllocator:
         self._num_slots = num_slots(max_voices)
         self._free = list(range(self._num_slots))
         heapify(self._free)
-        self._left = 0  # voices that were taken over, numbered downwards from -1
+        self._left = 0  # voices that answer to no note any more, numbered downwards from -1
 
     @property
     def is_full(self) -> bool:
@@ -205,11 +205,29 @@ class VoiceAllocator:
         voice.note_id = self._left
         self.voices[voice.note_id] = voice
 
+    def add(self, note_id: int, voice: Voice) -> None:
+        """Let a voice answer to a note; one that fades out may still have its number, and keeps its place in order."""
+        if note_id in self.voices:
+            self._left -= 1
+            self.voices[note_id].note_id = self._left
+            self.voices = {one.note_id: one for one in self.voices.values()}
+        self.voices[note_id] = voice
+
+    def find(self, note_id: int) -> Voice | None:
+        """Return the voice that answers to a note; None if there is none any more, or it fades out already."""
+        voice = self.voices.get(note_id)
+        return None if voice is None or voice.is_leaving else voice
+
     @property
     def can_take_over(self) -> bool:
         """Whether a voice can go over to another path and leave slots for all notes to come."""
         beside = self._num_slots - len(self._free) - self.num_playing  # taken over, or claimed for taking over
         return 2 * beside < self._num_slots
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a voice can be added without freeing another."""
+        return bool(self._free)
 
     def give_back(self, slot: int) -> None:
         """Let a slot be claimed again that no voice has come to occupy."""
@@ -229,18 +247,8 @@ class VoiceAllocator:
         for voice in [voice for voice in self.voices.values() if voice.end <= sample]:
             self.free(voice)
 
-    def choose_victim(self, sample: int) -> Voice:
-        """Return the voice to steal: the quietest of those released, the oldest among equals, else the oldest.
-
-        Where all slots are taken, that is one of those that fade out anyway, if there is any.
-        """
-        leaving = [] if self._free else [voice for voice in self.voices.values() if voice.is_leaving]
-        if leaving:
-            return min(leaving, key=lambda voice: voice.end)
-        return self.choose_victims(sample, 1)[0]
-
     def choose_victims(self, sample: int, count: int) -> list[Voice]:
-        """Return that many voices to steal, or all there are, in the order in which `choose_victim` takes them."""
+        """Return that many voices to steal, or all there are, the quietest of those released first, then the oldest."""
         voices = [voice for voice in self.voices.values() if not voice.is_leaving]
         released = [voice for voice in voices if voice.release <= sample]
         released.sort(key=lambda voice: (voice.level, voice.note_id))

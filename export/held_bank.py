@@ -1,8 +1,9 @@
 """Measuring what held notes of a bank are like after those that training heard, and writing it into the bank.
 
-    python -m tnca_synth.export.held_bank BANK_DIR [--preset dual] [REPRESENTATION ...]
+    python -m tnca_synth.export.held_bank BANK_DIR [--preset dual] [--without-recordings] [REPRESENTATION ...]
 
-The recordings are those of the preset's SoundFont. Models stay as they are; doing it again changes nothing.
+The recordings are those of the SoundFont of the preset. Without them, corrections ease into the mean of what training
+measured of what is sustained, which takes a moment. Models stay as they are. Both begin with what training left.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from pathlib import Path
 
 from ..engine.bank import RETOUCH, Bank
 from ..engine.manifest import MANIFEST
+from ..engine.retouching import RetouchArrays
 from ..errors import UsageError
 from ..training.config import load_preset
-from ..training.held_notes import with_held_notes
+from ..training.held_notes import with_held_notes, with_mean_after
 from ..training.recordings import SoundFont
 from .bank_writer import file_facts, replace_files
 
 
-def continue_held_notes(folder: Path, preset: str, representations: tuple[str, ...] = ()) -> dict[str, int]:
+def continue_held_notes(
+    folder: Path, preset: str, representations: tuple[str, ...] = (), has_recordings: bool = True
+) -> dict[str, int]:
     """Measure held notes of some representations of a bank, by default all that have corrections.
 
     Parameters
@@ -29,6 +33,8 @@ def continue_held_notes(folder: Path, preset: str, representations: tuple[str, .
         The bank, which is written anew.
     preset : str
         Says which recordings its models were trained on.
+    has_recordings : bool
+        Whether to measure; see `with_held_notes` and `with_mean_after`.
 
     Returns
     -------
@@ -37,12 +43,12 @@ def continue_held_notes(folder: Path, preset: str, representations: tuple[str, .
     Raises
     ------
     UsageError
-        A representation has no corrections, or the preset's recordings are no SoundFont.
+        A representation has no corrections, or was done before, or the preset's recordings are no SoundFont.
     BankError, DatasetError
         The bank or the SoundFont cannot be read.
     """
     data = load_preset(preset).data
-    if data.source != "soundfont":
+    if has_recordings and data.source != "soundfont":
         raise UsageError(f"held notes are measured on a SoundFont, but preset {preset} reads a {data.source}")
     bank = Bank.load(folder)
     known = tuple(name for name in bank.representations if RETOUCH in bank.models_of(name))
@@ -54,9 +60,13 @@ def continue_held_notes(folder: Path, preset: str, representations: tuple[str, .
     written = {}
     for name in representations or known:
         spec = bank.growth_model(name, provider="cpu").spec
-        font = SoundFont(data.soundfont, spec.sample_rate)
         file = manifest["models"][name][RETOUCH]
-        files[file] = with_held_notes(bank, name, data.instruments, font, print).to_bytes()
+        if has_recordings:
+            font = SoundFont(data.soundfont, spec.sample_rate)
+            files[file] = with_held_notes(bank, name, data.instruments, font, print).to_bytes()
+        else:
+            decaying = frozenset(one.name for one in data.instruments if not one.sustains)
+            files[file] = with_mean_after(RetouchArrays.from_bytes(files[file]), spec, decaying).to_bytes()
         written[file] = len(files[file])
     manifest["files"] = {name: file_facts(content) for name, content in files.items()}
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
@@ -69,8 +79,11 @@ def main() -> None:
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("representations", nargs="*", metavar="REPRESENTATION")
     parser.add_argument("--preset", default="dual", help="names the recordings (default: dual)")
-    arguments = parser.parse_args()
-    for name, size in continue_held_notes(arguments.bank, arguments.preset, tuple(arguments.representations)).items():
+    parser.add_argument("--without-recordings", action="store_true", help="ease into the mean of what was measured")
+    given = parser.parse_intermixed_args()
+    names = tuple(given.representations)
+    written = continue_held_notes(given.bank, given.preset, names, not given.without_recordings)
+    for name, size in written.items():
         print(f"{name}: {size:,} bytes")
 
 

@@ -28,12 +28,14 @@ from ..midi.messages import (
     PROGRAM_CHANGE,
     RESET_CONTROLLERS,
     RPN_LSB,
+    RPN_MPE,
     RPN_MSB,
     SOFT_PEDAL,
     SOSTENUTO,
     SUSTAIN,
     SYSTEM_EXCLUSIVE,
     SYSTEM_RESET,
+    control_change,
     is_complete,
 )
 from ..midi.system import RESETS
@@ -49,6 +51,8 @@ _SPRINGS_BACK: Final = frozenset((SUSTAIN, SOSTENUTO, SOFT_PEDAL))
 _MOMENTS: Final = frozenset((ALL_SOUND_OFF, ALL_NOTES_OFF, OMNI_OFF, OMNI_ON))
 _RESET: Final = (MODULATION, MODULATION + 32, EXPRESSION, EXPRESSION + 32, PORTAMENTO)
 _RESET_SELECTION: Final = (NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB)
+_NULL: Final = 127
+"""Selects no parameter."""
 _DATA: Final = (DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT)
 
 Entry = tuple[bytes, ...]
@@ -75,12 +79,15 @@ class ChannelMemory:
         self._programs: dict[Hashable, Entry] = {}
         self._parameters: dict[Hashable, Entry] = {}
         self._controllers: dict[Hashable, Entry] = {}
+        self._kinds = (self._exclusive, self._programs, self._parameters, self._controllers)
 
     def messages(self) -> tuple[bytes, ...]:
         """Return the messages that bring a synth at power-up to this state, in order."""
         # Copying a dictionary's values is one step for other threads.
-        kinds = (self._exclusive, self._programs, self._parameters, self._controllers)
-        return tuple(data for kind in kinds for entry in list(kind.values()) for data in entry)
+        exclusive, programs, parameters, controllers = (list(kind.values()) for kind in self._kinds)
+        channels = sorted({entry[-1][0] & 0x0F for entry in parameters})
+        nothing = [tuple(control_change(one, number, _NULL) for number in (RPN_MSB, RPN_LSB)) for one in channels]
+        return tuple(data for entry in (*exclusive, *programs, *parameters, *nothing, *controllers) for data in entry)
 
     def follow(self, data: bytes) -> None:
         """Take a message as the synth gets it; malformed ones do nothing."""
@@ -128,6 +135,8 @@ class ChannelMemory:
             self._reset_controllers(channel)
         elif number in _DATA:
             self._follow_parameter(channel, data)
+        elif number in _RESET_SELECTION and data[2] == _NULL:
+            self._deselect(channel)
         else:
             mode = number if number < RESET_CONTROLLERS else RESET_CONTROLLERS  # mono or poly
             self._keep(self._controllers, (channel, mode), (data,))
@@ -136,21 +145,30 @@ class ChannelMemory:
         """Keep a parameter's value with what selects the parameter."""
         selected = [(key, entry) for key, entry in self._controllers.items() if self._selects(channel, key)]
         selection = tuple(entry[0] for _, entry in selected[-2:])
+        if not selection:
+            return
         key = (channel, selection, data[1])
         steps = self._parameters.get(key, ())[len(selection) :] if data[1] in (DATA_INCREMENT, DATA_DECREMENT) else ()
         self._keep(self._parameters, key, (*selection, *steps, data)[: len(selection) + MOST_STEPS])
+        if {one[1:] for one in selection} == {bytes((RPN_MSB, 0)), bytes((RPN_LSB, RPN_MPE))}:
+            self._reset_controllers(channel)  # as making a zone does
 
     @staticmethod
     def _selects(channel: int, key: Hashable) -> bool:
         return any(key == (channel, number) for number in _RESET_SELECTION)
 
     def _reset_controllers(self, channel: int) -> None:
-        for number in (*_RESET, *_RESET_SELECTION):
+        for number in _RESET:
+            self._controllers.pop((channel, number), None)
+        self._deselect(channel)
+
+    def _deselect(self, channel: int) -> None:
+        for number in _RESET_SELECTION:
             self._controllers.pop((channel, number), None)
         self.changes += 1
 
     def _clear(self) -> None:
-        for kind in (self._exclusive, self._programs, self._parameters, self._controllers):
+        for kind in self._kinds:
             kind.clear()
         self.changes += 1
 

@@ -1,4 +1,4 @@
-"""`OutputClock`: which output frame a moment of the system's clock belongs to."""
+"""`OutputClock`: which output frame a moment of the system's clock belongs to; `Watch`: when a device is lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from typing import Final
 
 WINDOW_S: Final = 0.25
 BUCKETS: Final = 5
+STALL_S: Final = 1.0
+"""A device that has taken nothing for so long is lost."""
+LONG_S: Final = 0.5
+
+
+class Watch:
+    """Tells when a device has been watched for `STALL_S` in vain.
+
+    Who has not looked for long cannot tell: then it was this process that stood still.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._looked_s, self._gives_up_s = now_s, now_s + STALL_S
+
+    def is_in_vain(self, now_s: float) -> bool:
+        """Look, and tell whether to give up."""
+        if now_s > self._looked_s + LONG_S:
+            self._gives_up_s = now_s + STALL_S
+        self._looked_s = now_s
+        return now_s > self._gives_up_s
 
 
 class OutputClock:

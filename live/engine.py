@@ -194,11 +194,11 @@ class Engine:
     def close(self) -> Closed:
         """Close output, ports and files; return how it ended."""
         self._inputs.close()
-        lost = self._player.lost or self._given_up
+        lost, failed = self._player.lost or self._given_up, self._player.failed
         if self._player.lost is None:
             self._output.close()  # of a device that is gone, PortAudio may wait for ever
-        if lost:
-            return Closed(None, str(lost), self._recording.suspend())
+        if lost or failed:
+            return Closed(None, str(lost or ""), failed, self._recording.suspend())
         try:
             self._recording.close()
         except TncaError as error:
@@ -372,7 +372,7 @@ class Engine:
     def _record_instrument(self) -> None:
         """Let the recorded MIDI ask for what was chosen, so that rendering it gives the same sound."""
         locked = self._ensemble.locked_instrument
-        self._player.keeps_program = bool(locked)
+        self._player.keep_program(bool(locked))
         for index in MELODIC_CHANNELS:
             chosen = locked or self._synth.first_choice(index)
             if chosen:

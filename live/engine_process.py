@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final
 
 from ..errors import DeviceError, TncaError
-from .state import Closed, LiveOptions, Resumed
+from .state import Closed, LiveOptions, Resumed, TakeParts
 
 RETRY_S: Final = 1.0
 STOPPING: Final = tuple(
@@ -44,12 +45,16 @@ def main(pipe: Connection, options: LiveOptions, resumed: Resumed | None = None)
             _tell(pipe, Closed())
             return
         engine = Engine(options, resumed)
+    except EOFError:  # the player is gone: nobody else completes the recording
+        _finish_takes(options, () if resumed is None else resumed.takes)
+        return
     except TncaError as error:
         _tell(pipe, error)
         return
     engine.serve(pipe)
     end = engine.close()
-    _tell(pipe, end)
+    if not _tell(pipe, end) and end.take is not None:
+        _finish_takes(options, (end.take,))
     if end.lost:
         os._exit(0)  # PortAudio's own farewell may never end
 
@@ -63,7 +68,7 @@ def _ignore_signals() -> None:
 
 
 def _await_output(pipe: Connection, options: LiveOptions) -> bool:
-    """Return True when the output is there; False when told to close or left alone."""
+    """Return True when the output is there, False when told to close; `EOFError` says that nobody waits any more."""
     from .audio import list_outputs
     from .output_devices import find_output
 
@@ -76,8 +81,16 @@ def _await_output(pipe: Connection, options: LiveOptions) -> bool:
         try:
             if pipe.poll(RETRY_S) and pipe.recv().name == "close":
                 return False
-        except (EOFError, OSError):
-            return False
+        except OSError as error:
+            raise EOFError from error
+
+
+def _finish_takes(options: LiveOptions, takes: tuple[TakeParts, ...]) -> None:
+    from .take import finish_take
+
+    if options.record is not None:
+        with suppress(TncaError):
+            finish_take(takes, options.record)
 
 
 def _silence_libraries() -> None:
@@ -87,8 +100,10 @@ def _silence_libraries() -> None:
     os.dup2(null, 2)
 
 
-def _tell(pipe: Connection, value: object) -> None:
+def _tell(pipe: Connection, value: object) -> bool:
+    """Say something; return whether there is somebody to hear it."""
     try:
         pipe.send(value)
-    except OSError:  # nobody listens any more
-        return
+    except OSError:
+        return False
+    return True

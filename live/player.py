@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,15 +14,14 @@ import numpy as np
 
 from ..engine.spectral import FloatArray
 from ..errors import DeviceError, TncaError
-from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, PROGRAM_CHANGE, RESET_CONTROLLERS, control_change
-from ..midi.ports import Arrival
 from .audio import Output
 from .channel_memory import ChannelMemory
-from .clock import OutputClock
-from .inbox import MANY, Inbox, thinned
+from .clock import STALL_S, OutputClock, Watch
+from .feed import EARLY_S, Feed
+from .inbox import Inbox
 from .interfaces import LiveSynth, Meters
 from .mapping import MessageMap
-from .overload import LOAD_TIME_S, Governor, LoadMeter
+from .overload import Governor, LoadMeter
 from .realtime import PRODUCER_PRIORITY, promote_thread
 from .recorder import Recorder
 from .rest import Rest
@@ -39,18 +39,12 @@ WAKE_DELAY: Final = 0.3
 MAX_WAKE_DELAY_S: Final = 0.0008
 """at most so long, for in large periods MIDI does not take longer."""
 POLL_S: Final = 0.0002
-EARLY_S: Final = 0.0001
-STALL_S: Final = 1.0
-LONG_S: Final = 0.5
 BURSTS: Final = 3
 BURSTS_WITHIN_S: Final = 1.0
 """So many bursts in so short a time tell a device of longer periods."""
-STALE_S: Final = 0.1
-"""Messages that have waited longer than this and two blocks are not all played any more."""
-AFTER_FLOOD_S: Final = 2 * LOAD_TIME_S
-"""For so long after a flood the load tells of messages, which fewer voices would not help."""
 TELL_EVERY_S: Final = 1.0
 PEAK_FALL_S: Final = 0.3
+DEBUG_VARIABLE: Final = "TNCA_DEBUG"
 REST_AFTER_S: Final = 1.0
 """So long nothing must have sounded before the producer rests."""
 FADE_BLOCKS: Final = 4
@@ -80,6 +74,8 @@ class Player:
     ----------
     lost : DeviceError or None
         Why `run` returned by itself.
+    failed : str
+        What went wrong in `run`, if that was not foreseen.
 
     Notes
     -----
@@ -98,38 +94,39 @@ class Player:
         note_cost_s: float = 0.0,
     ) -> None:
         self.lost: DeviceError | None = None
-        self.last_message = b""
-        self._synth, self._output, self._inbox, self._mapping = synth, output, inbox, mapping
-        self._memory, self._notice, self._recorder = memory, notice, recorder
+        self.failed = ""
+        self._synth, self._output, self._inbox = synth, output, inbox
+        self._notice, self._recorder = notice, recorder
         self._tasks: deque[Callable[[], None]] = deque()
         self._stopping, self._panicking = threading.Event(), threading.Event()
         self._governor = Governor(synth.max_voices)
         self._load, self._peaks = LoadMeter(), np.zeros(2)
-        self._late = self._left_out = self._model_errors = 0
-        self._flooded_until_s = self._failure_told_s = 0.0
+        self._model_errors, self._failure_told_s = 0, 0.0
         self._block, self._in_step = output.block_size, output.in_step_with_midi
         self._ahead = _frames_ahead(self._block, output.sample_rate, note_cost_s)
-        self._delay = self._ahead + (0 if self._in_step else self._block) + synth.latency_frames
         self._full_s, self._underruns = 0.0, 0  # when the ring was last seen full, and broken
         self._bursts_s: deque[float] = deque(maxlen=BURSTS)  # when the device took more at once
         self._is_resting = self._sounds = False
         self._rest, self._sounded_s = Rest(output, recorder), 0.0
         self._wake_delay_s = _wake_delay_s(self._block, output.sample_rate)
         self._clock = OutputClock(output.sample_rate, self._block)
-        self._origin = synth.frame  # the frame of the synth that is the output's first
-        self._take_begin = 0  # the output's frame that is the recording's first
-        self.keeps_program = False  # program changes change nothing, and stay out of the recording
+        self._feed = Feed(synth, output, inbox, mapping, memory, self._clock, notice, recorder)
+        self._feed.delay += self._ahead
         self.meters = self._read_meters()
 
     def record(self, data: bytes) -> None:
         """Put a message into the recording only, at its present end. Thread: producer, or any before `run`."""
-        if self._recorder is not None:
-            self._recorder.message(self._synth.frame - self._origin - self._take_begin, data)
+        self._feed.record(data)
 
     def record_with(self, recorder: Recorder | None) -> None:
         """Give what is played from here on to a recorder, or to none. Thread: producer."""
-        self._recorder, self._take_begin = recorder, self._synth.frame - self._origin
+        self._recorder = recorder
+        self._feed.record_with(recorder)
         self._rest.record_with(recorder)
+
+    def keep_program(self, keeps: bool) -> None:
+        """Say whether program changes change nothing, so that they stay out of the recording. Thread: producer."""
+        self._feed.keeps_program = keeps
 
     def do(self, task: Callable[[], None]) -> None:
         """Let the producer run a task between two blocks."""
@@ -159,6 +156,15 @@ class Player:
             self._fade_out()
         except DeviceError as error:
             self.lost = error
+        except Exception as error:  # a fault of ours: another engine can go on, this one cannot
+            self.failed = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+
+    @property
+    def last_message(self) -> bytes:
+        """The newest message, b"" before the first."""
+        return self._feed.last_message
 
     @property
     def resting(self) -> bool:
@@ -178,8 +184,7 @@ class Player:
             If the device asks for nothing any more.
         """
         output, clock = self._output, self._clock
-        looked_s = perf_counter()
-        gives_up_s = looked_s + STALL_S
+        watch = Watch(perf_counter())
         while True:
             self._keep_playing()
             looked_at = output.frames_taken
@@ -188,9 +193,7 @@ class Player:
             clock.observe(now_s, taken)
             if has_room:
                 break
-            # Who has not looked for long cannot tell: it was this process that stood still.
-            gives_up_s, looked_s = max(gives_up_s, now_s + STALL_S if now_s > looked_s + LONG_S else 0.0), now_s
-            if now_s > gives_up_s:
+            if watch.is_in_vain(now_s):
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             # A little early: who only looks when the callback is expected would never learn that it comes sooner.
             # And of the frames taken before looking: a callback in between makes room that has not been seen.
@@ -223,20 +226,19 @@ class Player:
             self._rest.fill_up()
             self._output.keep_playing(self._ahead)
             self._look_at_the_clock()
-            self._load.observe(0.0, step_s)
-            self.meters = self._read_meters()
+            self._observe(0.0, step_s)
             if not self._is_asked:  # else the event has been set before it was cleared
                 due_s = self._clock.time_of(self._output.frames_taken + self._rest.step_frames) - EARLY_S
                 self._inbox.wait(min(max(due_s - perf_counter(), POLL_S), step_s))
-        self._origin -= self._rest.end(self._ahead)
+        self._feed.origin -= self._rest.end(self._ahead)
         self._is_resting, self._full_s, self._sounded_s = False, perf_counter(), perf_counter()
 
     def _look_at_the_clock(self) -> None:
         """See the callback take a block, so that the moment is known; none within `STALL_S` is a lost device."""
         output, now_s = self._output, perf_counter()
-        before, gives_up_s = output.frames_taken, now_s + STALL_S
+        before, watch = output.frames_taken, Watch(now_s)
         while output.frames_taken == before and not self._is_asked:
-            if now_s > gives_up_s:
+            if watch.is_in_vain(now_s):
                 raise DeviceError(f"the audio output {output.device!r} has stopped")
             sleep(POLL_S)
             now_s = perf_counter()
@@ -259,7 +261,7 @@ class Player:
         if is_burst and repeats and self._ahead < MAX_AHEAD_FRAMES:
             self._bursts_s.clear()
             self._ahead += self._ahead
-            self._delay += self._ahead // 2
+            self._feed.delay += self._ahead // 2
             self._notice(f"the device takes more than {self._block} frames at once: more are kept ready")
         if output.frames_ahead >= self._ahead:
             self._full_s = now_s
@@ -268,15 +270,16 @@ class Player:
         """Make one block and hand it over; then prepare the next, while the ring is full."""
         began_s = perf_counter()
         if self._panicking.is_set():
-            self._silence()
-        self._take_messages()
-        while self._tasks:
+            self._panicking.clear()
+            self._feed.silence()
+        while self._tasks:  # before messages, which take effect at frames to come
             self._run_task(self._tasks.popleft())
+        self._feed.take(self._governor.limit)
         block = self._synth.render(self._block)
         self._hand_over(block)
         if self._output.frames_ahead > self._ahead - self._block:  # else the next block is waited for already
             self._synth.grow_ahead(self._block)
-        self._observe(perf_counter() - began_s)
+        self._observe(perf_counter() - began_s, self._block / self._output.sample_rate)
 
     def _hand_over(self, block: FloatArray) -> None:
         self._output.write(block)
@@ -286,70 +289,17 @@ class Player:
         peaks = np.abs(block).max(axis=0)
         self._sounds, self._peaks = bool(peaks.any()), np.maximum(peaks, self._peaks * (1.0 - fall))
 
-    def _silence(self) -> None:
-        self._panicking.clear()
-        self._inbox.clear()
-        self._synth.panic()
-        self._memory.reset_controllers()
-        for channel in range(NUM_CHANNELS):
-            self.record(control_change(channel, ALL_SOUND_OFF, 0))
-            self.record(control_change(channel, RESET_CONTROLLERS, 0))
-
-    def _take_messages(self) -> None:
-        arrivals = self._inbox.take()
-        if not arrivals:
-            return
-        self.last_message = arrivals[-1].data
-        stale_s = STALE_S + 2.0 * self._block / self._output.sample_rate
-        if len(arrivals) > MANY or perf_counter() - arrivals[0].time_s > stale_s:
-            kept = thinned(arrivals, self._governor.limit)
-            self._note_flood(len(arrivals) - len(kept))
-            arrivals = kept
-        for arrival in arrivals:
-            self._play(arrival)
-
-    def _play(self, arrival: Arrival) -> None:
-        data = self._mapping.apply(arrival.data)
-        if data is None:
-            return
-        earliest = self._synth.frame + self._synth.latency_frames
-        frame = self._frame_of(arrival.time_s)
-        if frame < earliest - EARLY_S * self._output.sample_rate:  # less is what the clock may be wrong by
-            self._late += 1
-        frame = max(frame, earliest)
-        self._synth.send(data, frame)
-        self._memory.follow(data)
-        if self._recorder is not None and not (self.keeps_program and data[0] & 0xF0 == PROGRAM_CHANGE):
-            self._recorder.message(frame - self._origin - self._take_begin, data)
-
-    def _note_flood(self, left_out: int) -> None:
-        """Count what was left out, say it once, and blame no voice for the work that messages make."""
-        now_s = perf_counter()
-        if left_out and now_s > self._flooded_until_s:
-            self._notice("more MIDI messages than can be played: what they supersede is left out")
-        self._left_out += left_out
-        self._flooded_until_s = now_s + AFTER_FLOOD_S
-
-    def _frame_of(self, time_s: float) -> int:
-        """Return the synth's frame at which a message that arrived then shall play."""
-        if not self._clock.is_set:
-            return self._synth.frame + self._synth.latency_frames
-        frame = self._clock.frame_at(time_s)
-        if self._in_step:  # it came with the beginning of a period, and only its way here took a while
-            frame = (frame + self._block // 4) // self._block * self._block
-        return self._origin + frame + self._delay
-
     def _run_task(self, task: Callable[[], None]) -> None:
         try:
             task()
         except TncaError as error:
             self._notice(str(error))
 
-    def _observe(self, spent_s: float) -> None:
+    def _observe(self, spent_s: float, made_s: float) -> None:
         """Measure the load, let fewer voices sound if it is too high, and tell of models that failed."""
         now_s = perf_counter()
-        load = self._load.observe(spent_s, self._block / self._output.sample_rate)
-        if now_s > self._flooded_until_s:
+        load = self._load.observe(spent_s, made_s)
+        if now_s > self._feed.flooded_until_s:
             limit = self._governor.observe(now_s, load, self._output.underruns, self._synth.active_voices)
             if limit is not None:
                 self._synth.limit_voices(limit)
@@ -375,10 +325,10 @@ class Player:
             load=self._load.load,
             underruns=output.underruns,
             xruns=output.xruns,
-            late_messages=self._late,
-            left_out=self._left_out,
+            late_messages=self._feed.late,
+            left_out=self._feed.left_out,
             model_errors=self._synth.model_errors,
-            latency_s=self._delay / output.sample_rate + output.latency_s,
+            latency_s=self._feed.delay / output.sample_rate + output.latency_s,
             device=output.device,
         )
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
-import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -22,8 +19,10 @@ from typing import Any, Final
 from ..engine.casting import instrument_name
 from ..engine.choices import closest
 from ..errors import DeviceError, TncaError, UsageError
-from .engine_process import STOPPING, main
+from ..midi.sources import Encodable, message_bytes
+from .engine_process import main
 from .options import sound_file
+from .spawning import one_numeric_thread, signals_held_back
 from .state import (
     CONTROL_TARGETS,
     Closed,
@@ -50,7 +49,6 @@ RESTARTS_WITHIN_S: Final = 60.0
 AT_ONCE: Final = ("send", "panic")
 """Commands that mean nothing later."""
 MAX_NOTICES: Final = 8
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class LiveSession:
@@ -69,12 +67,19 @@ class LiveSession:
     recordings : tuple of Path
         Sound files that were begun, oldest first.
 
+    Raises
+    ------
+    UsageError
+        If the options are none.
+
     Notes
     -----
     Thread: control; use it from one thread at a time.
     """
 
     def __init__(self, options: LiveOptions) -> None:
+        if not isinstance(options, LiveOptions):
+            raise UsageError(f"options: expected LiveOptions, got {options!r}")
         self.instruments: tuple[str, ...] = ()
         self._paths: dict[str, tuple[str, ...]] = {}
         self._outputs: tuple[tuple[str, str], ...] = ()
@@ -93,6 +98,10 @@ class LiveSession:
         self._takes: tuple[TakeParts, ...] = ()  # files of the recording while it is not complete, oldest first
         self.recordings: tuple[Path, ...] = () if options.record is None else (options.record,)
         self._notices: tuple[str, ...] = ()  # of processes before this one
+
+    def __repr__(self) -> str:
+        """Tell whether it plays."""
+        return f"<LiveSession, {'not started' if self._process is None else 'playing'}>"
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -251,9 +260,9 @@ class LiveSession:
             path = last.with_name(f"{name}-{number}{last.suffix}")
         return path
 
-    def send(self, data: bytes) -> None:
-        """Play a complete MIDI message as if a port had sent it, now."""
-        self._tell("send", bytes(data))
+    def send(self, data: bytes | bytearray | memoryview | Encodable) -> None:
+        """Play a complete MIDI message, bytes or a mido.Message, as if a port had sent it, now."""
+        self._tell("send", message_bytes(data))
 
     def learn(self, target: str | None) -> None:
         """Map the next control that moves onto one of `CONTROL_TARGETS`; None stops learning."""
@@ -315,7 +324,7 @@ class LiveSession:
         self._pipe, far_end = context.Pipe()
         arguments = (far_end, self._options, resumed)
         self._process = context.Process(target=main, args=arguments, name="tnca-synth", daemon=True)
-        with _one_numeric_thread(), _signals_held_back():
+        with one_numeric_thread(), signals_held_back():
             self._process.start()
         far_end.close()  # so that the pipe ends when the process does
 
@@ -341,12 +350,15 @@ class LiveSession:
         self._process.kill()
         self._revive(reason)
 
-    def _restart(self) -> None:
-        """Go on with a new engine after one has died, unless that has happened too often."""
+    def _bury(self) -> None:
+        """Go on after an engine has died."""
         assert self._process is not None
         self._process.join(1.0)
         code = self._process.exitcode
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
+        self._restart(f"by signal {-code}" if code is not None and code < 0 else f"with status {code}")
+
+    def _restart(self, how: str) -> None:
+        """Start another engine in place of one that has ended, unless that has happened too often."""
         now_s = monotonic()
         often = len(self._restarts_s) == RESTARTS and now_s - self._restarts_s[0] < RESTARTS_WITHIN_S
         if self._is_closing or often:
@@ -362,14 +374,10 @@ class LiveSession:
 
     def _finish_take(self) -> None:
         """Complete the recording of engines that have ended before they could."""
-        from .take import finish_parts
+        if self._options.record is not None and self._takes:
+            from .take import finish_take  # with the libraries of sound files
 
-        path = self._options.record
-        parts = next((one for one in self._takes if one.exist), None)
-        if path is not None and parts is not None:
-            finish_parts(parts, path)
-        for one in self._takes:
-            one.remove()
+            finish_take(self._takes, self._options.record)
         self._takes = ()
 
     def _await_ready(self, timeout_s: float) -> None:
@@ -394,7 +402,7 @@ class LiveSession:
                 self._hear(self._pipe.recv())
                 timeout_s = 0.0
         except (EOFError, OSError):
-            self._restart()
+            self._bury()
         if self._fallback is not None and monotonic() > self._fallback_at_s and not self._is_closing:
             self._fall_back(f"the audio output {self._options.audio_out} cannot be opened")
 
@@ -413,6 +421,9 @@ class LiveSession:
             self._end = Closed(said)
         elif isinstance(said, Closed) and said.lost and not self._is_closing:
             self._await_output(said)
+        elif isinstance(said, Closed) and said.failed and not self._is_closing:
+            self._know_take(said.take)
+            self._restart(f"by a fault ({said.failed})")
         elif isinstance(said, Closed):
             self._end = said
 
@@ -453,35 +464,3 @@ class LiveSession:
             return
         with suppress(OSError):  # it has ended: `status` sees that
             self._pipe.send(Command(name, value))
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Keep signals that ask a program to end from a process that is started meanwhile, until it ignores them.
-
-    For this process they come a moment later.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    ensure_running()  # multiprocessing's own helper, which would let the signals through when it is started
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _one_numeric_thread() -> Iterator[None]:
-    """Let a process that is started meanwhile compute with one thread: others would take the core the audio needs."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

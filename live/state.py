@@ -271,9 +271,9 @@ def as_dict(options: LiveOptions) -> dict[str, Any]:
     return {one.name: getattr(options, one.name) for one in fields(options)}
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{name} must be in {low}..{high}, got {value}")
+def _check_range(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(f"{name} must be a whole number in {low}..{high}, got {value!r}")
 
 
 class Command(NamedTuple):
@@ -294,9 +294,11 @@ class Closed(NamedTuple):
     ----------
     error : why a recording could not be completed
     lost : why the output is gone, or is given up for another one; "" if it was told to close
-    take : the recording, to be gone on with, of one whose output is gone
+    failed : what else ended it, "" if it was told to close
+    take : the recording, to be gone on with, of one that has not been told to close
     """
 
     error: TncaError | None = None
     lost: str = ""
+    failed: str = ""
     take: TakeParts | None = None

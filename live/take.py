@@ -20,10 +20,11 @@ from ..midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, control_change
 from ..midi.writer import write_midi_file
 from .state import TakeParts
 
+fcntl: Any
 try:
     import fcntl
 except ImportError:  # Windows: there takes that were left behind are not looked for
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 SUFFIX: Final = ".journal"
 _HEAD: Final = struct.Struct("<QI")  # frame and length of a message
@@ -124,6 +125,18 @@ def finish_parts(parts: TakeParts, path: Path) -> int:
         raise AudioFileError(f"cannot complete the recording {parts.sound}: {error}") from error
     parts.remove()
     return num_frames
+
+
+def finish_take(takes: Sequence[TakeParts], path: Path) -> None:
+    """Make a take of what several processes left, of which each has gone on with the one before; see `finish_parts`.
+
+    The oldest that is still there is it: who has gone on with it has not got as far as to take its place.
+    """
+    parts = next((one for one in takes if one.exist), None)
+    if parts is not None:
+        finish_parts(parts, path)
+    for one in takes:
+        one.remove()
 
 
 def finish_left_behind(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """Standard MIDI Files: `read_midi_file` gives a `Song`, a list of messages with their times in seconds."""
 
-import os
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from ..errors import MidiFileError
 from .chunks import Container
 from .messages import NOTE_OFF, NOTE_ON, is_note_start
 from .song_ports import SongPorts
+from .sources import MidiSource, midi_bytes
 from .tempo import is_known_rate, make_clock
 from .track import Track, read_track
 
 MAX_FILE_BYTES: Final = 64 * 2**20
-MAX_EVENTS: Final = 2_000_000
+MAX_EVENTS: Final = 4_000_000
 MAX_DURATION_S: Final = 24 * 3600.0
 MAX_WARNINGS: Final = 20
 MAX_PAUSE_S: Final = 60.0
@@ -64,23 +64,29 @@ class Song:
     warnings: list[str]
     num_ports: int = 1
 
+    def __repr__(self) -> str:
+        """Tell how long it is and how much there is in it."""
+        tracks = len(self.track_names)
+        return f"<Song of {self.duration_s:.1f} s, {self.num_notes} notes in {tracks} track{'s'[: tracks != 1]}>"
 
-def read_midi_file(path: str | os.PathLike[str]) -> Song:
+
+def read_midi_file(source: MidiSource) -> Song:
     """Read a Standard MIDI File of format 0, 1 or 2, bare or wrapped in RIFF.
+
+    Parameters
+    ----------
+    source : path, bytes, binary file object or mido.MidiFile
+        A file object is read from where it stands to its end, and not closed.
 
     Raises
     ------
+    UsageError
+        If it is none of these.
     MidiFileError
-        If the file cannot be read, is no MIDI file, is larger than 64 MiB or 2 million events, or has no notes in
+        If the file cannot be read, is no MIDI file, is larger than 64 MiB or 4 million events, or has no notes in
         its first 24 h. The text is one line that names the file. What is damaged is left out, with a warning.
     """
-    name = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise MidiFileError(f"{_one_line(name)}: cannot be read: {reason or error}") from error
+    data, name = midi_bytes(source, MAX_FILE_BYTES)
     return parse_midi(data, name)
 
 

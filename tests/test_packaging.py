@@ -141,12 +141,12 @@ def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, c
 
 
 def make_wheel(folder: Path, **environment: str) -> Path:
-    """Build a wheel from a copy of the sources."""
+    """Build a wheel from a copy of the sources in `folder`."""
     source = folder / "source"
     source.mkdir(parents=True)
     for name in FOLDERS:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "_hop.*"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source)
     options = ["--quiet", "--no-deps", "--no-build-isolation", "-w", "wheels", "."]
     environment = {**os.environ, "PIP_NO_INDEX": "1", **environment}
@@ -157,10 +157,20 @@ def make_wheel(folder: Path, **environment: str) -> Path:
     return wheel
 
 
-def test_a_wheel_holds_every_module_and_all_data(tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path)
-    source = wheel.parents[1]
-    packed = set(zipfile.ZipFile(wheel).namelist())
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source folder with a wheel in `wheels`."""
+    return make_wheel(tmp_path_factory.mktemp("build")).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path) -> zipfile.ZipFile:
+    (path,) = (source / "wheels").glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_a_wheel_holds_every_module_and_all_data(source: Path, wheel: zipfile.ZipFile) -> None:
+    packed = set(wheel.namelist())
     data = ("*.py", "*.onnx", "*.npz", "*.json", "*.toml", "py.typed", "*.c", "*.h")
     expected = {
         str(Path("" if folder == "tnca_synth" else "tnca_synth", path.relative_to(source)))
@@ -170,8 +180,61 @@ def test_a_wheel_holds_every_module_and_all_data(tmp_path: Path) -> None:
     } | {"tnca_synth/engine/kernel/_hop.so"}
     assert expected <= packed
     assert {name for name in packed - expected if ".dist-info/" not in name} == set()
-    assert wheel.name.split("-")[2:4] == ["py3", "none"]
-    assert core_of(wheel, tmp_path / "installed") == "kernel"
+
+
+def test_a_wheel_carries_the_licences_of_the_code_and_of_the_recordings(wheel: zipfile.ZipFile) -> None:
+    (notice,) = (name for name in wheel.namelist() if name.endswith("/NOTICE"))
+    assert any(name.endswith("/LICENSE") for name in wheel.namelist())
+    text = " ".join(wheel.read(notice).decode().split())
+    assert "Frank Wen" in text
+    assert "permission notice shall be included in all copies" in text
+    metadata = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    assert "License-File: NOTICE" in wheel.read(metadata).decode()
+
+
+IMPORTS_ALL = """
+import importlib, pkgutil, tnca_synth
+from tnca_synth import Synth, open_synth, render
+import tnca_synth.engine.bank, tnca_synth.instruments, tnca_synth.cli
+print(tnca_synth.__file__, tnca_synth.engine.__file__)
+"""
+
+
+def imported_from(folder: Path, path: Path | str = "") -> list[Path]:
+    """Return the files of the package and of its engine, as a Python that starts in a folder finds them."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    environment["PYTHONPATH"] = str(path)
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS_ALL], cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [Path(one).resolve() for one in done.stdout.split()]
+
+
+def test_a_python_that_starts_in_the_source_folder_finds_all_of_it(
+    source: Path, wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    """Though another is installed, as after `pip install .`, the package is never half of one and half of the other."""
+    wheel.extractall(tmp_path / "installed")
+    assert imported_from(source, tmp_path / "installed") == [
+        source / "tnca_synth" / "__init__.py",
+        source / "engine" / "__init__.py",
+    ]
+
+
+def test_an_installed_package_is_found_whole_anywhere_else(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "installed")
+    (tmp_path / "elsewhere").mkdir()
+    assert imported_from(tmp_path / "elsewhere", tmp_path / "installed") == [
+        tmp_path / "installed" / "tnca_synth" / "__init__.py",
+        tmp_path / "installed" / "tnca_synth" / "engine" / "__init__.py",
+    ]
+
+
+def test_a_wheel_is_for_any_python_and_grows_by_the_kernel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    assert Path(str(wheel.filename)).name.split("-")[2:4] == ["py3", "none"]
+    assert core_of(Path(str(wheel.filename)), tmp_path / "installed") == "kernel"
 
 
 def test_without_a_compiler_a_wheel_is_made_and_plays(tmp_path: Path) -> None:

@@ -7,25 +7,59 @@ The names below are imported when first used, so that importing the package cost
 """
 
 from importlib import import_module
+from os import curdir, sep
+from os.path import exists, join
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .engine.bank import Bank
-    from .engine.offline import RenderReport, render_file
+    from .engine.ensemble import open_synth
+    from .engine.offline import RenderReport
+    from .engine.rendering import render, render_file
     from .engine.synth import Synth
-    from .midi.file import read_midi_file
+    from .live.session import LiveSession
+    from .live.state import LiveOptions
+    from .midi.file import Song, read_midi_file
 
 __version__ = "0.1.0"
 
-__all__ = ["Bank", "RenderReport", "Synth", "__version__", "read_midi_file", "render_file"]
+__all__ = [
+    "Bank",
+    "LiveOptions",
+    "LiveSession",
+    "RenderReport",
+    "Song",
+    "Synth",
+    "__version__",
+    "open_synth",
+    "read_midi_file",
+    "render",
+    "render_file",
+]
 
 _HOMES = {
     "Bank": ".engine.bank",
+    "LiveOptions": ".live.state",
+    "LiveSession": ".live.session",
     "RenderReport": ".engine.offline",
+    "Song": ".midi.file",
     "Synth": ".engine.synth",
+    "open_synth": ".engine.ensemble",
     "read_midi_file": ".midi.file",
-    "render_file": ".engine.offline",
+    "render": ".engine.rendering",
+    "render_file": ".engine.rendering",
 }
+
+
+def _reach_source_folder() -> None:
+    """In the source folder the packages stand beside this one, and not within it as once they are installed."""
+    here = __path__[0]
+    beside = here.rpartition(sep)[0] or curdir
+    if not exists(join(here, "engine")) and exists(join(beside, "engine", "__init__.py")):
+        __path__.append(beside)
+
+
+_reach_source_folder()
 
 
 def __getattr__(name: str) -> Any:

@@ -27,10 +27,6 @@ from .split import describe, hold_out
 EMPTY = np.zeros((0, 2, 0), np.float16)
 NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
-DECAY_DB_PER_S = -4.0
-"""Recordings whose level falls faster while held are of instruments that decay; others swell and fade less."""
-SHORTEST_HOLD_S = 0.2
-SILENT_POWER = 1e-8
 Measure = Callable[[NoteFeatures], dict[str, NDArray[np.float16]]]
 """Further fields (T, 2, bands) of a note by name, from its linear side."""
 

@@ -24,6 +24,7 @@ from ..engine.seams import HopInputs
 from ..engine.seed import pitch_to_hz
 from ..engine.spec import AudioSpec
 from ..engine.spectral import FloatArray, mel_filterbank, power_from_level, power_spectrogram
+from ..errors import UsageError
 from .motions import rounded
 from .recordings import InstrumentConfig, SoundFont
 from .retouching import CODE_RANGE, FURTHEST, RANK, PartialAxis, loudness_of
@@ -114,9 +115,16 @@ def with_held_notes(
     -------
     RetouchArrays
         Shapes and measured moments as before, and `LATE_S` as the last moments.
+
+    Raises
+    ------
+    UsageError
+        The bank holds such corrections already: what training measured of them shows no more.
     """
     growth = bank.growth_model(representation, provider="cpu")
     arrays = RetouchArrays.from_bytes(bank.models_of(representation)[RETOUCH])
+    if _late_moments(arrays, growth.spec) > 1:
+        raise UsageError(f"held notes of {representation} are in the bank already; begin with what training left")
     ends = measured_ends(arrays, growth.spec)
     axis = _Axis(growth.spec, arrays)
     targets: dict[int, _Targets] = {}
@@ -131,9 +139,45 @@ def with_held_notes(
     return _continued(arrays, ends, targets, growth.spec)
 
 
+def with_mean_after(arrays: RetouchArrays, spec: AudioSpec, decaying: frozenset[str]) -> RetouchArrays:
+    """Return corrections that ease into the mean of the second half of what was measured; for want of long recordings.
+
+    Those that go beyond what training measured already stay as they are.
+
+    Parameters
+    ----------
+    arrays : RetouchArrays
+    spec : AudioSpec
+        Of the representation.
+    decaying : instruments that keep their last moment, because they fade out
+    """
+    if _late_moments(arrays, spec):
+        return arrays
+    moments = np.append(_trained(arrays, spec), round(LATE_S[0] / spec.hop_s))
+    courses = arrays.courses[:, np.minimum(np.arange(len(moments)), arrays.courses.shape[1] - 1)]
+    for row, end in enumerate(measured_ends(arrays, spec)):
+        if arrays.names[arrays.timbre[row]].split(":")[0] not in decaying:
+            known = courses[row, : end + 1].astype(np.float64)
+            mean = known[moments[: end + 1] >= moments[end] / 2].mean(0)
+            share = np.clip((moments[end + 1 :] - moments[end]) * spec.hop_s / EASE_S, 0.0, 1.0)[:, None]
+            courses[row, end + 1 :] = np.round(known[-1] + share * (mean - known[-1]))
+        else:
+            courses[row, end + 1 :] = courses[row, end]
+    return replace(arrays, moments=moments, courses=courses)
+
+
+def _trained(arrays: RetouchArrays, spec: AudioSpec) -> NDArray[np.int64]:
+    """Return the moments that training measured."""
+    return arrays.moments[arrays.moments * spec.hop_s < TRAINED_S]
+
+
+def _late_moments(arrays: RetouchArrays, spec: AudioSpec) -> int:
+    return len(arrays.moments) - len(_trained(arrays, spec))
+
+
 def measured_ends(arrays: RetouchArrays, spec: AudioSpec) -> NDArray[np.intp]:
     """Return the last moment that training measured on each of M keys; what it knew no more repeats that."""
-    courses = arrays.courses[:, arrays.moments * spec.hop_s < TRAINED_S].astype(np.int64)
+    courses = arrays.courses[:, : len(_trained(arrays, spec))].astype(np.int64)
     differs = (courses != courses[:, -1:]).any(2)
     last = courses.shape[1] - 1
     return np.where(differs.any(1), np.minimum(last + 1 - differs[:, ::-1].argmax(1), last), 0)
@@ -260,8 +304,7 @@ def _continued(
     arrays: RetouchArrays, ends: NDArray[np.intp], targets: dict[int, _Targets], spec: AudioSpec
 ) -> RetouchArrays:
     """Let each key ease from its last measured moment to its targets, by one course more where its own fall short."""
-    trained = arrays.moments[arrays.moments * spec.hop_s < TRAINED_S]
-    moments = np.concatenate([trained, np.round(np.array(LATE_S) / spec.hop_s).astype(np.int64)])
+    moments = np.concatenate([_trained(arrays, spec), np.round(np.array(LATE_S) / spec.hop_s).astype(np.int64)])
     keys, rank = len(ends), min(arrays.shapes.shape[1], RANK)
     courses = np.zeros((keys, len(moments), rank + FURTHER), np.int8)
     shapes = np.zeros((keys, rank + FURTHER, arrays.shapes.shape[2]), np.int8)

@@ -12,7 +12,7 @@ import soxr
 
 from ..engine.spectral import FloatArray
 from ..errors import DatasetError
-from .soundfont import SoundFontFile, open_file
+from .soundfont import SoundFontFile, open_file, without_program
 
 HELD_OUT_VELOCITY = 90
 PEAK_SILENT = 1e-4
@@ -109,9 +109,9 @@ class SoundFont:
             from tinysoundfont import _tinysoundfont as tsf
         except ImportError as error:
             raise DatasetError("a SoundFont needs tinysoundfont: pip install --no-deps tinysoundfont") from error
-        file = open_file(path)
+        self._file = open_file(path)
         try:
-            self._font = _loaded(tsf.SoundFont, file)
+            self._font = _loaded(tsf.SoundFont, self._file)
         except Exception as error:  # the binding raises bare exceptions of several kinds
             raise DatasetError(f"{path} is not a readable SoundFont: {error}") from error
         self._font.set_output(tsf.OutputMode.Mono, self.RENDER_RATE, 0.0)
@@ -124,7 +124,10 @@ class SoundFont:
         view = audio.data.cast("B")
         self._font.reset()
         self._font.render(bytearray(4 * int(FADE_S * self.RENDER_RATE)))  # else the note before fades out in this one
-        self._font.channel_set_preset_number(0, program, drums)
+        try:
+            self._font.channel_set_preset_number(0, program, drums)
+        except RuntimeError as error:
+            raise DatasetError(without_program(self._file, program, drums)) from error
         self._font.channel_note_on(0, key, velocity / 127)
         self._font.render(view[: held * 4])
         self._font.channel_note_off(0, key)

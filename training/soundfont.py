@@ -130,15 +130,19 @@ def _walk(stream: BinaryIO, begin: int, end: int) -> Iterator[_Chunk]:
 
 def check_programs(path: str | Path, instruments: Sequence[InstrumentConfig]) -> None:
     """Raise `DatasetError`, in one line, where a SoundFont lacks a program that a preset asks for."""
-    presets = open_file(path).presets
-    there = {(one.bank, one.program) for one in presets}
+    file = open_file(path)
+    there = {(one.bank, one.program) for one in file.presets}
     for one in instruments:
         # TinySoundFont plays the first kit where the one that is asked for is missing.
         wanted = {(DRUM_BANK, one.program), (DRUM_BANK, 0)} if one.drum_keys else {(0, one.program)}
         if not wanted & there:
-            wanted_text = f"{'drum kit' if one.drum_keys else 'program'} {one.program}"
-            has = _list(presets, one.drum_keys)
-            raise DatasetError(f"instrument {one.name}: {wanted_text} is not in {path}, which has {has}")
+            raise DatasetError(f"instrument {one.name}: {without_program(file, one.program, one.drum_keys)}")
+
+
+def without_program(file: SoundFontFile, program: int, drums: bool) -> str:
+    """Say that a SoundFont lacks a program or a drum kit, and what it has."""
+    kind = "drum kit" if drums else "program"
+    return f"{kind} {program} is not in {file.path}, which has {_list(file.presets, drums)}"
 
 
 def _list(presets: Sequence[Preset], drums: bool) -> str:

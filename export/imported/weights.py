@@ -15,7 +15,8 @@ from ...errors import BankError
 from .containers import Weights, read_tensors
 
 WRAPPED = ("_orig_mod", "module")
-MAX_CONFIG_BYTES = 2**18
+MAX_CONFIG_BYTES = 2**16
+MAX_YAML_DEPTH = 32
 CONFIG_NAMES = ("config.json", "config.yaml", "config.yml")
 
 
@@ -86,16 +87,22 @@ def find_config(checkpoint: Path, config: Path | None) -> dict[str, Any]:
     except OSError as error:
         raise BankError(f"cannot read the configuration {config}: {error.strerror}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise BankError(f"{config} is neither JSON nor YAML, or has aliases") from error
+        raise BankError(f"{config} is neither JSON nor YAML, or has aliases or too many levels") from error
     if not isinstance(values, dict):
         raise BankError(f"{config} holds no configuration: expected names and values")
     return values
 
 
 def _read_yaml(text: str) -> Any:
-    """Read YAML without aliases: a few of them nested stand for more than any memory holds."""
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise ValueError("YAML with aliases")
+    """Read YAML that is as plain as configurations are.
+
+    A few nested aliases stand for more than any memory holds, and the parser's time grows with the square of the depth.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > MAX_YAML_DEPTH:
+            raise ValueError("YAML with aliases, or nested too deeply")
     return yaml.safe_load(text)
 
 

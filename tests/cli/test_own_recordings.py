@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
@@ -58,6 +59,19 @@ def bank(tmp_path: Path) -> Path:
     manifest["decoders"] = {}
     (path / MANIFEST).write_text(json.dumps(manifest))
     return path
+
+
+def test_a_bank_of_one_model_renders_without_being_told_how(
+    bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = b"\x00\x90\x3c\x64\x83\x60\x80\x3c\x00\x00\xff\x2f\x00"
+    song = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480) + b"MTrk" + struct.pack(">I", len(events)) + events
+    (tmp_path / "song.mid").write_bytes(song)
+    out = tmp_path / "song.wav"
+    assert main(["render", str(tmp_path / "song.mid"), "--bank", str(bank), "-o", str(out), "--workers", "1"]) == 0
+    assert np.abs(soundfile.read(out)[0]).max() > 1e-4
+    assert main(["render", str(tmp_path / "song.mid"), "--bank", str(bank), "--decoder", "vocoder"]) == 2
+    assert "has no model of the vocoder decoder" in capsys.readouterr().err
 
 
 def test_evaluate_judges_what_the_bank_plays_and_asks_for_no_vocoder(

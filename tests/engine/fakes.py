@@ -14,6 +14,7 @@ from tnca_synth.engine.seams import Genome, HopInputs
 from tnca_synth.engine.spec import AudioSpec
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.synth import Synth
+from tnca_synth.engine.voices import num_slots
 from tnca_synth.midi import messages
 
 SPEC = AudioSpec()
@@ -203,7 +204,7 @@ def make_synth(
     """Return a synth of fakes, at the internal rate and dry unless told."""
     return Synth(
         growth or FakeGrowth(),
-        decoder or FakeDecoder(max_voices),
+        decoder or FakeDecoder(num_slots(max_voices)),
         bank or FakeBank(),
         sample_rate=sample_rate,
         max_voices=max_voices,

@@ -12,7 +12,7 @@ import soundfile
 
 from tnca_synth.engine import audiofile
 from tnca_synth.engine.audiofile import AudioWriter
-from tnca_synth.errors import AudioFileError
+from tnca_synth.errors import AudioFileError, UsageError
 
 
 def noise(num_frames: int = 1000, num_channels: int = 2) -> np.ndarray:
@@ -23,7 +23,7 @@ def read(path: Path) -> np.ndarray:
     return soundfile.read(path, dtype="float32", always_2d=True)[0]
 
 
-def one_line(error: pytest.ExceptionInfo[AudioFileError]) -> str:
+def one_line(error: pytest.ExceptionInfo[AudioFileError] | pytest.ExceptionInfo[UsageError]) -> str:
     text = str(error.value)
     assert "\n" not in text
     return text
@@ -138,7 +138,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     ],
 )
 def test_an_unknown_suffix_names_the_nearest(tmp_path: Path, name: str, nearest: str) -> None:
-    with pytest.raises(AudioFileError, match=r"must end in \.wav or \.flac") as error:
+    with pytest.raises(UsageError, match=r"must end in \.wav or \.flac") as error:
         AudioWriter(tmp_path / name, 44100)
     assert nearest in one_line(error)
     assert os.listdir(tmp_path) == []
@@ -184,7 +184,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path, suffix: str)
     script = f"""
 import resource, signal, numpy as np
 from tnca_synth.engine.audiofile import AudioWriter
-from tnca_synth.errors import AudioFileError
+from tnca_synth.errors import AudioFileError, UsageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
@@ -223,3 +223,48 @@ def test_a_wav_file_stops_at_4_gib_with_advice(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(AudioFileError, match=r"at most 4 GiB; use \.flac"):
         writer.write(noise())
     writer.discard()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.wav", "WAV"), ("a.flac", "FLAC")])
+def test_16_bits_are_dithered_the_same_for_any_blocks(tmp_path: Path, name: str, kind: str) -> None:
+    audio = 0.5 * noise(5000)
+    for blocks, seed, path in (([], 3, "whole"), ([1, 128, 700], 3, "cut"), ([], 4, "other")):
+        (tmp_path / path).mkdir()
+        with AudioWriter(tmp_path / path / name, 44100, bit_depth="16", seed=seed) as writer:
+            for block in np.split(audio, blocks):
+                writer.write(block)
+    whole, cut, other = (read(tmp_path / path / name) for path in ("whole", "cut", "other"))
+    assert soundfile.info(tmp_path / "whole" / name).subtype == "PCM_16"
+    np.testing.assert_array_equal(whole, cut)
+    assert (whole != other).any()
+    error = (whole - audio) * 2**15
+    assert np.abs(error).max() <= 1.5
+    assert error.std() == pytest.approx(0.5, abs=0.02)  # triangular dither: 3 times the power of rounding, 1/12
+    assert error.mean() == pytest.approx(0.0, abs=0.02)
+
+
+def test_dither_keeps_a_tone_below_the_last_bit(tmp_path: Path) -> None:
+    tone = (0.4 * 2.0**-15 * np.sin(0.1 * np.arange(40_000))).astype(np.float32)
+    with AudioWriter(tmp_path / "a.wav", 44100, num_channels=1, bit_depth="16") as writer:
+        writer.write(tone[:, None])
+    heard = read(tmp_path / "a.wav")[:, 0] * 2**15
+    assert 2 * (heard * np.sin(0.1 * np.arange(40_000))).mean() == pytest.approx(0.4, abs=0.05)
+
+
+def test_floating_point_keeps_every_bit_and_what_is_beyond_full_scale(tmp_path: Path) -> None:
+    audio = 3.0 * noise()
+    with AudioWriter(tmp_path / "a.wav", 44100, bit_depth="32f") as writer:
+        writer.write(audio)
+    assert soundfile.info(tmp_path / "a.wav").subtype == "FLOAT"
+    np.testing.assert_array_equal(read(tmp_path / "a.wav"), audio)
+
+
+def test_flac_holds_no_floating_point(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="FLAC holds no floating point"):
+        AudioWriter(tmp_path / "a.flac", 44100, bit_depth="32f")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_unknown_bit_depth_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown bit depth '8': expected one of 16, 24, 32f"):
+        AudioWriter(tmp_path / "a.wav", 44100, bit_depth="8")

@@ -9,13 +9,17 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from tnca_synth.engine import helpers
 from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.helpers import Helper
-from tnca_synth.engine.hops import HopGrower
+from tnca_synth.engine.helpers import _GIVEN_BACK, _SENT, Helper, Result, Task, _sent_of, serve
+from tnca_synth.engine.hops import MOST_HOPS, HopGrower
 from tnca_synth.engine.spectral import FloatArray
 from tnca_synth.engine.voices import Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
+from tnca_synth.midi.growth import GROWTH_RATE, growth_message
+
+from .fakes import make_synth
 
 RATE = 22050
 MAX_VOICES = 4
@@ -25,6 +29,18 @@ def make(workers: int, instrument: str = "violin") -> Ensemble:
     return open_ensemble(
         sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument=instrument, growth_controllers=True
     )
+
+
+def play_slowly(ensemble: Ensemble) -> FloatArray:
+    """Play notes whose clocks run fast or slow, in many small blocks, until they have died away and one has not."""
+    synth = ensemble.synth
+    for controller, value in ((73, 100), (75, 100), (72, 20)):  # attack, decay and release
+        synth.send(midi.control_change(0, controller, value), 0)
+    for index, key in enumerate((55, 62, 69)):
+        synth.send(midi.note_on(0, key, 90), 300 * index)
+        synth.send(midi.note_off(0, key), 4000 + 100 * index)
+    synth.send(midi.note_on(1, 74, 90), 100)
+    return np.concatenate([synth.render(300) for _ in range(60)])
 
 
 def wait_for(helper: Helper) -> None:
@@ -77,7 +93,7 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> 
 def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
     """Play two very soft notes faster than usual until one is all but silent; return all that is known of them."""
     synth = ensemble.synth
-    synth.send(midi.control_change(0, 20, 90))  # growth rate: their clocks run ahead
+    synth.send(growth_message(0, GROWTH_RATE, 90))  # their clocks run ahead
     for key in (64, 60):  # the helper has the one that falls silent
         synth.send(midi.note_on(0, key, 1))
     for _ in range(255):
@@ -100,6 +116,19 @@ def test_what_is_known_of_a_voice_does_not_depend_on_who_grows_it() -> None:
     shared.close()
 
 
+def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: Ensemble) -> None:
+    alone = make(1)
+    np.testing.assert_array_equal(play_slowly(shared), play_slowly(alone))
+    assert alone.synth.active_voices < alone.synth.peak_voices
+    assert shared.synth.active_voices == alone.synth.active_voices
+
+
+def test_a_helper_knows_all_of_a_voice_but_its_sound() -> None:
+    names = {field.name for field in fields(Voice)}
+    assert names - set(_SENT) == {"timbre", "audio"}
+    assert names - set(_GIVEN_BACK) == {"timbre", "audio", "gestures"}
+
+
 def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:
     shared.synth.send(midi.note_on(0, 60, 80))
     shared.synth.send(midi.note_on(0, 64, 80))
@@ -107,6 +136,31 @@ def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:
     shared.helpers[0]._process.kill()
     with pytest.raises(ModelError, match="helper process ended"):
         shared.synth.render(40_000)
+
+
+def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: pytest.MonkeyPatch) -> None:
+    synth = make_synth()
+    synth.send(midi.note_on(0, 60, 80))
+    synth.render(1)
+    grower = synth._conductor._grower._growers[0]
+    (voice,) = synth._conductor._allocator.voices.values()
+    task = Task([voice], [_sent_of(voice)], 3 * MOST_HOPS * grower.hop, synth._conductor._controls.at)
+    tasks, sent = iter([task]), []
+    monkeypatch.setattr(helpers.signal, "signal", lambda *_: None)
+
+    class Pipe:
+        def recv(self) -> Task:
+            try:
+                return next(tasks)
+            except StopIteration:
+                raise EOFError from None
+
+        def send(self, answer: object) -> None:
+            sent.append(answer)
+
+    serve(Pipe(), lambda: grower)  # type: ignore[arg-type]
+    assert isinstance(sent[-1], Result)
+    assert sent[:-1] == [None] * (1 + 3)  # it is ready, and three rounds
 
 
 def _fail() -> HopGrower:

@@ -23,13 +23,16 @@ from onnx import TensorProto, helper, numpy_helper
 import tnca_synth.instruments
 from tnca_synth.engine import stored
 from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.engine.inference import open_session
 from tnca_synth.engine.manifest import MANIFEST, parse_manifest
 from tnca_synth.engine.model_graph import OPERATORS, check_model
 from tnca_synth.engine.motions import MotionArrays
 from tnca_synth.engine.retouching import RetouchArrays
+from tnca_synth.engine.seams import HopInputs
 from tnca_synth.engine.trial import try_bank
 from tnca_synth.errors import BankError, TncaError
+from tnca_synth.midi.messages import note_on
 
 SHIPPED = Path(tnca_synth.instruments.__path__[0])
 SEED, STEP = "mel.seed.onnx", "mel.step.onnx"
@@ -70,8 +73,6 @@ def use(folder: Path) -> None:
     one = np.ones(1, np.float32)
     genome = growth.plant(60 * one, one, choices[0].timbre[None], one, 0 * one)
     moving = np.array([[choices[0].motion.row, 1.0]])
-    from tnca_synth.engine.seams import HopInputs
-
     for hop in range(3):
         age = np.full((1, 1), hop * growth.spec.hop_s)
         swell = growth.motions.swell(moving, age)[0]
@@ -487,3 +488,14 @@ def test_a_model_that_takes_all_memory_or_time_is_stopped(folder: Path, make: Ca
         try_bank(folder, processor_limit_s=3)
     assert time.monotonic() - began < 60
     assert_one_line(caught.value)
+
+
+def test_a_synth_is_not_opened_on_such_a_bank(folder: Path) -> None:
+    replace_file(folder, STEP, memory_hog())
+    with pytest.raises(BankError, match="cannot be run"):
+        open_ensemble(bank_path=folder, representation="mel", decoder="griffin-lim")
+    shutil.copy(SHIPPED / STEP, folder)
+    replace_file(folder, STEP, (folder / STEP).read_bytes())
+    ensemble = open_ensemble(bank_path=folder, representation="mel", decoder="griffin-lim")
+    ensemble.synth.send(note_on(0, 60, 100))
+    assert np.abs(ensemble.synth.render(4096)).max() > 1e-4

@@ -366,3 +366,14 @@ def test_a_chord_goes_over_alike_in_blocks_of_any_size() -> None:
     assert np.abs(whole[LIMIT:]).max() > 0.05
     for block in (37, 117, 1000):
         np.testing.assert_allclose(chord_changes(block), whole, atol=1e-6)
+
+
+def test_a_note_that_goes_over_counts_once_among_those_that_sound() -> None:
+    for wait in range(0, 500, 50):  # one of the second notes at least begins while the first goes over
+        synth = make_synth(decoder=FakeDecoder(16), max_voices=8)
+        synth.find_paths_with(lambda *_: path(FakeDecoder(16)))
+        synth.send(midi.note_on(0, 40, 100), 0)
+        synth.send(midi.control_change(0, 26, 20), 1000)
+        synth.send(midi.note_on(1, 50, 100), 1000 + wait)
+        synth.render(2000)
+        assert synth.peak_voices == synth.active_voices == 2

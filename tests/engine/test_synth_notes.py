@@ -111,7 +111,7 @@ def busy_synth(sample_rate: int) -> Synth:
     """A synth with six voices and far more notes, bends, pedals, volume ramps, cuts, noise and chance."""
     synth = make_synth(
         FakeGrowth(release_factor=0.7, held_factor=0.98),
-        FakeDecoder(6, lookahead=2, noise=0.3),
+        FakeDecoder(12, lookahead=2, noise=0.3),
         sample_rate=sample_rate,
         max_voices=6,
         fire_rate=0.5,

@@ -17,7 +17,7 @@ from tnca_synth.errors import BankError, TncaError
 from tnca_synth.export.codec_import import read_encodec
 from tnca_synth.export.imported.layouts import describe
 from tnca_synth.export.imported.weights import find_config, read_weights
-from tnca_synth.training.checkpoint import Checkpoint
+from tnca_synth.training.checkpoint import load_checkpoint
 
 BIGVGAN: dict[str, Any] = originals.TINY_BIGVGAN
 VOCOS: dict[str, Any] = originals.FITTING_VOCOS
@@ -122,7 +122,7 @@ def test_checkpoints_that_are_none_are_refused_and_run_nothing(
         path.mkdir()
     else:
         path.write_bytes(pickle.dumps(Evil()) if kind == "pickle" else b"")
-    for read in (read_weights, read_encodec, Checkpoint.load):
+    for read in (read_weights, read_encodec, load_checkpoint):
         with pytest.raises(BankError) as caught:
             read(path)
         assert "\n" not in str(caught.value)

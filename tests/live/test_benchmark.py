@@ -48,6 +48,21 @@ def test_no_change_of_hands_clicks():
     assert max(result.values()) < -60.0, result
 
 
+def test_a_storm_passes_and_silence_is_measured():
+    figures = ["silent", "storm"]
+    command = [sys.executable, "-m", "tnca_synth", "bench", "live", "--json", "--figures", *figures]
+    short = ["--silent-seconds", "0.5", "--storm-seconds", "0.5", "--period", "256"]
+    environment = {**os.environ, SERVER_VARIABLE: f"tnca-storm-{os.getpid()}"}
+    done = subprocess.run([*command, *short], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    live = json.loads(done.stdout)["live"]
+    assert 0.0 <= live["silent"]["own_of_one_core"] <= live["silent"]["cpu_of_one_core"]
+    storm = live["storm"]
+    assert storm["messages"] == 50_000 and storm["left_out"] > 0
+    assert storm["normal_after_s"] is not None and storm["voices_allowed"] == 64
+    assert storm["note_heard_after_ms"] is not None
+
+
 def test_the_command_measures_a_session_from_outside():
     figures = ["latency", "held", "switching", "random", "idle"]
     short = [

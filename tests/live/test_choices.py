@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from loudspeaker import Loudspeaker
 
-from tnca_synth.engine.offline import render_file
+from tnca_synth.engine.rendering import render_file
 from tnca_synth.errors import UsageError
 from tnca_synth.live import session as session_module
 from tnca_synth.live.jack_probe import JackServer

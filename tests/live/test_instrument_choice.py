@@ -69,7 +69,7 @@ class Stage:
         """Let messages and a note on channels 1 and 2 arrive; return what plays there."""
         for data in (*messages, note_on(0, 60, 80), note_on(1, 60, 80)):
             self.engine._inbox.append(Arrival(0.0, "port", data))
-        self.engine._player._take_messages()
+        self.engine._player._feed.take(self.engine._player._governor.limit)
         self.engine._synth.render(1000)
         self.engine._look()
         playing = {part.channel: part.instrument for part in self.engine.status().parts}

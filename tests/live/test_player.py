@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.errors import DeviceError
+from tnca_synth.live import feed as feed_module
 from tnca_synth.live import player as player_module
 from tnca_synth.live.channel_memory import ChannelMemory
 from tnca_synth.live.inbox import Inbox
@@ -180,6 +181,7 @@ class Stage:
     ) -> None:
         self.clock, self.monkeypatch = FakeTime(), monkeypatch
         monkeypatch.setattr(player_module, "perf_counter", self.clock)
+        monkeypatch.setattr(feed_module, "perf_counter", self.clock)
         monkeypatch.setattr(player_module, "sleep", self.clock.sleep)
         monkeypatch.setattr(player_module, "promote_thread", lambda priority: False)
         self.synth = FakeSynth(self.clock, slowness_s)

@@ -364,6 +364,18 @@ def test_a_silent_synth_costs_few_looks_and_is_heard_on_time(stage: Stage) -> No
     assert stage.player.meters.late_messages == 0
 
 
+def test_voices_come_back_while_nothing_sounds(stage: Stage) -> None:
+    rests(stage)
+    stage.synth.active_voices = 20
+    for index in range(40):
+        stall(stage, 0.1 + 0.03 * index, 0.029)
+    stage.clock.events.append((stage.clock.now_s + 1.5, lambda: setattr(stage.synth, "active_voices", 0)))
+    stage.run(60.0)
+    assert min(stage.synth.limits) < 20
+    assert stage.synth.limits[-1] == 64
+    assert len(stage.synth.rendered_at_s) < 10.0 * RATE / BLOCK
+
+
 def test_rest_ends_for_tasks_panic_and_the_end(stage: Stage) -> None:
     rests(stage)
     done: list[float] = []
@@ -437,3 +449,18 @@ def test_latency_is_what_it_was_where_the_system_clock_and_the_device_drift_apar
     (heard,) = onsets_s(stage)
     assert heard - (begin_s + 20.0002) == pytest.approx(stage.player.meters.latency_s, abs=5e-4)
     assert LATENCY and isinstance(stage.clock, FakeTime)
+
+
+def test_a_fault_that_was_not_foreseen_ends_the_run_with_its_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another engine is started then."""
+    monkeypatch.delenv("TNCA_DEBUG", raising=False)
+
+    def fail(num_frames: int) -> np.ndarray:
+        raise IndexError("out of range\nsecond line")
+
+    stage.clock.events.append((stage.clock.now_s + 0.1, lambda: setattr(stage.synth, "render", fail)))
+    stage.run(1.0)
+    assert stage.player.failed == "IndexError: out of range"
+    assert stage.player.lost is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,9 +15,11 @@ import pytest
 import soundfile
 
 from tnca_synth.errors import AudioFileError, TncaError, UsageError
+from tnca_synth.live import engine_process
 from tnca_synth.live import recorder as recorder_module
 from tnca_synth.live.recorder import Recorder
-from tnca_synth.live.take import finish_left_behind
+from tnca_synth.live.state import Closed, Command, LiveOptions, Resumed
+from tnca_synth.live.take import finish_left_behind, finish_take
 from tnca_synth.midi.file import read_midi_file
 from tnca_synth.midi.messages import ALL_SOUND_OFF, note_off, note_on, system_exclusive
 from tnca_synth.midi.writer import encode_midi_file, write_midi_file
@@ -337,6 +340,33 @@ def test_a_take_can_be_left_and_gone_on_with_twice(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sound_of(path), NOISE[: 3 * BLOCK])
     starts = [(frame, data) for frame, data in frames_of(tmp_path / "take.mid") if data[0] == 0x90]
     assert starts == [(index * BLOCK + index, note_on(0, 60 + index, 100)) for index in range(3)]
+    assert names_in(tmp_path) == ["take.mid", "take.wav"]
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["player gone", "told to close"])
+def test_a_take_is_completed_though_its_output_never_comes_back(tmp_path: Path, gone: bool) -> None:
+    """By the engine's process, which waits for the output, where the player is gone; else by the player."""
+    recorder = Recorder(tmp_path / "take.wav", RATE)
+    recorder.block(NOISE[:BLOCK])
+    left = recorder.suspend()
+    assert left is not None
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    options = LiveOptions(record=tmp_path / "take.wav", host_api="no such system")
+    process = context.Process(target=engine_process.main, args=(theirs, options, Resumed(takes=(left,))))
+    process.start()
+    theirs.close()
+    if gone:
+        ours.close()
+    else:
+        ours.send(Command("close"))
+        assert ours.recv() == Closed()
+    process.join(60.0)
+    assert process.exitcode == 0
+    if not gone:
+        assert left.exist
+        finish_take([left], tmp_path / "take.wav")
+    np.testing.assert_array_equal(sound_of(tmp_path / "take.wav"), NOISE[:BLOCK])
     assert names_in(tmp_path) == ["take.mid", "take.wav"]
 
 

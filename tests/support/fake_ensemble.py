@@ -28,7 +28,7 @@ class FakeSynth:
         self.sample_rate = sample_rate
         self.latency_frames = LATENCY_FRAMES
         self.frame = 0
-        self.peak_voices = self.notes_started = 0
+        self.peak_voices = self.notes_started = self.notes_left_out = 0
         self.substitutions: tuple[str, ...] = ()
         self.silent_keys: tuple[str, ...] = ()
         self.sent: list[tuple[int, bytes]] = []

@@ -91,6 +91,12 @@ def test_a_program_that_is_missing_is_named_before_anything_is_rendered(tmp_path
     check_programs(path, [InstrumentConfig("kit", 25, 35, 36, pitched=False, drum_keys=True)])  # the first kit plays
 
 
+def test_a_single_note_of_a_missing_program_is_the_same_line(tmp_path: Path) -> None:
+    path = saved(tmp_path, soundfont())
+    with pytest.raises(DatasetError, match=r"program 40 is not in .*test.sf2, which has 0 Sine"):
+        SoundFont(path, RATE).render(40, 69, 100, 0.1, 0.1, False)
+
+
 def test_a_soundfont_without_a_drum_kit_says_so(tmp_path: Path) -> None:
     path = saved(tmp_path, soundfont())
     with pytest.raises(DatasetError, match=r"instrument kit: drum kit 0 is not in .*, which has no drum kits"):
