@@ -31,8 +31,7 @@ PITCH_RANGE = (0.0, 135.0)
 """MIDI pitches that tuning and bends cannot leave."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class Job(NamedTuple):
     """Hops to come of one voice."""
 
     voice: Voice
@@ -204,10 +203,10 @@ def move(
             ages = np.repeat(age_s[:, row : row + 1], 4, axis=1)
             sway[:, row] = (weights * motions.sway(corners, ages)).sum(1)
             swell[:, row] = (weights.astype(np.float32)[..., None] * motions.swell(corners, ages)).sum(1)
-    return sway, swell, None if retouch is None else on_pads(retouch, voices, motions, age_s, journey)
+    return sway, swell, None if retouch is None else _on_pads(retouch, voices, motions, age_s, journey)
 
 
-def on_pads(
+def _on_pads(
     retouch: Corrections, voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey
 ) -> Corrections:
     """Return corrections of four rows for each of V voices, at ages (R, V): those of the corners of their pads."""

@@ -157,6 +157,7 @@ class MotionTable:
 
     Attributes
     ----------
+    retouching : RetouchTable or None
     retouched_field : the field that `retouch` sets right; "" without
     modes : float32 (K + 1, MAX_MODES), of `MotionArrays`; the last row has none
     retouched_partials, retouched_bands : P and bands of what it gives; 0 without
@@ -172,7 +173,7 @@ class MotionTable:
         if arrays.shapes.shape[2] != spec.num_mels:
             raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
         self._spec = spec
-        self._retouch = None if retouch is None else RetouchTable(retouch, arrays.owners, spec.hop_s)
+        self.retouching = None if retouch is None else RetouchTable(retouch, arrays.owners, spec.hop_s)
         self.retouched_field = "" if retouch is None else retouch.field
         self.retouched_partials = 0 if retouch is None else retouch.partials
         self.retouched_bands = 0 if retouch is None else retouch.shapes.shape[2] - retouch.partials
@@ -231,12 +232,12 @@ class MotionTable:
 
     def retouch(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `RetouchTable.read` does; None where there is no such table."""
-        return None if self._retouch is None else self._retouch.read(motions, age_s)
+        return None if self.retouching is None else self.retouching.read(motions, age_s)
 
     @property
     def retouch_shapes(self) -> FloatArray:
         """`RetouchTable.shapes`; none where there is no such table."""
-        return np.zeros((0, 0, 0), np.float32) if self._retouch is None else self._retouch.shapes
+        return np.zeros((0, 0, 0), np.float32) if self.retouching is None else self.retouching.shapes
 
     def modes_of(self, rows: NDArray[np.intp]) -> FloatArray | None:
         """Return the `modes` (V, MAX_MODES) of some rows (V,), None where none has any."""

@@ -93,18 +93,21 @@ class RetouchTable:
 
     Attributes
     ----------
+    rows : intp, of what follows, for each of `moving` and for what stands still
+    moments_s : float64 (K,), rising; between them courses are lines, and beyond the ends they stay
+    courses : float32 (M + 1, K, R); the last one is nothing
     shapes : float32 (M + 1, R, N), how strongly each partial and then each band follows; the last one not at all
     """
 
     def __init__(self, arrays: RetouchArrays, moving: Sequence[tuple[str, int]], hop_s: float) -> None:
         rows = {owner: row for row, owner in enumerate(arrays.owners)}
         nothing = len(rows)
-        self._row = np.array([*(rows.get(owner, nothing) for owner in moving), nothing], np.intp)
-        self._moments = arrays.moments * hop_s
+        self.rows = np.array([*(rows.get(owner, nothing) for owner in moving), nothing], np.intp)
+        self.moments_s = arrays.moments * hop_s
         self._order = np.arange(len(arrays.moments), dtype=np.float64)
         courses = arrays.courses * arrays.course_scale[:, None]
         shapes = arrays.shapes * arrays.shape_scale[:, :, None]
-        self._courses = np.concatenate([courses, np.zeros((1, *courses.shape[1:]))]).astype(np.float32)
+        self.courses = np.concatenate([courses, np.zeros((1, *courses.shape[1:]))]).astype(np.float32)
         self.shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]))]).astype(np.float32)
 
     def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections:
@@ -114,10 +117,10 @@ class RetouchTable:
         ----------
         motions : (V, 2), rows of `engine.motions.Motion`
         """
-        rows = self._row[motions[:, 0].astype(np.intp)]
-        at = np.interp(age_s * motions[:, 1], self._moments, self._order)
+        rows = self.rows[motions[:, 0].astype(np.intp)]
+        at = np.interp(age_s * motions[:, 1], self.moments_s, self._order)
         low = at.astype(np.intp)
-        high = np.minimum(low + 1, len(self._moments) - 1)
-        courses = self._courses[rows, low]
-        courses += (at - low)[..., None].astype(np.float32) * (self._courses[rows, high] - courses)
+        high = np.minimum(low + 1, len(self.moments_s) - 1)
+        courses = self.courses[rows, low]
+        courses += (at - low)[..., None].astype(np.float32) * (self.courses[rows, high] - courses)
         return Corrections(rows[:, None], courses[:, :, None])

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import prod
 from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batch import Job, lent_semitones, on_pads
+from ..batch import Job, lent_semitones
 from ..chance import FireDice
 from ..controls import Control, ControlsAt
 from ..decoders.base import Decoder
@@ -25,6 +26,7 @@ from ..endings import FADES_AFTER_S, fade_released
 from ..finishing import LINEAR
 from ..genomes import Genomes
 from ..growth import GrowthModel as OnnxGrowth
+from ..memo import Memo
 from ..mishaps import cut_grown
 from ..morphing import Journey, remember, travel
 from ..motions import MotionTable
@@ -40,16 +42,16 @@ from .library import Call, address, library
 from .model import Kernel, fits
 from .weights import read_weights
 
-DRIFTS, TENDED = 1, 2
+DRIFTS, TENDED, BROKEN, DEAD = 1, 2, 4, 8
 UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
 FACTS = (
     "onset", "release", "num_frames", "pitch", "pitched", "inharmonicity", "planted_pitch", "age_lead_s",
-    "release_lead_s", "release_speed", "tilt_db", "semitones", "motion.row", "motion.pace", "modes",
+    "release_lead_s", "release_speed", "tilt_db", "motion.row", "motion.pace", "modes",
 )  # fmt: skip
-"""Of a voice, in the order of hop.h; the row of its correction follows."""
-AGE_LEAD, RELEASE_LEAD, CORRECTION = 7, 8, 15
-MORPHS, NUM_FACTS, NUM_CONTROLS = 16, 17, len(Control)
-CORNERS = 4
+"""Of a voice, in the order of hop.h; whether it morphs follows, and what the kernel makes of it."""
+NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 2, 7, 8, 14
+NUM_FACTS, NUM_CONTROLS, NUM_JOB, CORNERS = 16, len(Control), 5, 4
+KEPT_VIEWS = 64
 _facts_of = attrgetter(*FACTS)
 
 
@@ -62,8 +64,7 @@ class Work(NamedTuple):
     slots : int64 (V,)
     frames : int64 (R, V)
     samples : int64 (R, V), since the onset, where hops begin
-    facts : float64 (V, NUM_FACTS)
-    pitch, planted : float64 (R, V)
+    views : the kernel's arrays
     journey : over pads of timbres; None where no voice has one
     """
 
@@ -71,9 +72,7 @@ class Work(NamedTuple):
     slots: NDArray[np.int64]
     frames: NDArray[np.int64]
     samples: NDArray[np.int64]
-    facts: NDArray[np.float64]
-    pitch: NDArray[np.float64]
-    planted: NDArray[np.float64]
+    views: Views
     journey: Journey | None
 
     @property
@@ -85,32 +84,54 @@ class Work(NamedTuple):
 class Rooms:
     """Arrays that every call uses again, large enough for the largest so far; a structure points at them."""
 
-    ITEMS: tuple[tuple[str, type[np.generic], int], ...] = (
-        ("controls", np.float64, NUM_CONTROLS), ("pitch", np.float64, 1), ("planted", np.float64, 1),
-        ("f0_hz", np.float64, 1), ("age_s", np.float32, 1), ("release_age_s", np.float32, 1), ("peaks", np.float32, 1),
-        ("alive", np.int64, 1), ("slots", np.int64, 1), ("frames", np.int64, 1), ("lookahead", np.int64, 1),
-        ("starts", np.int64, 1), ("kind", np.int64, 1), ("seeds", np.uint64, 1), ("facts", np.float64, NUM_FACTS),
-        ("broken", np.int64, 1),
-    )  # fmt: skip
-
     def __init__(self) -> None:
         self._capacity = 0
         self._arrays: dict[str, np.ndarray] = {}
+        self._views: Memo[tuple[int, int], Views] = Memo(KEPT_VIEWS)
 
-    def fit(self, call: Call, count: int) -> None:
-        """Make room for `count` voices and rounds."""
-        if count > self._capacity:
-            self._capacity = 2 * count
-            for name, kind, width in self.ITEMS:
+    def fit(self, call: Call, voices: int, rounds: int) -> Views:
+        """Return the arrays with room for so many voices and rounds."""
+        found = self._views.get((voices, rounds))
+        if found is not None:
+            return found
+        if voices * rounds > self._capacity:
+            self._capacity = 2 * voices * rounds
+            self._views.clear()
+            for name, (kind, _, width) in _ITEMS.items():
                 self._arrays[name] = np.zeros(self._capacity * width, kind)
                 setattr(call, name, address(self._arrays[name]))
+        shapes = {"v": (voices,), "rv": (rounds, voices), "vr": (voices, rounds)}
+        views = []
+        for name, (_, axes, width) in _ITEMS.items():
+            shape = (*shapes[axes], width) if width > 1 else shapes[axes]
+            views.append(self._arrays[name][: prod(shape)].reshape(shape))
+        return self._views.keep((voices, rounds), Views(*views))
 
-    def of(self, name: str, *shape: int) -> np.ndarray:
-        """Return an array of a shape."""
-        size = 1
-        for length in shape:
-            size *= length
-        return self._arrays[name][:size].reshape(shape)
+
+class Views(NamedTuple):
+    """Arrays of a call; see hop.h."""
+
+    jobs: NDArray[np.int64]
+    seeds: NDArray[np.uint64]
+    facts: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    planted: NDArray[np.float64]
+    f0_hz: NDArray[np.float64]
+    age_s: FloatArray
+    release_age_s: FloatArray
+    peaks: FloatArray
+    alive: NDArray[np.int64]
+    broken: NDArray[np.int64]
+
+
+_ITEMS: dict[str, tuple[type[np.generic], str, int]] = {
+    "jobs": (np.int64, "v", NUM_JOB), "seeds": (np.uint64, "v", 1), "facts": (np.float64, "v", NUM_FACTS),
+    "controls": (np.float64, "rv", NUM_CONTROLS), "pitch": (np.float64, "rv", 1), "planted": (np.float64, "rv", 1),
+    "f0_hz": (np.float64, "rv", 1), "age_s": (np.float32, "rv", 1), "release_age_s": (np.float32, "rv", 1),
+    "peaks": (np.float32, "vr", 1), "alive": (np.int64, "rv", 1), "broken": (np.int64, "v", 1),
+}  # fmt: skip
+"""The kind of each of `Views`, its axes (voices and rounds) and how many numbers there are for each."""
 
 
 class KernelGrower:
@@ -147,7 +168,6 @@ class KernelGrower:
         self._call, self._rooms = Call(), Rooms()
         self._kept: list[np.ndarray] = []  # what a call points at
         self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
-        self._courses = growth.motions.retouch_shapes.shape[1]
 
     def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
         """Grow and sound what jobs say, most frames first; return what broke, one line each.
@@ -162,7 +182,7 @@ class KernelGrower:
         found = call.found
         tending = self._tend(work) if found & TENDED else None
         plan = self._plan(work) if found & DRIFTS or work.journey is not None else None
-        rounds, count = work.pitch.shape
+        rounds, count = work.frames.shape
         audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
         call.audio = address(audio)
         self._plant_new(work, plan)
@@ -178,65 +198,43 @@ class KernelGrower:
 
     def _prepare(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool) -> Work:
         """Tell the kernel of the jobs, and let it read clocks and pitches."""
-        call, rooms, hop = self._call, self._rooms, self._spec.hop_length
+        call, hop = self._call, self._spec.hop_length
         voices = [job.voice for job in jobs]
-        count, rounds = len(jobs), jobs[0].num_frames
-        rooms.fit(call, count * rounds)
-        call.voices, call.rounds = count, rounds
-        facts = rooms.of("facts", count, NUM_FACTS)
-        facts[:, :CORRECTION] = [_facts_of(voice) for voice in voices]
-        told = [
-            (voice.slot, job.num_frames, job.lookahead, job.is_new) for job, voice in zip(jobs, voices, strict=True)
+        call.voices, call.rounds = count, rounds = len(jobs), jobs[0].num_frames
+        views = self._rooms.fit(call, count, rounds)
+        facts = views.facts
+        facts[:, :MORPHS] = [_facts_of(voice) for voice in voices]
+        views.jobs[:] = [
+            (voice.slot, job.num_frames, job.lookahead, job.is_new, _kind_of(voice) if sounded else UNHEARD)
+            for job, voice in zip(jobs, voices, strict=True)
         ]
-        slots, needs, lookahead, starts = (rooms.of(name, count) for name in ("slots", "frames", "lookahead", "starts"))
-        slots[:], needs[:], lookahead[:], starts[:] = zip(*told, strict=True)
-        rooms.of("kind", count)[:] = (
-            [PARTIALS if voice.has_pitch else RESONANCES for voice in voices] if sounded else UNHEARD
-        )
-        rooms.of("seeds", count)[:] = [voice.seed for voice in voices]
-        rooms.of("broken", count)[:] = -1
-        frames = facts[:, 2].astype(np.int64) + np.arange(rounds)[:, None]
-        samples = np.maximum(frames - lookahead, 0) * hop
-        onsets = facts[:, 0].astype(np.int64)
-        controls = rooms.of("controls", rounds, count, NUM_CONTROLS)
-        controls[:] = controls_at(voices, samples + onsets)
-        journey = self._set_out(voices, controls, facts)
+        if any(job.is_new for job in jobs):
+            views.seeds[:] = [voice.seed for voice in voices]
+        views.broken.fill(-1)
+        numbers = facts[:, : NUM_FRAMES + 1].astype(np.int64)
+        frames = numbers[:, NUM_FRAMES] if rounds == 1 else numbers[:, NUM_FRAMES] + np.arange(rounds)[:, None]
+        frames = frames.reshape(rounds, count)
+        samples = np.maximum(frames - views.jobs[:, 2], 0) * hop
+        views.controls[:] = controls_at(voices, samples + numbers[:, 0])
+        journey = self._set_out(voices, views)
         self.kernel.prepare(call)
-        pitch, planted = rooms.of("pitch", rounds, count), rooms.of("planted", rounds, count)
-        work = Work(jobs, slots, frames, samples, facts, pitch, planted, journey)
-        self._read_corrections(work)
-        return work
+        return Work(jobs, views.jobs[:, 0], frames, samples, views, journey)
 
-    def _set_out(
-        self, voices: Sequence[Voice], controls: NDArray[np.float64], facts: NDArray[np.float64]
-    ) -> Journey | None:
+    def _set_out(self, voices: Sequence[Voice], views: Views) -> Journey | None:
         """Tell the kernel where voices are on their pads of timbres, if any has one."""
-        facts[:, MORPHS] = [voice.morph is not None for voice in voices]
-        journey = travel(voices, controls, self._spec.hop_s)
-        self._journey = None if journey is None else np.zeros((*journey.semitones.shape, 3 + CORNERS))
-        self._call.journey = 0 if self._journey is None else address(self._journey)
-        if journey is None or self._journey is None:
+        morphs = [voice.morph is not None for voice in voices]
+        views.facts[:, MORPHS] = morphs
+        if not any(morphs):
+            self._journey, self._call.journey = None, 0
             return None
+        journey = travel(voices, views.controls, self._spec.hop_s)
+        assert journey is not None
+        self._journey = np.zeros((*journey.semitones.shape, 3 + CORNERS))
         self._journey[..., 0], self._journey[..., 2] = journey.semitones, journey.pitched
         self._journey[..., 3:] = pad_weights(journey.places)
         corners = [np.zeros((CORNERS, 2)) if voice.morph is None else voice.morph.pad.motions for voice in voices]
-        self._call.corner_motions = self._keep(np.array(corners))
+        self._call.journey, self._call.corners = address(self._journey), self._keep(np.array(corners))
         return journey
-
-    def _read_corrections(self, work: Work) -> None:
-        """Tell the kernel which corrections voices follow, and how far."""
-        call = self._call
-        work.facts[:, CORRECTION] = -1.0
-        if not self._courses:
-            return
-        ages = self._rooms.of("age_s", *work.pitch.shape).astype(np.float64)
-        read = self._motions.retouch(work.facts[:, 12:14], ages)
-        assert read is not None
-        work.facts[:, CORRECTION] = read.rows[:, 0]
-        call.courses = self._keep(read.courses[:, :, 0])
-        if work.journey is not None:
-            read = on_pads(read, work.voices, self._motions, ages, work.journey)
-            call.corners, call.corner_courses = self._keep(read.rows.astype(np.int64)), self._keep(read.courses)
 
     def _keep(self, values: np.ndarray) -> int:
         """Return the address of values, which are kept for the call."""
@@ -244,24 +242,23 @@ class KernelGrower:
         return address(self._kept[-1])
 
     def _tend(self, work: Work) -> Tending | None:
-        held = work.facts[:, 1] - work.facts[:, 0]
+        held = work.views.facts[:, 1] - work.views.facts[:, 0]
         released = work.samples >= np.maximum(held, self._spec.hop_length)
-        controls = self._rooms.of("controls", *work.pitch.shape, NUM_CONTROLS)
-        return tend(work.voices, controls, released)
+        return tend(work.voices, work.views.controls, released)
 
     def _plan(self, work: Work) -> Plan:
         """Plan which genomes are planted anew, and tell the kernel what they are of."""
         voices = work.voices
-        is_new = work.facts[:, 2] == 0
+        is_new = work.views.facts[:, NUM_FRAMES] == 0
         plan = plan_replanting(
-            work.pitch,
-            np.where(is_new, work.pitch[0], [voice.last_pitch for voice in voices]),
-            work.planted[0].copy(),
+            work.views.pitch,
+            np.where(is_new, work.views.pitch[0], [voice.last_pitch for voice in voices]),
+            work.views.planted[0].copy(),
             np.array([voice.planted_hops for voice in voices]),
             exact=False,
             journey=work.journey,
         )
-        work.planted[:] = plan.planted
+        work.views.planted[:] = plan.planted
         if self._journey is not None:
             self._journey[..., 1] = lent_semitones(voices, plan)
         return plan
@@ -284,7 +281,7 @@ class KernelGrower:
             if voice.morph is not None and plan is not None and plan.places is not None and self._journey is not None:
                 place, semitones = plan.places[index, row], self._journey[index, row, 1]
                 timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
-            pitch = work.planted[index, row] - semitones
+            pitch = work.views.planted[index, row] - semitones
             seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
         return plant(self._growth, seeds, self._planted_together)
 
@@ -302,8 +299,8 @@ class KernelGrower:
 
     def _stretches(self, work: Work, plan: Plan | None, tending: Tending | None) -> Iterator[tuple[int, int]]:
         """Give rounds to grow in one go, from first to last; before each, do to genomes what is due there."""
-        edges = [0, len(work.pitch)]
-        for index in range(1, len(work.pitch)) if plan is not None or tending is not None else ():
+        edges = [0, len(work.frames)]
+        for index in range(1, len(work.frames)) if plan is not None or tending is not None else ():
             replanted = plan is not None and plan.replant[index].any()
             if replanted or (tending is not None and tending.erased(index, self._spec.num_mels).any()):
                 edges.append(index)
@@ -335,12 +332,10 @@ class KernelGrower:
 
     def _deliver(self, work: Work, audio: FloatArray, tending: Tending | None) -> list[str]:
         """Give voices what was sounded for them, and end those that are broken, silent or dead."""
-        rounds, count = work.pitch.shape
-        hop, jobs = self._spec.hop_length, work.jobs
-        peaks, alive = self._rooms.of("peaks", count, rounds), self._rooms.of("alive", rounds, count)
-        released = self._rooms.of("release_age_s", rounds, count)
+        hop, jobs, count = self._spec.hop_length, work.jobs, len(work.jobs)
+        peaks, alive, released = work.views.peaks, work.views.alive, work.views.release_age_s
         failures: list[str] = []
-        for row, frame in enumerate(self._rooms.of("broken", count).tolist()):
+        for row, frame in enumerate(work.views.broken.tolist() if self._call.found & BROKEN else ()):
             if frame >= 0:
                 failures += cut_grown(jobs[row], frame, "linear", self._spec)
         first = 0
@@ -357,18 +352,19 @@ class KernelGrower:
                 loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
             failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
             first = last
-        if not alive.all():
+        if self._call.found & DEAD:
             for row, job in enumerate(jobs):
-                end_by_death(job, alive[: job.num_frames, row], hop)
+                end_by_death(job, alive[: job.num_frames, row] > 0, hop)
         return failures
 
     def _remember(self, work: Work, plan: Plan | None, tending: Tending | None) -> None:
         """Note in the voices how far they have come."""
-        leads = work.facts[:, AGE_LEAD : RELEASE_LEAD + 1].tolist()
+        planted, pitch = work.views.planted, work.views.pitch
+        leads = work.views.facts[:, AGE_LEAD : RELEASE_LEAD + 1].tolist()
         for row, (job, (age_lead_s, release_lead_s)) in enumerate(zip(work.jobs, leads, strict=True)):
             voice, last = job.voice, job.num_frames - 1
             voice.num_frames += job.num_frames
-            voice.planted_pitch, voice.last_pitch = float(work.planted[last, row]), float(work.pitch[last, row])
+            voice.planted_pitch, voice.last_pitch = planted.item(last, row), pitch.item(last, row)
             voice.planted_hops = voice.planted_hops + job.num_frames if plan is None else int(plan.hops[last, row])
             voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
             if tending is not None:
@@ -390,6 +386,10 @@ def open_kernel(
         return None
     kernel = Kernel(weights, growth.spec, growth.motions, resonant, num_slots(max_voices))
     return KernelGrower(kernel, growth, genomes, fire_rate, planted_together, decoder.name)
+
+
+def _kind_of(voice: Voice) -> int:
+    return PARTIALS if voice.has_pitch else RESONANCES
 
 
 def _resonant(decoder: Decoder) -> GriffinLimDecoder | None:

@@ -48,7 +48,7 @@ typedef struct Hop {
     Genes genes;
     Slot *slots;
     void *rooms;
-    void (*run)(struct Hop *, const Call *);
+    void (*run)(struct Hop *, Call *);
     float *in, *middle, *out, *told, *rows, *rises, *pair, *lives, *told_levels, *level, *tonality;
     float *magnitude, *spectrum_re, *spectrum_im, *spectrum_power, *noise_frame, *room, *other_room, *amplitude;
     float *noise_turns, *turns, *signal, *found, *sped, *windowed;
@@ -76,7 +76,7 @@ static double fade_in_db(double time_s, double length_s) {
 
 /* Samples from the onset to the hop that a round grows a frame for. */
 static double hop_start(const Model *m, const Call *call, int64_t voice, int64_t round) {
-    double frame = call->facts[voice * FACTS + NUM_FRAMES] + (double)(round - call->lookahead[voice]);
+    double frame = call->facts[voice * FACTS + NUM_FRAMES] + (double)(round - call->jobs[voice * JOB + LOOKAHEAD]);
     return (frame > 0.0 ? frame : 0.0) * (double)m->hop;
 }
 
@@ -101,6 +101,19 @@ static double sway_at(const Model *m, int64_t row, double pace, double age_s) {
     const int64_t step = 1 + m->swells, code = code_at(m, row, pace, age_s, &share) * step;
     const double sway = m->codes[code], next = m->codes[code + (share > 0.0 ? step : 0)];
     return sway + share * (next - sway);
+}
+
+/* The courses (K) of the corrections of a motion's row at an age; return their row. */
+static int64_t courses_at(const Model *m, int64_t motion, double pace, double age_s, float part, float *courses) {
+    const int64_t row = m->correction_row[motion], last = m->moment_count - 1, count = m->courses;
+    const double at = age_s * pace;
+    int64_t low = 0;
+    while (low < last && m->moments[low + 1] <= at) low++;
+    double share = low < last ? (at - m->moments[low]) / (m->moments[low + 1] - m->moments[low]) : 0.0;
+    if (share < 0.0) share = 0.0;
+    const float *here = m->correction_courses + (row * m->moment_count + low) * count, *next = here + (low < last ? count : 0);
+    for (int64_t k = 0; k < count; k++) courses[k] = part * (here[k] + (float)share * (next[k] - here[k]));
+    return row;
 }
 
 /* Where the partials of a slot lie over its fundamental. */
@@ -192,7 +205,7 @@ static void look_up(Hop *hop, Slot *slot, const double *facts, double grown_hz, 
         slot->mode_row = row, slot->place_hz = NAN;
     }
     if (slot->place_hz != grown_hz) find_places(m, slot, grown_hz);
-    if (facts[CORRECTION] >= 0.0 && (slot->near_hz != grown_hz / ratio || slot->near_stretch != facts[STRETCH]))
+    if (m->courses && (slot->near_hz != grown_hz / ratio || slot->near_stretch != facts[STRETCH]))
         find_nearest(m, slot, grown_hz / ratio, facts[STRETCH]);
     if (ratio != 1.0 && slot->ratio_of_source != ratio) find_sources(m, slot, ratio);
 }
@@ -408,7 +421,8 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
         const double held = facts[RELEASE] - facts[ONSET], released = held > length ? held : length;
         double planted = facts[PLANTED];
         facts[MOTION] = (double)row;
-        for (int64_t r = 0; r < call->frames[v]; r++) {
+        facts[SEMITONES] = 12.0 * log2(facts[PACE]);
+        for (int64_t r = 0; r < call->jobs[v * JOB + FRAMES]; r++) {
             const int64_t at = r * call->voices + v;
             const double *controls = call->controls + at * CONTROLS;
             const double start = hop_start(m, call, v, r), frame = facts[NUM_FRAMES] + (double)r;
@@ -437,7 +451,7 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
             const double age_s = call->age_s[at];
             double sway = journey ? 0.0 : sway_at(m, row, facts[PACE], age_s);
             for (int i = 0; journey && i < CORNERS; i++) {
-                const double *motion = call->corner_motions + (v * CORNERS + i) * 2;
+                const double *motion = call->corners + (v * CORNERS + i) * 2;
                 sway += journey[J_WEIGHTS + i] * sway_at(m, motion_row(m, motion[0]), motion[1], age_s);
             }
             const int pitched = (journey ? journey[J_PITCHED] : facts[PITCHED]) > 0.0;
@@ -447,7 +461,7 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
 }
 
 /* Grow and sound rounds first..last of the voices. */
-PUBLIC void tnca_run(Hop *hop, const Call *call) {
+PUBLIC void tnca_run(Hop *hop, Call *call) {
 #ifdef HAS_VARIANTS
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040); /* what is next to nothing is nothing: it would take a hundred times as long */

@@ -10,11 +10,14 @@
 
 enum { MODES = 4, MAX_PARTIALS = 128, CONTROLS = 15, CLOCKS = 8 };
 
-/* Columns of a voice's facts, as engine/kernel/calls.py fills them. */
+/* Columns of a voice's facts, as engine/kernel/grower.py fills them; the last is filled by `tnca_prepare`. */
 enum {
     ONSET, RELEASE, NUM_FRAMES, PITCH, PITCHED, STRETCH, PLANTED, AGE_LEAD, RELEASE_LEAD, RELEASE_SPEED, TILT,
-    SEMITONES, MOTION, PACE, MODE_ROW, CORRECTION, MORPHS, FACTS
+    MOTION, PACE, MODE_ROW, MORPHS, SEMITONES, FACTS
 };
+
+/* Columns of a job. */
+enum { SLOT, FRAMES, LOOKAHEAD, STARTS, KIND, JOB };
 
 /* Columns of controls, as engine/controls.py has them. */
 enum {
@@ -25,8 +28,8 @@ enum {
 /* What a journey over a pad of timbres says of a voice in a round. */
 enum { CORNERS = 4, J_PITCH = 0, J_SEMITONES, J_PITCHED, J_WEIGHTS, JOURNEY = J_WEIGHTS + CORNERS };
 
-/* What `tnca_prepare` found. */
-enum { DRIFTS = 1, TENDED = 2 };
+/* What was found: pitches off those that are planted, growth that is tended; frames that are not finite, dead ones. */
+enum { DRIFTS = 1, TENDED = 2, BROKEN = 4, DEAD = 8 };
 
 /* How a voice is sounded. */
 enum { UNHEARD, PARTIALS, RESONANCES };
@@ -34,7 +37,8 @@ enum { UNHEARD, PARTIALS, RESONANCES };
 /* Sizes, weights and tables: nothing of it changes. */
 typedef struct Model {
     int64_t slots, cells, channels, hidden, readout, bins, hop, n_fft, alpha, level, rate;
-    int64_t partials, courses, swells, noise_rows, motions, lobe_steps, lobe_size, onset_frames, iterations, search_frames;
+    int64_t partials, courses, swells, noise_rows, motions, lobe_steps, lobe_size, onset_frames;
+    int64_t iterations, search_frames, moment_count;
     double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, dip_db, alive_above, liveliest;
     double least_drift, least_density, clear_bins, lobe_bins, momentum, window_sum, loud_db, even_db;
     const float *into_hidden;   /* (H / 4, 3 C + 5, 4) */
@@ -54,6 +58,9 @@ typedef struct Model {
     const int64_t *first_code;  /* (motions) */
     const double *last_code, *code_loop, *code_rate; /* (motions) */
     const float *modes;         /* (motions, MODES) */
+    const int64_t *correction_row; /* (motions), of the following */
+    const double *moments;      /* (moment_count), in seconds */
+    const float *correction_courses; /* (rows, moment_count, K) */
     const float *corrections;   /* (rows, K, P + F) */
     const float *lobe;          /* (lobe_size), power of a main lobe */
     const float *noise;         /* (noise_rows, hop + 1, 2), spectra */
@@ -66,17 +73,14 @@ typedef struct Model {
 /* Hops of V voices, in arrays that live as long as the call. */
 typedef struct Call {
     int64_t voices, rounds, first, last, found;
-    const int64_t *slots, *frames, *lookahead, *starts, *kind; /* (V) */
-    const uint64_t *seeds;      /* (V) */
+    const int64_t *jobs;        /* (V, JOB) */
+    const uint64_t *seeds;      /* (V), of voices that start */
     double *facts;              /* (V, FACTS) */
     const double *controls;     /* (R, V, CONTROLS) */
     double *pitch, *planted, *f0_hz; /* (R, V) */
     float *age_s, *release_age_s;    /* (R, V) */
-    const float *courses;       /* (R, V, K) */
     const double *journey;      /* (R, V, JOURNEY), or none where no voice morphs; the following are as well */
-    const double *corner_motions; /* (V, CORNERS, 2), rows of motions and their paces */
-    const int64_t *corners;     /* (V, CORNERS), rows of corrections */
-    const float *corner_courses; /* (R, V, CORNERS, K) */
+    const double *corners;      /* (V, CORNERS, 2), rows of motions and their paces */
     const float *mask;          /* (R, V, F), or none where every cell fires */
     const float *life;          /* (R, V), or none */
     float *audio;               /* (V, rounds * hop) */

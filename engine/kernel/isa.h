@@ -6,21 +6,23 @@
 #include "search.h"
 
 /* Grow and sound one frame of a voice. */
-static void FN(frame)(Hop *hop, const Call *call, int64_t voice, int64_t round) {
+static void FN(frame)(Hop *hop, Call *call, int64_t voice, int64_t round) {
     const Model *m = &hop->model;
-    const int64_t number = call->slots[voice], at = round * call->voices + voice;
+    const int64_t *job = call->jobs + voice * JOB, number = job[SLOT], at = round * call->voices + voice;
     const double *facts = call->facts + voice * FACTS, *controls = call->controls + at * CONTROLS;
     call->alive[at] = FN(grow)(hop, call, voice, round, number);
+    if (!call->alive[at]) call->found |= DEAD;
     const float life = call->life ? call->life[at] : (float)m->alive_above;
     const int is_culled = life > (float)m->alive_above;
-    if (call->kind[voice] == UNHEARD) {
+    if (job[KIND] == UNHEARD) {
         if (is_culled) cull(hop, number, life, 0);
         return;
     }
     Slot *slot = slot_of(hop, number);
     float *level = hop->level, *tonality = hop->tonality;
     FN(read_bins)(hop, number, level, tonality);
-    if (!FN(bounded)(level, tonality, (int)m->bins) && call->broken[voice] < 0) call->broken[voice] = round;
+    if (!FN(bounded)(level, tonality, (int)m->bins) && call->broken[voice] < 0)
+        call->broken[voice] = round, call->found |= BROKEN;
     if (is_culled) cull(hop, number, life, level);
 
     const double *journey = facts[MORPHS] != 0.0 ? call->journey + at * JOURNEY : 0;
@@ -29,17 +31,17 @@ static void FN(frame)(Hop *hop, const Call *call, int64_t voice, int64_t round) 
     const double ratio = semitones == 0.0 ? 1.0 : exp2(semitones / 12.0);
     const double grown_hz = pitched ? pitch_hz(call->planted[at]) : 0.0, hz = call->f0_hz[at];
     look_up(hop, slot, facts, grown_hz, ratio);
-    if (facts[CORRECTION] >= 0.0) FN(correct)(hop, slot, call, voice, at, level);
+    if (m->courses) FN(correct)(hop, slot, call, voice, at, level);
     if (ratio != 1.0) FN(transpose)(hop, slot, level, tonality);
     const double time_s = hop_start(m, call, voice, round) / (double)m->rate;
     const double tilt = controls[C_TILT] + facts[TILT], fade_db = fade_in_db(time_s, controls[C_FADE_IN]);
     if (tilt != 0.0 || controls[C_RESONANCE] != 0.0 || fade_db != 0.0)
         FN(colour)(hop, grown_hz, tilt, controls[C_RESONANCE], fade_db, level);
 
-    const int64_t ahead = call->starts[voice] ? call->lookahead[voice] : 0, emitted = round - ahead;
+    const int64_t ahead = job[STARTS] ? job[LOOKAHEAD] : 0, emitted = round - ahead;
     float *audio = emitted < 0 ? 0 : call->audio + (voice * call->rounds + emitted) * m->hop;
-    if (call->starts[voice] && round == 0) begin(hop, slot, call->seeds[voice], hz);
-    if (call->kind[voice] == PARTIALS) {
+    if (job[STARTS] && round == 0) begin(hop, slot, call->seeds[voice], hz);
+    if (job[KIND] == PARTIALS) {
         mark_modes(m, slot, grown_hz, tonality);
         FN(sound)(hop, slot, hz, grown_hz, level, tonality, audio);
     } else {
@@ -48,14 +50,16 @@ static void FN(frame)(Hop *hop, const Call *call, int64_t voice, int64_t round) 
     if (audio) call->peaks[voice * call->rounds + emitted] = FN(peak_of)(audio, (int)m->hop);
 }
 
-static void FN(run)(Hop *hop, const Call *call) {
+static void FN(run)(Hop *hop, Call *call) {
     for (int64_t voice = 0; voice < call->voices; voice++)
-        for (int64_t round = call->first; round < call->last && round < call->frames[voice]; round++)
+        for (int64_t round = call->first; round < call->last && round < call->jobs[voice * JOB + FRAMES]; round++)
             FN(frame)(hop, call, voice, round);
 }
 
 #undef vf
 #undef vi
 #undef v8
+#undef v4
 #undef INLINE
 #undef SHUFFLE
+#undef SHUFFLE4

@@ -28,14 +28,14 @@ class Model(ctypes.Structure):
 
     _fields_ = (
         *_members("slots cells channels hidden readout bins hop n_fft alpha level rate", Int),
-        *_members(
-            "partials courses swells noise_rows motions lobe_steps lobe_size onset_frames iterations search_frames", Int
-        ),
+        *_members("partials courses swells noise_rows motions lobe_steps lobe_size onset_frames", Int),
+        *_members("iterations search_frames moment_count", Int),
         *_members("floor_db level_scale_db tonality_db quiet_level heard_level dip_db alive_above liveliest", Double),
         *_members("least_drift least_density clear_bins lobe_bins momentum window_sum loud_db even_db", Double),
         *_members("into_hidden from_clocks clock_rates update update_bias swelling read_state read_out", Pointer),
         *_members("read_bias bin_low bin_share bin_octave codes swell_shapes first_code last_code code_loop", Pointer),
-        *_members("code_rate modes corrections lobe noise noise_window onset_amplitude onset_magnitude", Pointer),
+        *_members("code_rate modes correction_row moments correction_courses corrections lobe noise", Pointer),
+        *_members("noise_window onset_amplitude onset_magnitude", Pointer),
         *_members("window tail_window", Pointer),
     )
 
@@ -45,9 +45,8 @@ class Call(ctypes.Structure):
 
     _fields_ = (
         *_members("voices rounds first last found", Int),
-        *_members("slots frames lookahead starts kind seeds facts controls pitch planted f0_hz", Pointer),
-        *_members("age_s release_age_s courses journey corner_motions corners corner_courses", Pointer),
-        *_members("mask life audio peaks alive broken", Pointer),
+        *_members("jobs seeds facts controls pitch planted f0_hz age_s release_age_s", Pointer),
+        *_members("journey corners mask life audio peaks alive broken", Pointer),
     )
 
 

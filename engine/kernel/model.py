@@ -92,12 +92,14 @@ class Kernel:
         spectra = noise_spectra(2 * spec.hop_length)
         low, share = bins_among_bands(spec)
         amplitude, power = onset_coverage(spec)
-        corrections = motions.retouch_shapes
+        retouching = motions.retouching
         model = Model(
             slots=num_slots, cells=spec.num_mels, channels=weights.channels, hidden=weights.hidden,
             readout=weights.readout, bins=spec.num_bins, hop=spec.hop_length, n_fft=spec.n_fft, alpha=ALPHA,
             level=LINEAR_LEVEL, rate=spec.sample_rate, partials=motions.retouched_partials,
-            courses=corrections.shape[1], swells=tables.shapes.shape[1], noise_rows=len(spectra),
+            courses=0 if retouching is None else retouching.courses.shape[2],
+            moment_count=0 if retouching is None else len(retouching.moments_s), swells=tables.shapes.shape[1],
+            noise_rows=len(spectra),
             motions=len(tables.first), lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
             onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
             floor_db=spec.floor_db, level_scale_db=spec.level_scale_db, tonality_db=TONALITY_RANGE_DB,
@@ -112,7 +114,11 @@ class Kernel:
         model.codes, model.swell_shapes = self._keep(tables.codes), self._keep(tables.shapes)
         model.first_code, model.last_code = self._keep(tables.first, np.int64), self._keep(tables.last, np.float64)
         model.code_loop, model.code_rate = (self._keep(one, np.float64) for one in (tables.loop, tables.rate_hz))
-        model.modes, model.corrections, model.lobe = (self._keep(one) for one in (motions.modes, corrections, LOBE))
+        model.modes, model.lobe = self._keep(motions.modes), self._keep(LOBE)
+        if retouching is not None:
+            model.correction_row = self._keep(retouching.rows, np.int64)
+            model.moments = self._keep(retouching.moments_s, np.float64)
+            model.correction_courses, model.corrections = self._keep(retouching.courses), self._keep(retouching.shapes)
         model.noise = self._keep(spectra.view(np.float32))
         model.noise_window = self._keep(noise.window / spec.hop_length)  # the kernel's inverse transform lacks that
         model.window = self._keep(resonant.window)
@@ -123,7 +129,7 @@ class Kernel:
 
 
 MAX_COURSES = 64
-"""Courses of a swell that the kernel has room for."""
+"""Courses of a swell or of a correction that the kernel has room for."""
 
 
 def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
@@ -138,6 +144,7 @@ def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
         and spec.num_bins >= 16
         and weights.channels > ALPHA
         and motions.tables.shapes.shape[1] <= MAX_COURSES
+        and (motions.retouching is None or motions.retouching.courses.shape[2] <= MAX_COURSES)
         and corrected in ("", LINEAR)
         and (not corrected or (motions.retouched_bands == spec.num_mels and motions.retouched_partials % 8 == 0))
     )

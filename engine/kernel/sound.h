@@ -18,11 +18,15 @@ INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t vo
     const double *facts = call->facts + voice * FACTS;
     float *told = hop->told_levels;
     memset(told, 0, sizeof(float) * (m->partials + m->cells));
+    float courses[MAX_COURSES];
+    const double age_s = call->age_s[at];
     if (facts[MORPHS] == 0.0)
-        FN(tell)(m, (int64_t)facts[CORRECTION], call->courses + at * m->courses, told);
-    else
-        for (int i = 0; i < CORNERS; i++)
-            FN(tell)(m, call->corners[voice * CORNERS + i], call->corner_courses + (at * CORNERS + i) * m->courses, told);
+        FN(tell)(m, courses_at(m, (int64_t)facts[MOTION], facts[PACE], age_s, 1.0f, courses), courses, told);
+    for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
+        const double *motion = call->corners + (voice * CORNERS + i) * 2;
+        const float part = (float)call->journey[at * JOURNEY + J_WEIGHTS + i];
+        FN(tell)(m, courses_at(m, motion_row(m, motion[0]), motion[1], age_s, part, courses), courses, told);
+    }
     const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level);
     const int32_t *__restrict low = m->bin_low, *__restrict nearest = slot->nearest;
     const float *__restrict part = m->bin_share, *__restrict belongs = slot->belongs;

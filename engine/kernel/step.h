@@ -67,8 +67,7 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     float *own = in + channels * cells, *left = in, *right = in + 2 * channels * cells;
     float *decays = in + 3 * channels * cells, *swell = decays + 4 * cells;
 
-    for (int f = 0; f < cells; f++)
-        for (int c = 0; c < channels; c++) own[c * cells + f] = grid[f * channels + c];
+    FN(swap_axes)(grid, own, cells, channels);
     for (int c = 0; c < channels; c++) {
         left[c * cells] = right[c * cells + cells - 1] = 0.0f;
         memcpy(left + c * cells + 1, own + c * cells, (cells - 1) * sizeof(float));
@@ -81,7 +80,7 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     memset(swell, 0, sizeof(float) * cells);
     if (facts[MORPHS] == 0.0) FN(add_swell)(m, (int64_t)facts[MOTION], facts[PACE], age_s, 1.0f, swell);
     for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
-        const double *motion = call->corner_motions + (voice * CORNERS + i) * 2;
+        const double *motion = call->corners + (voice * CORNERS + i) * 2;
         const float part = (float)call->journey[at * JOURNEY + J_WEIGHTS + i];
         FN(add_swell)(m, motion_row(m, motion[0]), motion[1], age_s, part, swell);
     }
@@ -97,7 +96,7 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     float *middle = hop->middle, *out = hop->out;
     const float *cell = hop->genes.cell + slot * hidden * cells, *bin = hop->genes.bin + slot * m->bins * m->readout;
     const int64_t bin_size = round == call->first ? m->bins * m->readout * (int64_t)sizeof(float) : 0;
-    const int64_t other = voice + 1 < call->voices ? call->slots[voice + 1] : slot;
+    const int64_t other = voice + 1 < call->voices ? call->jobs[(voice + 1) * JOB + SLOT] : slot;
     const float *next = hop->genes.cell + other * hidden * cells;
     const int64_t next_size = other != slot && round + 1 == call->last ? hidden * cells * (int64_t)sizeof(float) : 0;
     FN(product)(m->into_hidden, hidden, inputs, in, cells, cell, told, middle, 1, (const char *)bin, bin_size);
@@ -124,8 +123,10 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
         lives[f] = before > threshold && after > threshold ? 1.0f : 0.0f;
         highest = lives[f] * alpha[f] > highest ? lives[f] * alpha[f] : highest;
     }
-    for (int f = 0; f < cells; f++)
-        for (int c = 0; c < channels; c++) grid[f * channels + c] = grown[c * cells + f] * lives[f];
+    for (int c = 0; c < channels; c++)
+        for (int f = 0; f < cells; f += LANES)
+            FN(store)(grown + c * cells + f, FN(load)(grown + c * cells + f) * FN(load)(lives + f));
+    FN(swap_axes)(grown, grid, channels, cells);
     return highest > threshold;
 }
 

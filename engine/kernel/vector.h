@@ -5,13 +5,18 @@ typedef float FN(vf) __attribute__((vector_size(LANES * 4), aligned(4), may_alia
 typedef int32_t FN(vi) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef float FN(v8) __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t FN(i8) __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float FN(v4) __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t FN(i4) __attribute__((vector_size(16), aligned(4), may_alias));
 #define vf FN(vf)
 #define vi FN(vi)
 #define v8 FN(v8)
+#define v4 FN(v4)
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define SHUFFLE4 SHUFFLE
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (FN(i8)){__VA_ARGS__})
+#define SHUFFLE4(a, b, ...) __builtin_shuffle(a, b, (FN(i4)){__VA_ARGS__})
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -87,4 +92,19 @@ INLINE v8 FN(sums_of)(const v8 *x) {
     v8 a = FN(pairs)(FN(pairs)(x[0], x[1]), FN(pairs)(x[2], x[3]));
     v8 b = FN(pairs)(FN(pairs)(x[4], x[5]), FN(pairs)(x[6], x[7]));
     return SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+/* Let columns be rows: to (columns, rows) from (rows, columns), both multiples of four. */
+INLINE void FN(swap_axes)(const float *__restrict from, float *__restrict to, int rows, int columns) {
+    for (int r = 0; r < rows; r += 4)
+        for (int c = 0; c < columns; c += 4) {
+            v4 x[4];
+            for (int i = 0; i < 4; i++) x[i] = *(const v4 *)(from + (r + i) * columns + c);
+            v4 a = SHUFFLE4(x[0], x[1], 0, 4, 1, 5), b = SHUFFLE4(x[2], x[3], 0, 4, 1, 5);
+            v4 d = SHUFFLE4(x[0], x[1], 2, 6, 3, 7), e = SHUFFLE4(x[2], x[3], 2, 6, 3, 7);
+            *(v4 *)(to + c * rows + r) = SHUFFLE4(a, b, 0, 1, 4, 5);
+            *(v4 *)(to + (c + 1) * rows + r) = SHUFFLE4(a, b, 2, 3, 6, 7);
+            *(v4 *)(to + (c + 2) * rows + r) = SHUFFLE4(d, e, 0, 1, 4, 5);
+            *(v4 *)(to + (c + 3) * rows + r) = SHUFFLE4(d, e, 2, 3, 6, 7);
+        }
 }

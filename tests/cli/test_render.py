@@ -25,7 +25,7 @@ TOUR = ROOT / "examples" / "tour.mid"  # takes long enough to be interrupted in 
 REPORTED = {
     "audio_seconds", "render_seconds", "rtf", "notes", "peak_voices", "peak_dbfs", "instruments", "substitutions",
     "silent_keys", "provider", "stems", "channels", "output", "warnings", "representation", "decoder", "sample_rate",
-    "seed", "bit_depth", "gain_db", "loudness_lufs", "notes_left_out",
+    "seed", "bit_depth", "gain_db", "loudness_lufs", "notes_left_out", "core",
 }  # fmt: skip
 
 
