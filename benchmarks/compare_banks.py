@@ -12,14 +12,14 @@ from time import thread_time
 
 import numpy as np
 
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.growth import Growth, GrowthModel
-from tnca_synth.engine.seams import Genome, HopInputs
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.models.growth_model import GrownHop, OnnxGrowthModel
+from tnca_synth.engine.models.interfaces import Genome, HopInputs
 
 TURN_HOPS = 8
 
 
-def notes(growth: GrowthModel, voices: int) -> Genome:
+def notes(growth: OnnxGrowthModel, voices: int) -> Genome:
     """Plant notes of all timbres, from low to high."""
     timbres = [growth.timbres.vector(name, 60.0) for name in sorted(growth.metadata["timbres"])]
     ones = np.ones(voices, np.float32)
@@ -27,7 +27,7 @@ def notes(growth: GrowthModel, voices: int) -> Genome:
     return growth.plant(np.linspace(40, 90, voices, dtype=np.float32), 0.7 * ones, timbre, ones, 0.0 * ones)
 
 
-def grow(growth: GrowthModel, voices: int) -> Iterator[tuple[float, Growth]]:
+def grow(growth: OnnxGrowthModel, voices: int) -> Iterator[tuple[float, GrownHop]]:
     """Yield seconds of processor time that each turn of hops takes, and the last hop of it."""
     genome = notes(growth, voices)
     ones = np.ones(voices, np.float32)

@@ -12,7 +12,7 @@ from time import thread_time
 import numpy as np
 from numpy.typing import NDArray
 
-from tnca_synth.engine.inference import open_session, read_metadata
+from tnca_synth.engine.models.onnx_runtime import open_session, read_metadata
 
 Inputs = dict[str, NDArray[np.float32]]
 

@@ -12,8 +12,8 @@ import resource
 import sys
 from time import process_time
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.offline import render_song
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.render.song import render_song
 from tnca_synth.midi import Song, TimedMessage
 from tnca_synth.midi import messages as midi
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     song = dense_song(arguments.notes, arguments.seconds)
-    ensemble = open_ensemble()
+    ensemble = assemble_synth()
     memory: list[float] = []
     done_s = 0.0
 

@@ -15,7 +15,7 @@ from time import perf_counter
 
 import numpy as np
 
-from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 
@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    synth = open_ensemble(grows_together=True, growth_controllers=True).synth
+    synth = assemble_synth(grows_together=True, growth_controllers=True).synth
     began = perf_counter()
     memory_mb = feed(synth, random.Random(options.seed), options.count)
     report = {

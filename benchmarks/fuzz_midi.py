@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from tnca_synth.errors import MidiFileError
-from tnca_synth.midi import NoteCut, NoteMove, NoteRelease, NoteStart, Performance, Song, parse_midi
+from tnca_synth.midi import Interpreter, NoteCut, NoteMove, NoteRelease, NoteStart, Song, parse_midi
 from tnca_synth.midi.messages import SYSTEM_EXCLUSIVE
 
 SLOW_S: Final = 5.0
@@ -171,9 +171,9 @@ def perform(data: bytes) -> tuple[str, int]:
     times = [message.time_s for message in song.messages]
     assert times == sorted(times), "times must not fall"
     assert 0 <= times[0] <= times[-1] <= song.duration_s <= 24 * 3600, "times must lie in the song"
-    performance = Performance(song.num_ports)
-    commands = [command for message in song.messages for command in performance.handle(message.data, message.port)]
-    commands += performance.all_notes_off()
+    interpreter = Interpreter(song.num_ports)
+    commands = [command for message in song.messages for command in interpreter.handle(message.data, message.port)]
+    commands += interpreter.all_notes_off()
     started = [command.note_id for command in commands if isinstance(command, NoteStart)]
     carried = sum(isinstance(command, NoteMove) and command.is_stroke for command in commands)
     ended = [command.note_id for command in commands if isinstance(command, NoteRelease | NoteCut)]

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
-from tnca_synth.midi import growth, messages
+from tnca_synth.midi import messages
+from tnca_synth.midi.spec import growth_controllers
 
 from healing import RATE, bands_db, level_db  # isort: skip
 
@@ -50,17 +51,17 @@ def unsettle(synth: Synth, wild_s: float) -> None:
         for step in range(round(wild_s * 10)):
             frame = round((WILD_FROM_S + step / 10) * RATE)
             if name in RESTLESS:
-                synth.send(messages.control_change(channel, growth.DAMAGE, 127 * (step % 2)), frame)
+                synth.send(messages.control_change(channel, growth_controllers.DAMAGE, 127 * (step % 2)), frame)
             if name == "morph to and fro":
-                synth.send(messages.control_change(channel, growth.MORPH_X, 127 * (step // 2 % 2)), frame)
-        for controller, neutral in growth.NEUTRAL.items():
+                synth.send(messages.control_change(channel, growth_controllers.MORPH_X, 127 * (step // 2 % 2)), frame)
+        for controller, neutral in growth_controllers.NEUTRAL.items():
             if name != "untouched":
                 synth.send(messages.control_change(channel, controller, int(neutral)), round(stop_s * RATE))
 
 
 def render(instrument: str, wild_s: float) -> FloatArray:
     """Return the channels of one instrument, (settings, N)."""
-    ensemble = open_ensemble(instrument=instrument, sample_rate=RATE, effects=False, max_voices=16, stems=True)
+    ensemble = assemble_synth(instrument=instrument, sample_rate=RATE, effects=False, max_voices=16, stems=True)
     ensemble.synth.obey_growth_controllers()
     low_high = {one.name: (one.low, one.high) for one in ensemble.bank.instruments} if ensemble.bank else {}
     key = sum(low_high[instrument]) // 2

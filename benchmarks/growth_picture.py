@@ -13,9 +13,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray, power_spectrogram
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.open import OpenSynth, assemble_synth
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import power_spectrogram
 from tnca_synth.midi import messages
 
 SPEC = AudioSpec()
@@ -23,51 +24,51 @@ RATE = SPEC.sample_rate
 DURATION_S = 2.4
 
 
-def plain(_: Ensemble) -> None:
+def plain(_: OpenSynth) -> None:
     """Ask for nothing."""
 
 
-def damage(ensemble: Ensemble) -> None:
+def damage(ensemble: OpenSynth) -> None:
     """Three wounds, of one, two and three quarters."""
     for at_s, share in ((0.5, 0.25), (1.0, 0.5), (1.6, 0.75)):
         ensemble.synth.damage(0, share, round(at_s * RATE))
 
 
-def morph(ensemble: Ensemble) -> None:
+def morph(ensemble: OpenSynth) -> None:
     """From here to the clarinet and back."""
     ensemble.set_morph(0, "clarinet")
-    ensemble.synth.tend(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
-    ensemble.synth.tend(0, morph=(0.0, 0.0), at_frame=round(1.6 * RATE))
+    ensemble.synth.masks_of(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
+    ensemble.synth.masks_of(0, morph=(0.0, 0.0), at_frame=round(1.6 * RATE))
 
 
-def still(ensemble: Ensemble) -> None:
+def still(ensemble: OpenSynth) -> None:
     """Growth stands still for a second."""
-    ensemble.synth.tend(0, growth_rate=0.0, at_frame=round(0.3 * RATE))
-    ensemble.synth.tend(0, growth_rate=1.0, at_frame=round(1.4 * RATE))
+    ensemble.synth.masks_of(0, growth_rate=0.0, at_frame=round(0.3 * RATE))
+    ensemble.synth.masks_of(0, growth_rate=1.0, at_frame=round(1.4 * RATE))
 
 
-def slow(ensemble: Ensemble) -> None:
+def slow(ensemble: OpenSynth) -> None:
     """A tenth of the speed."""
-    ensemble.synth.tend(0, growth_rate=0.1)
+    ensemble.synth.masks_of(0, growth_rate=0.1)
 
 
-def fast(ensemble: Ensemble) -> None:
+def fast(ensemble: OpenSynth) -> None:
     """Four times the speed."""
-    ensemble.synth.tend(0, growth_rate=4.0)
+    ensemble.synth.masks_of(0, growth_rate=4.0)
 
 
-def sparse(ensemble: Ensemble) -> None:
+def sparse(ensemble: OpenSynth) -> None:
     """One cell in ten updates."""
-    ensemble.synth.tend(0, fire_rate=0.1)
+    ensemble.synth.masks_of(0, fire_rate=0.1)
 
 
-def threshold(ensemble: Ensemble) -> None:
+def threshold(ensemble: OpenSynth) -> None:
     """Hardly a cell may live, for a while."""
-    ensemble.synth.tend(0, life_threshold=1.1, at_frame=round(0.6 * RATE))
-    ensemble.synth.tend(0, life_threshold=0.1, at_frame=round(1.6 * RATE))
+    ensemble.synth.masks_of(0, life_threshold=1.1, at_frame=round(0.6 * RATE))
+    ensemble.synth.masks_of(0, life_threshold=0.1, at_frame=round(1.6 * RATE))
 
 
-PICTURES: tuple[tuple[str, str, int, Callable[[Ensemble], None]], ...] = (
+PICTURES: tuple[tuple[str, str, int, Callable[[OpenSynth], None]], ...] = (
     ("trumpet", "trumpet, untouched", 60, plain),
     ("trumpet", "trumpet, damage: ¼ at 0.5 s, ½ at 1 s, ¾ at 1.6 s", 60, damage),
     ("trumpet", "trumpet, life threshold 1.1 from 0.6 to 1.6 s", 60, threshold),
@@ -79,9 +80,9 @@ PICTURES: tuple[tuple[str, str, int, Callable[[Ensemble], None]], ...] = (
 )
 
 
-def render(instrument: str, key: int, set_up: Callable[[Ensemble], None], bank: Path | None) -> FloatArray:
+def render(instrument: str, key: int, set_up: Callable[[OpenSynth], None], bank: Path | None) -> FloatArray:
     """Return a held note under a control."""
-    ensemble = open_ensemble(instrument=instrument, bank_path=bank, sample_rate=RATE, effects=False, max_voices=2)
+    ensemble = assemble_synth(instrument=instrument, bank_path=bank, sample_rate=RATE, effects=False, max_voices=2)
     set_up(ensemble)
     ensemble.synth.send(messages.note_on(0, key, 100), 0)
     return ensemble.synth.render(round(DURATION_S * RATE))[:, 0]

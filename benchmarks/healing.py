@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.midi import messages
 
 RATE = 22050
@@ -32,12 +32,12 @@ GOAL_DB = 1.0
 
 def play(name: str, key: int, share: float, bank: Path | None) -> FloatArray:
     """Return a held note, wounded `WOUNDS` times if there is a share to erase."""
-    ensemble: Ensemble = open_ensemble(
+    ensemble: OpenSynth = assemble_synth(
         instrument=name, bank_path=bank, sample_rate=RATE, effects=False, max_voices=2, decoder="harmonic"
     )
     ensemble.synth.send(messages.note_on(0, key, 90), 0)
-    for wound in range(WOUNDS if share else 0):
-        ensemble.synth.damage(0, share, round((FIRST_S + EVERY_S * wound) * RATE))
+    for damage_grid in range(WOUNDS if share else 0):
+        ensemble.synth.damage(0, share, round((FIRST_S + EVERY_S * damage_grid) * RATE))
     return ensemble.synth.render(round((FIRST_S + EVERY_S * WOUNDS) * RATE))[:, 0]
 
 
@@ -86,7 +86,7 @@ def instrument_facts(name: str, key: int, share: float, bank: Path | None) -> di
     if late < early - DECAY_DB or early < SILENCE_DB:
         return None
     wounded = play(name, key, share, bank)
-    facts = [wound_facts(wounded, whole, FIRST_S + EVERY_S * wound) for wound in range(WOUNDS)]
+    facts = [wound_facts(wounded, whole, FIRST_S + EVERY_S * damage_grid) for damage_grid in range(WOUNDS)]
     worst = {key: round(max(abs(fact[key]) for fact in facts), 2) for key in facts[0]}
     is_healed = worst["level_db"] <= GOAL_DB and worst["spectrum_db"] <= GOAL_DB
     return {"instrument": name, "key": key, **worst, "within_1_db_after_200_ms": is_healed}
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--bank", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    bank = open_ensemble(bank_path=arguments.bank).bank
+    bank = assemble_synth(bank_path=arguments.bank).bank
     assert bank is not None
     rows = []
     for one in bank.instruments:

@@ -23,15 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from tnca_synth.engine.bank import Bank, Instrument
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.seed import pitch_to_hz
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.instruments import BankInstrument
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.spectra.pitch import pitch_to_hz
+from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.midi.messages import DRUM_CHANNEL, NUM_CHANNELS, note_on, program_change
-from tnca_synth.training.analysis import estimate_tuning
-from tnca_synth.training.config import load_preset
-from tnca_synth.training.recordings import SoundFont
+from tnca_synth.training.config.run import load_preset
+from tnca_synth.training.measure.tuning_and_tonality import estimate_tuning
+from tnca_synth.training.sources.soundfont import SoundFont
 
 RATE = 22_050
 EARLY_S, LATE_FROM_S, PITCH_FROM_S = (1.0, 4.0), 6.0, 8.0
@@ -45,7 +46,7 @@ GONE_DB = -75.0
 SWELL_S = 60
 """Swells average out over so long."""
 
-Held = tuple[Instrument, int]
+Held = tuple[BankInstrument, int]
 """An instrument and the key that is held."""
 
 
@@ -90,7 +91,7 @@ def sounds(
     channels = [channel for channel in range(NUM_CHANNELS) if channel != DRUM_CHANNEL]
     for start in range(0, len(held), len(channels)):
         some = held[start : start + len(channels)]
-        synth = open_ensemble(sample_rate=RATE, effects=False, stems=True, **options).synth
+        synth = assemble_synth(sample_rate=RATE, effects=False, stems=True, **options).synth
         for channel, (instrument, key) in zip(channels, some, strict=False):
             synth.send(program_change(channel, instrument.program), 0)
             synth.send(note_on(channel, key, velocity), synth.latency_frames)
@@ -144,7 +145,7 @@ def alone(bank: Bank, minutes: float, velocity: int, **options: Any) -> list[dic
     ]
 
 
-def _drift(instrument: Instrument, key: int, parts: list[FloatArray]) -> dict[str, object]:
+def _drift(instrument: BankInstrument, key: int, parts: list[FloatArray]) -> dict[str, object]:
     seconds_db = np.array([level_db(part, 0.0, 1.0) for part in parts])[2:]
     count = min(SWELL_S, len(seconds_db))
     power = np.mean(10.0 ** (seconds_db[: len(seconds_db) // count * count].reshape(-1, count) / 10.0), axis=1)

@@ -15,16 +15,17 @@ import librosa
 import numpy as np
 import tinysoundfont
 
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.base import NoteControls
-from tnca_synth.engine.decoders.foreign_frames import BinMagnitudes
-from tnca_synth.engine.decoders.foreign_mel import ForeignMel
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray, hann
-from tnca_synth.training.features import extract
-from tnca_synth.training.recordings import Recording
+from tnca_synth.engine.decoders.imported.magnitudes import BinMagnitudes
+from tnca_synth.engine.decoders.imported.mel import ImportedMel
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import hann
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.measure.recording import Recording
 
 SPEC = AudioSpec()
-MEL = ForeignMel(22050, 1024, 256, 80, 0.0, 11025.0, "slaney", 1e-5, centred=False)
+MEL = ImportedMel(22050, 1024, 256, 80, 0.0, 11025.0, "slaney", 1e-5, centred=False)
 NOTES = (
     ("piano", 0, 48), ("piano", 0, 72), ("organ", 19, 48), ("guitar", 24, 52), ("violin", 40, 67), ("trumpet", 56, 60),
     ("flute", 73, 79),

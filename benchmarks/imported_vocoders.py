@@ -16,11 +16,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tnca_synth.engine.decoders.base import NoteControls
-from tnca_synth.engine.decoders.imported import ImportedDecoder
+from tnca_synth.engine.decoders.imported.decoder import ImportedDecoder
 from tnca_synth.export.imported.layouts import Imported, describe
 from tnca_synth.export.imported.onnx_file import after_silence, export_imported
+from tnca_synth.export.imported.ops import TorchTape
 from tnca_synth.export.imported.probe import own_spec
-from tnca_synth.export.imported.tape import TorchTape
 
 CALLS = (1, 16)
 AUDIO_S = 0.25

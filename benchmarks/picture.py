@@ -12,12 +12,13 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.spectral import power_spectrogram
-from tnca_synth.training.config import load_preset
-from tnca_synth.training.distance import match_rms, stft_distance
-from tnca_synth.training.evaluation import HOLD_S, TAIL_S, Evaluator, controls, decode_note, grow_note
-from tnca_synth.training.recordings import Recording, SoundFont
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.spectra.stft import power_spectrogram
+from tnca_synth.training.config.run import load_preset
+from tnca_synth.training.measure.distance import match_rms, stft_distance
+from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.sources.soundfont import SoundFont
+from tnca_synth.training.validation.evaluation import HOLD_S, TAIL_S, Evaluator, controls, decode_note, grow_note
 
 NOTES = (("grand-piano", 55, 64), ("clarinet", 67, 64), ("violin", 71, 64), ("trumpet", 63, 64), ("choir", 63, 64))
 

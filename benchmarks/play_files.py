@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.offline import render_song
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.render.song import render_song
 from tnca_synth.errors import MidiFileError
 from tnca_synth.midi import Song, read_midi_file
 from tnca_synth.midi.messages import is_note_start
@@ -71,7 +71,7 @@ def play(path: Path, seconds: float) -> Song:
     song = read_midi_file(path)
     if seconds > 0:
         meter = _Meter()
-        with closing(open_ensemble(seed=0)) as ensemble:
+        with closing(assemble_synth(seed=0)) as ensemble:
             render_song(beginning(song, seconds), ensemble, meter, tail_limit_s=0.5)
         assert math.isfinite(meter.peak), f"peak {meter.peak}"
     return song

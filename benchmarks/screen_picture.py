@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tnca_synth.live.screen import PlayScreen
-from tnca_synth.live.session import LiveOptions, LiveSession
+from tnca_synth.live.screen.screen import PlayScreen
+from tnca_synth.live.session.session import LiveOptions, LiveSession
 
 SIZE = (80, 24)
 CHORD = "adgk"

@@ -36,18 +36,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tnca_synth.engine.spectral import bins_among_bands
-from tnca_synth.training.config import TrainConfig, load_preset
-from tnca_synth.training.dataset import NoteSet, load_notes
-from tnca_synth.training.loop import Losses, PooledLoop
-from tnca_synth.training.losses import alpha_loss, convergence_loss, overflow_loss, pair_loss
-from tnca_synth.training.multiscale import Between
-from tnca_synth.training.nca import ALPHA, TNCA, NCAConfig, NoteSeed
-from tnca_synth.training.pool import Overtime, SamplePool
-from tnca_synth.training.rollout import GrowingModel, NoteBatch, plant
-from tnca_synth.training.trainer import LINEAR_FRAMES, Trainer
-from tnca_synth.training.validation import by_instrument, field_errors_db, validation_notes
-from tnca_synth.training.windows import grow_window
+from tnca_synth.engine.spectra.stft import bins_among_bands
+from tnca_synth.training.config.models import ALPHA, NCAConfig
+from tnca_synth.training.config.run import TrainConfig, load_preset
+from tnca_synth.training.data.dataset import NoteSet, load_notes
+from tnca_synth.training.loop.loop import Losses, PooledLoop
+from tnca_synth.training.loop.losses import alpha_loss, convergence_loss, overflow_loss, pair_loss
+from tnca_synth.training.loop.pool import Overtime, SamplePool
+from tnca_synth.training.loop.rollout import GrowingModel, NoteBatch, plant
+from tnca_synth.training.loop.windows import grow_window
+from tnca_synth.training.multiscale.nca import Between
+from tnca_synth.training.spectral.nca import TNCA, NoteSeed
+from tnca_synth.training.spectral.trainer import LINEAR_FRAMES, Trainer
+from tnca_synth.training.validation.fields import by_instrument, field_errors_db, validation_notes
 
 INSTRUMENTS = ("grand-piano", "church-organ", "violin", "choir", "trumpet", "standard-kit")
 VOICES, STEP_TURNS = 8, 200

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..engine.choices import DECODERS, DEFAULT_PROVIDER, DEFAULT_REPRESENTATION, PROVIDERS, REPRESENTATIONS
+from ..engine.names import DECODERS, DEFAULT_PROVIDER, DEFAULT_REPRESENTATION, PROVIDERS, REPRESENTATIONS
 from .output import print_json, print_table
 
 
@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_core(arguments: argparse.Namespace) -> int:
-    from ..engine.benchmark import machine
-    from ..engine.core_benchmark import measure_core, measure_outside
+    from ..engine.render.benchmark import machine
+    from ..engine.render.core_benchmark import measure_core, measure_outside
 
     results = [measure_core(voices) for voices in arguments.voices]
     outside = {core: measure_outside(core) for core in results[0]["cores"]}
@@ -79,8 +79,9 @@ def _run_core(arguments: argparse.Namespace) -> int:
 
 
 def _run_live(arguments: argparse.Namespace) -> int:
-    from ..engine.benchmark import machine
-    from ..live.benchmark import FIGURES, LiveWorkload, measure_live
+    from ..engine.render.benchmark import machine
+    from ..live.benchmark.benchmark import measure_live
+    from ..live.benchmark.workload import FIGURES, LiveWorkload
 
     workload = LiveWorkload(
         figures=tuple(arguments.figures or FIGURES),
@@ -111,7 +112,7 @@ def _run_live(arguments: argparse.Namespace) -> int:
 
 
 def _run_offline(arguments: argparse.Namespace) -> int:
-    from ..engine.benchmark import Workload, machine, measure
+    from ..engine.render.benchmark import Workload, machine, measure
 
     results = []
     for voices in arguments.voices:

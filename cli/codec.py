@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Import, compare with torch, and print the figures."""
-    from ..export.codec_import import import_codec
+    from ..export.codec.encodec import import_codec
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     sizes, parity = import_codec(arguments.checkpoint, arguments.output)

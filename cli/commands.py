@@ -54,7 +54,7 @@ TRAIN_PACKAGES: Final = frozenset(
 )
 
 
-class Command(NamedTuple):
+class CliCommand(NamedTuple):
     """A row of the table of commands.
 
     The module, in this package, offers ``add_arguments(parser)`` and ``run(arguments) -> int``, the exit status.
@@ -68,17 +68,17 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = (
-    Command("play", "play", "play live, from a MIDI keyboard or the computer's (the word may be left out)"),
-    Command("devices", "devices", "list MIDI inputs and audio outputs, and what is missing"),
-    Command("render", "render", "turn a MIDI file into a WAV or FLAC file"),
-    Command("instruments", "instruments", "list the instruments of the bank"),
-    Command("train", "train", "train a growth model or a decoder"),
-    Command("export", "export", "write a trained model as ONNX, or a bank"),
-    Command("codec", "codec", "turn a codec that was trained elsewhere into a decoder of latents"),
-    Command("vocoder", "vocoder", "import a vocoder that was trained elsewhere"),
-    Command("evaluate", "evaluate", "measure models against recordings they never saw"),
-    Command("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
-    Command("bench", "bench", "measure speed on this machine"),
+    CliCommand("play", "play", "play live, from a MIDI keyboard or the computer's (the word may be left out)"),
+    CliCommand("devices", "devices", "list MIDI inputs and audio outputs, and what is missing"),
+    CliCommand("render", "render", "turn a MIDI file into a WAV or FLAC file"),
+    CliCommand("instruments", "instruments", "list the instruments of the bank"),
+    CliCommand("train", "train", "train a growth model or a decoder"),
+    CliCommand("export", "export", "write a trained model as ONNX, or a bank"),
+    CliCommand("codec", "codec", "turn a codec that was trained elsewhere into a decoder of latents"),
+    CliCommand("vocoder", "vocoder", "import a vocoder that was trained elsewhere"),
+    CliCommand("evaluate", "evaluate", "measure models against recordings they never saw"),
+    CliCommand("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
+    CliCommand("bench", "bench", "measure speed on this machine"),
 )
 
 
@@ -149,7 +149,7 @@ def _run(argv: list[str]) -> int:
     return int(arguments.run(arguments))
 
 
-def _parsers(commands: dict[str, Command], wanted: str | None) -> tuple[_Parser, _Parser | None]:
+def _parsers(commands: dict[str, CliCommand], wanted: str | None) -> tuple[_Parser, _Parser | None]:
     """Return the parser of the whole, and that of the wanted command, which alone declares its arguments."""
     parser = _Parser(
         prog=PROGRAM,

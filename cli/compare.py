@@ -11,9 +11,9 @@ from ..errors import UsageError
 from .output import print_json, print_table
 
 if TYPE_CHECKING:
-    from ..engine.bank import Bank
-    from ..training.comparison.player import Route
-    from ..training.recordings import InstrumentConfig
+    from ..engine.bank.bank import Bank
+    from ..training.comparison.page.player import Route
+    from ..training.config.instruments import InstrumentConfig
 
 DEFAULT_KEYS = 3
 
@@ -44,12 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Play held-out notes on every path, and print and write how near each comes and what it costs."""
     if arguments.keys < 1:
         raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
-    from ..engine.bank import Bank
-    from ..training.comparison.report import write_report
+    from ..engine.bank.bank import Bank
+    from ..training.comparison.page.report import write_report
     from ..training.comparison.run import compare
     from ..training.comparison.tables import all_tables, sampler_sentence, winner_sentence
-    from ..training.config import load_preset
-    from ..training.references import instruments_to_judge
+    from ..training.config.run import load_preset
+    from ..training.data.references import instruments_to_judge
 
     data = load_preset(arguments.preset).data
     bank = Bank.load(arguments.bank)
@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _routes(wanted: list[str] | None, bank: Bank) -> list[Route]:
     """Return the routes that `--path` names, none if it is not given; `UsageError` for one the bank cannot play."""
-    from ..engine.choices import closest
-    from ..training.comparison.player import fitting_routes
+    from ..engine.names import closest
+    from ..training.comparison.page.player import fitting_routes
 
     if not wanted:
         return []
@@ -83,6 +83,6 @@ def _routes(wanted: list[str] | None, bank: Bank) -> list[Route]:
 
 
 def _instruments(wanted: list[str] | None, known: tuple[InstrumentConfig, ...]) -> list[InstrumentConfig]:
-    from ..engine.casting import find_instrument
+    from ..engine.bank.chooser import find_instrument
 
     return list(dict.fromkeys(find_instrument(known, name) for name in wanted or [one.name for one in known]))

@@ -13,7 +13,7 @@ from ..errors import DeviceError
 from .output import errors_aside, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..live.output_devices import OutputDevice
+    from ..live.audio.output_devices import OutputDevice
 
 SEQUENCER: Final = "/dev/snd/seq"
 NO_MIDI_INPUT: Final = (
@@ -92,7 +92,7 @@ def may_run_in_real_time() -> bool:
 
 
 def _midi_inputs(hints: list[str]) -> tuple[str | None, list[MidiInput]]:
-    from ..midi.ports import list_inputs
+    from ..midi.ports.backends import list_inputs
 
     if os.path.exists(SEQUENCER) and not os.access(SEQUENCER, os.R_OK | os.W_OK):
         hints.append(NO_SEQUENCER)
@@ -107,8 +107,8 @@ def _midi_inputs(hints: list[str]) -> tuple[str | None, list[MidiInput]]:
 
 
 def _audio_outputs(hints: list[str]) -> list[OutputDevice]:
-    from ..live.audio import list_outputs
-    from ..live.output_devices import NO_OUTPUT
+    from ..live.audio.device import list_outputs
+    from ..live.audio.output_devices import NO_OUTPUT
 
     try:
         outputs = list_outputs()

@@ -11,9 +11,9 @@ from ..errors import UsageError
 from .output import print_json, print_table, print_warning
 
 if TYPE_CHECKING:
-    from ..engine.bank import Bank
-    from ..training.config import TrainConfig
-    from ..training.evaluation import NoteResult
+    from ..engine.bank.bank import Bank
+    from ..training.config.run import TrainConfig
+    from ..training.validation.evaluation import NoteResult
 
 MEANS = ("new keys", "new velocity", "pitched")
 DEFAULT_PATHS = ("dual+harmonic", "dual+griffin-lim", "mel+vocoder", "mel+griffin-lim")
@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play held-out notes and print how far they are from their recordings."""
-    from ..training.config import load_preset
-    from ..training.evaluation import as_rows, summarise
+    from ..training.config.run import load_preset
+    from ..training.validation.evaluation import as_rows, summarise
 
     if arguments.keys < 1:
         raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
@@ -64,10 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteResult]:
-    from ..engine.bank import Bank
-    from ..engine.casting import find_instrument
-    from ..training.evaluation import Evaluator, reference_notes
-    from ..training.references import instruments_to_judge
+    from ..engine.bank.bank import Bank
+    from ..engine.bank.chooser import find_instrument
+    from ..training.data.references import instruments_to_judge
+    from ..training.validation.evaluation import Evaluator, reference_notes
 
     bank = Bank.load(arguments.bank)
     known = {one.name: one for one in instruments_to_judge(config.data, bank)}
@@ -89,7 +89,7 @@ def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteRes
 
 def _paths_of(bank: Bank) -> tuple[tuple[str, str], ...]:
     """Return the usual paths that a bank can play, or else every representation with its best decoder."""
-    from ..engine.choices import DEFAULT_DECODERS
+    from ..engine.names import DEFAULT_DECODERS
 
     models = bank.decoder_models
     usual = [_path(text) for text in DEFAULT_PATHS]

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Export, compare with torch, and print the figures."""
     metrics = _read_metrics(arguments.metrics) if arguments.metrics else {}
     from ..export.parity import write_checked_bank
-    from ..training.checkpoint import load_checkpoint
+    from ..training.loop.checkpoint import load_checkpoint
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of operators that nobody asked for
     checkpoints = [load_checkpoint(path) for path in arguments.checkpoints]

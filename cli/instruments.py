@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the instruments by General MIDI program, drums last."""
-    from ..engine.bank import Bank
+    from ..engine.bank.bank import Bank
 
     instruments = sorted(Bank.load(arguments.bank).instruments, key=lambda one: (one.is_drums, one.program, one.name))
     if arguments.json:

@@ -19,12 +19,12 @@ from ..live.options import OPTIONS, Option
 from .output import errors_aside, one_line
 
 if TYPE_CHECKING:
-    from ..live.session import LiveSession
+    from ..live.protocol import LiveOptions
+    from ..live.session.session import LiveSession
     from ..live.settings import Settings
-    from ..live.state import LiveOptions
 
 LOG_EVERY_S: Final = 0.1
-SCREEN: Final = "..live.terminal"
+SCREEN: Final = "..live.screen.terminal"
 NO_VALUE: Final = ""
 
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     found: Path | None = arguments.settings or find_settings()
     options = live_options(arguments, read_settings(found))
-    from ..live.session import LiveSession
+    from ..live.session.session import LiveSession
 
     session = LiveSession(options)
     with _told_recordings(session), _closing(session):
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def live_options(arguments: argparse.Namespace, settings: Settings) -> LiveOptions:
     """Return what the command line asks for, and where it is silent, the settings."""
-    from ..live.state import LiveOptions
+    from ..live.protocol import LiveOptions
 
     given = {option.field: getattr(arguments, option.field) for option in OPTIONS}
     if given["midi_in"] is not None:
@@ -77,7 +77,7 @@ def live_options(arguments: argparse.Namespace, settings: Settings) -> LiveOptio
 
 
 def _play_with_log(session: LiveSession) -> int:
-    from ..live.log import PlainLog
+    from ..live.screen.plain_log import PlainLog
 
     log = PlainLog(_say)
     session.start()
@@ -102,7 +102,7 @@ def _play_on_screen(session: LiveSession, settings_path: Path, channel: int) -> 
         session.start()
     loading.join()
     began_s = time.monotonic()
-    from ..live.log import duration, lateness
+    from ..live.screen.plain_log import duration, lateness
 
     status: int = import_module(SCREEN, __package__).show(session, settings_path, channel)
     _say(f"played for {duration(time.monotonic() - began_s)}, {lateness(session.status())}")

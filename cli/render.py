@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from ..engine.choices import (
+from ..engine.names import (
     BIT_DEPTHS,
     DECODERS,
     DEFAULT_BIT_DEPTH,
@@ -32,7 +32,7 @@ from ..errors import UsageError
 from .output import print_json, print_warning
 
 if TYPE_CHECKING:
-    from ..engine.offline import RenderReport
+    from ..engine.render.song import RenderReport
 
 STREAM: Final = "-"
 MAX_WORKERS: Final = 8
@@ -121,7 +121,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render as told, and report."""
-    from ..engine.rendering import render_file
+    from ..engine.render.file import render_file
 
     output = _output(arguments)
     warnings: list[str] = []

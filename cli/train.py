@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.choices import DEFAULT_REPRESENTATION, REPRESENTATIONS
+from ..engine.names import DEFAULT_REPRESENTATION, REPRESENTATIONS
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from ..training.config import TrainConfig
+    from ..training.config.run import TrainConfig
 
 RUNS = Path("runs")
 DEFAULT_THREADS = 2
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     preset = _preset(arguments)
     from rich.console import Console
 
-    from ..training.config import load_preset
+    from ..training.config.run import load_preset
     from ..training.run import train
 
     changes: dict[str, Any] = {name: getattr(arguments, name) for name in ("seed", "iterations")}
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _with_recordings(config: TrainConfig, folder: Path | None, drums: bool) -> TrainConfig:
     """Return a configuration that learns from a folder, if one is named; `UsageError` where it cannot."""
-    from ..training.config import DataConfig, find_source
+    from ..training.config.run import DataConfig, find_source
 
     if folder is None and not drums:
         return config

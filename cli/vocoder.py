@@ -79,7 +79,7 @@ def _write(content: bytes, arguments: argparse.Namespace) -> list[Path]:
 
 
 def _facts(imported: Imported, content: bytes, lookahead: int | None) -> dict[str, Any]:
-    from ..engine.decoders.imported import ImportedDecoder
+    from ..engine.decoders.imported.decoder import ImportedDecoder
     from ..export.imported.probe import cap_snr_db, own_spec
 
     decoder = ImportedDecoder(content, own_spec(imported.mel), "linear")

@@ -9,26 +9,29 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..errors import ModelError, UsageError
-from ..midi.channel import Channel
-from ..midi.performance import MAX_PORTS, Performance
-from ..midi.sources import Encodable, message_bytes
-from .checks import check_channel, check_parameters, check_path, check_whole
-from .conductor import SEGMENT_SAMPLES, Conductor
+from ..midi.files.sources import Encodable, message_bytes
+from ..midi.state.channel import Channel
+from ..midi.state.interpreter import MAX_PORTS, Interpreter
+from .arguments import check_channel, check_whole
+from .arrays import FloatArray
+from .bank.interfaces import InstrumentChooser
+from .bank.path import SignalPath
 from .decoders.base import Decoder
-from .effects.rack import Rack
-from .growth_controls import GrowthControls
-from .helpers import Helper, SharedGrower
-from .hops import HopGrower
+from .events.growth_messages import GrowthControls
+from .events.sequencer import SEGMENT_SAMPLES, Sequencer
+from .growth.grower import Grower
+from .growth.workers import WorkerGrower, WorkerProcess
 from .kernel.cores import AUTO
-from .limiter import Limiter
-from .mixer import Mixer
-from .parts import PlayedPart
-from .paths import Growers, Path
-from .resampler import Resampler
-from .seams import GrowthModel, InstrumentChooser, NamedInstrument
-from .spectral import FloatArray
-from .switching import FindPath
-from .voicing import Voicing
+from .mix.limiter import Limiter
+from .mix.mixer import Mixer
+from .mix.rack import Rack
+from .mix.resampler import Resampler
+from .models.interfaces import GrowthModel, NamedInstrument
+from .routing.checks import check_parameters, check_path
+from .routing.crossfade import PathGrowers
+from .routing.parts import PlayedPart
+from .routing.program_switch import FindPath
+from .voices.note_on import NoteOn
 
 
 class StemBlock(NamedTuple):
@@ -73,7 +76,7 @@ class Synth(GrowthControls):
         that serves several times as many voices. A release, a bend or a controller may then be heard up to half a
         hop (6 ms) later than its frame, and which it is depends on block sizes; the onset of a note stays exact.
         Notes that go over to another path are prepared in a thread of their own.
-    helpers : sequence of Helper
+    workers : sequence of Helper
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
     core : "auto", "kernel" or "numpy"
@@ -115,7 +118,7 @@ class Synth(GrowthControls):
         stems: bool = False,
         effects: bool = True,
         grows_together: bool = False,
-        helpers: Sequence[Helper] = (),
+        worker_processes: Sequence[WorkerProcess] = (),
         core: str = AUTO,
         on_model_error: Literal["raise", "mute"] = "raise",
         num_ports: int = 1,
@@ -130,26 +133,26 @@ class Synth(GrowthControls):
         self._internal_rate = growth.spec.sample_rate
         self._raises = on_model_error == "raise"
         self._has_stems = stems
-        performance = Performance(num_ports, growth_controllers)
-        self._performance = performance
-        mixer = Mixer(self._internal_rate, stems, len(performance.channels))
+        interpreter = Interpreter(num_ports, growth_controllers)
+        self._interpreter = interpreter
+        mixer = Mixer(self._internal_rate, stems, len(interpreter.channels))
         num_signals = 2 * mixer.num_buses
         self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
         self._first = (
-            SharedGrower(growth, decoder, max_voices, fire_rate, helpers, core)
-            if helpers
-            else HopGrower(growth, decoder, max_voices, fire_rate, grows_together, core)
+            WorkerGrower(growth, decoder, max_voices, fire_rate, worker_processes, core)
+            if worker_processes
+            else Grower(growth, decoder, max_voices, fire_rate, grows_together, core)
         )
-        self._growers = Growers(
+        self._growers = PathGrowers(
             self._first,
             bank,
-            lambda path: HopGrower(path.growth, path.decoder, max_voices, fire_rate, grows_together, core),
+            lambda path: Grower(path.growth, path.decoder, max_voices, fire_rate, grows_together, core),
             aside=grows_together,
         )
-        self._conductor = Conductor(
+        self._sequencer = Sequencer(
             self._growers,
-            performance,
-            Voicing(performance, self._growers.paths, seed, self._internal_rate),
+            interpreter,
+            NoteOn(interpreter, self._growers.paths, seed, self._internal_rate),
             mixer,
             Rack(self._internal_rate) if effects else None,
             max_voices,
@@ -187,51 +190,51 @@ class Synth(GrowthControls):
     @property
     def active_voices(self) -> int:
         """Voices that sound now."""
-        return self._conductor.num_voices
+        return self._sequencer.num_voices
 
     @property
     def peak_voices(self) -> int:
         """Most voices that ever sounded at once."""
-        return self._conductor.peak_voices
+        return self._sequencer.peak_voices
 
     @property
     def notes_started(self) -> int:
         """Notes played so far."""
-        return self._conductor.notes_started
+        return self._sequencer.notes_started
 
     @property
     def notes_stolen(self) -> int:
         """Notes cut short so far because all voices were busy."""
-        return self._conductor.notes_stolen
+        return self._sequencer.notes_stolen
 
     @property
     def notes_left_out(self) -> int:
-        """Notes not played so far because more began at once than anyone hears; see `engine.crowd`."""
-        return self._conductor.crowd.num_left_out
+        """Notes not played so far because more began at once than anyone hears; see `engine.events.crowd`."""
+        return self._sequencer.crowd.num_left_out
 
     @property
     def substitutions(self) -> tuple[str, ...]:
         """Instruments that stand in for others, each named once: "Wanted Program: Playing Instrument"."""
-        return tuple(self._conductor.substitutions)
+        return tuple(self._sequencer.substitutions)
 
     @property
     def silent_keys(self) -> tuple[str, ...]:
         """Drums that were struck and have no sound, each named once: "drum key 34 (Metronome Bell) of standard-kit"."""
-        return tuple(self._conductor.silent_keys)
+        return tuple(self._sequencer.silent_keys)
 
     @property
     def idle(self) -> bool:
         """Whether nothing is queued, no voice sounds, no effect rings, and all that sounded has been rendered."""
-        return self._conductor.is_idle and self._frame >= self._silent_from_frame
+        return self._sequencer.is_idle and self._frame >= self._silent_from_frame
 
     @property
     def silent(self) -> bool:
         """As `idle`, but messages may be queued that can still wake it."""
-        return self._conductor.is_silent and self._frame >= self._silent_from_frame
+        return self._sequencer.is_silent and self._frame >= self._silent_from_frame
 
     @property
     def _silent_from_frame(self) -> int:
-        last = self._conductor.sounded_until
+        last = self._sequencer.sounded_until
         return ceil((last + self._resampler.tail_samples) * self.sample_rate / self._internal_rate) if last else 0
 
     def send(
@@ -259,27 +262,27 @@ class Synth(GrowthControls):
             raise UsageError(f"the MIDI port must be in 0..{self.num_ports - 1}, got {port}")
         frame = self._frame if at_frame is None else check_whole("at_frame", at_frame)
         sample = (2 * frame * self._internal_rate + self.sample_rate) // (2 * self.sample_rate)
-        self._conductor.schedule(sample, message_bytes(data), port)
+        self._sequencer.schedule(sample, message_bytes(data), port)
 
     @property
     def num_ports(self) -> int:
         """MIDI ports, each of 16 channels."""
-        return self._performance.num_ports
+        return self._interpreter.num_ports
 
     @property
     def growth_controllers(self) -> bool:
         """Whether controllers that MIDI leaves undefined move the growth."""
-        return self._performance.obeys_growth
+        return self._interpreter.obeys_growth
 
     def obey_growth_controllers(self, obeys: bool = True) -> None:
         """Let CC 20 to 28 and 102 to 106 move growth, path and blend from the next frame on, or not.
 
         At first they do not: others use these controllers for ends of their own. What they have set stays set. A song
-        can say the same by SysEx (`midi.growth.growth_switch`), until its next reset.
+        can say the same by SysEx (`midi.spec.growth_controllers.growth_switch`), until its next reset.
         """
-        self._performance.obey_growth(obeys)
+        self._interpreter.obey_growth(obeys)
 
-    def set_path(self, path: Path, channel: int | None = None) -> None:
+    def set_path(self, path: SignalPath, channel: int | None = None) -> None:
         """Let another path grow and sound a MIDI channel, or all; it takes over sounding notes within 20 ms.
 
         Raises
@@ -288,15 +291,15 @@ class Synth(GrowthControls):
             The path does not fit: another sample rate, or a decoder that needs what is not grown.
         """
         check_path(path.growth, path.decoder, self._internal_rate)
-        self._conductor.switchboard.choose(check_channel(channel, len(self._performance.channels)), path)
+        self._sequencer.program_switch.choose(check_channel(channel, len(self._interpreter.channels)), path)
 
     def find_paths_with(self, find: FindPath) -> None:
-        """Let MIDI choose among the paths that a function finds; see `engine.switching`."""
-        self._conductor.switchboard.find = find
+        """Let MIDI choose among the paths that a function finds; see `engine.routing.program_switch`."""
+        self._sequencer.program_switch.find = find
 
     def panic(self) -> None:
         """Silence everything as soon as possible: forget queued events, fade voices and effects, reset controllers."""
-        self._conductor.panic()
+        self._sequencer.panic()
 
     def limit_voices(self, limit: int) -> None:
         """Let at most `limit` voices sound from the next frame on, 1..max_voices; those beyond fade out.
@@ -310,36 +313,36 @@ class Synth(GrowthControls):
         """
         if not 1 <= check_whole("the limit of voices", limit) <= self.max_voices:
             raise UsageError(f"the limit of voices must be in 1..{self.max_voices}, got {limit}")
-        self._conductor.limit_voices(limit)
+        self._sequencer.limit_voices(limit)
 
     def parts(self) -> list[PlayedPart]:
         """Return what each MIDI channel plays on which a note has begun, in order."""
-        return self._conductor.parts()
+        return self._sequencer.parts()
 
     def forget_parts(self) -> None:
         """Forget what channels have played so far: nobody heard it."""
-        self._conductor.forget_parts()
+        self._sequencer.forget_parts()
 
     def channel(self, index: int) -> Channel:
         """Return the state of a MIDI channel at the end of what was rendered, for reading."""
-        return self._performance.channels[check_channel(index, len(self._performance.channels)) or 0]
+        return self._interpreter.channels[check_channel(index, len(self._interpreter.channels)) or 0]
 
     def begin_with(self, instrument: NamedInstrument | None, channel: int | None = None) -> None:
         """Let notes to come of a MIDI channel or of all, be an instrument's until the next program change there.
 
         Drum channels stay drums. None is the way back: what the channel's program says.
         """
-        known = check_channel(channel, len(self._performance.channels))
-        for index in range(len(self._performance.channels)) if known is None else (known,):
-            self._conductor.begin_with(index, instrument)
+        known = check_channel(channel, len(self._interpreter.channels))
+        for index in range(len(self._interpreter.channels)) if known is None else (known,):
+            self._sequencer.begin_with(index, instrument)
 
     def first_choice(self, channel: int) -> str:
         """Return the name of what a MIDI channel begins with, see `begin_with`; "" where its program says."""
-        return self._conductor.first_choice(channel)
+        return self._sequencer.first_choice(channel)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
-        self._conductor.recast()
+        self._sequencer.recast()
 
     def render(self, num_frames: int, foresight: int = 0) -> FloatArray:
         """Return the next frames, float32 (num_frames, 2) within -1..1.
@@ -366,7 +369,7 @@ class Synth(GrowthControls):
 
         They will not hear what is sent after this for those frames; notes that begin there are as exact as ever.
         """
-        self._conductor.grow_ahead(self._resampler.samples_needed(num_frames))
+        self._sequencer.grow_ahead(self._resampler.samples_needed(num_frames))
 
     def render_stems(self, num_frames: int, foresight: int = 0) -> StemBlock:
         """Return the next frames as `render` does, together with the stems they are made of.
@@ -378,7 +381,7 @@ class Synth(GrowthControls):
         """
         if not self._has_stems:
             raise UsageError("render_stems needs a Synth made with stems=True")
-        stems = np.empty((len(self._performance.channels), num_frames, 2), np.float32)
+        stems = np.empty((len(self._interpreter.channels), num_frames, 2), np.float32)
         return StemBlock(self._render(num_frames, foresight, stems), stems)
 
     def _render(self, num_frames: int, foresight: int, stems: FloatArray | None) -> FloatArray:
@@ -403,7 +406,7 @@ class Synth(GrowthControls):
         lead_in, self._lead_in = self._lead_in, 0
         num_frames += lead_in
         signals = self._resampler.process(
-            self._conductor.render(self._resampler.samples_needed(num_frames), known), num_frames
+            self._sequencer.render(self._resampler.samples_needed(num_frames), known), num_frames
         )
         mix = signals.reshape(-1, 2, num_frames).sum(axis=0) if self._has_stems else signals
         line = np.concatenate((self._delayed_stems, signals[: len(self._delayed_stems)]), axis=1)

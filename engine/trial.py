@@ -17,13 +17,13 @@ from typing import Final
 
 from ..errors import BankError, TncaError, UsageError
 from ..midi.messages import note_on
-from .bank import Bank
-from .casting import Casting
-from .choices import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
-from .decoders.imported import ImportedDecoder
-from .growth import GrowthModel
+from .bank.bank import Bank
+from .bank.chooser import InstrumentSelection
+from .decoders.imported.decoder import ImportedDecoder
+from .models.growth_model import OnnxGrowthModel
+from .names import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
 from .synth import Synth
-from .voices import num_slots
+from .voices.voice import num_slots
 
 PROCESSOR_LIMIT_S: Final = 20
 WALL_LIMIT_S: Final = 120
@@ -98,7 +98,7 @@ def _play_everything(bank: Bank) -> None:
             any(_sounds(bank, growth, name) for name in DECODERS)
 
 
-def _sounds(bank: Bank, growth: GrowthModel, decoder_name: str) -> bool:
+def _sounds(bank: Bank, growth: OnnxGrowthModel, decoder_name: str) -> bool:
     """Sound a chord by a decoder; return whether it fits what is grown: one that does not will never be run."""
     try:
         decoder = bank.decoder(decoder_name, growth, num_slots(_VOICES))
@@ -107,7 +107,7 @@ def _sounds(bank: Bank, growth: GrowthModel, decoder_name: str) -> bool:
     if isinstance(decoder, ImportedDecoder):
         decoder.sound_silence()  # what it looks ahead would take seconds
         return False
-    casting = Casting(bank.timbre_book(growth), None)
+    casting = InstrumentSelection(bank.timbre_book(growth), None)
     synth = Synth(growth, decoder, casting, sample_rate=_RATE, max_voices=_VOICES, on_model_error="raise")
     for key in range(60, 60 + _VOICES):
         synth.send(note_on(0, key, 100))

@@ -12,14 +12,14 @@ import argparse
 import json
 from pathlib import Path
 
-from ..engine.bank import RETOUCH, Bank
-from ..engine.manifest import MANIFEST
-from ..engine.retouching import RetouchArrays
+from ..engine.bank.bank import CORRECTION, Bank
+from ..engine.bank.manifest import MANIFEST
+from ..engine.keys.correction import CorrectionArrays
 from ..errors import UsageError
-from ..training.config import load_preset
-from ..training.held_notes import with_held_notes, with_mean_after
-from ..training.recordings import SoundFont
-from .bank_writer import file_facts, replace_files
+from ..training.config.run import load_preset
+from ..training.correction.held_notes import with_held_notes, with_mean_after
+from ..training.sources.soundfont import SoundFont
+from .bank import file_facts, replace_files
 
 
 def continue_held_notes(
@@ -51,7 +51,7 @@ def continue_held_notes(
     if has_recordings and data.source != "soundfont":
         raise UsageError(f"held notes are measured on a SoundFont, but preset {preset} reads a {data.source}")
     bank = Bank.load(folder)
-    known = tuple(name for name in bank.representations if RETOUCH in bank.models_of(name))
+    known = tuple(name for name in bank.representations if CORRECTION in bank.models_of(name))
     for name in representations:
         if name not in known:
             raise UsageError(f"no corrections of {name!r} in {folder}, only of {', '.join(known) or 'none'}")
@@ -60,13 +60,13 @@ def continue_held_notes(
     written = {}
     for name in representations or known:
         spec = bank.growth_model(name, provider="cpu").spec
-        file = manifest["models"][name][RETOUCH]
+        file = manifest["models"][name][CORRECTION]
         if has_recordings:
             font = SoundFont(data.soundfont, spec.sample_rate)
             files[file] = with_held_notes(bank, name, data.instruments, font, print).to_bytes()
         else:
             decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-            files[file] = with_mean_after(RetouchArrays.from_bytes(files[file]), spec, decaying).to_bytes()
+            files[file] = with_mean_after(CorrectionArrays.from_bytes(files[file]), spec, decaying).to_bytes()
         written[file] = len(files[file])
     manifest["files"] = {name: file_facts(content) for name, content in files.items()}
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..training.checkpoint import Checkpoint
-from .latent_model import codec_file, latent_files
+from ..training.loop.checkpoint import Checkpoint
+from .codec.latent import codec_file, latent_files
+from .codec.waveform import grid_file, waveform_files
 from .model_files import growth_files, vocoder_file
-from .waveform_model import grid_file, waveform_files
 
 
 @dataclass(frozen=True)

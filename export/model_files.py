@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..training.checkpoint import Checkpoint, GrownModel, growth_model, mel_vocoder
-from ..training.latent_nca import LatentNCA
-from ..training.nca import NUM_KEYS
+from ..training.latent.nca import LatentNCA
+from ..training.loop.checkpoint import Checkpoint
+from ..training.registry import GrownModel, growth_model, mel_vocoder
+from ..training.spectral.nca import NUM_KEYS
 from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
 
 
@@ -66,7 +67,7 @@ def played_model(checkpoint: Checkpoint) -> GrownModel:
 
 
 def key_codes(model: GrownModel, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
-    """Collect the codes of all recorded keys; see `engine.timbres.TimbreTable`."""
+    """Collect the codes of all recorded keys; see `engine.keys.timbres.TimbreTable`."""
     codes = model.keys.weight.detach().half().numpy().reshape(len(checkpoint.timbre_names), NUM_KEYS, -1)
     found = {}
     for row, name in enumerate(checkpoint.timbre_names):

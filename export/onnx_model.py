@@ -12,16 +12,16 @@ import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 
-from ..engine.growth import FIELD_PREFIX
-from ..training.hierarchical import HierarchicalNCA
-from ..training.multiscale import MultiScaleNCA
-from ..training.nca import TNCA
-from ..training.vocoder import MelVocoder
-from .fine_graph import FineSeedGraph, FineStepGraph, fine_genome
-from .scale_graph import ScaleSeedGraph, ScaleStepGraph, scale_genome
-from .seed_graph import SeedGraph
-from .step_graph import StepGraph
-from .vocoder_graph import VocoderGraph
+from ..engine.models.growth_model import FIELD_PREFIX
+from ..training.hierarchical.nca import HierarchicalNCA
+from ..training.multiscale.nca import MultiScaleNCA
+from ..training.spectral.nca import TNCA
+from ..training.spectral.vocoder import MelVocoder
+from .graphs.hierarchical import FineSeedGraph, FineStepGraph, fine_genome
+from .graphs.multiscale import ScaleSeedGraph, ScaleStepGraph, scale_genome
+from .graphs.seed import SeedGraph
+from .graphs.step import StepGraph
+from .graphs.vocoder import VocoderGraph
 
 SpectralModel = TNCA | MultiScaleNCA
 OPSET = 18

@@ -16,21 +16,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.bank import Bank
-from ..engine.growth import FIELD_PREFIX, GrowthModel
-from ..engine.inference import open_session
-from ..engine.manifest import MANIFEST
-from ..engine.motions import STILL
-from ..engine.seams import Genome, HopInputs
+from ..engine.bank.bank import Bank
+from ..engine.bank.manifest import MANIFEST
+from ..engine.keys.motions import STILL
+from ..engine.models.growth_model import FIELD_PREFIX, OnnxGrowthModel
+from ..engine.models.interfaces import Genome, HopInputs
+from ..engine.models.onnx_runtime import open_session
 from ..errors import BankError
-from ..training.checkpoint import Checkpoint, mel_vocoder
-from ..training.dataset import between
-from ..training.latent_nca import REPRESENTATION as LATENT
-from ..training.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, release_age
-from ..training.vocoder import MelVocoder
-from .bank_writer import replace_files, write_bank
+from ..training.config.sound_models import LATENT_REPRESENTATION as LATENT
+from ..training.data.dataset import between
+from ..training.loop.checkpoint import Checkpoint
+from ..training.loop.rollout import GrowingModel, GrowthConfig, NoteBatch, plant, release_age
+from ..training.registry import mel_vocoder
+from ..training.spectral.vocoder import MelVocoder
+from .bank import replace_files, write_bank
+from .graphs.step import bounded
 from .model_files import played_model
-from .step_graph import bounded
 
 PARITY_LIMIT = 1e-4
 VOCODER_LIMIT = (
@@ -68,7 +69,7 @@ class Hop:
 
 
 def rollout_parity(
-    model: GrowingModel, growth: GrowthModel, recorded: Recorded, seconds: float = ROLLOUT_S, voices: int = 4
+    model: GrowingModel, growth: OnnxGrowthModel, recorded: Recorded, seconds: float = ROLLOUT_S, voices: int = 4
 ) -> float:
     """Grow the same notes in torch and in ONNX Runtime, each from its own grids, and compare what they grow.
 
@@ -139,7 +140,7 @@ def grow_in_torch(model: GrowingModel, score: list[Hop]) -> Iterator[Fields]:
         yield {name: (field if name == LATENT else bounded(field)).numpy() for name, field in fields.items()}
 
 
-def grow_in_onnx_runtime(growth: GrowthModel, recorded: Recorded, score: list[Hop]) -> Iterator[Fields]:
+def grow_in_onnx_runtime(growth: OnnxGrowthModel, recorded: Recorded, score: list[Hop]) -> Iterator[Fields]:
     """Yield the fields of each hop as the engine grows them, from the exported timbres."""
     grid: NDArray[np.float32] | None = None
     genome: Genome = {}

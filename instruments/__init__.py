@@ -1,1 +1,1 @@
-"""The shipped bank: data files only, read through `tnca_synth.engine.bank`."""
+"""The shipped bank: data files only, read through `tnca_synth.engine.bank.bank`."""

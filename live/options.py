@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..engine.choices import DECODERS, PROVIDERS, REPRESENTATIONS, SAMPLE_RATE_RANGE_HZ, closest
+from ..engine.names import DECODERS, PROVIDERS, REPRESENTATIONS, SAMPLE_RATE_RANGE_HZ, closest
 from ..errors import UsageError
-from .state import (
+from .protocol import (
     DEFAULT_BLOCK_SIZE,
     FIRST_MODE_MESSAGE,
     MAX_BLOCK_SIZE,

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..engine.choices import closest
+from ..engine.names import closest
 from ..engine.regular_files import decode_text, read_toml
 from ..errors import UsageError
 from .options import BY_KEY, CONTROLLER_RANGE, whole_number
-from .state import CONTROL_TARGETS
+from .protocol import CONTROL_TARGETS
 
 FILE_NAME: Final = "tnca-synth.toml"
 CONTROLS: Final = "cc"

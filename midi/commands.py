@@ -1,4 +1,4 @@
-"""What a synthesizer must do, as `Performance` tells it."""
+"""What a synthesizer must do, as `Interpreter` tells it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ class NoteStart:
     Attributes
     ----------
     note_id : int
-        Unique and increasing over the life of a `Performance`, across all MIDI channels.
+        Unique and increasing over the life of a `Interpreter`, across all MIDI channels.
     channel : int
         MIDI channel, 0..15.
     key : int

@@ -76,9 +76,9 @@ def bare_imports(source: str) -> list[str]:
 
 
 def test_a_bare_import_is_found() -> None:
-    assert bare_imports("def f():\n    import engine.spec\nfrom midi import x\nfrom .export import y") == [
+    assert bare_imports("def f():\n    import engine.spectra.spec\nfrom midi import x\nfrom .export import y") == [
         "midi",
-        "engine.spec",
+        "engine.spectra.spec",
     ]
 
 
@@ -114,16 +114,20 @@ def test_the_layers_are_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("midi/planted.py", "from ..engine import spec", "never upward"),
+        ("midi/planted.py", "from ..engine.spectra import spec", "never upward"),
         ("engine/planted.py", "from ..training import config", "never upward"),
-        ("errors.py", "from .midi import file", "never upward"),
+        ("errors.py", "from .midi.files import song", "never upward"),
         ("engine/planted.py", "import torch", "torch and onnx only in training and export"),
         ("cli/planted.py", "import textual", "textual only in live"),
         ("cli/planted.py", "def run():\n    import torch", "torch and onnx only in training and export"),
-        ("engine/planted.py", "import onnxruntime", "onnxruntime only in engine.inference"),
+        ("engine/planted.py", "import onnxruntime", "onnxruntime only in engine.models.onnx_runtime"),
         ("engine/planted.py", "import mido", "mido and python-rtmidi only in midi"),
-        ("training/planted.py", "import soundfile", "soundfile only in engine.audiofile"),
+        ("training/planted.py", "import soundfile", "soundfile only in engine.output.audiofile"),
         ("engine/planted.py", "import sounddevice", "no audio device"),
+        ("engine/spectra/planted.py", "from ..growth import grower", "along the signal path"),
+        ("midi/spec/planted.py", "from ..state import channel", "inside midi"),
+        ("live/audio/planted.py", "from ..session import session", "inside live"),
+        ("training/measure/planted.py", "from ..loop import loop", "inside training"),
     ],
 )
 def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, contract: str) -> None:
@@ -195,7 +199,7 @@ def test_a_wheel_carries_the_licences_of_the_code_and_of_the_recordings(wheel: z
 IMPORTS_ALL = """
 import importlib, pkgutil, tnca_synth
 from tnca_synth import Synth, open_synth, render
-import tnca_synth.engine.bank, tnca_synth.instruments, tnca_synth.cli
+import tnca_synth.engine.bank.bank, tnca_synth.instruments, tnca_synth.cli
 print(tnca_synth.__file__, tnca_synth.engine.__file__)
 """
 
@@ -247,7 +251,7 @@ def core_of(wheel: Path, folder: Path) -> str:
     """Return what grows notes in what a wheel installs."""
     zipfile.ZipFile(wheel).extractall(folder)
     script = (
-        "import numpy, tnca_synth.engine.ensemble as e; o = e.open_ensemble(provider='cpu');"
+        "import numpy, tnca_synth.engine.open as e; o = e.assemble_synth(provider='cpu');"
         "o.synth.send(b'\\x90\\x3c\\x64'); assert numpy.abs(o.synth.render(4096)).max() > 0.01;"
         f"assert e.__file__.startswith({str(folder)!r}); print(o.core)"
     )

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.seams import HopInputs
-from tnca_synth.engine.spectral import FloatArray, power_from_level
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.spectra.stft import power_from_level
 from tnca_synth.engine.synth import Synth
-from tnca_synth.midi.general_midi import FAMILY_NAMES
 from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, program_change
+from tnca_synth.midi.spec.general_midi import FAMILY_NAMES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RATE = 44_100
@@ -78,7 +79,7 @@ def test_models_describe_themselves(bank: Bank) -> None:
 def test_a_note_sounds_within_a_millisecond_of_its_time(bank: Bank, decoder: str) -> None:
     onset = 10_007
     for instrument in bank.instruments:
-        synth = open_ensemble(instrument=None if instrument.is_drums else instrument.name, decoder=decoder).synth
+        synth = assemble_synth(instrument=None if instrument.is_drums else instrument.name, decoder=decoder).synth
         key = 38 if instrument.is_drums else (instrument.low + instrument.high) // 2
         synth.send(note_on(9 if instrument.is_drums else 0, key, 100), onset)
         level = np.abs(synth.render(onset + RATE // 10)).max(1)
@@ -90,7 +91,7 @@ def test_a_note_sounds_within_a_millisecond_of_its_time(bank: Bank, decoder: str
 @pytest.mark.parametrize(("representation", "decoder"), PATHS)
 def test_block_sizes_change_nothing(representation: str, decoder: str) -> None:
     def fresh() -> Synth:
-        return open_ensemble(representation=representation, decoder=decoder).synth
+        return assemble_synth(representation=representation, decoder=decoder).synth
 
     length = RATE // 4
     whole = play(fresh(), length, length)
@@ -102,7 +103,7 @@ def test_block_sizes_change_nothing(representation: str, decoder: str) -> None:
 
 
 def test_the_seed_decides_the_noise() -> None:
-    first, again, other = (play(open_ensemble(seed=seed).synth, 8000, 4096) for seed in (1, 1, 2))
+    first, again, other = (play(assemble_synth(seed=seed).synth, 8000, 4096) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -148,7 +149,7 @@ HELD = {
 
 
 def test_held_notes_sound_on_as_their_recordings_do() -> None:
-    synth = open_ensemble(sample_rate=22_050, effects=False, stems=True).synth
+    synth = assemble_synth(sample_rate=22_050, effects=False, stems=True).synth
     programs = {one.name: one.program for one in Bank.load().instruments}
     for channel, (name, (key, _)) in enumerate(HELD.items()):
         synth.send(program_change(channel, programs[name]), 0)

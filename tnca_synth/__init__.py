@@ -12,14 +12,14 @@ from os.path import exists, join
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engine.bank import Bank
-    from .engine.ensemble import open_synth
-    from .engine.offline import RenderReport
-    from .engine.rendering import render, render_file
+    from .engine.bank.bank import Bank
+    from .engine.open import open_synth
+    from .engine.render.file import render, render_file
+    from .engine.render.song import RenderReport
     from .engine.synth import Synth
-    from .live.session import LiveSession
-    from .live.state import LiveOptions
-    from .midi.file import Song, read_midi_file
+    from .live.protocol import LiveOptions
+    from .live.session.session import LiveSession
+    from .midi.files.song import Song, read_midi_file
 
 __version__ = "0.1.0"
 
@@ -38,16 +38,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bank": ".engine.bank",
-    "LiveOptions": ".live.state",
-    "LiveSession": ".live.session",
-    "RenderReport": ".engine.offline",
-    "Song": ".midi.file",
+    "Bank": ".engine.bank.bank",
+    "LiveOptions": ".live.protocol",
+    "LiveSession": ".live.session.session",
+    "RenderReport": ".engine.render.song",
+    "Song": ".midi.files.song",
     "Synth": ".engine.synth",
-    "open_synth": ".engine.ensemble",
-    "read_midi_file": ".midi.file",
-    "render": ".engine.rendering",
-    "render_file": ".engine.rendering",
+    "open_synth": ".engine.open",
+    "read_midi_file": ".midi.files.song",
+    "render": ".engine.render.file",
+    "render_file": ".engine.render.file",
 }
 
 

@@ -17,29 +17,30 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
-from .checkpoint import GrownModel, load_checkpoint, load_start, save_checkpoint
-from .codec_notes import SoundNotes, load_sounds
-from .codec_trainer import CodecTrainer
-from .config import TrainConfig
-from .dataset import NoteSet, load_notes
-from .hierarchical_sound import grown_distances
-from .hierarchical_targets import load_stage_notes
-from .hierarchical_trainer import HierarchicalTrainer
-from .latent_trainer import LatentTrainer
-from .loop import Progress as Step
-from .loop import TrainingLoop
-from .multiscale import MultiScaleNCA
-from .multiscale_trainer import MultiScaleTrainer, load_scale_notes
-from .nca import TNCA
-from .progress import ProgressReport, tell
-from .resuming import check_resumable
-from .retouching import measure_retouch
-from .sound_validation import Table, sound_distances
-from .trainer import Trainer
-from .validation import save_picture, validate, validation_notes
-from .vocoder_trainer import VocoderTrainer
-from .waveform_trainer import WaveformTrainer
-from .waveform_validation import waveform_distances
+from .codec.notes import SoundNotes, load_sounds
+from .codec.trainer import CodecTrainer
+from .config.run import TrainConfig
+from .correction.correction import measure_correction
+from .data.dataset import NoteSet, load_notes
+from .hierarchical.sound import grown_distances
+from .hierarchical.targets import load_stage_notes
+from .hierarchical.trainer import HierarchicalTrainer
+from .latent.trainer import LatentTrainer
+from .loop.checkpoint import load_checkpoint, load_start, save_checkpoint
+from .loop.loop import Progress as Step
+from .loop.loop import TrainingLoop
+from .loop.progress import ProgressReport, tell
+from .loop.resuming import check_resumable
+from .multiscale.nca import MultiScaleNCA
+from .multiscale.trainer import MultiScaleTrainer, load_scale_notes
+from .registry import GrownModel
+from .spectral.nca import TNCA
+from .spectral.trainer import Trainer
+from .spectral.vocoder_trainer import VocoderTrainer
+from .validation.fields import save_picture, validate, validation_notes
+from .validation.sound import Table, sound_distances
+from .validation.waveform import waveform_distances
+from .waveform.trainer import WaveformTrainer
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
@@ -51,14 +52,14 @@ class Run:
     """How a kind of model is trained.
 
     That is what loads its notes, what trains it on them, what tells its errors in which unit, and whether what it
-    misses in the end is measured for `engine.retouching`.
+    misses in the end is measured for `engine.keys.correction`.
     """
 
     load: Callable[[TrainConfig, Path, int, Callable[[str], None]], NoteSet]
     trainer: Callable[..., TrainingLoop]
     errors: Callable[..., Table]
     unit: str = "dB"
-    is_retouched: bool = False
+    is_corrected: bool = False
 
 
 def _load(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> NoteSet:
@@ -80,13 +81,13 @@ def _level_errors(run: TrainingLoop, notes: NoteSet, index: NDArray[np.int64]) -
 
 
 RUNS: Final[Mapping[str, Run]] = {
-    "growth": Run(_load, Trainer, _level_errors, is_retouched=True),
+    "growth": Run(_load, Trainer, _level_errors, is_corrected=True),
     "vocoder": Run(_load, VocoderTrainer, _level_errors),
-    "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors, is_retouched=True),
+    "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors, is_corrected=True),
     "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
     "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
     "hierarchical": Run(load_stage_notes, HierarchicalTrainer, grown_distances, "STFT distance"),
-    "waveform": Run(_load_waveforms, WaveformTrainer, waveform_distances, "STFT distance", is_retouched=True),
+    "waveform": Run(_load_waveforms, WaveformTrainer, waveform_distances, "STFT distance", is_corrected=True),
 }
 """What is trained, by its kind: a further kind is a further line here."""
 
@@ -197,8 +198,8 @@ def _measure_what_is_missed(
 ) -> None:
     """Add what the trained model misses on the recorded keys to the checkpoint."""
     model = trainer.averaged_model()
-    if kind.is_retouched and isinstance(model, GrownModel):
+    if kind.is_corrected and isinstance(model, GrownModel):
         say("measuring what the model misses on the recorded keys")
-        missed = measure_retouch(model, notes).to_bytes()
-        retouch = torch.frombuffer(bytearray(missed), dtype=torch.uint8)
-        save_checkpoint(path, replace(trainer.checkpoint(), retouch=retouch))
+        missed = measure_correction(model, notes).to_bytes()
+        correction = torch.frombuffer(bytearray(missed), dtype=torch.uint8)
+        save_checkpoint(path, replace(trainer.checkpoint(), correction=correction))

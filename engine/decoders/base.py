@@ -9,23 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...midi.messages import NEUTRAL_BLEND
-from ..spec import AudioSpec
-from ..spectral import FloatArray, power_from_level
-
-Fields = dict[str, FloatArray]
-"""Grown fields by name, each float32 (V, T, 2, F): level and tonality of T spectral frames of V voices."""
-
+from ..arrays import FloatArray
+from ..spectra.fields import Fields
 
 SECOND_SHARE = NEUTRAL_BLEND / 127
 """Of the second part of an ensemble, where nobody asks for another."""
-QUIET_LEVEL = 0.02
-"""Below this (0.8 dB above the floor) grown levels are silence: a model is never exactly at its floor, and what it
-leaves there would be heard as hiss beneath every tail."""
-
-
-def grown_power(level: FloatArray, spec: AudioSpec) -> FloatArray:
-    """Return the power of grown levels, 0 for what is as good as silent."""
-    return power_from_level(np.where(level < QUIET_LEVEL, np.float32(0.0), level), spec)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +23,13 @@ class NoteControls:
     Attributes
     ----------
     f0_hz : float64 (V, T), fundamental at each spectral frame; 0 for an unpitched voice
-    inharmonicity : float64 (V,), stretch B of `engine.seed.partial_hz`
+    inharmonicity : float64 (V,), stretch B of `engine.spectra.pitch.partial_hz`
     grown_hz : float64 (V, T), fundamental that the fields were grown for: vibrato and small bends are not in it; None
         where it is `f0_hz`
     has_pitch : bool (V,), whether notes have a pitch or may get one; None where their first `f0_hz` says it
     blend : float64 (V, T), share of the second part in an ensemble; None where it is `SECOND_SHARE`
-    modes : float32 (V, MAX_MODES), partials beside the series, over the fundamental, 0 for none; None where no voice
+    modes : float32 (V, MAX_INHARMONIC_PARTIALS), partials beside the series, over the fundamental, 0 for none;
+        None where no voice
         has one. Decoders that are given bins can tell them from noise.
     """
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...errors import UsageError
-from ..growth import GrowthModel
+from ..models.growth_model import OnnxGrowthModel
+from .additive import AdditiveDecoder
 from .base import Decoder
-from .by_kind import ByKindDecoder
-from .direct import DirectDecoder
-from .ensemble import EnsembleDecoder
+from .codec import CodecDecoder
+from .combined.blend import EnsembleDecoder
+from .combined.by_sound_class import SoundClassDecoder
 from .fine_harmonic import FineHarmonicDecoder
-from .glides import GlidesDecoder
 from .griffin_lim import GriffinLimDecoder
 from .harmonic import HarmonicDecoder
-from .imported import ImportedDecoder
-from .latent import LatentDecoder
+from .imported.decoder import ImportedDecoder
 from .vocoder import VocoderDecoder
+from .waveform import WaveformGridDecoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Parts:
     """
 
     models: Mapping[str, bytes]
-    growth: GrowthModel
+    growth: OnnxGrowthModel
     num_slots: int
 
     @property
@@ -62,7 +62,7 @@ def _by_kind(parts: Parts, pitched: Decoder, leader: HarmonicDecoder | VocoderDe
     # Two iterations over three frames are enough: tom, drums and sea shore have a distance of 0.804 so, 0.804 with six
     # over four, 0.90 with one; and it costs a third.
     resonant = GriffinLimDecoder(spec, parts.num_slots, field, iterations=2, spare_frames=0)
-    return ByKindDecoder(spec, parts.num_slots, pitched, resonant, leader, leader.first_levels)
+    return SoundClassDecoder(spec, parts.num_slots, pitched, resonant, leader, leader.first_levels)
 
 
 def _harmonic(parts: Parts) -> Decoder:
@@ -91,16 +91,16 @@ MAKERS: Final[Mapping[str, Callable[[Parts], Decoder]]] = {
     "griffin-lim": _griffin_lim,
     "harmonic": _harmonic,
     "fine-harmonic": lambda parts: FineHarmonicDecoder(parts.growth.spec, parts.num_slots),
-    "latent": lambda parts: LatentDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
-    "direct": lambda parts: DirectDecoder(parts.model("direct"), parts.num_slots, parts.growth.provider),
+    "latent": lambda parts: CodecDecoder(parts.model("latent"), parts.num_slots, parts.growth.provider),
+    "direct": lambda parts: WaveformGridDecoder(parts.model("direct"), parts.num_slots, parts.growth.provider),
     "ensemble": _ensemble,
     "imported": _imported,
-    "glides": lambda parts: GlidesDecoder(parts.growth.spec, parts.num_slots),
+    "glides": lambda parts: AdditiveDecoder(parts.growth.spec, parts.num_slots),
 }
 
 
 def make_decoder(name: str, parts: Parts) -> Decoder:
-    """Make a decoder by its name in `engine.choices`; `UsageError` if it cannot decode what is grown."""
+    """Make a decoder by its name in `engine.names`; `UsageError` if it cannot decode what is grown."""
     decoder = MAKERS[name](parts)
     missing = [one for one in decoder.consumes if one not in parts.growth.fields]
     if missing:

@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..seed import MAX_PARTIALS, partial_hz
-from ..spec import AudioSpec
-from ..spectral import FloatArray, bins_among_bands, mel_edges_hz, mel_filterbank
+from ..arrays import FloatArray
+from ..spectra.pitch import MAX_PARTIALS, partial_hz
+from ..spectra.spec import AudioSpec
+from ..spectra.stft import bins_among_bands, mel_edges_hz, mel_filterbank
 from .base import NoteControls
 from .harmonic import HarmonicDecoder
-from .oscillators import LEAST_DENSITY, Comb, Places
+from .parts.oscillators import LEAST_DENSITY, Comb, Places
 
 LOBE_BINS = 4
 """Bins that a partial's main lobe can reach."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec import AudioSpec
-from ..spectral import FloatArray, hann, mel_edges_hz, mel_filterbank
-from .base import Fields, NoteControls, grown_power
+from ..arrays import FloatArray
+from ..spectra.fields import Fields, grown_power
+from ..spectra.spec import AudioSpec
+from ..spectra.stft import hann, mel_edges_hz, mel_filterbank
+from .base import NoteControls
 
 ITERATIONS = 6
 MEL_ITERATIONS = 8

@@ -8,12 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..seed import MAX_PARTIALS
-from ..spec import AudioSpec
-from ..spectral import FloatArray, hann
-from .base import QUIET_LEVEL, Fields, NoteControls
-from .noise import NoiseBank
-from .oscillators import BUNDLE, Comb, Oscillators
+from ..arrays import FloatArray
+from ..spectra.fields import QUIET_LEVEL, Fields
+from ..spectra.pitch import MAX_PARTIALS
+from ..spectra.spec import AudioSpec
+from ..spectra.stft import hann
+from .base import NoteControls
+from .parts.noise import NoiseBank
+from .parts.oscillators import BUNDLE, Comb, Oscillators
 
 TONALITY_RANGE_DB = 40.0
 _LOBE = np.arange(-1, 3)

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inference import open_session, read_metadata, run_model
-from ..model_facts import facts_of, spec_in
-from ..spectral import FloatArray
+from ..arrays import FloatArray
+from ..models.facts import facts_of, spec_in
+from ..models.onnx_runtime import open_session, read_metadata, run_model
+from ..spectra.fields import Fields
 from ..values import member, whole
-from .base import Decoder, Fields, NoteControls
+from .base import Decoder, NoteControls
 
 MAX_HISTORY = 256
 """Frames before the first."""

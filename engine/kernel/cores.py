@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 from ...errors import UsageError
-from ..choices import closest
+from ..names import closest
 from .library import library
 
 AUTO: Final = "auto"

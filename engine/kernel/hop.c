@@ -240,7 +240,7 @@ static void cull(Hop *hop, int64_t number, float life, float *level) {
     }
 }
 
-/* Scramble a number (the finalizer of SplitMix64, Steele et al., 2014), as engine/chance.py does. */
+/* Scramble a number (the finalizer of SplitMix64, Steele et al., 2014), as engine/hashing.py does. */
 static uint64_t scrambled(uint64_t z) {
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);

@@ -10,7 +10,7 @@
 
 enum { MODES = 4, MAX_PARTIALS = 128, CONTROLS = 15, CLOCKS = 8 };
 
-/* Columns of a voice's facts, as engine/kernel/grower.py fills them; the last is filled by `tnca_prepare`. */
+/* Columns of a voice's facts, as engine/growth/compiled.py fills them; the last is filled by `tnca_prepare`. */
 enum {
     ONSET, RELEASE, NUM_FRAMES, PITCH, PITCHED, STRETCH, PLANTED, AGE_LEAD, RELEASE_LEAD, RELEASE_SPEED, TILT,
     MOTION, PACE, MODE_ROW, MORPHS, SEMITONES, FACTS
@@ -19,7 +19,7 @@ enum {
 /* Columns of a job. */
 enum { SLOT, FRAMES, LOOKAHEAD, STARTS, KIND, JOB };
 
-/* Columns of controls, as engine/controls.py has them. */
+/* Columns of controls, as engine/modulation/channel.py has them. */
 enum {
     C_PITCH, C_VIBRATO, C_TILT, C_RESONANCE, C_ATTACK, C_FADE_IN, C_DECAY, C_RELEASE, C_GROWTH, C_FIRE, C_LIFE,
     C_DAMAGE

@@ -50,8 +50,8 @@ class Call(ctypes.Structure):
     )
 
 
-class Genes(ctypes.Structure):
-    """`Genes` of hop.h."""
+class GeneArrays(ctypes.Structure):
+    """`GeneArrays` of hop.h."""
 
     _fields_ = _members("grid cell rates bin", Pointer)
 
@@ -68,7 +68,7 @@ def library() -> ctypes.CDLL | None:
             found.tnca_make.restype = Pointer
         except (OSError, AttributeError):
             continue
-        if sizes == [ctypes.sizeof(one) for one in (Model, Call, Genes)]:
+        if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays)]:
             found.tnca_choose.restype = found.tnca_best.restype = Int
             found.tnca_choose.argtypes = found.tnca_glide.argtypes = (Pointer, Int)
             for function in (found.tnca_glide, found.tnca_free, found.tnca_plant, found.tnca_prepare, found.tnca_run):

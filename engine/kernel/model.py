@@ -8,22 +8,23 @@ import weakref
 import numpy as np
 
 from ...errors import UsageError
-from ...midi.growth import ALIVE_ABOVE
-from ..decoders.base import QUIET_LEVEL
-from ..decoders.by_kind import EVEN_DB, LOUD_DB
+from ...midi.spec.growth_controllers import ALIVE_ABOVE
+from ..decoders.combined.by_sound_class import EVEN_DB, LOUD_DB
 from ..decoders.griffin_lim import MOMENTUM, GriffinLimDecoder
 from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
-from ..decoders.noise import NoiseBank, noise_spectra
-from ..decoders.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
-from ..finishing import HEARD_LEVEL, LINEAR, LOBE_BINS, LOBE_DIP_DB
-from ..motions import MotionTable
-from ..replanting import MIN_DRIFT
-from ..seams import Genome
-from ..shaping import frequencies_hz
-from ..spec import AudioSpec
-from ..spectral import bins_among_bands
-from ..tending import ALPHA, LIVELIEST
-from .library import INSTRUCTION_SETS, Call, Genes, Model, address, library
+from ..decoders.parts.noise import NoiseBank, noise_spectra
+from ..decoders.parts.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
+from ..keys.apply import HEARD_LEVEL, LOBE_BINS
+from ..keys.motions import MotionTable
+from ..models.interfaces import Genome
+from ..modulation.growth import ALPHA, LIVELIEST
+from ..modulation.reseeding import MIN_DRIFT
+from ..spectra.fields import QUIET_LEVEL
+from ..spectra.spec import AudioSpec
+from ..spectra.stft import bins_among_bands
+from ..spectra.tone import frequencies_hz
+from ..spectra.transpose import LINEAR, LOBE_DIP_DB
+from .library import INSTRUCTION_SETS, Call, GeneArrays, Model, address, library
 from .weights import Weights
 
 LINEAR_LEVEL = 2
@@ -69,7 +70,7 @@ class Kernel:
         """Say where the genomes of all slots are, (S, ...) by name; they must stay there."""
         if any(self._genes.get(name) is not values for name, values in genes.items()):
             self._genes = dict(genes)
-            places = Genes(*(address(genes[name]) for name in ("grid", "cell", "rates", "bin")))
+            places = GeneArrays(*(address(genes[name]) for name in ("grid", "cell", "rates", "bin")))
             self._library.tnca_plant(self._handle, ctypes.byref(places))
 
     def prepare(self, call: Call) -> None:
@@ -92,13 +93,13 @@ class Kernel:
         spectra = noise_spectra(2 * spec.hop_length)
         low, share = bins_among_bands(spec)
         amplitude, power = onset_coverage(spec)
-        retouching = motions.retouching
+        correction = motions.correction
         model = Model(
             slots=num_slots, cells=spec.num_mels, channels=weights.channels, hidden=weights.hidden,
             readout=weights.readout, bins=spec.num_bins, hop=spec.hop_length, n_fft=spec.n_fft, alpha=ALPHA,
-            level=LINEAR_LEVEL, rate=spec.sample_rate, partials=motions.retouched_partials,
-            courses=0 if retouching is None else retouching.courses.shape[2],
-            moment_count=0 if retouching is None else len(retouching.moments_s), swells=tables.shapes.shape[1],
+            level=LINEAR_LEVEL, rate=spec.sample_rate, partials=motions.corrected_partials,
+            courses=0 if correction is None else correction.courses.shape[2],
+            moment_count=0 if correction is None else len(correction.moments_s), swells=tables.shapes.shape[1],
             noise_rows=len(spectra),
             motions=len(tables.first), lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
             onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
@@ -115,10 +116,10 @@ class Kernel:
         model.first_code, model.last_code = self._keep(tables.first, np.int64), self._keep(tables.last, np.float64)
         model.code_loop, model.code_rate = (self._keep(one, np.float64) for one in (tables.loop, tables.rate_hz))
         model.modes, model.lobe = self._keep(motions.modes), self._keep(LOBE)
-        if retouching is not None:
-            model.correction_row = self._keep(retouching.rows, np.int64)
-            model.moments = self._keep(retouching.moments_s, np.float64)
-            model.correction_courses, model.corrections = self._keep(retouching.courses), self._keep(retouching.shapes)
+        if correction is not None:
+            model.correction_row = self._keep(correction.rows, np.int64)
+            model.moments = self._keep(correction.moments_s, np.float64)
+            model.correction_courses, model.corrections = self._keep(correction.courses), self._keep(correction.shapes)
         model.noise = self._keep(spectra.view(np.float32))
         model.noise_window = self._keep(noise.window / spec.hop_length)  # the kernel's inverse transform lacks that
         model.window = self._keep(resonant.window)
@@ -134,7 +135,7 @@ MAX_COURSES = 64
 
 def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
     """Return whether sizes are such as the kernel can do."""
-    corrected = motions.retouched_field
+    corrected = motions.corrected_field
     length = 2 * spec.hop_length
     return (
         spec.num_mels % 16 == 0
@@ -144,7 +145,7 @@ def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
         and spec.num_bins >= 16
         and weights.channels > ALPHA
         and motions.tables.shapes.shape[1] <= MAX_COURSES
-        and (motions.retouching is None or motions.retouching.courses.shape[2] <= MAX_COURSES)
+        and (motions.correction is None or motions.correction.courses.shape[2] <= MAX_COURSES)
         and corrected in ("", LINEAR)
-        and (not corrected or (motions.retouched_bands == spec.num_mels and motions.retouched_partials % 8 == 0))
+        and (not corrected or (motions.corrected_bands == spec.num_mels and motions.corrected_partials % 8 == 0))
     )

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import BankError
-from ..model_graph import NoMessageError, fields_of, nested, packed, text_of
-from ..spectral import FloatArray
+from ..arrays import FloatArray
+from ..models.graph import NoMessageError, fields_of, nested, packed, text_of
 
 _FLOAT = 1
 """TensorProto.DataType of float32."""

@@ -1,4 +1,4 @@
-"""The weights of a step model, found in its graph; see `export/step_graph.py`."""
+"""The weights of a step model, found in its graph; see `export/graphs/step.py`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..spec import AudioSpec
-from ..spectral import FloatArray, bins_among_bands
+from ..arrays import FloatArray
+from ..spectra.spec import AudioSpec
+from ..spectra.stft import bins_among_bands
 from .onnx_file import Graph, Node, read_graph
 
 CLOCKS = 8

@@ -8,9 +8,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from ...engine.bank import Bank
-from ...engine.decoders.imported import ImportedDecoder
-from ...engine.manifest import MANIFEST
+from ...engine.bank.bank import Bank
+from ...engine.bank.manifest import MANIFEST
+from ...engine.decoders.imported.decoder import ImportedDecoder
 from ...errors import BankError, UsageError
 
 KEY = "imported"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ...engine.decoders.foreign_mel import ForeignMel
+from ...engine.decoders.imported.mel import ImportedMel
 from ...errors import BankError, UsageError
-from .bigvgan import BigVGAN, BigVGANConfig
 from .containers import Weights
+from .networks.bigvgan import BigVGAN, BigVGANConfig
+from .networks.vocos import Vocos, VocosConfig
 from .sizes import check_bigvgan, check_vocos
-from .vocos import Vocos, VocosConfig
 from .weights import fill, find_config, named_as, read_weights
 
 
@@ -24,7 +24,7 @@ class Imported:
     ----------
     name : "BigVGAN" or "Vocos"
     network : BigVGAN or Vocos
-    mel : ForeignMel
+    mel : ImportedMel
         What it is fed.
     centred_window : bool or None
         Of what gives spectra: whether frame t lies around sample ``t * hop_length``, or half a hop later.
@@ -32,7 +32,7 @@ class Imported:
 
     name: str
     network: BigVGAN | Vocos
-    mel: ForeignMel
+    mel: ImportedMel
     centred_window: bool | None = None
 
 
@@ -101,7 +101,7 @@ def _bigvgan(values: Mapping[str, Any]) -> Imported:
         raise BankError(f"the configuration contradicts itself: hop_size {hop}, but upsampling by {network.hop}")
     if values["win_size"] != values["n_fft"]:
         raise UsageError(f"windows of {values['win_size']} in an FFT of {values['n_fft']} samples are not supported")
-    mel = ForeignMel(
+    mel = ImportedMel(
         sample_rate=int(values["sampling_rate"]),
         n_fft=int(values["n_fft"]),
         hop_length=hop,
@@ -126,7 +126,7 @@ def _vocos(values: Mapping[str, Any]) -> Imported:
         raise UsageError("Vocos with conditional norms cannot be imported: it decodes codes, not a mel")
     shape = {name: int(backbone[name]) for name in ("input_channels", "dim", "intermediate_dim", "num_layers")}
     hop = int(head["hop_length"])
-    mel = ForeignMel(
+    mel = ImportedMel(
         sample_rate=int(features.get("sample_rate", 24000)),
         n_fft=int(features.get("n_fft", 1024)),
         hop_length=int(features.get("hop_length", 256)),

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import __version__
-from ...engine.decoders.imported import KIND
-from ...engine.inference import open_session
+from ...engine.decoders.imported.decoder import KIND
+from ...engine.models.onnx_runtime import open_session
 from ...errors import BankError
 from ..onnx_model import OPSET
 from .layouts import Imported
-from .onnx_tape import Named, OnnxTape
-from .tape import TorchTape
+from .onnx_ops import Named, OnnxTape
+from .ops import TorchTape
 
 PARITY_LIMIT = 1e-4
 PROBE_CALLS = (1, 5, 2)

@@ -6,18 +6,19 @@ from copy import copy
 
 import numpy as np
 
+from ...engine.arrays import FloatArray
 from ...engine.decoders.base import NoteControls
-from ...engine.decoders.foreign_mel import ForeignMel
-from ...engine.decoders.imported import ImportedDecoder
-from ...engine.spec import AudioSpec
-from ...engine.spectral import FloatArray, level_from_power, power_spectrogram
+from ...engine.decoders.imported.decoder import ImportedDecoder
+from ...engine.decoders.imported.mel import ImportedMel
+from ...engine.spectra.spec import AudioSpec
+from ...engine.spectra.stft import level_from_power, power_spectrogram
 
 PROBE_S = 1.0
 PROBE_HZ = 220.0
 HOPS = 8
 
 
-def own_spec(mel: ForeignMel) -> AudioSpec:
+def own_spec(mel: ImportedMel) -> AudioSpec:
     """Return the spec of a representation that fits a vocoder."""
     return AudioSpec(mel.sample_rate, mel.n_fft, mel.hop_length, mel.num_mels)
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from ...engine.values import whole
 from ...errors import BankError
-from .bigvgan import BigVGANConfig
-from .vocos import VocosConfig
+from .networks.bigvgan import BigVGANConfig
+from .networks.vocos import VocosConfig
 
 MAX_WEIGHTS: Final = 2**29
 """BigVGAN's largest has 122 million."""

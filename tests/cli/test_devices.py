@@ -9,9 +9,9 @@ import pytest
 
 from tnca_synth.cli import devices, main
 from tnca_synth.errors import DeviceError
-from tnca_synth.live import audio
-from tnca_synth.live.output_devices import NO_OUTPUT, OutputDevice
-from tnca_synth.midi import ports
+from tnca_synth.live.audio import device
+from tnca_synth.live.audio.output_devices import NO_OUTPUT, OutputDevice
+from tnca_synth.midi.ports import backends
 
 SPEAKERS = OutputDevice(3, "Speakers", "ALSA", 44_100, is_default=False, num_channels=1)
 SYSTEM = OutputDevice(index=7, name="system", host_api="JACK Audio Connection Kit", sample_rate=48_000, is_default=True)
@@ -27,8 +27,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise has[key]
         return has[key]
 
-    monkeypatch.setattr(ports, "list_inputs", lambda: answer("inputs"))
-    monkeypatch.setattr(audio, "list_outputs", lambda: answer("outputs"))
+    monkeypatch.setattr(backends, "list_inputs", lambda: answer("inputs"))
+    monkeypatch.setattr(device, "list_outputs", lambda: answer("outputs"))
     monkeypatch.setattr(devices, "may_run_in_real_time", lambda: True)
     monkeypatch.setattr(devices, "core_in_words", lambda: "kernel (avx2)")
     monkeypatch.setattr(devices, "SEQUENCER", "/nonexistent")
@@ -82,7 +82,7 @@ def test_programs_see_json(machine: dict[str, Any], capsys: pytest.CaptureFixtur
 def test_a_bare_machine_gets_every_hint(
     machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    machine.update(inputs=DeviceError("no MIDI system works here"), outputs=DeviceError(audio.NO_PORTAUDIO))
+    machine.update(inputs=DeviceError("no MIDI system works here"), outputs=DeviceError(device.NO_PORTAUDIO))
     monkeypatch.setattr(devices, "may_run_in_real_time", lambda: False)
     assert main(["devices"]) == 0
     text = capsys.readouterr().out
@@ -134,7 +134,7 @@ def test_what_libraries_print_stays_out(
         os.write(2, b"ALSA lib confmisc.c: cannot find card '0'\n")
         return machine["inputs"]
 
-    monkeypatch.setattr(ports, "list_inputs", noisy)
+    monkeypatch.setattr(backends, "list_inputs", noisy)
     assert main(["devices"]) == 0
     assert capfd.readouterr().err == ""
     os.write(2, b"heard again\n")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tnca_synth.engine.audiofile import AudioWriter
+from tnca_synth.engine.output.audiofile import AudioWriter
+from tnca_synth.midi.files.writer import encode_midi_file
 from tnca_synth.midi.messages import note_off, note_on
-from tnca_synth.midi.writer import encode_midi_file
 
 SONG = encode_midi_file([(0, note_on(0, 60, 64)), (2400, note_off(0, 60))], 48_000)
 NAMES = {

@@ -7,7 +7,7 @@ import pytest
 from fake_ensemble import FakeBank
 
 from tnca_synth.cli import main
-from tnca_synth.engine import bank
+from tnca_synth.engine.bank import bank
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import soundfile
 import tiny
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import MANIFEST, Bank
+from tnca_synth.engine.bank.bank import MANIFEST, Bank
 from tnca_synth.training.comparison.speed import Speed
 
 TINY = """
@@ -101,8 +101,8 @@ def test_compare_plays_ones_own_notes_and_its_page_is_heard(
 
 
 def test_a_page_of_sounds_has_a_bound() -> None:
+    from tnca_synth.training.comparison.page.sounds import Sounds
     from tnca_synth.training.comparison.run import RECORDING, Example
-    from tnca_synth.training.comparison.sounds import Sounds
 
     tone = np.sin(np.arange(22050) * 0.1).astype(np.float32)
     example = Example("reed", 60, {RECORDING: tone, **{f"path {i}": tone for i in range(9)}})

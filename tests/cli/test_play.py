@@ -16,8 +16,8 @@ from fake_session import STATUS, FakeSession
 
 from tnca_synth.cli import commands, main, play
 from tnca_synth.errors import DeviceError
-from tnca_synth.live import session as session_module
-from tnca_synth.live.state import LiveOptions
+from tnca_synth.live.protocol import LiveOptions
+from tnca_synth.live.session import session as session_module
 
 ROOT = Path(__file__).parents[2]
 FAKE = """

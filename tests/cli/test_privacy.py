@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tnca_synth.midi.files.writer import encode_midi_file
 from tnca_synth.midi.messages import note_off, note_on
-from tnca_synth.midi.writer import encode_midi_file
 
 SUPPORT = Path(__file__).parents[1] / "support"
 SONG = encode_midi_file([(0, note_on(0, 60, 64)), (2400, note_off(0, 60))], 48_000)
@@ -25,8 +25,8 @@ if __name__ == "__main__":
 """
 PLAY = """
 import sys, time
-from tnca_synth.live.jack_probe import JackServer
-from tnca_synth.live.session import LiveOptions, LiveSession
+from tnca_synth.live.benchmark.jack_probe import JackServer
+from tnca_synth.live.session.session import LiveOptions, LiveSession
 from tnca_synth.midi.messages import note_on
 if __name__ == "__main__":
     import no_network
@@ -42,7 +42,7 @@ WAIT = f"""
 import no_network
 no_network.forbid()
 import time
-from tnca_synth.engine.bank import Bank
+from tnca_synth.engine.bank.bank import Bank
 model = Bank.load().growth_model("mel", "cpu")
 time.sleep({PATIENCE_S})
 """

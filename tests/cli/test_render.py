@@ -15,8 +15,8 @@ import soundfile
 from fake_ensemble import fake_ensemble
 
 from tnca_synth.cli import main
-from tnca_synth.engine import rendering
-from tnca_synth.engine.ensemble import Ensemble
+from tnca_synth.engine.open import OpenSynth
+from tnca_synth.engine.render import file
 
 ROOT = Path(__file__).parents[2]
 SUPPORT = os.pathsep.join([str(ROOT / "tests" / "support"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
@@ -30,13 +30,13 @@ REPORTED = {
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Ensemble:
+def fake(monkeypatch: pytest.MonkeyPatch) -> OpenSynth:
     made = fake_ensemble()
-    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: made)
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: made)
     return made
 
 
-def test_it_reports_in_words(tmp_path: Path, fake: Ensemble, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_reports_in_words(tmp_path: Path, fake: OpenSynth, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "canon.flac"
     assert main(["render", str(CANON), "-o", str(out)]) == 0
     captured = capsys.readouterr()
@@ -46,7 +46,7 @@ def test_it_reports_in_words(tmp_path: Path, fake: Ensemble, capsys: pytest.Capt
     assert soundfile.info(out).samplerate == 1000
 
 
-def test_json_is_one_object_on_stdout(tmp_path: Path, fake: Ensemble, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_on_stdout(tmp_path: Path, fake: OpenSynth, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "canon.wav"
     assert main(["render", str(CANON), "-o", str(out), "--json", "--provider", "cuda"]) == 0
     captured = capsys.readouterr()
@@ -60,23 +60,23 @@ def test_json_is_one_object_on_stdout(tmp_path: Path, fake: Ensemble, capsys: py
     assert captured.err == f"tnca-synth: warning: {report['warnings'][0]}\n"
 
 
-def test_silence_is_null_in_json(tmp_path: Path, fake: Ensemble, capsys: pytest.CaptureFixture[str]) -> None:
+def test_silence_is_null_in_json(tmp_path: Path, fake: OpenSynth, capsys: pytest.CaptureFixture[str]) -> None:
     fake.synth.fault = 0.0  # type: ignore[attr-defined]
     assert main(["render", str(CANON), "-o", str(tmp_path / "a.wav"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["peak_dbfs"] is None
 
 
 def test_the_sound_lands_beside_the_song_by_default(
-    tmp_path: Path, fake: Ensemble, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fake: OpenSynth, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "song.mid").write_bytes(CANON.read_bytes())
     assert main(["render", str(tmp_path / "song.mid")]) == 0
     assert sorted(os.listdir(tmp_path)) == ["song.mid", "song.wav"]
 
 
-def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_options_reach_the_engine(tmp_path: Path, fake: OpenSynth, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, object] = {}
-    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: seen.update(options) or fake)
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: seen.update(options) or fake)
     wishes = "--instrument Piano --representation mel --decoder griffin-lim --sample-rate 8000 --seed 7 --provider cpu "
     wishes += "--workers 3 --growth-cc"
     arguments = [
@@ -124,7 +124,7 @@ def test_all_options_reach_the_engine(tmp_path: Path, fake: Ensemble, monkeypatc
 )
 def test_bad_input_is_one_line_and_nothing_half_written(
     tmp_path: Path,
-    fake: Ensemble,
+    fake: OpenSynth,
     song: str,
     out: str,
     status: int,
@@ -140,7 +140,7 @@ def test_bad_input_is_one_line_and_nothing_half_written(
     Path("folder.wav").mkdir()
     os.link("good.wav", "hard.wav")
     os.mkfifo("pipe.wav")
-    monkeypatch.setattr(rendering, "open_ensemble", None)  # nothing is rendered
+    monkeypatch.setattr(file, "assemble_synth", None)  # nothing is rendered
     before = sorted(os.listdir())
     assert main(["render", song, "-o", out]) == status
     text = capsys.readouterr().err
@@ -154,7 +154,7 @@ import sys
 from fake_ensemble import fake_ensemble
 from tnca_synth.cli import main
 from tnca_synth.engine import rendering
-rendering.open_ensemble = lambda **options: fake_ensemble(slowness_s=0.2)
+rendering.assemble_synth = lambda **options: fake_ensemble(slowness_s=0.2)
 sys.exit(main(["render", sys.argv[1], "-o", "a.wav", "--stems", "stems"]))
 """
 
@@ -219,7 +219,7 @@ def test_two_interrupts_leave_nothing_either(tmp_path: Path) -> None:
     """The second comes while the half-written files are being removed."""
     script = SLOW_RENDER.replace(
         "sys.exit",
-        "import time\nfrom tnca_synth.engine.audiofile import AudioWriter\ndiscard = AudioWriter.discard\n"
+        "import time\nfrom tnca_synth.engine.output.audiofile import AudioWriter\ndiscard = AudioWriter.discard\n"
         "AudioWriter.discard = lambda self: (open(sys.argv[2], 'w').close(), time.sleep(0.3), discard(self))\nsys.exit",
     )
     (tmp_path / "song").mkdir()
@@ -337,7 +337,7 @@ def test_a_wrong_call_is_one_line_and_renders_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rendering, "open_ensemble", None)
+    monkeypatch.setattr(file, "assemble_synth", None)
     assert main(["render", *arguments]) == 2
     text = capsys.readouterr().err
     assert told in text

@@ -11,10 +11,10 @@ import pytest
 import tiny
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.manifest import MANIFEST
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.manifest import MANIFEST
 from tnca_synth.export import parity
-from tnca_synth.training.checkpoint import load_checkpoint, save_checkpoint
+from tnca_synth.training.loop.checkpoint import load_checkpoint, save_checkpoint
 
 PRESET = """
 iterations = 3

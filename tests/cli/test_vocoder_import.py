@@ -17,11 +17,11 @@ import torch
 import yaml
 
 from tnca_synth.cli import main
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.decoders.imported import ImportedDecoder
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.manifest import MANIFEST
-from tnca_synth.engine.spec import AudioSpec
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.manifest import MANIFEST
+from tnca_synth.engine.decoders.imported.decoder import ImportedDecoder
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.spectra.spec import AudioSpec
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_bank_takes_it_and_plays_it(tmp_path: Path, capsys: pytest.CaptureFixt
     (file,) = json.loads(capsys.readouterr().out)["files"]
     assert {path.name for path in bank.iterdir()} == before | {Path(file).name}
     for representation in ("mel", "dual"):
-        ensemble = open_ensemble(bank_path=bank, representation=representation, decoder="imported", max_voices=4)
+        ensemble = assemble_synth(bank_path=bank, representation=representation, decoder="imported", max_voices=4)
         assert "imported" in ensemble.decoders
         whole = ensemble.synth
         whole.send(bytes([0x90, 60, 100]), 0)

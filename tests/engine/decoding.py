@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import tiny
 
-from tnca_synth.engine.decoders.base import Decoder, Fields, NoteControls, lookahead_of
-from tnca_synth.engine.seed import partial_hz
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.features import extract
-from tnca_synth.training.recordings import Recording
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import Decoder, NoteControls, lookahead_of
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.pitch import partial_hz
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.measure.recording import Recording
 
 SPEC = AudioSpec()
 RATE, HOP = SPEC.sample_rate, SPEC.hop_length

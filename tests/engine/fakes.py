@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls
-from tnca_synth.engine.finishing import Finisher
-from tnca_synth.engine.motions import STILL, Motion, MotionArrays, MotionTable
-from tnca_synth.engine.seams import Genome, HopInputs
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import NoteControls
+from tnca_synth.engine.keys.apply import KeyApplier
+from tnca_synth.engine.keys.motions import STILL, Motion, MotionArrays, MotionTable
+from tnca_synth.engine.models.interfaces import Genome, HopInputs
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.engine.synth import Synth
-from tnca_synth.engine.voices import num_slots
+from tnca_synth.engine.voices.voice import num_slots
 from tnca_synth.midi import messages
 
 SPEC = AudioSpec()
@@ -65,8 +66,8 @@ class FakeGrowth:
         return {"grid": grid, "pitch": pitch}
 
     @property
-    def finisher(self) -> Finisher:
-        return Finisher(self.spec, self.motions)
+    def finisher(self) -> KeyApplier:
+        return KeyApplier(self.spec, self.motions)
 
     @property
     def motions(self) -> MotionTable:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 
@@ -42,7 +42,7 @@ def play(
 
 def play_bank(instrument: str, events: list[Event], duration_s: float, decoder: str | None = None) -> FloatArray:
     """Render with the shipped bank, dry unless the events say otherwise."""
-    synth = open_ensemble(instrument=instrument, sample_rate=RATE, decoder=decoder).synth
+    synth = assemble_synth(instrument=instrument, sample_rate=RATE, decoder=decoder).synth
     dry = [(0.0, midi.control_change(channel, midi.REVERB_SEND, 0)) for channel in range(16)]
     return perform(synth, dry + events, duration_s)
 

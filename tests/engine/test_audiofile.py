@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tnca_synth.engine import audiofile
-from tnca_synth.engine.audiofile import AudioWriter
+from tnca_synth.engine.output import audiofile
+from tnca_synth.engine.output.audiofile import AudioWriter
 from tnca_synth.errors import AudioFileError, UsageError
 
 
@@ -183,7 +183,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path, suffix: str)
     """A limit on the size of files stands in for a full disk: the system refuses the same way."""
     script = f"""
 import resource, signal, numpy as np
-from tnca_synth.engine.audiofile import AudioWriter
+from tnca_synth.engine.output.audiofile import AudioWriter
 from tnca_synth.errors import AudioFileError, UsageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

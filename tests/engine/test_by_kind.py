@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls, lookahead_of
-from tnca_synth.engine.decoders.by_kind import ByKindDecoder, is_noise
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import NoteControls, lookahead_of
+from tnca_synth.engine.decoders.combined.by_sound_class import SoundClassDecoder, is_noise
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
-from tnca_synth.engine.spectral import FloatArray, level_from_power, power_spectrogram
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.stft import level_from_power, power_spectrogram
 from tnca_synth.midi import messages as midi
 
 from .decoding import HOP, RATE, SPEC, chunks, decode, flat_fields, steady
@@ -18,16 +20,16 @@ from .fakes import FakeDecoder, FakeGrowth, make_synth, render_in_blocks, set_up
 DRUMS = 9
 
 
-def make(slots: int = 4) -> ByKindDecoder:
+def make(slots: int = 4) -> SoundClassDecoder:
     harmonic = HarmonicDecoder(SPEC, slots)
-    return ByKindDecoder(SPEC, slots, harmonic, GriffinLimDecoder(SPEC, slots), harmonic, harmonic.first_levels)
+    return SoundClassDecoder(SPEC, slots, harmonic, GriffinLimDecoder(SPEC, slots), harmonic, harmonic.first_levels)
 
 
-def fake(slots: int) -> ByKindDecoder:
+def fake(slots: int) -> SoundClassDecoder:
     """Return fakes of which that of resonances needs two frames more; low notes are noise."""
     pitched = FakeDecoder(slots, 1, noise=0.2)
     parts = (pitched, FakeDecoder(slots, 3), pitched)
-    return ByKindDecoder(SPEC, slots, *parts, levels_by_half)  # type: ignore[arg-type]
+    return SoundClassDecoder(SPEC, slots, *parts, levels_by_half)  # type: ignore[arg-type]
 
 
 def levels_by_half(fields: Fields, controls: NoteControls) -> FloatArray:

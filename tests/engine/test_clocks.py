@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.clocks import read_clocks
-from tnca_synth.engine.controls import Control
+from tnca_synth.engine.modulation.channel import Control
+from tnca_synth.engine.modulation.envelope_clocks import read_clocks
 from tnca_synth.midi import messages as midi
 
 from .fakes import HOP, RATE, FakeGrowth, make_synth
@@ -90,7 +90,7 @@ def test_the_first_release_of_a_note_is_the_one_that_counts() -> None:
 
 
 def release_ages_twice() -> list[float]:
-    """As above, but the release arrives twice at the conductor itself, as from two pedals."""
+    """As above, but the release arrives twice at the sequencer itself, as from two pedals."""
     from tnca_synth.midi.commands import NoteRelease
 
     growth = FakeGrowth(release_factor=0.99)
@@ -98,6 +98,6 @@ def release_ages_twice() -> list[float]:
     synth.send(midi.note_on(0, 60, 100), 0)
     synth.send(midi.note_off(0, 60, 127), 2000)
     synth.render(6000)
-    synth._conductor._carry_out(6000, NoteRelease(1, 1))
+    synth._sequencer._carry_out(6000, NoteRelease(1, 1))
     synth.render(6000)
     return [float(age[0]) for age in growth.release_ages_s]

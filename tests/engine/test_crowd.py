@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from tnca_synth.engine.crowd import LEAST_STARTS, MAX_UNISON, Crowd
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.events.crowd import LEAST_STARTS, MAX_UNISON, Crowd
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.commands import NoteRelease
@@ -142,12 +142,12 @@ def test_only_the_first_release_of_a_note_counts() -> None:
     synth.send(midi.note_on(0, 60, 100), 0)
     synth.send(bytes((0x80, 60, 127)), 500)
     synth.render(600)
-    conductor = synth._conductor
-    (voice,) = conductor._allocator.voices.values()
+    sequencer = synth._sequencer
+    (voice,) = sequencer._allocator.voices.values()
     before = voice.release, voice.release_speed
-    conductor._carry_out(400, NoteRelease(voice.note_id, 1))
+    sequencer._carry_out(400, NoteRelease(voice.note_id, 1))
     assert (voice.release, voice.release_speed) == (400, 2.0 ** ((1 - 64) / 63))
-    conductor._carry_out(700, NoteRelease(voice.note_id, 127))
+    sequencer._carry_out(700, NoteRelease(voice.note_id, 127))
     assert voice.release == 400
     assert before == (500, 2.0)
 
@@ -178,7 +178,7 @@ def test_a_ranking_holds_for_a_tenth_of_a_second(wait_s: float, stolen: int) -> 
     synth.send(midi.note_off(0, 54), 1100)
     synth.send(midi.note_on(0, 62, 100), 1000 + round(wait_s * RATE))
     synth.render(2 * RATE // 5)
-    keys = {voice.key for voice in synth._conductor._allocator.voices.values()}
+    keys = {voice.key for voice in synth._sequencer._allocator.voices.values()}
     assert keys == {52, 54, 60, 62} - {stolen}
 
 
@@ -208,7 +208,7 @@ def test_a_panic_forgets_the_ranking() -> None:
 
 def test_a_stroke_that_finds_its_note_stolen_takes_a_slot_and_gives_it_back() -> None:
     synth = make_synth(FakeGrowth(release_factor=0.3), max_voices=3)
-    num_free = len(synth._conductor._allocator._free)
+    num_free = len(synth._sequencer._allocator._free)
     synth.send(midi.control_change(0, 126, 1), 0)  # mono: strokes carry the note along
     synth.send(midi.note_on(1, 50, 100), 0)
     synth.send(midi.note_on(0, 60, 100), 10)
@@ -222,4 +222,4 @@ def test_a_stroke_that_finds_its_note_stolen_takes_a_slot_and_gives_it_back() ->
         synth.send(midi.control_change(channel, midi.ALL_SOUND_OFF, 0))
     synth.render(RATE // 2)
     assert synth.active_voices == 0
-    assert len(synth._conductor._allocator._free) == num_free
+    assert len(synth._sequencer._allocator._free) == num_free

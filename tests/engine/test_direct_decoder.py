@@ -11,15 +11,15 @@ import tiny_codec
 import tiny_waveform
 import torch
 
-from tnca_synth.engine.decoders.base import Fields
-from tnca_synth.engine.decoders.direct import DirectDecoder
-from tnca_synth.engine.decoders.source import Source
-from tnca_synth.engine.seed import MAX_PARTIALS
-from tnca_synth.engine.shaping import coloured
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.parts.excitation import Excitation
+from tnca_synth.engine.decoders.waveform import WaveformGridDecoder
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.pitch import MAX_PARTIALS
+from tnca_synth.engine.spectra.tone import coloured
 from tnca_synth.errors import BankError
-from tnca_synth.export.waveform_model import export_grid
-from tnca_synth.training.codec_source import SourceInput
+from tnca_synth.export.codec.waveform import export_grid
+from tnca_synth.training.codec.source import ExcitationInput
 
 from .decoding import chunks, decode, loudest_hz, steady
 
@@ -32,8 +32,8 @@ def model() -> bytes:
     return export_grid(tiny_waveform.network(), {})
 
 
-def make() -> DirectDecoder:
-    return DirectDecoder(model(), 8)
+def make() -> WaveformGridDecoder:
+    return WaveformGridDecoder(model(), 8)
 
 
 def fields(voices: int = 2, frames: int = FRAMES) -> Fields:
@@ -55,11 +55,11 @@ def test_any_number_of_hops_in_a_call_gives_the_same_samples(calls: list[int]) -
 
 def test_it_sounds_what_torch_grows_at_once() -> None:
     controls, frames = steady([220.0, 0.0], FRAMES, stretch=1e-4), fields()
-    told = Source(RATE, HOP, 2)
+    told = Excitation(RATE, HOP, 2)
     told.begin(np.arange(2), np.array([7, 8], np.uint64))
     source = told.advance(np.arange(2), controls.f0_hz[:, 1:], controls.inharmonicity)
     with torch.no_grad():
-        given = SourceInput(*(torch.from_numpy(one) for one in source.values()))
+        given = ExcitationInput(*(torch.from_numpy(one) for one in source.values()))
         wanted = tiny_waveform.network().sound(torch.from_numpy(frames["waveform"][:, :, 0]), given).numpy()
     assert snr_db(wanted, decode(make(), frames, controls, [5, 1, 3])) > 60
 
@@ -108,4 +108,4 @@ def test_colour_changes_levels_and_leaves_tones_and_life_alone() -> None:
 
 def test_a_foreign_model_is_told_from_a_grid() -> None:
     with pytest.raises(BankError, match="direct decoder's metadata is wrong"):
-        DirectDecoder(tiny.bank_files()["vocoder.onnx"], 2)
+        WaveformGridDecoder(tiny.bank_files()["vocoder.onnx"], 2)

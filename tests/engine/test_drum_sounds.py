@@ -7,10 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tnca_synth.engine.bank import Bank, TimbreBook
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.engine.voices import num_slots
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.instruments import TimbreBook
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.voices.voice import num_slots
 from tnca_synth.midi import messages as midi
 
 from .fakes import RATE, FakeDecoder, FakeGrowth, make_synth, set_up
@@ -107,7 +108,7 @@ def book() -> TimbreBook:
 
 def test_the_shipped_open_hat_is_stopped_by_the_closed_one() -> None:
     def play(*events: Event) -> FloatArray:
-        synth = open_ensemble(sample_rate=RATE, effects=False).synth
+        synth = assemble_synth(sample_rate=RATE, effects=False).synth
         return perform(synth, list(events), 0.4)
 
     alone = play(hit(OPEN, 0.0))
@@ -130,7 +131,7 @@ def test_one_counts_in_with_sticks(key: int) -> None:
 
 
 def test_a_missing_kit_is_named_once_and_a_silent_drum_once() -> None:
-    synth = open_ensemble(sample_rate=RATE, effects=False).synth
+    synth = assemble_synth(sample_rate=RATE, effects=False).synth
     synth.send(midi.program_change(9, 25), 0)
     for index, key in enumerate((36, 38, 42, 36, 27, 27, 84, 33)):
         synth.send(midi.note_on(9, key, 100), 100 * index)
@@ -147,7 +148,7 @@ def test_a_missing_kit_is_named_once_and_a_silent_drum_once() -> None:
 
 
 def test_a_silent_drum_is_silent_and_takes_nobodys_voice() -> None:
-    synth = open_ensemble(sample_rate=RATE, effects=False, max_voices=1).synth
+    synth = assemble_synth(sample_rate=RATE, effects=False, max_voices=1).synth
     synth.send(midi.note_on(9, 27, 127), 0)
     assert not synth.render(4000).any()
     synth.send(midi.note_on(0, 60, 100))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.effects.chorus import DEPTH_S, RATE_HZ, Chorus
-from tnca_synth.engine.effects.rack import Rack, SendReturn
-from tnca_synth.engine.effects.reverb import DECAY_S, Reverb
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.mix.chorus import DEPTH_S, RATE_HZ, Chorus
+from tnca_synth.engine.mix.rack import Rack, SendReturn
+from tnca_synth.engine.mix.reverb import DECAY_S, Reverb
 
 RATE = 22050
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tnca_synth.engine.casting import Casting
-from tnca_synth.engine.endings import FADE_DB_PER_S, FADES_AFTER_S
-from tnca_synth.engine.ensemble import Ensemble
-from tnca_synth.engine.offline import render_song
-from tnca_synth.engine.seams import Genome, HopInputs
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.chooser import InstrumentSelection
+from tnca_synth.engine.models.interfaces import Genome, HopInputs
+from tnca_synth.engine.open import OpenSynth
+from tnca_synth.engine.render.song import render_song
 from tnca_synth.engine.synth import Synth
+from tnca_synth.engine.voices.endings import FADE_DB_PER_S, FADES_AFTER_S
 from tnca_synth.midi import messages as midi
-from tnca_synth.midi.file import Song, TimedMessage
+from tnca_synth.midi.files.song import Song, TimedMessage
 
 from .fakes import HOP, RATE, FakeBank, FakeGrown, FakeGrowth, make_synth, set_up
 from .listening import level_db, part
@@ -144,6 +144,6 @@ def test_a_song_of_two_seconds_is_over_soon_after() -> None:
     song = Song(timed, 2.0, 1, 16, [""], [])
     bank = FakeBank()
     synth = make_synth(falling(0.5), bank=bank, max_voices=16)
-    report = render_song(song, Ensemble(synth, Casting(bank), "cpu"), Nowhere())
+    report = render_song(song, OpenSynth(synth, InstrumentSelection(bank), "cpu"), Nowhere())
     assert (report.notes, report.peak_voices) == (16, 16)
     assert report.audio_seconds < 2.0 + 11.0

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls
-from tnca_synth.engine.decoders.ensemble import EnsembleDecoder, GuidedGriffinLim
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import NoteControls
+from tnca_synth.engine.decoders.combined.blend import EnsembleDecoder, GuidedGriffinLim
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.distance import stft_distance
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.training.measure.distance import stft_distance
 
 from .decoding import A3_HZ, HOP, RATE, SPEC, chunks, decode, flat_fields, harmonic_note, rms_db, steady, true_fields
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import NoteControls
 from tnca_synth.engine.decoders.fine_harmonic import FineHarmonicDecoder, lobes_around
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
-from tnca_synth.engine.decoders.oscillators import lobe_power
-from tnca_synth.engine.shaping import frequencies_hz
-from tnca_synth.engine.spectral import FloatArray, level_from_power, mel_edges_hz, mel_filterbank, power_spectrogram
+from tnca_synth.engine.decoders.parts.oscillators import lobe_power
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.stft import level_from_power, mel_edges_hz, mel_filterbank, power_spectrogram
+from tnca_synth.engine.spectra.tone import frequencies_hz
 
 from .decoding import A3_HZ, HOP, RATE, SPEC, cents, chunks, decode, harmonic_note, loudest_hz, rms_db, steady
 

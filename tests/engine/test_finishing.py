@@ -5,18 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.finishing import Finisher, partial_places, transposed_field
-from tnca_synth.engine.motions import MotionArrays, MotionTable
-from tnca_synth.engine.retouching import Corrections, RetouchArrays
-from tnca_synth.engine.seed import MAX_MODES
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import (
-    FloatArray,
-    level_from_power,
-    mel_edges_hz,
-    power_from_level,
-    power_spectrogram,
-)
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.keys.apply import KeyApplier, partial_places
+from tnca_synth.engine.keys.correction import CorrectionArrays, Corrections
+from tnca_synth.engine.keys.motions import MotionArrays, MotionTable
+from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import level_from_power, mel_edges_hz, power_from_level, power_spectrogram
+from tnca_synth.engine.spectra.transpose import transposed_field
 
 SPEC = AudioSpec()
 PARTIALS = 4
@@ -30,32 +26,32 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
         shapes=np.zeros((1, 1, SPEC.num_mels), np.int8), shape_scale=np.zeros((1, 1), np.float32),
         first=np.array([0, 1]), loop=np.zeros(1, np.float32), source=np.zeros(1, np.int64),
         motion=np.zeros(1, np.int64), pace=np.ones(1, np.float32), take=np.zeros(1, np.int64),
-        modes=np.zeros((1, MAX_MODES), np.float32),
+        modes=np.zeros((1, MAX_INHARMONIC_PARTIALS), np.float32),
         timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
     )  # fmt: skip
     size = partials + bands
-    retouch = RetouchArrays(
+    correction = CorrectionArrays(
         field=field, partials=partials, moments=np.array([0]), courses=np.zeros((1, 1, size), np.int8),
         course_scale=np.zeros((1, size), np.float32), shapes=np.eye(size, dtype=np.int8)[None],
         shape_scale=np.ones((1, size), np.float32), timbre=np.zeros(1, np.int64), key=np.array([60]), names=("reed",),
     )  # fmt: skip
-    return MotionTable(SPEC, moves, retouch)
+    return MotionTable(SPEC, moves, correction)
 
 
-def corrections(retouch: FloatArray) -> Corrections:
+def corrections(correction: FloatArray) -> Corrections:
     """Return corrections (1, T, N) of one voice as courses of `table`."""
-    return Corrections(np.zeros((1, 1), np.intp), retouch.transpose(1, 0, 2)[:, :, None])
+    return Corrections(np.zeros((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None])
 
 
 def finish(
-    level: FloatArray, retouch: FloatArray, semitones: float = 0.0, hz: float = 430.0, name: str = "linear"
+    level: FloatArray, correction: FloatArray, semitones: float = 0.0, hz: float = 430.0, name: str = "linear"
 ) -> FloatArray:
     """Finish one voice's levels (T, N)."""
     motions = table(name, 0 if name == "mel" else PARTIALS)
     pair = np.stack([level, np.full_like(level, 0.5)], 1)[None].astype(np.float32)
-    fields = Finisher(SPEC, motions).finish(
+    fields = KeyApplier(SPEC, motions).finish(
         {name: pair},
-        corrections(retouch),
+        corrections(correction),
         np.full((1, len(level)), semitones),
         np.full((1, len(level)), hz),
         np.zeros(1),
@@ -65,9 +61,9 @@ def finish(
 
 def test_a_partial_is_set_right_where_it_sounds_and_its_band_between() -> None:
     level = np.full((3, SPEC.num_bins), 1.0)
-    retouch = np.zeros((1, 3, PARTIALS + SPEC.num_mels), np.float32)
-    retouch[..., 1], retouch[..., PARTIALS:] = 0.2, -0.1
-    finished = finish(level, retouch)
+    correction = np.zeros((1, 3, PARTIALS + SPEC.num_mels), np.float32)
+    correction[..., 1], correction[..., PARTIALS:] = 0.2, -0.1
+    finished = finish(level, correction)
     second = round(2 * 430.0 / BIN_HZ)
     np.testing.assert_allclose(finished[:, second], 1.2, atol=1e-6)
     np.testing.assert_allclose(finished[:, second - 10], 0.9, atol=1e-6)
@@ -77,34 +73,34 @@ def test_a_partial_is_set_right_where_it_sounds_and_its_band_between() -> None:
 def test_silence_stays_silent_and_nothing_sinks_below_it() -> None:
     level = np.zeros((2, SPEC.num_bins))
     level[1] = 0.05
-    retouch = np.full((1, 2, PARTIALS + SPEC.num_mels), 0.4, np.float32)
-    assert not finish(level, retouch)[0].any()
-    assert finish(level, retouch)[1].max() < 0.16
-    assert finish(level, -4.0 * retouch).min() == 0.0
+    correction = np.full((1, 2, PARTIALS + SPEC.num_mels), 0.4, np.float32)
+    assert not finish(level, correction)[0].any()
+    assert finish(level, correction)[1].max() < 0.16
+    assert finish(level, -4.0 * correction).min() == 0.0
 
 
 def test_the_partials_that_are_set_right_are_those_of_the_key_that_is_grown() -> None:
     level = np.full((1, SPEC.num_bins), 1.0)
-    retouch = np.zeros((1, 1, PARTIALS + SPEC.num_mels), np.float32)
-    retouch[..., 3] = 0.3
-    moved = finish(level, retouch, semitones=2.0)
+    correction = np.zeros((1, 1, PARTIALS + SPEC.num_mels), np.float32)
+    correction[..., 3] = 0.3
+    moved = finish(level, correction, semitones=2.0)
     assert abs(np.argmax(moved[0]) - 4 * 430.0 / BIN_HZ) <= 2.0  # transposed to where it sounds
 
 
 def test_bands_of_a_mel_field_are_set_right_one_by_one() -> None:
     level = np.full((1, SPEC.num_mels), 1.0)
-    retouch = np.random.default_rng(2).uniform(-0.2, 0.2, (1, 1, SPEC.num_mels)).astype(np.float32)
-    np.testing.assert_allclose(finish(level, retouch, name="mel"), 1.0 + retouch[0], atol=1e-6)
+    correction = np.random.default_rng(2).uniform(-0.2, 0.2, (1, 1, SPEC.num_mels)).astype(np.float32)
+    np.testing.assert_allclose(finish(level, correction, name="mel"), 1.0 + correction[0], atol=1e-6)
 
 
 def test_a_field_of_partials_is_set_right_where_it_begins_and_kept_beyond_them() -> None:
     motions = table("waveform", PARTIALS, bands=0)
     level = np.full((1, 2, 1, PARTIALS + 3), 1.0, np.float32)
-    retouch = np.array([[[0.2, -0.1, 0.0, 0.3]] * 2], np.float32)
+    correction = np.array([[[0.2, -0.1, 0.0, 0.3]] * 2], np.float32)
     still = np.zeros((1, 2))
-    finisher = Finisher(SPEC, motions)
-    done = finisher.finish({"waveform": level.copy()}, corrections(retouch), still, still + 200.0, np.zeros(1))
-    np.testing.assert_allclose(done["waveform"][0, :, 0, :PARTIALS], 1.0 + retouch[0], atol=1e-6)
+    finisher = KeyApplier(SPEC, motions)
+    done = finisher.finish({"waveform": level.copy()}, corrections(correction), still, still + 200.0, np.zeros(1))
+    np.testing.assert_allclose(done["waveform"][0, :, 0, :PARTIALS], 1.0 + correction[0], atol=1e-6)
     assert (done["waveform"][..., PARTIALS:] == 1.0).all()
 
 
@@ -139,15 +135,15 @@ def test_what_is_no_spectrum_is_not_transposed() -> None:
 def test_frames_of_different_pitch_are_set_right_as_they_are_alone() -> None:
     rng = np.random.default_rng(7)
     level = np.full((4, SPEC.num_bins), 1.0)
-    retouch = rng.uniform(-0.2, 0.2, (1, 4, PARTIALS + SPEC.num_mels)).astype(np.float32)
+    correction = rng.uniform(-0.2, 0.2, (1, 4, PARTIALS + SPEC.num_mels)).astype(np.float32)
     hz = np.array([[300.0, 330.0, 360.0, 360.0]])
     motions = table()
 
     def run(frames: slice) -> FloatArray:
         pair = np.stack([level[frames], level[frames]], 1)[None].astype(np.float32)
-        done = Finisher(SPEC, motions).finish(
+        done = KeyApplier(SPEC, motions).finish(
             {"linear": pair},
-            corrections(retouch[:, frames]),
+            corrections(correction[:, frames]),
             np.zeros((1, len(level[frames]))),
             hz[:, frames],
             np.zeros(1),
@@ -168,7 +164,7 @@ def test_voices_are_transposed_together_as_each_alone() -> None:
 
     def finished(rows: slice) -> FloatArray:
         copy = {name: values[rows].copy() for name, values in field.items()}
-        return Finisher(SPEC, table()).finish(copy, None, semitones[rows], still[rows], np.zeros(6)[rows])["linear"]
+        return KeyApplier(SPEC, table()).finish(copy, None, semitones[rows], still[rows], np.zeros(6)[rows])["linear"]
 
     together = finished(slice(None))
     for voice in range(6):
@@ -202,13 +198,13 @@ def test_voices_are_set_right_together_as_each_alone() -> None:
     hz = np.repeat(rng.uniform(60.0, 900.0, (voices, 1)), frames, 1)
     hz[-1] = hz[0]  # two that are alike
 
-    def finished(rows: slice, finisher: Finisher) -> FloatArray:
+    def finished(rows: slice, finisher: KeyApplier) -> FloatArray:
         pair = np.stack([level[rows], np.zeros_like(level[rows])], 2)
         together = Corrections(np.zeros((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None])
         still = np.zeros((len(pair), frames))
         return finisher.finish({"linear": pair}, together, still, hz[rows], np.zeros(len(pair)))["linear"]
 
-    finisher = Finisher(SPEC, table())
+    finisher = KeyApplier(SPEC, table())
     together = finished(slice(None), finisher)
     for _ in range(2):  # then again, with groups that have come and gone
         for voice in range(voices):

@@ -7,9 +7,10 @@ from functools import cache
 
 import pytest
 
-from tnca_synth.engine.bank import Bank, Instrument
-from tnca_synth.engine.casting import Casting, find_instrument, instrument_name
-from tnca_synth.engine.ensemble import Ensemble, open_ensemble
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.chooser import InstrumentSelection, find_instrument, instrument_name
+from tnca_synth.engine.bank.instruments import BankInstrument
+from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import messages as midi
 
@@ -19,22 +20,22 @@ CELLO = FakeInstrument("Cello", program=42)
 
 
 @cache
-def instruments() -> tuple[Instrument, ...]:
+def instruments() -> tuple[BankInstrument, ...]:
     return Bank.load().instruments
 
 
-def fresh(**options: object) -> Ensemble:
-    return open_ensemble(sample_rate=RATE, effects=False, max_voices=16, **options)  # type: ignore[arg-type]
+def fresh(**options: object) -> OpenSynth:
+    return assemble_synth(sample_rate=RATE, effects=False, max_voices=16, **options)  # type: ignore[arg-type]
 
 
-def played(ensemble: Ensemble, *messages: bytes) -> tuple[str, ...]:
+def played(ensemble: OpenSynth, *messages: bytes) -> tuple[str, ...]:
     """Play messages, a note on channels 1 and 2 and a drum; return what the channels have then."""
     for message in messages:
         ensemble.synth.send(message)
     for channel, key in ((0, 60), (1, 64), (9, 38)):
         ensemble.synth.send(midi.note_on(channel, key, 80))
     ensemble.synth.render(600)
-    voices = list(ensemble.synth._conductor._allocator.voices.values())
+    voices = list(ensemble.synth._sequencer._allocator.voices.values())
     latest = {voice.channel: voice.role for voice in voices}
     return tuple("" if latest[channel] is None else latest[channel].name for channel in (0, 1, 9))
 
@@ -113,7 +114,7 @@ def test_of_instruments_that_share_a_program_the_named_one_plays() -> None:
             raise AssertionError("asked by program")
 
     chooser = Chooser()
-    Casting(chooser, FakeInstrument("gong")).instrument_for(0, 0, False, 60)
+    InstrumentSelection(chooser, FakeInstrument("gong")).instrument_for(0, 0, False, 60)
     assert chooser.named_ones == [("gong", 60)]
 
 

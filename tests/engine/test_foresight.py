@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine import conductor
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.events import sequencer
 from tnca_synth.engine.synth import Synth
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import messages as midi
@@ -19,7 +19,7 @@ LENGTH = 3 * STRETCH_SAMPLES
 
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conductor, "STRETCH_SAMPLES", STRETCH_SAMPLES)
+    monkeypatch.setattr(sequencer, "STRETCH_SAMPLES", STRETCH_SAMPLES)
 
 
 def send_song(synth: Synth) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tnca_synth.engine.genomes import Genomes
+from tnca_synth.engine.growth.state import SlotState
 
 
 def genome(*marks: float) -> dict[str, np.ndarray]:
@@ -14,7 +14,7 @@ def genome(*marks: float) -> dict[str, np.ndarray]:
 
 
 def test_genomes_are_kept_by_slot_side_by_side_or_scattered() -> None:
-    genomes = Genomes(6)
+    genomes = SlotState(6)
     assert not genomes
     genomes.put(np.array([4, 1, 2]), genome(40, 10, 20))
     assert genomes
@@ -26,7 +26,7 @@ def test_genomes_are_kept_by_slot_side_by_side_or_scattered() -> None:
 
 
 def test_what_was_gathered_is_forgotten_when_something_is_planted() -> None:
-    genomes, pair = Genomes(4), np.array([0, 2])
+    genomes, pair = SlotState(4), np.array([0, 2])
     genomes.put(np.arange(4), genome(0, 1, 2, 3))
     assert genomes.of(pair)["cell"] is genomes.of(pair)["cell"]
     genomes.put(np.array([2]), genome(7))
@@ -34,7 +34,7 @@ def test_what_was_gathered_is_forgotten_when_something_is_planted() -> None:
 
 
 def test_grids_move_on_while_genes_stay() -> None:
-    genomes, pair = Genomes(4), np.array([3, 1])
+    genomes, pair = SlotState(4), np.array([3, 1])
     genomes.put(np.arange(4), genome(0, 1, 2, 3))
     genomes.of(pair)
     genomes.put_grids(pair, genome(30, 10)["grid"])

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.gestures import Gestures
-from tnca_synth.engine.offline import render_song
-from tnca_synth.engine.replanting import plan_replanting
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.modulation.reseeding import plan_replanting
+from tnca_synth.engine.render.song import render_song
+from tnca_synth.engine.voices.note_modulation import NoteModulation
 from tnca_synth.midi import Song, TimedMessage
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
@@ -59,23 +59,23 @@ def test_a_glide_after_one_that_has_ended_begins_at_its_end() -> None:
 
 
 def test_a_glide_starts_from_where_the_pitch_is() -> None:
-    gestures = Gestures()
-    gestures.glide(100, 12.0, 1000)
-    gestures.glide(600, 0.0, 500)
+    modulation = NoteModulation()
+    modulation.glide(100, 12.0, 1000)
+    modulation.glide(600, 0.0, 500)
     samples = np.array([99, 100, 350, 599, 600, 850, 1100, 5000])
-    np.testing.assert_allclose(gestures.pitch_at(samples), [0, 0, 3, 12 * 0.499, 6, 3, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(modulation.pitch_at(samples), [0, 0, 3, 12 * 0.499, 6, 3, 0, 0], atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_forgetting_changes_nothing_that_is_still_to_come(seed: int) -> None:
     dice = np.random.default_rng(seed)
-    kept, forgetful = Gestures(), Gestures()
+    kept, forgetful = NoteModulation(), NoteModulation()
     sample = now = 0
     for _ in range(12):
         sample += int(dice.integers(0, 300))
         target, length = float(dice.uniform(-12, 12)), int(dice.integers(0, 500))
-        for gestures in (kept, forgetful):
-            gestures.glide(sample, target, length)
+        for modulation in (kept, forgetful):
+            modulation.glide(sample, target, length)
         now = max(now, sample + int(dice.integers(-200, 50)))
         forgetful.forget(now)
         ahead = np.arange(now, now + 800)
@@ -83,11 +83,11 @@ def test_forgetting_changes_nothing_that_is_still_to_come(seed: int) -> None:
 
 
 def test_glides_that_are_over_are_forgotten() -> None:
-    gestures = Gestures()
+    modulation = NoteModulation()
     for step in range(1000):
-        gestures.glide(step, float(step % 5), 10)
-        gestures.forget(step)
-    assert len(gestures._glides) <= 2
+        modulation.glide(step, float(step % 5), 10)
+        modulation.forget(step)
+    assert len(modulation._glides) <= 2
 
 
 def release_ages(pedal: int) -> list[float]:

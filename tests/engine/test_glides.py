@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from tnca_synth.engine.decoders.base import Fields
-from tnca_synth.engine.decoders.glides import POINTS, GlidesDecoder
-from tnca_synth.engine.decoders.noise import PERIOD, NoiseBank, table_rows
-from tnca_synth.engine.decoders.source import Source
-from tnca_synth.engine.seed import MAX_PARTIALS
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.codec_source import SourceInput
-from tnca_synth.training.hierarchical import RISE, SOUND
-from tnca_synth.training.hierarchical_sound import GlidingSound
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.additive import POINTS, AdditiveDecoder
+from tnca_synth.engine.decoders.parts.excitation import Excitation
+from tnca_synth.engine.decoders.parts.noise import PERIOD, NoiseBank, table_rows
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.pitch import MAX_PARTIALS
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.codec.source import ExcitationInput
+from tnca_synth.training.hierarchical.nca import RISE, SOUND
+from tnca_synth.training.hierarchical.sound import GlidingSound
 
 from .decoding import chunks, decode, loudest_hz, steady
 
@@ -24,8 +24,8 @@ BANDS, FRAMES = 24, 26
 HOP, RATE = SPEC.hop_length, SPEC.sample_rate
 
 
-def make(slots: int = 8) -> GlidesDecoder:
-    return GlidesDecoder(SPEC, slots)
+def make(slots: int = 8) -> AdditiveDecoder:
+    return AdditiveDecoder(SPEC, slots)
 
 
 def fields(partials: float = 1.5, noise: float = 0.0, voices: int = 1, frames: int = FRAMES) -> Fields:
@@ -60,7 +60,7 @@ def test_a_partial_has_the_amplitude_of_its_level() -> None:
 
 
 def test_noise_is_as_strong_as_its_level_in_every_bin() -> None:
-    from tnca_synth.engine.spectral import power_spectrogram
+    from tnca_synth.engine.spectra.stft import power_spectrogram
 
     frames = 200
     sound = decode(make(), fields(0.0, noise=1.0, frames=frames), steady(0.0, frames))[0]
@@ -102,12 +102,12 @@ def test_training_hears_the_partials_that_are_played() -> None:
     for name, cells in (("partials", slice(0, MAX_PARTIALS)), ("noise", slice(MAX_PARTIALS, None))):
         for channel, row in ((SOUND, 0), (RISE, 1)):
             fine[:, cells, :, channel] = torch.from_numpy(frames[name][:, :, row]).transpose(1, 2)
-    told = Source(RATE, HOP, 2)
+    told = Excitation(RATE, HOP, 2)
     told.begin(np.arange(2), np.array([7, 8], np.uint64))
     late = told.advance(np.arange(2), controls.f0_hz[:, 1:], controls.inharmonicity)
     before = {name: np.concatenate([values[:, :1], values], 1) for name, values in late.items() if name != "noise"}
     noise = torch.zeros(2, FRAMES * POINTS, 2, 129)
-    given = SourceInput(torch.from_numpy(before["start"]), torch.from_numpy(before["turn"]), noise)
+    given = ExcitationInput(torch.from_numpy(before["start"]), torch.from_numpy(before["turn"]), noise)
     wanted = GlidingSound(SPEC, BANDS)(fine, given).numpy()
     assert snr_db(wanted, decode(make(), frames, controls, [5, 1, 3])) > 60
 
@@ -123,7 +123,7 @@ def test_training_hears_the_noise_that_is_played() -> None:
     table = half._table[half_rows(FRAMES)]
     spectra = np.stack([table.real, table.imag], 1)[None]
     silent = torch.zeros(1, FRAMES, MAX_PARTIALS)
-    wanted = GlidingSound(SPEC, BANDS)(fine, SourceInput(silent, silent, torch.from_numpy(spectra))).numpy()
+    wanted = GlidingSound(SPEC, BANDS)(fine, ExcitationInput(silent, silent, torch.from_numpy(spectra))).numpy()
     assert snr_db(wanted, decode(make(), frames, steady(0.0, FRAMES), seeds=[7])) > 60
 
 
@@ -165,4 +165,4 @@ def test_training_hears_silence_where_nothing_is_played() -> None:
     fine = torch.zeros(1, MAX_PARTIALS + BANDS, 4, RISE + 1)
     turn = torch.full((1, 4, MAX_PARTIALS), 0.01)
     noise = torch.ones(1, 4 * POINTS, 2, 129)
-    assert GlidingSound(SPEC, BANDS)(fine, SourceInput(0.0 * turn, turn, noise)).abs().max() < 1e-9
+    assert GlidingSound(SPEC, BANDS)(fine, ExcitationInput(0.0 * turn, turn, noise)).abs().max() < 1e-9

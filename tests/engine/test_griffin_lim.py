@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.base import Fields
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder, MelInverse
-from tnca_synth.engine.spectral import (
-    FloatArray,
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.stft import (
     hann,
     level_from_power,
     mel_filterbank,
@@ -16,7 +16,7 @@ from tnca_synth.engine.spectral import (
     power_spectrogram,
     stft,
 )
-from tnca_synth.training.distance import stft_distance
+from tnca_synth.training.measure.distance import stft_distance
 
 from .decoding import (
     A3_HZ,

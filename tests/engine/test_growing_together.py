@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.growth import GrowthModel
 from tnca_synth.engine.kernel.library import Call
 from tnca_synth.engine.kernel.model import Kernel
+from tnca_synth.engine.models.growth_model import OnnxGrowthModel
+from tnca_synth.engine.open import assemble_synth
 
 RATE, BLOCK = 48000, 128
 KEYS = (48, 52, 55, 60, 64, 67, 72)
@@ -16,7 +16,7 @@ KEYS = (48, 52, 55, 60, 64, 67, 72)
 
 def play(together: bool, seconds: float = 0.8, release_at: int | None = None, ahead: bool = False) -> np.ndarray:
     """Strike notes at different places within the hops, and hold them; grow them ahead of each block, if wanted."""
-    synth = open_ensemble(sample_rate=RATE, instrument="church-organ", grows_together=together).synth
+    synth = assemble_synth(sample_rate=RATE, instrument="church-organ", grows_together=together).synth
     for index, key in enumerate(KEYS):
         synth.send(bytes([0x90, key, 90]), at_frame=400 + 177 * index)
     if release_at is not None:
@@ -33,7 +33,7 @@ def play(together: bool, seconds: float = 0.8, release_at: int | None = None, ah
 def grown_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which every run of a step model, or of the kernel, adds how many notes it grew."""
     runs: list[int] = []
-    step, run = GrowthModel.step, Kernel.run
+    step, run = OnnxGrowthModel.step, Kernel.run
 
     def counted(self, genome, *inputs):
         runs.append(len(genome["grid"]))
@@ -43,7 +43,7 @@ def grown_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         runs.extend([call.voices] * (call.last - call.first))
         run(self, call)
 
-    monkeypatch.setattr(GrowthModel, "step", counted)
+    monkeypatch.setattr(OnnxGrowthModel, "step", counted)
     monkeypatch.setattr(Kernel, "run", counted_run)
     return runs
 
@@ -76,7 +76,7 @@ def test_a_release_is_heard_at_most_two_hops_and_a_block_later(ahead: bool) -> N
 
 
 def test_a_block_that_was_grown_ahead_runs_models_for_new_notes_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    synth = open_ensemble(sample_rate=RATE, instrument="church-organ", grows_together=True).synth
+    synth = assemble_synth(sample_rate=RATE, instrument="church-organ", grows_together=True).synth
     for key in KEYS:
         synth.send(bytes([0x90, key, 90]))
     for _ in range(20):
@@ -94,7 +94,7 @@ def test_a_block_that_was_grown_ahead_runs_models_for_new_notes_only(monkeypatch
 
 
 def test_growing_ahead_of_silence_does_nothing() -> None:
-    synth = open_ensemble(sample_rate=RATE, grows_together=True).synth
+    synth = assemble_synth(sample_rate=RATE, grows_together=True).synth
     synth.grow_ahead(BLOCK)
     assert not synth.render(BLOCK).any()
     synth.send(bytes([0x90, 60, 90]), synth.frame + 3 * BLOCK)

@@ -9,20 +9,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.errors import UsageError
-from tnca_synth.midi import growth, messages
+from tnca_synth.midi import messages
 from tnca_synth.midi.messages import control_change as cc
+from tnca_synth.midi.spec import growth_controllers
 
 from .fakes import RATE, render_in_blocks
 from .listening import Event, at, centroid_hz, level_db, note, part, perform
 
-Setup = Callable[[Ensemble], object]
+Setup = Callable[[OpenSynth], object]
 
 
-def open_dry(instrument: str, seed: int = 0) -> Ensemble:
-    return open_ensemble(
+def open_dry(instrument: str, seed: int = 0) -> OpenSynth:
+    return assemble_synth(
         instrument=instrument, sample_rate=RATE, effects=False, max_voices=4, seed=seed, growth_controllers=True
     )
 
@@ -63,7 +64,7 @@ def test_neutral_values_change_no_bit(controller: int, other: int, neutral: int)
 
 
 def test_damage_before_a_note_is_none_of_its_business() -> None:
-    events = at(0, cc(0, growth.DAMAGE, 127)) + note(67, 0.1, 0.2)
+    events = at(0, cc(0, growth_controllers.DAMAGE, 127)) + note(67, 0.1, 0.2)
     np.testing.assert_array_equal(play("violin", events, 0.5), play("violin", note(67, 0.1, 0.2), 0.5))
 
 
@@ -73,19 +74,21 @@ def test_reset_all_controllers_brings_growth_back_to_neutral() -> None:
 
 
 def test_growth_rate_makes_a_piano_decay_slower_and_faster() -> None:
-    slow, fast = (play("grand-piano", at(0, cc(0, growth.GROWTH_RATE, value)) + note(60), 1.0) for value in (45, 110))
+    slow, fast = (
+        play("grand-piano", at(0, cc(0, growth_controllers.GROWTH_RATE, value)) + note(60), 1.0) for value in (45, 110)
+    )
     levels = [level_db(part(audio, 0.7, 1.0)) for audio in (slow, plain("grand-piano", 60, 9.0, 1.0), fast)]
     assert levels[0] > levels[1] + 3
     assert levels[2] < levels[1] - 6
 
 
 def test_growth_rate_makes_a_violin_swell_slower() -> None:
-    slow = play("violin", at(0, cc(0, growth.GROWTH_RATE, 20)) + note(67), 0.4)
+    slow = play("violin", at(0, cc(0, growth_controllers.GROWTH_RATE, 20)) + note(67), 0.4)
     assert level_db(part(slow, 0.0, 0.4)) < level_db(plain("violin", 67, 9.0, 0.4)) - 5
 
 
 def test_growth_that_stands_still_holds_a_piano_and_lets_it_go() -> None:
-    events = note(60, 0, 1.2) + at(0.3, cc(0, growth.GROWTH_RATE, 0))
+    events = note(60, 0, 1.2) + at(0.3, cc(0, growth_controllers.GROWTH_RATE, 0))
     audio = play("grand-piano", events, 2.4)
     assert level_db(part(audio, 1.0, 1.2)) == pytest.approx(level_db(part(audio, 0.4, 0.6)), abs=0.5)
     assert difference_db(part(audio, 1.0, 1.2), part(audio, 0.4, 0.6)) < 1.5
@@ -94,17 +97,17 @@ def test_growth_that_stands_still_holds_a_piano_and_lets_it_go() -> None:
 
 def test_fire_rate_makes_growth_grainy_and_slower() -> None:
     def attack_db(value: int) -> float:
-        return level_db(part(play("violin", at(0, cc(0, growth.FIRE_RATE, value)) + note(67), 0.2), 0, 0.2))
+        return level_db(part(play("violin", at(0, cc(0, growth_controllers.FIRE_RATE, value)) + note(67), 0.2), 0, 0.2))
 
     assert attack_db(2) < attack_db(127) - 6
-    sparse = play("violin", at(0, cc(0, growth.FIRE_RATE, 32)) + note(67), 1.0)
+    sparse = play("violin", at(0, cc(0, growth_controllers.FIRE_RATE, 32)) + note(67), 1.0)
     assert level_db(part(sparse, 0.5, 1.0)) == pytest.approx(
         level_db(part(plain("violin", 67, 9.0, 1.0), 0.5, 1)), abs=6
     )
 
 
 def test_fire_rate_is_chance_by_seed_note_and_frame() -> None:
-    events = at(0, cc(0, growth.FIRE_RATE, 30)) + note(67)
+    events = at(0, cc(0, growth_controllers.FIRE_RATE, 30)) + note(67)
     one, again, other = (play("violin", events, 0.3, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 1e-3
@@ -113,15 +116,17 @@ def test_fire_rate_is_chance_by_seed_note_and_frame() -> None:
 def test_fire_rates_of_channels_are_their_own() -> None:
     alone = play("violin", note(67), 0.3)
     beside = play(
-        "violin", at(0, cc(1, growth.FIRE_RATE, 5), cc(1, messages.VOLUME, 0)) + note(67) + note(60, channel=1), 0.3
+        "violin",
+        at(0, cc(1, growth_controllers.FIRE_RATE, 5), cc(1, messages.VOLUME, 0)) + note(67) + note(60, channel=1),
+        0.3,
     )
     np.testing.assert_allclose(beside, alone, atol=1e-6)
 
 
 def test_a_high_life_threshold_thins_sound_out_and_low_brings_it_back() -> None:
-    def set_up(ensemble: Ensemble) -> None:
-        ensemble.synth.tend(0, life_threshold=1.1, at_frame=round(0.5 * RATE))
-        ensemble.synth.tend(0, life_threshold=0.1, at_frame=round(1.2 * RATE))
+    def set_up(ensemble: OpenSynth) -> None:
+        ensemble.synth.masks_of(0, life_threshold=1.1, at_frame=round(0.5 * RATE))
+        ensemble.synth.masks_of(0, life_threshold=0.1, at_frame=round(1.2 * RATE))
 
     audio, untouched = play("trumpet", note(60), 2.4, set_up), plain("trumpet", 60, 9.0, 2.4)
     np.testing.assert_array_equal(part(audio, 0, 0.48), part(untouched, 0, 0.48))
@@ -153,7 +158,7 @@ def test_more_damage_takes_more() -> None:
 
 
 def test_a_note_survives_all_damage() -> None:
-    def set_up(ensemble: Ensemble) -> None:
+    def set_up(ensemble: OpenSynth) -> None:
         for hop in range(40):
             ensemble.synth.damage(0, 1.0, round(0.3 * RATE) + 256 * hop)
 
@@ -174,13 +179,13 @@ def test_damage_depends_on_how_far_its_controller_rises_not_on_steps() -> None:
     )
 
 
-def everything_at_once(ensemble: Ensemble) -> None:
+def everything_at_once(ensemble: OpenSynth) -> None:
     synth = ensemble.synth
     ensemble.set_morph(0, "clarinet")
-    synth.tend(0, growth_rate=0.4, fire_rate=0.5, life_threshold=1.0, at_frame=3000)
+    synth.masks_of(0, growth_rate=0.4, fire_rate=0.5, life_threshold=1.0, at_frame=3000)
     synth.damage(0, 0.3, 5000)
-    synth.tend(0, morph=(0.8, 0.0), at_frame=6000)
-    synth.tend(0, growth_rate=3.0, morph=(0.0, 0.5), at_frame=12000)
+    synth.masks_of(0, morph=(0.8, 0.0), at_frame=6000)
+    synth.masks_of(0, growth_rate=3.0, morph=(0.0, 0.5), at_frame=12000)
 
 
 @pytest.mark.parametrize("block_size", [64, 1000])
@@ -210,7 +215,7 @@ EXTREMES = {
 @pytest.mark.parametrize("extreme", EXTREMES)
 def test_extremes_stay_bounded_and_recover(extreme: str) -> None:
     """`benchmarks/growth_extremes.py` does this for 30 seconds and every instrument."""
-    back = [(number, int(growth.NEUTRAL[number])) for number, _ in EXTREMES[extreme]]
+    back = [(number, int(growth_controllers.NEUTRAL[number])) for number, _ in EXTREMES[extreme]]
     events = note(67)
     events += at(0.3, *(cc(0, *setting) for setting in EXTREMES[extreme]))
     events += [(0.35 + 0.05 * step, cc(0, 23, 127 * (step % 2))) for step in range(20)]
@@ -242,4 +247,4 @@ def test_a_dimension_of_mpe_moves_growth(selector: int, drive: bytes) -> None:
 )
 def test_values_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"must be in .* got"):
-        open_dry("violin").synth.tend(0, **values)
+        open_dry("violin").synth.masks_of(0, **values)

@@ -7,9 +7,9 @@ import pytest
 
 from tnca_synth.engine.decoders.base import NoteControls
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder, Split
-from tnca_synth.engine.decoders.oscillators import lobe_power
-from tnca_synth.engine.seed import partial_hz
-from tnca_synth.engine.spectral import power_from_level, power_spectrogram
+from tnca_synth.engine.decoders.parts.oscillators import lobe_power
+from tnca_synth.engine.spectra.pitch import partial_hz
+from tnca_synth.engine.spectra.stft import power_from_level, power_spectrogram
 
 from .decoding import (
     A3_HZ,

@@ -1,4 +1,4 @@
-"""Helper processes grow some of the voices, and nobody hears which."""
+"""Worker processes grow some of the voices, and nobody hears which."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from tnca_synth.engine import helpers
-from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.helpers import _GIVEN_BACK, _SENT, Helper, Result, Task, _sent_of, serve
-from tnca_synth.engine.hops import MOST_HOPS, HopGrower
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.engine.voices import Voice
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.growth import workers
+from tnca_synth.engine.growth.grower import MOST_HOPS, Grower
+from tnca_synth.engine.growth.workers import _GIVEN_BACK, _SENT, Result, Task, WorkerProcess, _sent_of, serve
+from tnca_synth.engine.open import OpenSynth, assemble_synth
+from tnca_synth.engine.voices.voice import Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
-from tnca_synth.midi.growth import GROWTH_RATE, growth_message
+from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE, growth_message
 
 from .fakes import make_synth
 
@@ -25,13 +25,13 @@ RATE = 22050
 MAX_VOICES = 4
 
 
-def make(workers: int, instrument: str = "violin") -> Ensemble:
-    return open_ensemble(
+def make(workers: int, instrument: str = "violin") -> OpenSynth:
+    return assemble_synth(
         sample_rate=RATE, max_voices=MAX_VOICES, workers=workers, instrument=instrument, growth_controllers=True
     )
 
 
-def play_slowly(ensemble: Ensemble) -> FloatArray:
+def play_slowly(ensemble: OpenSynth) -> FloatArray:
     """Play notes whose clocks run fast or slow, in many small blocks, until they have died away and one has not."""
     synth = ensemble.synth
     for controller, value in ((73, 100), (75, 100), (72, 20)):  # attack, decay and release
@@ -43,22 +43,22 @@ def play_slowly(ensemble: Ensemble) -> FloatArray:
     return np.concatenate([synth.render(300) for _ in range(60)])
 
 
-def wait_for(helper: Helper) -> None:
+def wait_for(worker_process: WorkerProcess) -> None:
     deadline = time.monotonic() + 60.0
-    while not helper.is_ready:
+    while not worker_process.is_ready:
         assert time.monotonic() < deadline, "the helper did not come up"
         time.sleep(0.01)
 
 
 @pytest.fixture
-def shared() -> Iterator[Ensemble]:
+def shared() -> Iterator[OpenSynth]:
     ensemble = make(2)
-    wait_for(ensemble.helpers[0])
+    wait_for(ensemble.worker_processes[0])
     yield ensemble
     ensemble.close()
 
 
-def play(ensemble: Ensemble) -> FloatArray:
+def play(ensemble: OpenSynth) -> FloatArray:
     """Play chords, more notes than voices, a bend, pressure, a glide and a cut, in blocks of several lengths."""
     synth = ensemble.synth
     for index, key in enumerate((55, 62, 69, 74, 78, 59)):
@@ -73,16 +73,16 @@ def play(ensemble: Ensemble) -> FloatArray:
     return np.concatenate([synth.render(size) for size in (64, 4096, 1000, 8192, 6000)])
 
 
-def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> None:
+def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: OpenSynth) -> None:
     grown = 0
-    start = shared.helpers[0].start
+    start = shared.worker_processes[0].start
 
     def counted(share, *rest):  # type: ignore[no-untyped-def]
         nonlocal grown
         grown += len(share)
         start(share, *rest)
 
-    shared.helpers[0].start = counted  # type: ignore[method-assign]
+    shared.worker_processes[0].start = counted  # type: ignore[method-assign]
     together, alone = play(shared), play(make(1))
     assert grown > 10
     assert shared.synth.notes_stolen > 0
@@ -90,7 +90,7 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: Ensemble) -> 
     np.testing.assert_array_equal(together, alone)
 
 
-def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
+def known_of_voices(ensemble: OpenSynth) -> list[dict[str, object]]:
     """Play two very soft notes faster than usual until one is all but silent; return all that is known of them."""
     synth = ensemble.synth
     synth.send(growth_message(0, GROWTH_RATE, 90))  # their clocks run ahead
@@ -98,7 +98,7 @@ def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
         synth.send(midi.note_on(0, key, 1))
     for _ in range(255):
         synth.render(256)
-    voices = synth._conductor._allocator.voices.values()
+    voices = synth._sequencer._allocator.voices.values()
     return [
         {one.name: getattr(voice, one.name) for one in fields(Voice) if one.name not in ("timbre", "audio")}
         for voice in voices
@@ -107,7 +107,7 @@ def known_of_voices(ensemble: Ensemble) -> list[dict[str, object]]:
 
 def test_what_is_known_of_a_voice_does_not_depend_on_who_grows_it() -> None:
     shared, alone = make(2, "grand-piano"), make(1, "grand-piano")
-    wait_for(shared.helpers[0])
+    wait_for(shared.worker_processes[0])
     known = known_of_voices(shared)
     assert shared.synth._growers._growers[0]._owners, "the helper has grown some"
     assert known == known_of_voices(alone)
@@ -116,7 +116,7 @@ def test_what_is_known_of_a_voice_does_not_depend_on_who_grows_it() -> None:
     shared.close()
 
 
-def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: Ensemble) -> None:
+def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: OpenSynth) -> None:
     alone = make(1)
     np.testing.assert_array_equal(play_slowly(shared), play_slowly(alone))
     assert alone.synth.active_voices < alone.synth.peak_voices
@@ -126,14 +126,14 @@ def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: Ensemble) 
 def test_a_helper_knows_all_of_a_voice_but_its_sound() -> None:
     names = {field.name for field in fields(Voice)}
     assert names - set(_SENT) == {"timbre", "audio"}
-    assert names - set(_GIVEN_BACK) == {"timbre", "audio", "gestures"}
+    assert names - set(_GIVEN_BACK) == {"timbre", "audio", "modulation"}
 
 
-def test_a_helper_that_is_lost_is_one_clear_error(shared: Ensemble) -> None:
+def test_a_helper_that_is_lost_is_one_clear_error(shared: OpenSynth) -> None:
     shared.synth.send(midi.note_on(0, 60, 80))
     shared.synth.send(midi.note_on(0, 64, 80))
     shared.synth.render(1000)
-    shared.helpers[0]._process.kill()
+    shared.worker_processes[0]._process.kill()
     with pytest.raises(ModelError, match="helper process ended"):
         shared.synth.render(40_000)
 
@@ -142,11 +142,11 @@ def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: p
     synth = make_synth()
     synth.send(midi.note_on(0, 60, 80))
     synth.render(1)
-    grower = synth._conductor._grower._growers[0]
-    (voice,) = synth._conductor._allocator.voices.values()
-    task = Task([voice], [_sent_of(voice)], 3 * MOST_HOPS * grower.hop, synth._conductor._controls.at)
+    grower = synth._sequencer._grower._growers[0]
+    (voice,) = synth._sequencer._allocator.voices.values()
+    task = Task([voice], [_sent_of(voice)], 3 * MOST_HOPS * grower.hop, synth._sequencer._controls.at)
     tasks, sent = iter([task]), []
-    monkeypatch.setattr(helpers.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
 
     class Pipe:
         def recv(self) -> Task:
@@ -163,26 +163,26 @@ def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: p
     assert sent[:-1] == [None] * (1 + 3)  # it is ready, and three rounds
 
 
-def _fail() -> HopGrower:
+def _fail() -> Grower:
     raise BankError("no bank here")
 
 
 def test_a_helper_that_does_not_come_up_is_not_waited_for() -> None:
-    helper = Helper(_fail)
-    helper._process.join(60.0)
-    assert not helper.is_ready
-    helper.close()
+    worker_process = WorkerProcess(_fail)
+    worker_process._process.join(60.0)
+    assert not worker_process.is_ready
+    worker_process.close()
 
 
-def test_closing_ends_the_processes(shared: Ensemble) -> None:
-    process = shared.helpers[0]._process
+def test_closing_ends_the_processes(shared: OpenSynth) -> None:
+    process = shared.worker_processes[0]._process
     assert process.is_alive()
     shared.close()
     assert not process.is_alive()
-    assert not shared.helpers
+    assert not shared.worker_processes
 
 
-def test_another_decoder_takes_over_what_a_helper_grows(shared: Ensemble) -> None:
+def test_another_decoder_takes_over_what_a_helper_grows(shared: OpenSynth) -> None:
     shared.synth.send(midi.note_on(0, 62, 90))
     shared.synth.send(midi.note_on(0, 69, 90))
     before = shared.synth.render(RATE // 2)

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper, worker_process
 
 import tnca_synth.instruments
-from tnca_synth.engine import stored
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.inference import open_session
-from tnca_synth.engine.manifest import MANIFEST, parse_manifest
-from tnca_synth.engine.model_graph import OPERATORS, check_model
-from tnca_synth.engine.motions import MotionArrays
-from tnca_synth.engine.retouching import RetouchArrays
-from tnca_synth.engine.seams import HopInputs
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.manifest import MANIFEST, parse_manifest
+from tnca_synth.engine.keys import npz
+from tnca_synth.engine.keys.correction import CorrectionArrays
+from tnca_synth.engine.keys.motions import MotionArrays
+from tnca_synth.engine.models.graph import OPERATORS, check_model
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.engine.models.onnx_runtime import open_session
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.trial import try_bank
 from tnca_synth.errors import BankError, TncaError
 from tnca_synth.midi.messages import note_on
@@ -76,7 +76,7 @@ def use(folder: Path) -> None:
     for hop in range(3):
         age = np.full((1, 1), hop * growth.spec.hop_s)
         swell = growth.motions.swell(moving, age)[0]
-        growth.motions.retouch(moving, age)
+        growth.motions.correction(moving, age)
         mask = np.ones((1, growth.steps_per_hop, growth.spec.num_mels), np.float32)
         genome["grid"] = growth.step(genome, HopInputs(age[0].astype(np.float32), -one, mask, swell)).grid
 
@@ -247,7 +247,7 @@ def test_wrong_metadata_of_a_model_are_one_line(folder: Path, key: str, value: A
 def test_bit_flips_with_a_right_hash_play_or_are_one_line(folder: Path) -> None:
     rng = random.Random(0)
     outcomes = {"refused": 0, "played": 0}
-    for name, count in ((STEP, 120), (SEED, 40), ("motions.npz", 25), ("mel.retouch.npz", 25)):
+    for name, count in ((STEP, 120), (SEED, 40), ("motions.npz", 25), ("mel.correction.npz", 25)):
         whole = (SHIPPED / name).read_bytes()
         for _ in range(count):
             flipped = bytearray(whole)
@@ -273,7 +273,7 @@ def archive(**arrays: Any) -> bytes:
 
 
 def retouch_arrays(**changes: Any) -> dict[str, Any]:
-    with np.load(SHIPPED / "mel.retouch.npz") as values:
+    with np.load(SHIPPED / "mel.correction.npz") as values:
         return {**values, **changes}
 
 
@@ -282,13 +282,13 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(t
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
         for name in retouch_arrays():
             with bomb.open(f"{name}.npy", "w", force_zip64=True) as file:
-                for _ in range(stored.MAX_UNPACKED_BYTES // 2**20 // 8):
+                for _ in range(npz.MAX_UNPACKED_BYTES // 2**20 // 8):
                     file.write(bytes(2**20))
     content = path.read_bytes()
     assert len(content) < 2**20
     began = time.process_time()
     with pytest.raises(BankError, match=r"it unpacks to .* bytes, more than") as caught:
-        RetouchArrays.from_bytes(content)
+        CorrectionArrays.from_bytes(content)
     assert time.process_time() - began < 0.5
     assert_one_line(caught.value)
 
@@ -296,16 +296,16 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(t
 def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
     content = archive(**retouch_arrays())
     path = tmp_path / "lies.npz"
-    with zipfile.ZipFile(SHIPPED / "mel.retouch.npz") as whole, zipfile.ZipFile(path, "w") as lies:
+    with zipfile.ZipFile(SHIPPED / "mel.correction.npz") as whole, zipfile.ZipFile(path, "w") as lies:
         for name in whole.namelist():
             data = whole.read(name)
             if name == "shapes.npy":
                 data = data.replace(b"(733, 8, 80)", b"(9999999999,")
                 data = data.replace(b"(9999999999,", b"(999999999,)")
             lies.writestr(name, data)
-    assert RetouchArrays.from_bytes(content).partials == 0
-    with pytest.raises(BankError, match="retouching cannot be read"):
-        RetouchArrays.from_bytes(path.read_bytes())
+    assert CorrectionArrays.from_bytes(content).partials == 0
+    with pytest.raises(BankError, match="correction cannot be read"):
+        CorrectionArrays.from_bytes(path.read_bytes())
 
 
 class Evil:
@@ -336,8 +336,8 @@ WRONG_ARRAYS = {
 @pytest.mark.parametrize("kind", WRONG_ARRAYS)
 def test_arrays_of_another_kind_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BankError, match="retouching cannot be read") as caught:
-        RetouchArrays.from_bytes(archive(**retouch_arrays(**WRONG_ARRAYS[kind])))
+    with pytest.raises(BankError, match="correction cannot be read") as caught:
+        CorrectionArrays.from_bytes(archive(**retouch_arrays(**WRONG_ARRAYS[kind])))
     assert_one_line(caught.value)
     assert os.listdir(tmp_path) == []
 
@@ -351,20 +351,25 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path, monkeypat
 
 
 def model(*nodes: Any, weights: Any = (), opsets: Any = (("", 18),), functions: Any = ()) -> bytes:
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
+    value = worker_process.make_tensor_value_info
+    graph = worker_process.make_graph(
         list(nodes), "g", [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [1])], list(weights)
     )
-    made = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid(*one) for one in opsets], functions=list(functions), ir_version=10
+    made = worker_process.make_model(
+        graph,
+        opset_imports=[worker_process.make_opsetid(*one) for one in opsets],
+        functions=list(functions),
+        ir_version=10,
     )
     return bytes(made.SerializeToString())
 
 
 def subgraph() -> Any:
-    value = helper.make_tensor_value_info
-    body = [helper.make_node("Identity", ["a"], ["b"])]
-    return helper.make_graph(body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])])
+    value = worker_process.make_tensor_value_info
+    body = [worker_process.make_node("Identity", ["a"], ["b"])]
+    return worker_process.make_graph(
+        body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])]
+    )
 
 
 def external() -> Any:
@@ -379,38 +384,47 @@ def huge() -> Any:
     return TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2**20, 2**20])
 
 
-IDENTITY = helper.make_node("Identity", ["x"], ["y"])
+IDENTITY = worker_process.make_node("Identity", ["x"], ["y"])
 PROGRAMS = {
-    "a loop": (model(helper.make_node("Loop", ["", "", "x"], ["y"], body=subgraph())), "Loop|subgraphs"),
+    "a loop": (model(worker_process.make_node("Loop", ["", "", "x"], ["y"], body=subgraph())), "Loop|subgraphs"),
     "a branch": (
-        model(helper.make_node("If", ["x"], ["y"], then_branch=subgraph(), else_branch=subgraph())),
+        model(worker_process.make_node("If", ["x"], ["y"], then_branch=subgraph(), else_branch=subgraph())),
         "If|subgraphs",
     ),
-    "a scan": (model(helper.make_node("Scan", ["x"], ["y"], body=subgraph(), num_scan_inputs=1)), "Scan|subgraphs"),
+    "a scan": (
+        model(worker_process.make_node("Scan", ["x"], ["y"], body=subgraph(), num_scan_inputs=1)),
+        "Scan|subgraphs",
+    ),
     "a loop hidden in a known operator": (
-        model(helper.make_node("Add", ["x", "x"], ["y"], body=subgraph())),
+        model(worker_process.make_node("Add", ["x", "x"], ["y"], body=subgraph())),
         "subgraphs",
     ),
     "another domain": (
-        model(helper.make_node("Relu", ["x"], ["y"], domain="org.evil"), opsets=(("", 18), ("org.evil", 1))),
+        model(worker_process.make_node("Relu", ["x"], ["y"], domain="org.evil"), opsets=(("", 18), ("org.evil", 1))),
         "org.evil",
     ),
-    "a node of another domain": (model(helper.make_node("Relu", ["x"], ["y"], domain="org.evil")), "org.evil:Relu"),
+    "a node of another domain": (
+        model(worker_process.make_node("Relu", ["x"], ["y"], domain="org.evil")),
+        "org.evil:Relu",
+    ),
     "an operator that is not ours": (
-        model(helper.make_node("NonMaxSuppression", ["x", "x"], ["y"])),
+        model(worker_process.make_node("NonMaxSuppression", ["x", "x"], ["y"])),
         "NonMaxSuppression",
     ),
     "another contributed operator": (
-        model(helper.make_node("Attention", ["x"], ["y"], domain="com.microsoft")),
+        model(worker_process.make_node("Attention", ["x"], ["y"], domain="com.microsoft")),
         "com.microsoft:Attention",
     ),
     "a function": (
-        model(IDENTITY, functions=[helper.make_function("f", "F", ["a"], ["b"], [], [helper.make_opsetid("", 18)])]),
+        model(
+            IDENTITY,
+            functions=[worker_process.make_function("f", "F", ["a"], ["b"], [], [worker_process.make_opsetid("", 18)])],
+        ),
         "functions",
     ),
     "weights in another file": (model(IDENTITY, weights=[external()]), "tensors in other files"),
     "a constant in another file": (
-        model(helper.make_node("Constant", [], ["y"], value=external())),
+        model(worker_process.make_node("Constant", [], ["y"], value=external())),
         "tensors in other files",
     ),
     "a tensor of a trillion values": (model(IDENTITY, weights=[huge()]), "1048576 x 1048576"),
@@ -457,7 +471,7 @@ def with_work(nodes: list[Any], weights: list[Any]) -> bytes:
         for index, name in enumerate(node.output):
             if name == "alive":
                 node.output[index] = "alive_before"
-    made.graph.node.extend([*nodes, helper.make_node("Add", ["alive_before", "work"], ["alive"])])
+    made.graph.node.extend([*nodes, worker_process.make_node("Add", ["alive_before", "work"], ["alive"])])
     made.graph.initializer.extend(weights)
     return bytes(made.SerializeToString())
 
@@ -467,16 +481,20 @@ def filled(name: str, *shape: int) -> list[Any]:
 
 
 def memory_hog() -> bytes:
-    fill = helper.make_node("ConstantOfShape", ["hog_shape"], ["hog"])
-    return with_work([fill, helper.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17))
+    fill = worker_process.make_node("ConstantOfShape", ["hog_shape"], ["hog"])
+    return with_work(
+        [fill, worker_process.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17)
+    )
 
 
 def processor_hog() -> bytes:
-    nodes = [helper.make_node("ConstantOfShape", ["m_shape"], ["m0"])]
+    nodes = [worker_process.make_node("ConstantOfShape", ["m_shape"], ["m0"])]
     # The age keeps this from being worked out when the model is opened.
-    nodes += [helper.make_node("Add", ["m0", "age_s"], ["p0"])]
-    nodes += [helper.make_node("MatMul", [f"p{i}", "m0"], [f"p{i + 1}"]) for i in range(200)]
-    return with_work([*nodes, helper.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096))
+    nodes += [worker_process.make_node("Add", ["m0", "age_s"], ["p0"])]
+    nodes += [worker_process.make_node("MatMul", [f"p{i}", "m0"], [f"p{i + 1}"]) for i in range(200)]
+    return with_work(
+        [*nodes, worker_process.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096)
+    )
 
 
 @pytest.mark.parametrize("make", [memory_hog, processor_hog])
@@ -493,9 +511,9 @@ def test_a_model_that_takes_all_memory_or_time_is_stopped(folder: Path, make: Ca
 def test_a_synth_is_not_opened_on_such_a_bank(folder: Path) -> None:
     replace_file(folder, STEP, memory_hog())
     with pytest.raises(BankError, match="cannot be run"):
-        open_ensemble(bank_path=folder, representation="mel", decoder="griffin-lim")
+        assemble_synth(bank_path=folder, representation="mel", decoder="griffin-lim")
     shutil.copy(SHIPPED / STEP, folder)
     replace_file(folder, STEP, (folder / STEP).read_bytes())
-    ensemble = open_ensemble(bank_path=folder, representation="mel", decoder="griffin-lim")
+    ensemble = assemble_synth(bank_path=folder, representation="mel", decoder="griffin-lim")
     ensemble.synth.send(note_on(0, 60, 100))
     assert np.abs(ensemble.synth.render(4096)).max() > 1e-4

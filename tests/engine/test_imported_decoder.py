@@ -15,13 +15,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.base import NoteControls
-from tnca_synth.engine.decoders.foreign_frames import BinMagnitudes
-from tnca_synth.engine.decoders.foreign_mel import ForeignMel, foreign_filterbank
-from tnca_synth.engine.decoders.imported import ImportedDecoder
-from tnca_synth.engine.decoders.inverse import InverseSTFT
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray, hann
+from tnca_synth.engine.decoders.imported.decoder import ImportedDecoder
+from tnca_synth.engine.decoders.imported.magnitudes import BinMagnitudes
+from tnca_synth.engine.decoders.imported.mel import ImportedMel, foreign_filterbank
+from tnca_synth.engine.decoders.parts.istft import InverseSTFT
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import hann
 from tnca_synth.errors import BankError, UsageError
 from tnca_synth.export.imported.layouts import load
 from tnca_synth.export.imported.onnx_file import export_imported
@@ -31,7 +32,7 @@ from .decoding import HOP, RATE, SPEC, decode, harmonic_note, steady, true_field
 
 KINDS = ("bigvgan", "vocos")
 DB = 20.0 / np.log(10.0)
-MEL = ForeignMel(22050, 1024, 256, 80, 0.0, 11025.0, "slaney", 1e-5, centred=False)
+MEL = ImportedMel(22050, 1024, 256, 80, 0.0, 11025.0, "slaney", 1e-5, centred=False)
 
 
 @cache
@@ -87,7 +88,7 @@ def originally(kind: str, pair: FloatArray, controls: NoteControls) -> FloatArra
     after = np.concatenate([magnitude[:, 1:], magnitude[:, -1:]], 1)
     onset = 0.5 * magnitude[:, :1]
     config = originals.TINY_BIGVGAN if kind == "bigvgan" else originals.FITTING_VOCOS
-    mel = MEL if kind == "bigvgan" else ForeignMel(22050, 1024, 256, 80, 0.0, 11025.0, "htk", 1e-7, centred=False)
+    mel = MEL if kind == "bigvgan" else ImportedMel(22050, 1024, 256, 80, 0.0, 11025.0, "htk", 1e-7, centred=False)
     silent = np.zeros((2, 60, SPEC.num_bins), np.float32)
     frames = mel.log_mel(np.concatenate([silent, onset, 0.5 * (magnitude + after)], 1))
     turned = torch.from_numpy(frames).transpose(1, 2)
@@ -128,7 +129,7 @@ def test_a_slot_that_is_used_again_starts_from_silence() -> None:
     np.testing.assert_array_equal(decode(decoder, fields, controls), before)
 
 
-def true_mel(audio: FloatArray, mel: ForeignMel = MEL) -> NDArray[np.float64]:
+def true_mel(audio: FloatArray, mel: ImportedMel = MEL) -> NDArray[np.float64]:
     """Return the mel as vocoders of HiFi-GAN's line measure it: windows a quarter before to three quarters after."""
     around = (mel.n_fft - mel.hop_length) // 2
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(audio, around), mel.n_fft)[:: mel.hop_length]
@@ -154,7 +155,7 @@ def test_the_mel_is_near_the_true_one(kind: str, field: str, limit_db: float) ->
 
 def test_the_bands_are_librosas() -> None:
     for scale, norm in (("slaney", "slaney"), ("htk", None)):
-        mel = ForeignMel(24000, 1024, 256, 100, 20.0, 11000.0, scale, 1e-7, centred=True)
+        mel = ImportedMel(24000, 1024, 256, 100, 20.0, 11000.0, scale, 1e-7, centred=True)
         wanted = librosa.filters.mel(
             sr=24000, n_fft=1024, n_mels=100, fmin=20.0, fmax=11000.0, htk=scale == "htk", norm=norm
         )

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.choices import DECODERS
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
-from tnca_synth.engine.ensemble import open_ensemble
 from tnca_synth.engine.kernel import cores, library
 from tnca_synth.engine.kernel.library import INSTRUCTION_SETS, Call
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.kernel.onnx_file import read_graph
 from tnca_synth.engine.kernel.weights import read_weights
-from tnca_synth.engine.spectral import FloatArray, stft
+from tnca_synth.engine.names import DECODERS
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.spectra.stft import stft
 from tnca_synth.engine.synth import Synth
 from tnca_synth.errors import BankError, UsageError
 from tnca_synth.midi import messages as midi
@@ -44,7 +45,7 @@ def standing(monkeypatch: pytest.MonkeyPatch) -> None:
 def played(
     core: str, events: list[Event], duration_s: float, instrument: str | None = None, **options: object
 ) -> FloatArray:
-    ensemble = open_ensemble(sample_rate=RATE, provider="cpu", core=core, instrument=instrument, **options)  # type: ignore[arg-type]
+    ensemble = assemble_synth(sample_rate=RATE, provider="cpu", core=core, instrument=instrument, **options)  # type: ignore[arg-type]
     assert ensemble.core == core
     return perform(ensemble.synth, events, duration_s)
 
@@ -89,8 +90,8 @@ def test_controls_act_alike(name: str, instrument: str, key: int) -> None:
 )
 def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
     def tended(core: str) -> FloatArray:
-        synth = open_ensemble(sample_rate=RATE, provider="cpu", core=core).synth
-        synth.tend(0, **growth, at_frame=0)  # type: ignore[arg-type]
+        synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core).synth
+        synth.masks_of(0, **growth, at_frame=0)  # type: ignore[arg-type]
         synth.damage(0, 0.3, at_frame=3000)
         synth.send(midi.note_on(0, 57, 100), 0)
         return synth.render(14000)
@@ -102,11 +103,11 @@ def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
 @pytest.mark.parametrize("corners", [(40, 71, 56), (None, 8, None)])
 def test_pads_of_timbres_act_alike(corners: tuple[int | None, ...]) -> None:
     def morphed(core: str) -> FloatArray:
-        synth = open_ensemble(sample_rate=RATE, provider="cpu", core=core).synth
+        synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core).synth
         synth.set_morph(0, *corners)
         synth.send(midi.note_on(0, 57, 100), 200)
         for step in range(8):
-            synth.tend(0, morph=(0.12 * step, 0.1 * step), at_frame=1000 * step)
+            synth.masks_of(0, morph=(0.12 * step, 0.1 * step), at_frame=1000 * step)
         synth.send(midi.note_on(1, 50, 100), 500)
         return synth.render(14000)
 
@@ -191,8 +192,8 @@ def test_workers_and_blocks_change_no_sample() -> None:
     events = [event for index in range(8) for event in note(40 + 5 * index, 0.02 * index, 0.3)]
 
     def rendered(block: int, workers: int) -> FloatArray:
-        ensemble = open_ensemble(sample_rate=RATE, provider="cpu", core="kernel", workers=workers)
-        ensemble.wait_for_helpers()
+        ensemble = assemble_synth(sample_rate=RATE, provider="cpu", core="kernel", workers=workers)
+        ensemble.wait_for_workers()
         for time_s, message in events:
             ensemble.synth.send(message, round(time_s * RATE))
         audio = np.concatenate([ensemble.synth.render(block) for _ in range(12288 // block)])
@@ -206,7 +207,7 @@ def test_workers_and_blocks_change_no_sample() -> None:
 
 def test_a_voice_does_not_depend_on_the_others() -> None:
     def channels(*keys: int) -> FloatArray:
-        synth = open_ensemble(sample_rate=RATE, provider="cpu", core="kernel", stems=True, effects=False).synth
+        synth = assemble_synth(sample_rate=RATE, provider="cpu", core="kernel", stems=True, effects=False).synth
         for channel, key in enumerate(keys):
             synth.send(midi.note_on(channel, key, 100), 0)
         return synth.render_stems(8192).stems
@@ -241,7 +242,7 @@ def _broken_from(monkeypatch: pytest.MonkeyPatch, value: float) -> Callable[[str
     """Let the genes of what is planted later make it grow a value."""
 
     def make(core: str) -> Synth:
-        ensemble = open_ensemble(sample_rate=RATE, provider="cpu", core=core, on_model_error="mute")
+        ensemble = assemble_synth(sample_rate=RATE, provider="cpu", core=core, on_model_error="mute")
         assert ensemble.growth is not None
         plant = ensemble.growth.plant
 
@@ -273,7 +274,7 @@ def test_a_tiny_bank_is_grown_by_it_too(tmp_path: pytest.TempPathFactory) -> Non
     folder = tiny.write_tiny_bank(tmp_path / "bank")  # type: ignore[operator]
 
     def rendered(core: str) -> FloatArray:
-        ensemble = open_ensemble(sample_rate=8000, provider="cpu", core=core, bank_path=folder, instrument="reed")
+        ensemble = assemble_synth(sample_rate=8000, provider="cpu", core=core, bank_path=folder, instrument="reed")
         assert ensemble.core == core
         return perform(ensemble.synth, note(62, 0.0, 0.4), 0.6)
 
@@ -284,8 +285,8 @@ def test_a_tiny_bank_is_grown_by_it_too(tmp_path: pytest.TempPathFactory) -> Non
 
 def test_other_paths_do_without_it() -> None:
     fitting = [name for name in DECODERS if name in ("vocoder", "griffin-lim", "ensemble")]
-    assert [open_ensemble(core="kernel", decoder=name, provider="cpu").core for name in fitting] == 3 * ["numpy"]
-    assert open_ensemble(core="kernel", representation="mel", provider="cpu").core == "numpy"
+    assert [assemble_synth(core="kernel", decoder=name, provider="cpu").core for name in fitting] == 3 * ["numpy"]
+    assert assemble_synth(core="kernel", representation="mel", provider="cpu").core == "numpy"
 
 
 @pytest.fixture
@@ -299,19 +300,19 @@ def unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[None]
 
 @pytest.mark.usefixtures("unbuilt")
 def test_without_a_library_the_engine_plays_all_the_same() -> None:
-    assert open_ensemble(provider="cpu").core == "numpy"
+    assert assemble_synth(provider="cpu").core == "numpy"
     with pytest.raises(UsageError, match="the kernel was not built"):
-        open_ensemble(provider="cpu", core="kernel")
+        assemble_synth(provider="cpu", core="kernel")
 
 
 def test_a_core_is_chosen_by_name_or_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert open_ensemble(provider="cpu").core == "kernel"
+    assert assemble_synth(provider="cpu").core == "kernel"
     monkeypatch.setenv(cores.VARIABLE, "numpy")
-    assert open_ensemble(provider="cpu").core == "numpy"
-    assert open_ensemble(provider="cpu", core="kernel").core == "kernel"
+    assert assemble_synth(provider="cpu").core == "numpy"
+    assert assemble_synth(provider="cpu", core="kernel").core == "kernel"
     monkeypatch.setenv(cores.VARIABLE, "numpi")
     with pytest.raises(UsageError, match="did you mean 'numpy'"):
-        open_ensemble(provider="cpu")
+        assemble_synth(provider="cpu")
 
 
 def test_a_model_file_that_is_cut_or_foreign_is_an_error() -> None:

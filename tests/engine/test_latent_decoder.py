@@ -9,13 +9,13 @@ import pytest
 import tiny_codec
 import torch
 
-from tnca_synth.engine.decoders.base import Fields
-from tnca_synth.engine.decoders.latent import LatentDecoder
-from tnca_synth.engine.decoders.source import Source
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.codec import CodecDecoder
+from tnca_synth.engine.decoders.parts.excitation import Excitation
+from tnca_synth.engine.spectra.fields import Fields
 from tnca_synth.errors import BankError
-from tnca_synth.export.codec_model import export_decoder
-from tnca_synth.training.codec_source import SourceInput
+from tnca_synth.export.codec.streaming import export_decoder
+from tnca_synth.training.codec.source import ExcitationInput
 
 from .decoding import chunks, decode, loudest_hz, steady
 
@@ -29,8 +29,8 @@ def model(head: str) -> bytes:
     return export_decoder(tiny_codec.codec(head), {})
 
 
-def make(head: str = "source") -> LatentDecoder:
-    return LatentDecoder(model(head), 8)
+def make(head: str = "source") -> CodecDecoder:
+    return CodecDecoder(model(head), 8)
 
 
 def fields(voices: int = 2, frames: int = FRAMES) -> Fields:
@@ -53,12 +53,12 @@ def test_any_number_of_hops_in_a_call_gives_the_same_samples(head: str, calls: l
 
 def test_it_sounds_what_the_codec_decodes_offline() -> None:
     controls, frames = steady([220.0, 0.0], FRAMES, stretch=1e-4), fields()
-    told = Source(RATE, HOP, 2)
+    told = Excitation(RATE, HOP, 2)
     told.begin(np.arange(2), np.array([7, 8], np.uint64))
     source = told.advance(np.arange(2), controls.f0_hz[:, 1:], controls.inharmonicity)
     latent = torch.from_numpy(frames["latent"][:, :-1, 0]).transpose(1, 2)
     with torch.no_grad():
-        given = SourceInput(*(torch.from_numpy(one) for one in source.values()))
+        given = ExcitationInput(*(torch.from_numpy(one) for one in source.values()))
         wanted = tiny_codec.codec().decode(latent, given).numpy()
     assert snr_db(wanted, decode(make(), frames, controls, [5, 1, 3])) > 60
 
@@ -98,4 +98,4 @@ def test_a_foreign_model_is_told_from_a_codec() -> None:
     import tiny
 
     with pytest.raises(BankError, match="latent decoder's metadata is wrong"):
-        LatentDecoder(tiny.bank_files()["vocoder.onnx"], 2)
+        CodecDecoder(tiny.bank_files()["vocoder.onnx"], 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.limiter import Limiter
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.mix.limiter import Limiter
 
 RATE = 48000
 QUIET = 0.25

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tnca_synth.engine import voicing
-from tnca_synth.engine.ensemble import Casting
+from tnca_synth.engine.open import InstrumentSelection
+from tnca_synth.engine.voices import note_on
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import messages as midi
 
@@ -65,7 +65,7 @@ def test_lowering_the_limit_does_not_click():
 
 def test_recasting_changes_notes_to_come_only():
     bank = FakeBank()
-    casting = Casting(bank)
+    casting = InstrumentSelection(bank)
     synth = make_synth(bank=casting)
     play(synth, (60,))
     casting.play_only(SimpleNamespace(name="other", program=40, is_drums=False))
@@ -79,14 +79,14 @@ def test_recasting_changes_notes_to_come_only():
 
 def test_banks_that_are_asked_for_at_random_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def played(kept: int) -> tuple[np.ndarray, int]:
-        monkeypatch.setattr(voicing, "KEPT_CHOICES", kept)
+        monkeypatch.setattr(note_on, "KEPT_CHOICES", kept)
         synth, parts = make_synth(), []
         for number in range(30):
             synth.send(midi.control_change(0, 0, number))
             synth.send(midi.program_change(0, number % 7))
             synth.send(midi.note_on(0, 40 + number % 5, 100))
             parts.append(synth.render(50))
-        return np.concatenate(parts), len(synth._conductor._voicing._choices)
+        return np.concatenate(parts), len(synth._sequencer._note_on._choices)
 
     bounded, few = played(4)
     remembered, many = played(4096)

@@ -8,8 +8,8 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from tnca_synth.engine.loudness import LoudnessMeter, k_weighting
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.output.loudness import LoudnessMeter, k_weighting
 
 
 def sine(level_db: float, duration_s: float, rate: int = 48_000, hz: float = 997.0) -> FloatArray:

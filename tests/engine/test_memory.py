@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.inference import open_session
+from tnca_synth.engine.models.onnx_runtime import open_session
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 
@@ -39,29 +39,27 @@ def play(synth: Synth) -> None:
 def test_a_synth_frees_its_parts(no_collector: None, grows_together: bool) -> None:
     synth = make_synth(grows_together=grows_together, effects=True)
     play(synth)
-    parts = [weakref.ref(one) for one in (synth, synth._conductor, synth._growers, synth._growers._growers[0])]
+    parts = [weakref.ref(one) for one in (synth, synth._sequencer, synth._growers, synth._growers._growers[0])]
     del synth
     assert [part() for part in parts] == [None] * len(parts)
 
 
 def test_a_closed_ensemble_frees_its_models(no_collector: None) -> None:
-    ensemble = open_ensemble(sample_rate=22050)
+    ensemble = assemble_synth(sample_rate=22050)
     play(ensemble.synth)
     ensemble.set_decoder("griffin-lim")
     ensemble.synth.render(2000)
     growth, bank = ensemble.growth, ensemble.bank
     assert growth is not None and bank is not None
-    parts = [
-        weakref.ref(one) for one in (ensemble.synth, ensemble.repertoire, growth, growth._step, growth._seed, bank)
-    ]
+    parts = [weakref.ref(one) for one in (ensemble.synth, ensemble.catalogue, growth, growth._step, growth._seed, bank)]
     ensemble.close()
     del ensemble, growth, bank
     assert [part() for part in parts] == [None] * len(parts)
 
 
 def test_models_in_use_are_shared_and_others_are_not_kept(no_collector: None) -> None:
-    first = open_ensemble(sample_rate=22050)
-    second = open_ensemble(sample_rate=44100)
+    first = assemble_synth(sample_rate=22050)
+    second = assemble_synth(sample_rate=44100)
     assert first.growth is not None and second.growth is not None
     assert first.growth._step is second.growth._step
     session = weakref.ref(first.growth._step)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.synth import Synth
-from tnca_synth.midi import growth
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
+from tnca_synth.midi.spec import growth_controllers
 
 from .fakes import FakeGrowth, make_synth
 from .listening import GS_RESET, at, is_noise, level_db, note, part, perform, pitch_of, play
@@ -36,13 +36,13 @@ def test_undefined_controllers_do_not_take_brightness_and_pressure_away() -> Non
     np.testing.assert_array_equal(grown(cc(0, 24, 1), cc(0, 25, 2), *wheels), grown(*wheels))
 
 
-STILL = cc(0, growth.GROWTH_RATE, 0)
+STILL = cc(0, growth_controllers.GROWTH_RATE, 0)
 
 
 def test_growth_is_asked_for_by_an_option_a_method_and_by_sysex() -> None:
     still = grown(STILL, asked=True)
     assert level_db(part(still, 0.2, 0.3)) > level_db(part(grown(), 0.2, 0.3)) + 6
-    np.testing.assert_array_equal(grown(growth.growth_switch(True), STILL), still)
+    np.testing.assert_array_equal(grown(growth_controllers.growth_switch(True), STILL), still)
     by_method = make_synth_that_decays()
     by_method.obey_growth_controllers()
     np.testing.assert_array_equal(perform(by_method, at(0, STILL) + note(60), 0.3), still)
@@ -54,7 +54,7 @@ def make_synth_that_decays() -> Synth:
 
 
 def test_growth_is_given_back_by_sysex_a_method_and_a_reset() -> None:
-    on, off = growth.growth_switch(True), growth.growth_switch(False)
+    on, off = growth_controllers.growth_switch(True), growth_controllers.growth_switch(False)
     plain = grown()
     np.testing.assert_array_equal(grown(on, off, STILL), plain)
     np.testing.assert_array_equal(grown(on, GS_RESET, STILL), plain)
@@ -68,14 +68,14 @@ def test_growth_is_given_back_by_sysex_a_method_and_a_reset() -> None:
 
 def test_growth_by_sysex_and_from_python_needs_no_asking() -> None:
     still = grown(STILL, asked=True)
-    np.testing.assert_array_equal(grown(growth.growth_message(0, growth.GROWTH_RATE, 0)), still)
+    np.testing.assert_array_equal(grown(growth_controllers.growth_message(0, growth_controllers.GROWTH_RATE, 0)), still)
     synth = make_synth_that_decays()
-    synth.tend(0, growth_rate=0)
+    synth.masks_of(0, growth_rate=0)
     np.testing.assert_array_equal(perform(synth, note(60), 0.3), still)
 
 
 def test_reset_all_controllers_brings_growth_by_sysex_back_to_neutral() -> None:
-    still = growth.growth_message(0, growth.GROWTH_RATE, 0)
+    still = growth_controllers.growth_message(0, growth_controllers.GROWTH_RATE, 0)
     np.testing.assert_array_equal(grown(still, cc(0, midi.RESET_CONTROLLERS, 0)), grown())
 
 
@@ -118,7 +118,7 @@ def asked(channel: int, *messages: bytes) -> tuple[bool, int]:
     """Return whether a note of a channel is a drum, and the program that it asks for."""
     synth = make_synth()
     audio = perform(synth, at(0, *messages) + note(60, channel=channel), 0.2)
-    return is_noise(audio), synth._conductor._performance.channels[channel].program
+    return is_noise(audio), synth._sequencer._interpreter.channels[channel].program
 
 
 @pytest.mark.parametrize(

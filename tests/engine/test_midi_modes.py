@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
 

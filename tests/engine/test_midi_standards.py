@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
 
@@ -326,7 +326,7 @@ def test_banks_and_parts_make_drums_as_each_standard_has_it(
 def test_tone_numbers_by_address_choose_bank_and_program() -> None:
     for message in (gs("40 13 00", 8, 40), xg("08 02 01", 8, 0, 40)):
         synth = make_synth()
-        asked = synth._conductor._performance.channels[2]
+        asked = synth._sequencer._interpreter.channels[2]
         perform(synth, at(0, message), 0.01)
         assert (asked.program, asked.bank) == (40, 8 << 7)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.messages import control_change as cc
 
@@ -221,7 +221,7 @@ def test_stems_hold_their_own_share_of_the_effects() -> None:
 def test_the_blend_of_an_ensemble_goes_from_its_leader_to_griffin_lim() -> None:
     def playing(decoder: str, *values: int) -> FloatArray:
         # Without the kernel, which lets pitches glide within a hop: an ensemble does not know it.
-        ensemble = open_ensemble(
+        ensemble = assemble_synth(
             instrument="violin", decoder=decoder, sample_rate=RATE, effects=False, max_voices=4, core="numpy"
         )
         ensemble.synth.obey_growth_controllers()

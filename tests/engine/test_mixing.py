@@ -7,11 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tnca_synth.engine.limiter import CEILING, Limiter
-from tnca_synth.engine.mixer import GLIDE_S, MIX_GAIN, pan_gains
-from tnca_synth.engine.resampler import Resampler, minimum_phase, windowed_sinc
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.engine.timeline import Glide, StepTimeline
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.mix.gain_ramp import GainRamp
+from tnca_synth.engine.mix.limiter import CEILING, Limiter
+from tnca_synth.engine.mix.mixer import GLIDE_S, MIX_GAIN, pan_gains
+from tnca_synth.engine.mix.resampler import Resampler, minimum_phase, windowed_sinc
+from tnca_synth.engine.voices.automation import StepTimeline
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import messages as midi
 
@@ -260,7 +261,7 @@ def test_a_step_timeline_answers_for_what_it_remembers() -> None:
 
 def test_a_glide_is_continuous_and_independent_of_blocks() -> None:
     def curve(edges: list[int]) -> FloatArray:
-        glide = Glide((0.0, 1.0), 50)
+        glide = GainRamp((0.0, 1.0), 50)
         moves = [(30, (1.0, 0.0)), (50, (0.5, 0.5)), (50, (0.2, 0.4)), (200, (1.0, 1.0))]
         parts = []
         for start, stop in pairwise(edges):

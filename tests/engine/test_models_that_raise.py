@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls
-from tnca_synth.engine.paths import Path
-from tnca_synth.engine.seams import Genome, HopInputs
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.path import SignalPath
+from tnca_synth.engine.decoders.base import NoteControls
+from tnca_synth.engine.models.interfaces import Genome, HopInputs
+from tnca_synth.engine.spectra.fields import Fields
 from tnca_synth.errors import ModelError
 from tnca_synth.midi import messages as midi
 
@@ -107,7 +108,7 @@ def test_a_model_that_raises_in_a_rehearsal_costs_the_notes_that_go_over(aside: 
     synth.send(midi.note_on(0, 60, 100))
     synth.send(midi.note_on(0, 70, 100))
     synth.render(RATE // 2)
-    synth.set_path(Path(other, FakeDecoder(8), FakeBank()))
+    synth.set_path(SignalPath(other, FakeDecoder(8), FakeBank()))
     blocks = [synth.render(128) for _ in range(80)]
     assert synth.model_errors == 1
     assert synth.active_voices == 1

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import NoteControls
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
-from tnca_synth.engine.seed import MAX_MODES, partial_hz, partial_ratios
-from tnca_synth.engine.spectral import FloatArray, power_spectrogram
+from tnca_synth.engine.spectra.fields import Fields
+from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS, partial_hz, partial_ratios
+from tnca_synth.engine.spectra.stft import power_spectrogram
 
 from .decoding import A3_HZ, RATE, SPEC, chunks, decode, harmonic_note, loudest_hz, steady, true_fields
 
@@ -99,7 +101,7 @@ def test_the_grown_fields_stay_as_they_are() -> None:
 def test_ratios_are_those_of_the_series_with_the_modes_in_order() -> None:
     series = partial_hz(1.0, np.array([0.0, 1e-4]), 8)
     np.testing.assert_array_equal(partial_ratios(np.array([0.0, 1e-4]), None, 8), series)
-    none = np.zeros((2, MAX_MODES), np.float32)
+    none = np.zeros((2, MAX_INHARMONIC_PARTIALS), np.float32)
     np.testing.assert_array_equal(partial_ratios(np.array([0.0, 1e-4]), none, 8), series)
     both = partial_ratios(np.zeros(2), np.array([[1.5, 4.5, 0, 0], [0, 0, 0, 0]], np.float32), 6)
     np.testing.assert_array_equal(both, [[1, 1.5, 2, 3, 4, 4.5], [1, 2, 3, 4, 5, 6]])

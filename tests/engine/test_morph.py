@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.ensemble import Ensemble, open_ensemble
-from tnca_synth.engine.morphing import travel
-from tnca_synth.engine.pads import Morph, Pad, pad_weights
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.modulation.morph import travel
+from tnca_synth.engine.open import OpenSynth, assemble_synth
+from tnca_synth.engine.voices.timbre_pad import Morph, Pad, pad_weights
 from tnca_synth.errors import UsageError
 from tnca_synth.midi.messages import control_change as cc
 from tnca_synth.midi.messages import program_change
@@ -21,9 +21,9 @@ X, Y = 102, 103
 
 
 def morphing(value: float, instrument: str = "violin", into: str = "clarinet", key: int = 67) -> FloatArray:
-    def set_up(ensemble: Ensemble) -> None:
+    def set_up(ensemble: OpenSynth) -> None:
         ensemble.set_morph(0, into)
-        ensemble.synth.tend(0, morph=(value, 0.0))
+        ensemble.synth.masks_of(0, morph=(value, 0.0))
 
     return play(instrument, note(key), 0.8, set_up)
 
@@ -52,10 +52,10 @@ def test_between_the_ends_lies_something_else() -> None:
 
 
 def test_a_sounding_note_arrives_without_a_click_and_returns() -> None:
-    def set_up(ensemble: Ensemble) -> None:
+    def set_up(ensemble: OpenSynth) -> None:
         ensemble.set_morph(0, "clarinet")
-        ensemble.synth.tend(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
-        ensemble.synth.tend(0, morph=(0.0, 0.0), at_frame=round(1.8 * RATE))
+        ensemble.synth.masks_of(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
+        ensemble.synth.masks_of(0, morph=(0.0, 0.0), at_frame=round(1.8 * RATE))
 
     audio = play("violin", note(67), 2.8, set_up)
     violin, clarinet = plain("violin", 67, 9.0, 2.8), plain("clarinet", 67, 9.0, 2.8)
@@ -87,10 +87,10 @@ def test_without_corners_the_pad_does_nothing() -> None:
 
 
 def test_an_unpitched_instrument_is_reached_and_left_within_bounds() -> None:
-    def set_up(ensemble: Ensemble) -> None:
+    def set_up(ensemble: OpenSynth) -> None:
         ensemble.set_morph(0, "sea-shore")
-        ensemble.synth.tend(0, morph=(1.0, 0.0), at_frame=round(0.5 * RATE))
-        ensemble.synth.tend(0, morph=(0.0, 0.0), at_frame=round(1.5 * RATE))
+        ensemble.synth.masks_of(0, morph=(1.0, 0.0), at_frame=round(0.5 * RATE))
+        ensemble.synth.masks_of(0, morph=(0.0, 0.0), at_frame=round(1.5 * RATE))
 
     audio, violin = play("violin", note(67), 2.8, set_up), plain("violin", 67, 9.0, 2.8)
     assert np.abs(audio).max() < 0.7
@@ -138,6 +138,6 @@ def test_an_unknown_instrument_is_named_with_the_nearest() -> None:
 
 
 def test_programs_of_channels_morph_as_well() -> None:
-    ensemble = open_ensemble(sample_rate=RATE, effects=False, max_voices=4, growth_controllers=True)
+    ensemble = assemble_synth(sample_rate=RATE, effects=False, max_voices=4, growth_controllers=True)
     events = at(0, program_change(0, 40), cc(0, 104, 71), cc(0, X, 127)) + note(67)
     np.testing.assert_allclose(perform(ensemble.synth, events, 0.5), plain("clarinet", 67, 9.0, 0.5), atol=1e-4)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.motions import STILL, Motion, MotionArrays, MotionTable, transposed
-from tnca_synth.engine.seed import MAX_MODES
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import mel_edges_hz
+from tnca_synth.engine.keys.motions import STILL, Motion, MotionArrays, MotionTable, transposed
+from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import mel_edges_hz
 from tnca_synth.errors import BankError
 
 SPEC = AudioSpec(sample_rate=8000, n_fft=256, hop_length=64, num_mels=16)
@@ -33,7 +33,7 @@ def arrays(loop: float = 4.0, count: int = 21, keys: tuple[int, ...] = (60, 61))
         motion=np.arange(len(keys)),
         pace=np.ones(len(keys), np.float32),
         take=np.zeros(len(keys), np.int64),
-        modes=np.zeros((len(keys), MAX_MODES), np.float32),
+        modes=np.zeros((len(keys), MAX_INHARMONIC_PARTIALS), np.float32),
         timbre=np.zeros(len(keys), np.int64),
         key=np.array(keys),
         names=("reed",),
@@ -44,7 +44,7 @@ def shared(pace: float) -> MotionArrays:
     """Return the one motion of key 60, which moves key 64, too, at a pace."""
     of = arrays(keys=(60,))
     both = {"motion": np.zeros(2, np.int64), "pace": np.array([1.0, pace], np.float32), "take": np.zeros(2, np.int64)}
-    both["modes"] = np.zeros((2, MAX_MODES), np.float32)
+    both["modes"] = np.zeros((2, MAX_INHARMONIC_PARTIALS), np.float32)
     return replace(of, timbre=np.zeros(2, np.int64), key=np.array([60, 64]), **both)
 
 

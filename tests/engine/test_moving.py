@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.motions import STILL, Motion, MotionArrays
-from tnca_synth.engine.seed import MAX_MODES
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.keys.motions import STILL, Motion, MotionArrays
+from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
 from tnca_synth.engine.synth import Synth
-from tnca_synth.midi.growth import GROWTH_RATE, MORPH_X, growth_message
 from tnca_synth.midi.messages import note_on
+from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE, MORPH_X, growth_message
 
 from .fakes import HOP, RATE, SPEC, FakeBank, FakeGrowth, make_synth, render_in_blocks, set_up
 
@@ -33,7 +33,7 @@ def moves(sway: FloatArray, swell: FloatArray) -> MotionArrays:
         motion=np.zeros(1, np.int64),
         pace=np.ones(1, np.float32),
         take=np.zeros(1, np.int64),
-        modes=np.zeros((1, MAX_MODES), np.float32),
+        modes=np.zeros((1, MAX_INHARMONIC_PARTIALS), np.float32),
         timbre=np.zeros(1, np.int64),
         key=np.array([KEY]),
         names=("fake",),

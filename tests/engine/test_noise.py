@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.decoders.noise import PERIOD, calm_noise, noise_spectra, table_rows
-from tnca_synth.engine.spectral import hann
+from tnca_synth.engine.decoders.parts.noise import PERIOD, calm_noise, noise_spectra, table_rows
+from tnca_synth.engine.spectra.stft import hann
 
 GAUSSIAN = np.random.default_rng(5).standard_normal(PERIOD)
 

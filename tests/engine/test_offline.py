@@ -16,17 +16,18 @@ import soundfile
 from fake_ensemble import LEVEL, FakeBank, fake_ensemble
 
 from tnca_synth import render_file
-from tnca_synth.engine import ensemble, rendering
-from tnca_synth.engine.casting import Casting, find_instrument
-from tnca_synth.engine.choices import closest
-from tnca_synth.engine.ensemble import Ensemble
-from tnca_synth.engine.offline import BLOCK_FRAMES, render_song
-from tnca_synth.engine.song_facts import changes_path
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine import open
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.chooser import InstrumentSelection, find_instrument
+from tnca_synth.engine.names import closest
+from tnca_synth.engine.open import OpenSynth
+from tnca_synth.engine.render import file
+from tnca_synth.engine.render.song import BLOCK_FRAMES, render_song
+from tnca_synth.engine.render.song_facts import changes_path
 from tnca_synth.errors import AudioFileError, MidiFileError, ModelError, UsageError
 from tnca_synth.midi import Song, TimedMessage
-from tnca_synth.midi.growth import growth_message, growth_switch
 from tnca_synth.midi.messages import control_change, note_off, note_on
+from tnca_synth.midi.spec.growth_controllers import growth_message, growth_switch
 
 from .fakes import FakeGrowth, make_synth
 
@@ -68,10 +69,10 @@ def note(start_s: float, end_s: float, channel: int = 0) -> list[tuple[float, by
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Ensemble:
+def fake(monkeypatch: pytest.MonkeyPatch) -> OpenSynth:
     """Let `render_file` play on a fake."""
     made = fake_ensemble(RATE)
-    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: made)
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: made)
     return made
 
 
@@ -193,14 +194,14 @@ def test_a_long_song_needs_no_more_memory_than_a_short_one() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_samples_that_are_no_numbers_leave_no_file(tmp_path: Path, fake: Ensemble, value: float) -> None:
+def test_samples_that_are_no_numbers_leave_no_file(tmp_path: Path, fake: OpenSynth, value: float) -> None:
     fake.synth.fault = value  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match="not numbers"):
         render_file(EXAMPLES / "tour.mid", tmp_path / "tour.wav")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_is_rendered_as_the_five_lines_of_the_readme_say(tmp_path: Path, fake: Ensemble) -> None:
+def test_a_file_is_rendered_as_the_five_lines_of_the_readme_say(tmp_path: Path, fake: OpenSynth) -> None:
     report = render_file(EXAMPLES / "tour.mid", tmp_path / "tour.flac")
     audio, sample_rate = soundfile.read(tmp_path / "tour.flac")
     assert sample_rate == RATE
@@ -208,7 +209,7 @@ def test_a_file_is_rendered_as_the_five_lines_of_the_readme_say(tmp_path: Path, 
     assert os.listdir(tmp_path) == ["tour.flac"]
 
 
-def test_stems_add_up_to_the_mix(tmp_path: Path, fake: Ensemble) -> None:
+def test_stems_add_up_to_the_mix(tmp_path: Path, fake: OpenSynth) -> None:
     report = render_file(EXAMPLES / "tour.mid", tmp_path / "tour.wav", stems_dir=tmp_path / "deep" / "stems")
     mix, _ = soundfile.read(tmp_path / "tour.wav")
     parts = [soundfile.read(path)[0] for path in report.stems]
@@ -217,28 +218,28 @@ def test_stems_add_up_to_the_mix(tmp_path: Path, fake: Ensemble) -> None:
     np.testing.assert_allclose(np.clip(np.sum(parts, axis=0), -1, 1), mix, atol=1e-5)
 
 
-def test_a_stem_that_clips_is_told(tmp_path: Path, fake: Ensemble) -> None:
+def test_a_stem_that_clips_is_told(tmp_path: Path, fake: OpenSynth) -> None:
     fake.synth.fault = 2.0  # type: ignore[attr-defined]
     warnings: list[str] = []
     render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", stems_dir=tmp_path / "stems", warn=warnings.append)
     assert any(re.search(r"channel-01-\S+\.wav is 6.0 dB over full scale", text) for text in warnings)
 
 
-def test_a_failed_render_leaves_no_stems(tmp_path: Path, fake: Ensemble) -> None:
+def test_a_failed_render_leaves_no_stems(tmp_path: Path, fake: OpenSynth) -> None:
     fake.synth.fault = math.nan  # type: ignore[attr-defined]
     with pytest.raises(ModelError):
         render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", stems_dir=tmp_path / "stems")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_stems_folder_that_is_a_file_is_one_clear_error(tmp_path: Path, fake: Ensemble) -> None:
+def test_a_stems_folder_that_is_a_file_is_one_clear_error(tmp_path: Path, fake: OpenSynth) -> None:
     (tmp_path / "stems").write_text("in the way")
     with pytest.raises(AudioFileError, match="cannot make the folder"):
         render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", stems_dir=tmp_path / "stems")
     assert os.listdir(tmp_path) == ["stems"]
 
 
-def test_the_midi_file_itself_is_not_overwritten(tmp_path: Path, fake: Ensemble) -> None:
+def test_the_midi_file_itself_is_not_overwritten(tmp_path: Path, fake: OpenSynth) -> None:
     path = tmp_path / "song.wav"
     path.write_bytes((EXAMPLES / "canon.mid").read_bytes())
     with pytest.raises(UsageError, match="is the MIDI file itself"):
@@ -246,7 +247,7 @@ def test_the_midi_file_itself_is_not_overwritten(tmp_path: Path, fake: Ensemble)
     assert path.read_bytes() == (EXAMPLES / "canon.mid").read_bytes()
 
 
-def test_a_damaged_midi_file_leaves_nothing(tmp_path: Path, fake: Ensemble) -> None:
+def test_a_damaged_midi_file_leaves_nothing(tmp_path: Path, fake: OpenSynth) -> None:
     (tmp_path / "song.mid").write_bytes((EXAMPLES / "canon.mid").read_bytes()[:10])
     with pytest.raises(MidiFileError):
         render_file(tmp_path / "song.mid", tmp_path / "song.wav")
@@ -255,21 +256,21 @@ def test_a_damaged_midi_file_leaves_nothing(tmp_path: Path, fake: Ensemble) -> N
 
 @pytest.mark.parametrize(("provider", "is_warned"), [("cuda", True), ("auto", False), ("cpu", False)])
 def test_cuda_asked_for_and_missing_is_told_once(
-    tmp_path: Path, fake: Ensemble, provider: str, is_warned: bool
+    tmp_path: Path, fake: OpenSynth, provider: str, is_warned: bool
 ) -> None:
     warnings: list[str] = []
     render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", provider=provider, warn=warnings.append)
     assert sum("CUDA" in text for text in warnings) == is_warned
 
 
-def test_substitutions_are_told(tmp_path: Path, fake: Ensemble) -> None:
+def test_substitutions_are_told(tmp_path: Path, fake: OpenSynth) -> None:
     fake.synth.substitutions = ("Viola: Violin",)  # type: ignore[misc]
     warnings: list[str] = []
     render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", warn=warnings.append)
     assert [text for text in warnings if text.endswith("played by the nearest: Viola: Violin")]
 
 
-def test_silent_drums_are_told_and_reported(tmp_path: Path, fake: Ensemble) -> None:
+def test_silent_drums_are_told_and_reported(tmp_path: Path, fake: OpenSynth) -> None:
     fake.synth.silent_keys = ("drum key 27 (High Q) of kit",)  # type: ignore[misc]
     warnings: list[str] = []
     report = render_file(EXAMPLES / "canon.mid", tmp_path / "a.wav", warn=warnings.append)
@@ -278,7 +279,7 @@ def test_silent_drums_are_told_and_reported(tmp_path: Path, fake: Ensemble) -> N
 
 
 def test_one_instrument_plays_all_but_the_drums() -> None:
-    casting = Casting(FakeBank(), find_instrument(FakeBank.instruments, "violin"))
+    casting = InstrumentSelection(FakeBank(), find_instrument(FakeBank.instruments, "violin"))
     for program, is_drums in ((0, False), (99, False), (0, True)):
         casting.instrument_for(program, 0, is_drums, 60)
     assert casting.instruments == ("Violin", "Standard Kit")
@@ -303,9 +304,9 @@ def test_names_are_found_in_any_case() -> None:
 def test_wrong_wishes_are_refused_before_a_bank_is_loaded(
     options: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ensemble, "Bank", None)
+    monkeypatch.setattr(open, "Bank", None)
     with pytest.raises(UsageError):
-        ensemble.open_ensemble(**options)  # type: ignore[arg-type]
+        open.assemble_synth(**options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("controller", "expected"), [(26, True), (27, True), (25, False), (7, False)])
@@ -324,7 +325,7 @@ def real_song(*messages: tuple[float, bytes], duration_s: float) -> FloatArray:
     """Play a song through a synth of fakes that knows MIDI, and return all of it."""
     synth = make_synth(FakeGrowth(release_factor=0.5))
     tape = Tape()
-    made = Ensemble(synth, Casting(FakeBank()), "cpu")
+    made = OpenSynth(synth, InstrumentSelection(FakeBank()), "cpu")
     render_song(song(*messages, duration_s=duration_s), made, tape, tail_limit_s=5.0)
     return tape.audio
 

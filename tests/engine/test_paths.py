@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine import choices
-from tnca_synth.engine.bank import TimbreBook
-from tnca_synth.engine.paths import Path
-from tnca_synth.engine.seams import Genome, HopInputs
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine import names
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.instruments import TimbreBook
+from tnca_synth.engine.bank.path import SignalPath
+from tnca_synth.engine.keys.timbres import TimbreTable
+from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.engine.synth import Synth
-from tnca_synth.engine.timbres import TimbreTable
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
-from tnca_synth.midi import paths as numbers
+from tnca_synth.midi.spec import path_controllers as numbers
 
 from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrown, FakeGrowth, make_synth, render_in_blocks, set_up
 from .listening import level_db, pitch_of
@@ -51,8 +51,8 @@ class Mute(FakeDecoder):
         return 0.0 * super().decode(*arguments)  # type: ignore[arg-type]
 
 
-def path(decoder: FakeDecoder | None = None, growth: FakeGrowth | None = None) -> Path:
-    return Path(growth or FakeGrowth(), decoder or FakeDecoder(64), FakeBank())
+def path(decoder: FakeDecoder | None = None, growth: FakeGrowth | None = None) -> SignalPath:
+    return SignalPath(growth or FakeGrowth(), decoder or FakeDecoder(64), FakeBank())
 
 
 def playing(keys: range = range(60, 61), growth: FakeGrowth | None = None, seconds: float = 0.5) -> Synth:
@@ -191,7 +191,7 @@ def chord_goes_over(growth: FakeGrowth, aside: bool) -> FloatArray:
 def test_twins_rehearse_in_a_thread_of_their_own_and_sound_the_same() -> None:
     aside, here = Watched(), Watched()
     np.testing.assert_array_equal(chord_goes_over(aside, True), chord_goes_over(here, False))
-    assert any(name.startswith("rehearsal") for name in aside.threads)
+    assert any(name.startswith("preparation") for name in aside.threads)
     assert here.threads == {threading.current_thread().name}
 
 
@@ -220,13 +220,13 @@ def test_changing_again_while_twins_rehearse_loses_no_slot() -> None:
         assert synth.active_voices <= 8
     synth.panic()
     render_in_blocks(synth, RATE, 100)
-    allocator = synth._conductor._allocator
+    allocator = synth._sequencer._allocator
     assert synth.idle and sorted(allocator._free) == list(range(16)), "a slot got lost"
 
 
 def test_a_path_of_another_rate_is_refused() -> None:
     with pytest.raises(UsageError, match="8000 Hz does not fit a synth at 22050 Hz"):
-        make_synth().set_path(Path(FakeGrowth(spec=tiny.SPEC), FakeDecoder(8), FakeBank()))
+        make_synth().set_path(SignalPath(FakeGrowth(spec=tiny.SPEC), FakeDecoder(8), FakeBank()))
     with pytest.raises(UsageError, match=r"channel must be in 0\.\.15"):
         make_synth().set_path(path(), 16)
 
@@ -235,7 +235,7 @@ def test_drums_stay_where_there_are_drums() -> None:
     melodic = FakeBank()
     melodic.has_drums = False  # type: ignore[attr-defined]
     synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
-    synth.set_path(Path(FakeGrowth(), Mute(64), melodic))
+    synth.set_path(SignalPath(FakeGrowth(), Mute(64), melodic))
     synth.send(midi.note_on(9, 40, 100))
     assert np.abs(synth.render(RATE // 4)).max() > 0.01
 
@@ -244,7 +244,7 @@ def sounded_by(*messages: bytes, before: tuple[bytes, ...] = ()) -> list[tuple[i
     """Return what MIDI asked for while a note of channel 1 sounded, and whether it could be heard: (0, 0) if not."""
     asked: list[tuple[int, int]] = []
 
-    def find(_: Path, representation: int, decoder: int) -> Path:
+    def find(_: SignalPath, representation: int, decoder: int) -> SignalPath:
         asked.append((representation, decoder))
         return muted
 
@@ -314,12 +314,12 @@ def test_block_sizes_change_nothing(block: int) -> None:
 
 
 def test_every_name_that_can_be_chosen_has_a_number() -> None:
-    assert set(choices.REPRESENTATIONS) <= set(numbers.REPRESENTATIONS)
-    assert set(choices.DECODERS) <= set(numbers.DECODERS)
-    for names in (numbers.REPRESENTATIONS, numbers.DECODERS):
-        for index, name in enumerate(names):
-            assert numbers.path_number(numbers.path_value(names, name)) == index + 1
-            assert numbers.named(names, index + 1) == name
+    assert set(names.REPRESENTATIONS) <= set(numbers.REPRESENTATIONS)
+    assert set(names.DECODERS) <= set(numbers.DECODERS)
+    for known in (numbers.REPRESENTATIONS, numbers.DECODERS):
+        for index, name in enumerate(known):
+            assert numbers.path_number(numbers.path_value(known, name)) == index + 1
+            assert numbers.named(known, index + 1) == name
     assert numbers.path_of_bank(numbers.bank_of_path(5, 4)) == (5, 4)
 
 
@@ -356,7 +356,7 @@ def chord_changes(block: int, growth: FakeGrowth | None = None) -> FloatArray:
         synth.send(midi.note_off(0, key))
     synth.render(2 * RATE)
     assert synth.idle
-    allocator = synth._conductor._allocator
+    allocator = synth._sequencer._allocator
     assert sorted(allocator._free) == list(range(64)), "a slot got lost"
     return audio
 

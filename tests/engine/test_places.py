@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tnca_synth.engine.places import plan_places
-from tnca_synth.engine.stem_names import safe_name, stem_names
+from tnca_synth.engine.output.places import plan_places
+from tnca_synth.engine.render.stem_names import safe_name, stem_names
 from tnca_synth.errors import AudioFileError, UsageError
 from tnca_synth.midi import Song, TimedMessage
 from tnca_synth.midi.messages import note_on, program_change

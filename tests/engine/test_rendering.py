@@ -1,4 +1,4 @@
-"""Rendering as Python programs call it: arrays, streams, gains, wrong arguments, and helpers that are lost."""
+"""Rendering as Python programs call it: arrays, streams, gains, wrong arguments, and workers that are lost."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from fake_ensemble import LEVEL, fake_ensemble
 
 import tnca_synth
 from tnca_synth import open_synth, read_midi_file, render, render_file
-from tnca_synth.engine import conductor, helpers, rendering
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.gain import Amplifier
-from tnca_synth.engine.limiter import CEILING
-from tnca_synth.engine.loudness import LoudnessMeter
-from tnca_synth.engine.sinks import Memory
+from tnca_synth.engine.events import sequencer
+from tnca_synth.engine.growth import workers
+from tnca_synth.engine.mix.limiter import CEILING
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.output.gain import Amplifier
+from tnca_synth.engine.output.loudness import LoudnessMeter
+from tnca_synth.engine.output.sinks import MemorySink
+from tnca_synth.engine.render import file
 from tnca_synth.errors import MidiFileError, UsageError
 from tnca_synth.midi.messages import note_off, note_on, program_change
 
@@ -57,7 +59,7 @@ TUNE = midi_file((0, VIOLIN), (0, note_on(0, 69, 100)), (300, note_off(0, 69)), 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: fake_ensemble())
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: fake_ensemble())
 
 
 def test_an_array_holds_the_samples_of_the_file_and_of_the_stream(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_an_amplifier_gives_the_same_for_any_blocks(sizes: tuple[int, ...]) -> N
     audio = np.random.default_rng(2).normal(0.0, 0.3, (5000, 2)).astype(np.float32)
     results = []
     for cuts in ((), np.cumsum(sizes)[:-1]):
-        memory = Memory()
+        memory = MemorySink()
         amplifier = Amplifier(memory, 12.0, limits_at=44_100)
         for block in np.split(audio, cuts):
             amplifier.write(block)
@@ -144,7 +146,7 @@ def test_a_song_is_brought_to_a_loudness(tmp_path: Path, target: float) -> None:
 def test_silence_has_no_loudness_to_normalise(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = fake_ensemble()
     silent.synth.fault = 0.0  # type: ignore[attr-defined]
-    monkeypatch.setattr(rendering, "open_ensemble", lambda **options: silent)
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: silent)
     told: list[str] = []
     assert not render(TUNE, normalise_lufs=-16.0, warn=told.append).any()
     assert any("the loudness cannot be measured" in text for text in told)
@@ -257,7 +259,7 @@ def test_live_options_of_wrong_types_are_usage_errors(options: dict[str, object]
 
 
 def test_public_objects_are_short_to_look_at() -> None:
-    ensemble = open_ensemble(max_voices=1)
+    ensemble = assemble_synth(max_voices=1)
     session = tnca_synth.LiveSession(tnca_synth.LiveOptions())
     for one in (ensemble, ensemble.synth, ensemble.bank, session):
         assert len(repr(one)) < 100, one
@@ -278,10 +280,10 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Give a function that has a signal sent to the helper's process when some of the song is done."""
 
     def send(number: int) -> None:
-        start = helpers.Helper.start
+        start = workers.Helper.start
         num_tasks = 0
 
-        def stopped(self: helpers.Helper, *task: object) -> None:
+        def stopped(self: workers.Helper, *task: object) -> None:
             nonlocal num_tasks
             num_tasks += 1
             if num_tasks == TASKS_BEFORE:
@@ -289,7 +291,7 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 os.kill(self._process.pid, number)
             start(self, *task)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(helpers.Helper, "start", stopped)
+        monkeypatch.setattr(workers.Helper, "start", stopped)
 
     return send
 
@@ -298,9 +300,9 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_a_helper_that_stops_or_dies_costs_time_and_no_sample(
     in_the_midst: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(conductor, "STRETCH_SAMPLES", 16_384)
+    monkeypatch.setattr(sequencer, "STRETCH_SAMPLES", 16_384)
     alone = render(LONG, sample_rate=22_050)
-    monkeypatch.setattr(helpers, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(workers, "PATIENCE_S", 1.0)
     in_the_midst(number)
     told: list[str] = []
     done_s: list[float] = []
@@ -314,9 +316,9 @@ def test_a_helper_that_stops_or_dies_costs_time_and_no_sample(
 
 def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every round of hops counts as progress, however long the whole takes."""
-    monkeypatch.setattr(helpers, "PATIENCE_S", 0.5)
-    ours, theirs = helpers.multiprocessing.Pipe()
-    helper = object.__new__(helpers.Helper)
+    monkeypatch.setattr(workers, "PATIENCE_S", 0.5)
+    ours, theirs = workers.multiprocessing.Pipe()
+    helper = object.__new__(workers.Helper)
     killed: list[bool] = []
     helper._pipe, helper._share = ours, []
     helper._process = type("Process", (), {"kill": lambda self: killed.append(True)})()  # type: ignore[assignment]
@@ -325,7 +327,7 @@ def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.Mon
         for _ in range(8):
             time.sleep(0.15)
             theirs.send(None)
-        theirs.send(helpers.Result([], [], np.zeros(0, np.float32), ["a line"]))
+        theirs.send(workers.Result([], [], np.zeros(0, np.float32), ["a line"]))
 
     threading.Thread(target=work).start()
     assert helper.finish() == ["a line"]
@@ -337,9 +339,7 @@ def test_a_song_that_changes_its_path_is_rendered_by_one_process(
     monkeypatch: pytest.MonkeyPatch, controller: int, workers: int
 ) -> None:
     seen: list[object] = []
-    monkeypatch.setattr(
-        rendering, "open_ensemble", lambda **options: seen.append(options["workers"]) or fake_ensemble()
-    )
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: seen.append(options["workers"]) or fake_ensemble())
     song = midi_file((0, note_on(0, 60, 100)), (10, bytes((0xB0, controller, 15))), (20, note_off(0, 60)))
     render(song, workers=3, growth_controllers=True)
     assert seen == [workers]

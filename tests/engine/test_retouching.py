@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.motions import STILL
-from tnca_synth.engine.retouching import RetouchArrays, RetouchTable
+from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable
+from tnca_synth.engine.keys.motions import STILL
 from tnca_synth.errors import BankError
 
 MOMENTS = np.array([0, 2, 6, 20])
@@ -14,9 +14,9 @@ HOP_S = 0.01
 RANDOM = np.random.default_rng(5)
 
 
-def arrays(keys: tuple[int, ...] = (60, 64), size: int = 7) -> RetouchArrays:
+def arrays(keys: tuple[int, ...] = (60, 64), size: int = 7) -> CorrectionArrays:
     """Return corrections of two courses on some keys of one timbre."""
-    return RetouchArrays(
+    return CorrectionArrays(
         field="linear",
         partials=3,
         moments=MOMENTS,
@@ -34,7 +34,7 @@ def rows(*motions: tuple[int, float]) -> np.ndarray:
     return np.array(motions, np.float64)
 
 
-def read(table: RetouchTable, motions: np.ndarray, ages_s: np.ndarray) -> np.ndarray:
+def read(table: CorrectionTable, motions: np.ndarray, ages_s: np.ndarray) -> np.ndarray:
     """Return corrections (T, V, N) of partials and bands."""
     rows, courses = table.read(motions, ages_s)
     return np.einsum("tvcr,vcrn->tvn", courses, table.shapes[rows])
@@ -46,7 +46,7 @@ def at(*ages_s: float) -> np.ndarray:
 
 def test_at_the_moments_the_courses_themselves_are_read_and_lines_between() -> None:
     stored = arrays()
-    table = RetouchTable(stored, stored.owners, HOP_S)
+    table = CorrectionTable(stored, stored.owners, HOP_S)
     wanted = (stored.courses[1] * 0.01) @ (stored.shapes[1] * 0.01)
     found = read(table, rows((1, 1.0)), MOMENTS[:, None] * HOP_S)
     np.testing.assert_allclose(found[:, 0], wanted, atol=1e-5)
@@ -56,7 +56,7 @@ def test_at_the_moments_the_courses_themselves_are_read_and_lines_between() -> N
 
 def test_after_the_last_moment_a_correction_stays_as_it_is_there() -> None:
     stored = arrays()
-    table = RetouchTable(stored, stored.owners, HOP_S)
+    table = CorrectionTable(stored, stored.owners, HOP_S)
     later = read(table, rows((0, 1.0)), at(0.2, 3.0, 600.0))
     last = (stored.courses[0, -1] * 0.01) @ (stored.shapes[0] * 0.01)
     assert np.abs(last).max() > 0.1  # not zero, which would be a jump
@@ -69,15 +69,15 @@ def test_after_the_last_moment_a_correction_stays_as_it_is_there() -> None:
 
 def test_a_transposed_note_runs_through_its_courses_at_its_pace() -> None:
     stored = arrays()
-    table = RetouchTable(stored, stored.owners, HOP_S)
+    table = CorrectionTable(stored, stored.owners, HOP_S)
     faster, plain = read(table, rows((0, 1.5)), at(0.08)), read(table, rows((0, 1.0)), at(0.12))
     np.testing.assert_allclose(faster, plain, atol=1e-6)
 
 
 def test_keys_are_found_by_timbre_and_key_and_others_need_no_correction() -> None:
     stored = arrays()
-    table = RetouchTable(stored, [("reed", 62), ("reed", 64), ("drum", 64)], HOP_S)
-    own = RetouchTable(stored, stored.owners, HOP_S)
+    table = CorrectionTable(stored, [("reed", 62), ("reed", 64), ("drum", 64)], HOP_S)
+    own = CorrectionTable(stored, stored.owners, HOP_S)
     motions = rows((0, 1.0), (1, 1.0), (2, 1.0), tuple(STILL))
     found = read(table, motions, np.full((1, 4), 0.03))
     np.testing.assert_allclose(found[0, 1], read(own, rows((1, 1.0)), at(0.03))[0, 0], atol=1e-6)
@@ -88,7 +88,7 @@ def test_keys_are_found_by_timbre_and_key_and_others_need_no_correction() -> Non
 def test_corrections_are_stored_and_read_back() -> None:
     stored = arrays()
     assert stored.to_bytes() == stored.to_bytes()
-    found = RetouchArrays.from_bytes(stored.to_bytes())
+    found = CorrectionArrays.from_bytes(stored.to_bytes())
     assert (found.field, found.partials, found.names) == ("linear", 3, ("reed",))
     for name, value in vars(stored).items():
         np.testing.assert_array_equal(getattr(found, name), value)
@@ -96,6 +96,6 @@ def test_corrections_are_stored_and_read_back() -> None:
 
 @pytest.mark.parametrize("content", [b"", arrays().to_bytes()[:-40]])
 def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
-    with pytest.raises(BankError, match="retouching cannot be read") as caught:
-        RetouchArrays.from_bytes(content)
+    with pytest.raises(BankError, match="correction cannot be read") as caught:
+        CorrectionArrays.from_bytes(content)
     assert "\n" not in str(caught.value)

@@ -11,8 +11,8 @@ import soundfile
 from fake_ensemble import fake_ensemble
 
 from tnca_synth import render_file
-from tnca_synth.engine.offline import render_song
-from tnca_synth.engine.song_facts import PlayedChannel
+from tnca_synth.engine.render.song import render_song
+from tnca_synth.engine.render.song_facts import PlayedChannel
 from tnca_synth.errors import UsageError
 from tnca_synth.midi import Song, TimedMessage, parse_midi
 from tnca_synth.midi import messages as midi
@@ -109,14 +109,14 @@ def test_parts_of_the_second_port_can_be_addressed_by_the_first(message: bytes) 
 
 def test_drums_of_every_port_are_on_its_channel_10() -> None:
     synth = make_synth(num_ports=3)
-    assert [channel.index for channel in synth._conductor._performance.channels if channel.is_drums] == [9, 25, 41]
+    assert [channel.index for channel in synth._sequencer._interpreter.channels if channel.is_drums] == [9, 25, 41]
 
 
 def test_growth_of_a_further_port_from_python() -> None:
     synth = make_synth(num_ports=2)
-    synth.tend(17, fire_rate=0.5)
+    synth.masks_of(17, fire_rate=0.5)
     synth.render(10)
-    rates = [channel.growth.fire_rate for channel in synth._conductor._performance.channels]
+    rates = [channel.growth.fire_rate for channel in synth._sequencer._interpreter.channels]
     assert [index for index, rate in enumerate(rates) if rate < 1] == [17]
 
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tnca_synth.engine.choices import REPRESENTATIONS
-from tnca_synth.engine.controls import ControlsAt
-from tnca_synth.engine.ensemble import open_ensemble
-from tnca_synth.engine.hops import HopGrower
-from tnca_synth.engine.voices import CROSSFADE_SAMPLES, Voice
+from tnca_synth.engine.growth.grower import Grower
+from tnca_synth.engine.modulation.channel import ControlsAt
+from tnca_synth.engine.names import REPRESENTATIONS
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.voices.voice import CROSSFADE_SAMPLES, Voice
 from tnca_synth.errors import UsageError
 
 RATE = 22050
@@ -21,7 +21,7 @@ DECODERS = ("harmonic", "vocoder", "griffin-lim", "ensemble")
 
 def play(switches: dict[int, str], seconds: float = 1.2, block: int = 441, keys: tuple[int, ...] = (60, 67)):
     """Hold two notes of the church organ from the start, switching decoders at the given frames."""
-    ensemble = open_ensemble(sample_rate=RATE, instrument="church-organ")
+    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ")
     for key in keys:
         ensemble.synth.send(bytes([0x90, key, 100]), at_frame=200)
     out = []
@@ -72,7 +72,7 @@ def test_the_level_does_not_dip_to_silence_in_between() -> None:
 
 
 def test_a_note_released_during_the_switch_ends() -> None:
-    ensemble = open_ensemble(sample_rate=RATE, instrument="trumpet")
+    ensemble = assemble_synth(sample_rate=RATE, instrument="trumpet")
     ensemble.synth.send(bytes([0x90, 60, 100]))
     ensemble.synth.render(RATE // 2)
     ensemble.set_decoder("griffin-lim")
@@ -83,7 +83,7 @@ def test_a_note_released_during_the_switch_ends() -> None:
 
 
 def test_switching_back_and_forth_at_once_keeps_every_note_once() -> None:
-    ensemble = open_ensemble(sample_rate=RATE, instrument="church-organ")
+    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ")
     for key in range(48, 60):
         ensemble.synth.send(bytes([0x90, key, 90]))
     ensemble.synth.render(4096)
@@ -112,7 +112,7 @@ NEIGHBOURS = [*pairwise((*REPRESENTATIONS, REPRESENTATIONS[0]))]
 def test_another_representation_takes_over_without_a_click_or_a_gap(first: str, second: str) -> None:
     at, sounds = 441 * 30, {}
     for change in ((first, second), (first, first), (second, second)):
-        ensemble = open_ensemble(sample_rate=RATE, instrument="church-organ", representation=change[0])
+        ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ", representation=change[0])
         for key in (60, 66):  # without partials in common, whose phases would tell how loud they are together
             ensemble.synth.send(bytes([0x90, key, 100]), at_frame=200)
         before = ensemble.synth.render(at)
@@ -130,7 +130,7 @@ def test_another_representation_takes_over_without_a_click_or_a_gap(first: str, 
 
 
 def test_a_decoder_that_does_not_fit_is_refused() -> None:
-    ensemble = open_ensemble(representation="mel")
+    ensemble = assemble_synth(representation="mel")
     assert "harmonic" not in ensemble.decoders
     with pytest.raises(UsageError, match="unknown decoder 'harmonic'"):
         ensemble.set_decoder("harmonic")
@@ -138,14 +138,14 @@ def test_a_decoder_that_does_not_fit_is_refused() -> None:
 
 def test_each_representation_settles_for_its_own_number_of_hops(monkeypatch: pytest.MonkeyPatch) -> None:
     settled: list[int] = []
-    settle = HopGrower.settle
+    settle = Grower.settle
 
-    def counted(self: HopGrower, voices: list[Voice], num_hops: int, controls_at: ControlsAt) -> None:
+    def counted(self: Grower, voices: list[Voice], num_hops: int, controls_at: ControlsAt) -> None:
         settled.append(num_hops)
         settle(self, voices, num_hops, controls_at)
 
-    monkeypatch.setattr(HopGrower, "settle", counted)
-    ensemble = open_ensemble(sample_rate=RATE, instrument="church-organ", representation="dual")
+    monkeypatch.setattr(Grower, "settle", counted)
+    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ", representation="dual")
     ensemble.synth.send(bytes([0x90, 60, 100]))
     ensemble.synth.render(RATE)
     for name, hops in {"mel": 14, "latent": 21, "multi-scale": 30, "hierarchical": 30, "waveform": 14}.items():

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from tnca_synth.engine.mixer import MIX_GAIN
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.mix.mixer import MIX_GAIN
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
 
@@ -202,7 +202,7 @@ def test_the_quietest_released_voice_is_stolen_and_else_the_oldest_held() -> Non
 
 
 def voices_of(synth: Synth) -> list:
-    return list(synth._conductor._allocator.voices.values())
+    return list(synth._sequencer._allocator.voices.values())
 
 
 def test_a_voice_that_died_in_time_is_not_missed() -> None:

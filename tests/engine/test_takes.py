@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.takes import Takes
+from tnca_synth.engine.keys.zones import KeyZones
 
 
-def takes(*groups: tuple[int, ...]) -> Takes:
+def takes(*groups: tuple[int, ...]) -> KeyZones:
     """Return takes of recorded keys, one group for each recording."""
     keys = np.array([key for group in groups for key in group])
-    return Takes(keys, np.array([7 + number for number, group in enumerate(groups) for _ in group]))
+    return KeyZones(keys, np.array([7 + number for number, group in enumerate(groups) for _ in group]))
 
 
-def lender(of: Takes, key: float, without_own: bool = False) -> int:
-    return int(of.keys[of.lender(key, without_own)])
+def root_key(of: KeyZones, key: float, without_own: bool = False) -> int:
+    return int(of.keys[of.root_key(key, without_own)])
 
 
 def test_a_recorded_key_is_heard_from_itself() -> None:
     two = takes((60, 61, 62), (64, 65))
-    assert [lender(two, key) for key in two.keys] == two.keys.tolist()
+    assert [root_key(two, key) for key in two.keys] == two.keys.tolist()
 
 
 def test_a_key_within_a_recording_is_heard_from_the_nearest() -> None:
     one = takes((60, 61, 62, 66, 67))
-    assert lender(one, 63) == 62
-    assert lender(one, 65) == 66
-    assert lender(one, 64) == 66  # of two equally near, the higher
+    assert root_key(one, 63) == 62
+    assert root_key(one, 65) == 66
+    assert root_key(one, 64) == 66  # of two equally near, the higher
 
 
 @pytest.mark.parametrize(
@@ -43,21 +43,21 @@ def test_a_key_between_two_recordings_falls_to_the_one_that_serves_fewer(
     groups: tuple[tuple[int, ...], ...], heard: int
 ) -> None:
     both = takes(*groups)
-    assert lender(both, 63) == heard
+    assert root_key(both, 63) == heard
 
 
 def test_beyond_the_recorded_keys_the_last_one_lends() -> None:
     two = takes((60, 61), (64, 65))
-    assert lender(two, 30) == 60
-    assert lender(two, 99) == 65
+    assert root_key(two, 30) == 60
+    assert root_key(two, 99) == 65
 
 
 def test_without_its_own_recording_a_key_borrows_from_its_neighbours() -> None:
     two = takes((60, 61, 62), (64, 65))
-    assert lender(two, 61, without_own=True) == 62
-    assert lender(two, 60, without_own=True) == 61
-    assert lender(two, 65, without_own=True) == 64
-    assert lender(takes((60,)), 60, without_own=True) == 60
+    assert root_key(two, 61, without_own=True) == 62
+    assert root_key(two, 60, without_own=True) == 61
+    assert root_key(two, 65, without_own=True) == 64
+    assert root_key(takes((60,)), 60, without_own=True) == 60
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_without_its_own_recording_a_key_borrows_from_its_neighbours() -> None:
 def test_where_recordings_serve_equally_many_keys_a_key_goes_where_it_makes_that_true(
     groups: tuple[tuple[int, ...], ...], key: int, heard: int
 ) -> None:
-    assert lender(takes(*groups), key) == heard
+    assert root_key(takes(*groups), key) == heard
 
 
 def test_of_several_keys_between_two_zones_each_gets_what_it_lacks() -> None:
     regular = takes((36, 37), (38, 39, 40), (41,), (44, 45, 46), (47, 48, 49), (50,))
-    assert [lender(regular, key) for key in (42, 43)] == [41, 41]
+    assert [root_key(regular, key) for key in (42, 43)] == [41, 41]
     even = takes((36,), (40, 41), (44, 45), (48, 49), (52,))
-    assert [lender(even, key) for key in (38, 39, 42, 43, 46, 47)] == [36, 40, 41, 44, 45, 48]
+    assert [root_key(even, key) for key in (38, 39, 42, 43, 46, 47)] == [36, 40, 41, 44, 45, 48]

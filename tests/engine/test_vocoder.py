@@ -7,10 +7,11 @@ import pytest
 import tiny
 import torch
 
-from tnca_synth.engine.decoders.base import Fields, NoteControls
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.base import NoteControls
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
 from tnca_synth.engine.decoders.vocoder import VocoderDecoder
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.spectra.fields import Fields
 from tnca_synth.errors import BankError
 
 from .decoding import chunks, decode, flat_fields, loudest_hz, steady

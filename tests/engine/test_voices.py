@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.engine.voices import CROSSFADE_SAMPLES, NEVER, Voice
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.voices.voice import CROSSFADE_SAMPLES, NEVER, Voice
 
 ONSET, LENGTH = 40, 900
 

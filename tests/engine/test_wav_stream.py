@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tnca_synth.engine.audiofile import AudioWriter
-from tnca_synth.engine.wav_stream import WavStream
+from tnca_synth.engine.output.audiofile import AudioWriter
+from tnca_synth.engine.output.wav_stream import WavStream
 from tnca_synth.errors import AudioFileError
 
 

@@ -15,15 +15,15 @@ import pytest
 import tiny
 import torch
 
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.growth import GrowthModel
-from tnca_synth.engine.inference import open_session, read_metadata
-from tnca_synth.engine.manifest import MANIFEST
-from tnca_synth.engine.seams import HopInputs
-from tnca_synth.engine.spec import AudioSpec
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.manifest import MANIFEST
+from tnca_synth.engine.models.growth_model import OnnxGrowthModel
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.engine.models.onnx_runtime import open_session, read_metadata
+from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.errors import BankError, UsageError
-from tnca_synth.export import bank_writer, kinds
-from tnca_synth.export.bank_writer import replace_files
+from tnca_synth.export import bank, kinds
+from tnca_synth.export.bank import replace_files
 from tnca_synth.export.onnx_model import HALF_FROM, OPSET, in_half_precision, to_onnx
 
 CELLS = tiny.SPEC.num_mels
@@ -169,13 +169,13 @@ def test_every_model_describes_itself(name: str) -> None:
 def test_the_manifest_vouches_for_every_file(bank_folder: Path) -> None:
     manifest = json.loads((bank_folder / MANIFEST).read_text())
     assert manifest["licence"] == "public domain"
-    assert set(manifest["files"]) == {*GROWTH_FILES, "dual.retouch.npz", "vocoder.onnx", "motions.npz"}
+    assert set(manifest["files"]) == {*GROWTH_FILES, "dual.correction.npz", "vocoder.onnx", "motions.npz"}
     for name, facts in manifest["files"].items():
         content = (bank_folder / name).read_bytes()
         assert facts == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def grow_voices(growth: GrowthModel, which: slice, hops: int = 20) -> list[dict[str, np.ndarray]]:
+def grow_voices(growth: OnnxGrowthModel, which: slice, hops: int = 20) -> list[dict[str, np.ndarray]]:
     """Grow some of 17 different voices together; return the grid, the life and the fields of every hop."""
     rng = np.random.default_rng(0)
     columns = [rng.uniform(40, 80, 17), rng.uniform(0.1, 1, 17), rng.standard_normal((17, growth.timbre_size))]
@@ -245,7 +245,7 @@ def test_a_bank_needs_a_growth_model_and_one_of_each(tmp_path: Path, monkeypatch
         ([mel, dual, mel], "two models of representation 'mel'"),
     ):
         with pytest.raises(UsageError, match=told):
-            bank_writer.write_bank(tmp_path / "bank", checkpoints, {})
+            bank.write_bank(tmp_path / "bank", checkpoints, {})
     assert not (tmp_path / "bank").exists()
 
 
@@ -256,15 +256,15 @@ def test_replacing_a_bank_removes_what_is_stale_and_keeps_what_is_not_its(bank_f
 
 
 def test_what_a_model_misses_comes_with_it(bank_folder: Path) -> None:
-    missed = bank_folder / "dual.retouch.npz"
+    missed = bank_folder / "dual.correction.npz"
     bank = Bank.load(bank_folder)
-    assert bank.growth_model("dual", "cpu").motions.retouched_field == "linear"
-    assert bank.growth_model("mel", "cpu").motions.retouched_field == ""
+    assert bank.growth_model("dual", "cpu").motions.corrected_field == "linear"
+    assert bank.growth_model("mel", "cpu").motions.corrected_field == ""
     missed.write_bytes(b"torn")
     rehash(bank_folder, missed.name)
-    assert_refused(lambda: Bank.load(bank_folder).growth_model("dual", "cpu"), "retouching cannot be read")
+    assert_refused(lambda: Bank.load(bank_folder).growth_model("dual", "cpu"), "correction cannot be read")
     missed.unlink()
-    assert_refused(lambda: Bank.load(bank_folder), "dual.retouch.npz is missing")
+    assert_refused(lambda: Bank.load(bank_folder), "dual.correction.npz is missing")
 
 
 def test_a_bank_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

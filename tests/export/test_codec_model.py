@@ -12,18 +12,18 @@ import torch
 from transformers import EncodecConfig, EncodecModel
 
 from tnca_synth.cli import main
-from tnca_synth.engine.inference import open_session, read_metadata
+from tnca_synth.engine.models.onnx_runtime import open_session, read_metadata
 from tnca_synth.errors import BankError
-from tnca_synth.export.codec_import import encoder_path, import_codec, named_as_here, read_encodec
-from tnca_synth.export.codec_model import (
+from tnca_synth.export.codec.encodec import encoder_path, import_codec, named_as_here, read_encodec
+from tnca_synth.export.codec.streaming import (
     PARITY_LIMIT,
     decoder_parity,
     encoder_parity,
     export_decoder,
     export_encoder,
 )
-from tnca_synth.training.codec import ENCODEC_24KHZ, Codec
-from tnca_synth.training.codec_layers import Memory
+from tnca_synth.training.codec.codec import ENCODEC_24KHZ, Codec
+from tnca_synth.training.codec.layers import Memory
 
 KINDS = [("source", 0), ("waveform", 0), ("waveform", 2)]
 

@@ -14,10 +14,10 @@ import originals
 import pytest
 
 from tnca_synth.errors import BankError, TncaError
-from tnca_synth.export.codec_import import read_encodec
+from tnca_synth.export.codec.encodec import read_encodec
 from tnca_synth.export.imported.layouts import describe
 from tnca_synth.export.imported.weights import find_config, read_weights
-from tnca_synth.training.checkpoint import load_checkpoint
+from tnca_synth.training.loop.checkpoint import load_checkpoint
 
 BIGVGAN: dict[str, Any] = originals.TINY_BIGVGAN
 VOCOS: dict[str, Any] = originals.FITTING_VOCOS

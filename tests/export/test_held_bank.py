@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.bank import RETOUCH, Bank
-from tnca_synth.engine.retouching import RetouchArrays
+from tnca_synth.engine.bank.bank import CORRECTION, Bank
+from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.errors import UsageError
 from tnca_synth.export.held_bank import continue_held_notes
-from tnca_synth.training.held_notes import measured_ends, with_mean_after
+from tnca_synth.training.correction.held_notes import measured_ends, with_mean_after
 
-FILE = "dual.retouch.npz"
+FILE = "dual.correction.npz"
 
 
-def corrections(folder: Path) -> RetouchArrays:
-    arrays: RetouchArrays = RetouchArrays.from_bytes(Bank.load(folder).models_of("dual")[RETOUCH])
+def corrections(folder: Path) -> CorrectionArrays:
+    arrays: CorrectionArrays = CorrectionArrays.from_bytes(Bank.load(folder).models_of("dual")[CORRECTION])
     return arrays
 
 
@@ -38,7 +38,7 @@ def test_a_bank_without_recordings_at_hand_eases_into_the_mean(tmp_path: Path) -
 
 
 def test_what_decays_keeps_its_last_moment() -> None:
-    old: RetouchArrays = RetouchArrays.from_bytes(tiny.bank().models_of("dual")[RETOUCH])
+    old: CorrectionArrays = CorrectionArrays.from_bytes(tiny.bank().models_of("dual")[CORRECTION])
     new = with_mean_after(old, tiny.SPEC, frozenset(("string", "kit")))
     ends = measured_ends(old, tiny.SPEC)
     for row, (name, _) in enumerate(old.owners):

@@ -11,13 +11,14 @@ import tiny
 import tiny_stages
 import torch
 
-from tnca_synth.engine.bank import Bank, Instrument, TimbreBook
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.instruments import BankInstrument, TimbreBook
 from tnca_synth.engine.decoders.catalogue import Parts, make_decoder
-from tnca_synth.engine.growth import Growth, GrowthModel
-from tnca_synth.engine.seams import HopInputs
+from tnca_synth.engine.models.growth_model import GrownHop, OnnxGrowthModel
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.engine.modulation.growth import cull
 from tnca_synth.engine.synth import Synth
-from tnca_synth.engine.tending import cull
-from tnca_synth.engine.voices import num_slots
+from tnca_synth.engine.voices.voice import num_slots
 from tnca_synth.export.kinds import EXPORTERS
 from tnca_synth.export.model_files import growth_files
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
@@ -32,11 +33,11 @@ def files() -> dict[str, bytes]:
     return growth_files(tiny_stages.checkpoint(), {})[1]
 
 
-def growth() -> GrowthModel:
-    return GrowthModel(files()["seed"], files()["step"])
+def growth() -> OnnxGrowthModel:
+    return OnnxGrowthModel(files()["seed"], files()["step"])
 
 
-def grown_after(hops: int, age_s: float = 0.0) -> tuple[GrowthModel, Growth]:
+def grown_after(hops: int, age_s: float = 0.0) -> tuple[OnnxGrowthModel, GrownHop]:
     """Return a note after some hops."""
     model, one = growth(), np.ones(1, np.float32)
     genome = model.plant(60 * one, one, np.zeros((1, model.timbre_size), np.float32), one, 0 * one)
@@ -72,7 +73,7 @@ def test_a_bank_holds_it_and_plays_it(tmp_path: Path) -> None:
 
 def render(blocks: list[int], messages: tuple[tuple[bytes, int], ...] = (), frames: int = 6000) -> np.ndarray:
     model = growth()
-    book = TimbreBook((Instrument("reed", 71),), model.timbres, model.motions)
+    book = TimbreBook((BankInstrument("reed", 71),), model.timbres, model.motions)
     decoder = make_decoder("glides", Parts({}, model, num_slots(8)))
     synth = Synth(model, decoder, book, sample_rate=RATE, max_voices=8)
     notes = ((program_change(0, 71), 0), (note_on(0, 62, 90), 37), (note_off(0, 62), 4000))

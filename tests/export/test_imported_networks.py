@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.inference import open_session, read_metadata
+from tnca_synth.engine.models.onnx_runtime import open_session, read_metadata
 from tnca_synth.export.imported.layouts import Imported, load
 from tnca_synth.export.imported.onnx_file import after_silence, export_imported
-from tnca_synth.export.imported.tape import TorchTape
+from tnca_synth.export.imported.ops import TorchTape
 
 FRAMES = 9
 LIMIT = 1e-4

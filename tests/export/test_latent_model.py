@@ -1,4 +1,4 @@
-"""The latent TNCA in ONNX Runtime grows what torch grows, through the engine's own `GrowthModel`."""
+"""The latent TNCA in ONNX Runtime grows what torch grows, through the engine's own `OnnxGrowthModel`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import tiny
 import tiny_codec
 import torch
 
-from tnca_synth.engine.decoders.latent import LatentDecoder
-from tnca_synth.engine.growth import GrowthModel
-from tnca_synth.engine.seams import HopInputs
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.export.codec_model import export_decoder
-from tnca_synth.export.latent_model import latent_files
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.decoders.codec import CodecDecoder
+from tnca_synth.engine.models.growth_model import OnnxGrowthModel
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.export.codec.latent import latent_files
+from tnca_synth.export.codec.streaming import export_decoder
 from tnca_synth.export.model_files import played_model
-from tnca_synth.training.checkpoint import Checkpoint
-from tnca_synth.training.rollout import release_age
+from tnca_synth.training.loop.checkpoint import Checkpoint
+from tnca_synth.training.loop.rollout import release_age
 
 HOPS = 60
 
@@ -31,10 +31,10 @@ def checkpoint() -> Checkpoint:
 
 
 @cache
-def growth() -> GrowthModel:
+def growth() -> OnnxGrowthModel:
     representation, files = latent_files(checkpoint(), {})
     assert representation == "latent"
-    return GrowthModel(files["seed"], files["step"])
+    return OnnxGrowthModel(files["seed"], files["step"])
 
 
 def notes() -> dict[str, FloatArray]:
@@ -83,6 +83,6 @@ def test_growing_is_the_same_in_torch_and_in_the_engine() -> None:
 def test_what_is_grown_fits_the_decoder_of_its_codec() -> None:
     assert growth().fields == ("latent",)
     assert growth().spec == tiny_codec.SPEC
-    decoder = LatentDecoder(export_decoder(tiny_codec.codec(), {}), 4)
+    decoder = CodecDecoder(export_decoder(tiny_codec.codec(), {}), 4)
     assert decoder.dimension == grown_by_the_engine().shape[3]
     assert decoder.consumes == growth().fields

@@ -16,21 +16,22 @@ import tiny
 import tiny_scales
 import torch
 
-from tnca_synth.engine.bank import Bank, Instrument, TimbreBook
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.instruments import BankInstrument, TimbreBook
 from tnca_synth.engine.decoders.catalogue import Parts, make_decoder
-from tnca_synth.engine.growth import GrowthModel
-from tnca_synth.engine.seams import HopInputs
+from tnca_synth.engine.models.growth_model import OnnxGrowthModel
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.engine.modulation.growth import cull
 from tnca_synth.engine.synth import Synth
-from tnca_synth.engine.tending import cull
-from tnca_synth.engine.voices import num_slots
+from tnca_synth.engine.voices.voice import num_slots
 from tnca_synth.errors import UsageError
-from tnca_synth.export import bank_writer
-from tnca_synth.export.bank_writer import write_bank
+from tnca_synth.export import bank as bank_writer
+from tnca_synth.export.bank import write_bank
 from tnca_synth.export.kinds import EXPORTERS, Exported
 from tnca_synth.export.model_files import growth_facts, played_model
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
 from tnca_synth.midi.messages import note_off, note_on, program_change
-from tnca_synth.training.checkpoint import Checkpoint
+from tnca_synth.training.loop.checkpoint import Checkpoint
 
 TWICE = replace(tiny_scales.SCALES, steps_per_hop=2)
 
@@ -45,8 +46,8 @@ def files() -> dict[str, bytes]:
     return EXPORTERS["multi-scale"](checkpoint(), {}).models
 
 
-def growth() -> GrowthModel:
-    return GrowthModel(files()["seed"], files()["step"])
+def growth() -> OnnxGrowthModel:
+    return OnnxGrowthModel(files()["seed"], files()["step"])
 
 
 def test_a_ten_second_rollout_is_the_same_in_torch_and_onnx_runtime() -> None:
@@ -112,7 +113,7 @@ SCALE_FIELDS = TWICE.field_names
 def test_blocks_of_any_size_give_the_same_samples(sizes: list[int]) -> None:
     def render(blocks: list[int]) -> np.ndarray:
         model = growth()
-        book = TimbreBook((Instrument("reed", 71),), model.timbres, model.motions)
+        book = TimbreBook((BankInstrument("reed", 71),), model.timbres, model.motions)
         decoder = make_decoder("fine-harmonic", Parts({}, model, num_slots(8)))
         synth = Synth(model, decoder, book, sample_rate=tiny.SPEC.sample_rate, max_voices=8)
         for data, frame in ((program_change(0, 71), 0), (note_on(0, 62, 90), 37), (note_off(0, 62), 1500)):

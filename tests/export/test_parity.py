@@ -13,7 +13,7 @@ import torch
 
 from tnca_synth.errors import BankError
 from tnca_synth.export import parity
-from tnca_synth.export.bank_writer import write_bank
+from tnca_synth.export.bank import write_bank
 from tnca_synth.export.parity import (
     PARITY_LIMIT,
     Hop,
@@ -24,7 +24,7 @@ from tnca_synth.export.parity import (
     vocoder_parity,
     write_checked_bank,
 )
-from tnca_synth.training.rollout import NoteBatch, grow, swells
+from tnca_synth.training.loop.rollout import NoteBatch, grow, swells
 
 SECONDS = 10.0
 REPRESENTATIONS = ("mel", "dual")

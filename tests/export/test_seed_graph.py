@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tnca_synth.export.seed_graph import SeedGraph, read_at
-from tnca_synth.training.nca import TNCA, NCAConfig
-from tnca_synth.training.partials import interpolate
+from tnca_synth.export.graphs.seed import SeedGraph, read_at
+from tnca_synth.training.config.models import NCAConfig
+from tnca_synth.training.spectral.nca import TNCA
+from tnca_synth.training.spectral.partials import interpolate
 
 VOICES = 64
 TOLERANCE = 2e-5

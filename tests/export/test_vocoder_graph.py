@@ -8,13 +8,13 @@ import pytest
 import tiny
 import torch
 
-from tnca_synth.engine.inference import open_session
-from tnca_synth.export.lobes import lobe_polynomial
+from tnca_synth.engine.models.onnx_runtime import open_session
+from tnca_synth.export.graphs.lobes import lobe_polynomial
+from tnca_synth.export.graphs.step import bounded
+from tnca_synth.export.graphs.vocoder import VocoderGraph
 from tnca_synth.export.parity import PARITY_LIMIT, difference
-from tnca_synth.export.step_graph import bounded
-from tnca_synth.export.vocoder_graph import VocoderGraph
-from tnca_synth.training.partials import comb_features
-from tnca_synth.training.vocoder import MelVocoder
+from tnca_synth.training.spectral.partials import comb_features
+from tnca_synth.training.spectral.vocoder import MelVocoder
 
 BIN_HZ = tiny.SPEC.sample_rate / tiny.SPEC.n_fft
 

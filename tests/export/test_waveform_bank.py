@@ -13,20 +13,22 @@ import tiny_codec
 import tiny_waveform
 import torch
 
-from tnca_synth.engine.bank import Bank, Instrument, TimbreBook
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.instruments import BankInstrument, TimbreBook
 from tnca_synth.engine.decoders.catalogue import Parts, make_decoder
-from tnca_synth.engine.growth import GrowthModel
-from tnca_synth.engine.seams import HopInputs
+from tnca_synth.engine.models.growth_model import OnnxGrowthModel
+from tnca_synth.engine.models.interfaces import HopInputs
+from tnca_synth.engine.modulation.growth import cull
 from tnca_synth.engine.synth import Synth
-from tnca_synth.engine.tending import cull
-from tnca_synth.engine.voices import num_slots
+from tnca_synth.engine.voices.voice import num_slots
 from tnca_synth.errors import BankError
-from tnca_synth.export import bank_writer, waveform_model
+from tnca_synth.export import bank as bank_writer
+from tnca_synth.export.codec import waveform
+from tnca_synth.export.codec.waveform import export_grid, grid_parity
 from tnca_synth.export.kinds import EXPORTERS, Exported
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
-from tnca_synth.export.waveform_model import export_grid, grid_parity
 from tnca_synth.midi.messages import note_off, note_on, program_change
-from tnca_synth.training.checkpoint import growth_model
+from tnca_synth.training.registry import growth_model
 
 
 @cache
@@ -34,8 +36,8 @@ def exported() -> Exported:
     return EXPORTERS["waveform"](tiny_waveform.checkpoint(), {})
 
 
-def growth() -> GrowthModel:
-    return GrowthModel(exported().models["seed"], exported().models["step"])
+def growth() -> OnnxGrowthModel:
+    return OnnxGrowthModel(exported().models["seed"], exported().models["step"])
 
 
 def test_a_ten_second_rollout_is_the_same_in_torch_and_onnx_runtime() -> None:
@@ -52,12 +54,12 @@ def test_parity_notices_a_weight_that_differs_a_little(name: str) -> None:
 
 
 def test_a_grid_that_differs_from_torch_is_not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert grid_parity(tiny_waveform.network(), exported().decoders["direct"]) <= waveform_model.PARITY_LIMIT
+    assert grid_parity(tiny_waveform.network(), exported().decoders["direct"]) <= waveform.PARITY_LIMIT
     other = _copy()
     with torch.no_grad():
         other.wave.perceive.weight.add_(0.01)
     content = export_grid(other, {})
-    monkeypatch.setattr(waveform_model, "export_grid", lambda model, facts: content)
+    monkeypatch.setattr(waveform, "export_grid", lambda model, facts: content)
     with pytest.raises(BankError, match="the exported grid differs from torch"):
         EXPORTERS["waveform"](tiny_waveform.checkpoint(), {})
 
@@ -81,7 +83,7 @@ def test_blocks_of_any_size_give_the_same_samples(sizes: list[int]) -> None:
 
 def render(blocks: list[int]) -> np.ndarray:
     model = growth()
-    book = TimbreBook((Instrument("reed", 71),), model.timbres, model.motions)
+    book = TimbreBook((BankInstrument("reed", 71),), model.timbres, model.motions)
     decoder = make_decoder("direct", Parts(exported().decoders, model, num_slots(8)))
     synth = Synth(model, decoder, book, sample_rate=tiny_codec.SPEC.sample_rate, max_voices=8)
     for data, frame in ((program_change(0, 71), 0), (note_on(0, 62, 90), 37), (note_off(0, 62), 1500)):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tnca_synth.errors import DeviceError
-from tnca_synth.live import audio, output_devices
-from tnca_synth.live.audio import downmix
-from tnca_synth.live.output_devices import OutputDevice, default_block_size, find_output
+from tnca_synth.live.audio import device, output_devices
+from tnca_synth.live.audio.device import downmix
+from tnca_synth.live.audio.output_devices import OutputDevice, default_block_size, find_output
 
 OUTPUTS = [
     OutputDevice(0, "HDA Intel: HDMI", "ALSA", 44100, False),
@@ -63,7 +63,7 @@ def test_outputs_of_any_width_are_listed_and_a_default_without_output_is_none(
     monkeypatch: pytest.MonkeyPatch, default: int, api_default: int, expected: int | None
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice(default, api_default, 0, 1, 2, 8))
-    outputs = audio.list_outputs()
+    outputs = device.list_outputs()
     assert [(one.index, one.num_channels, one.sample_rate) for one in outputs] == [
         (1, 1, 44100), (2, 2, 44100), (3, 8, 44100),
     ]  # fmt: skip
@@ -71,11 +71,11 @@ def test_outputs_of_any_width_are_listed_and_a_default_without_output_is_none(
 
 
 def test_mono_is_the_mean_of_both_sides():
-    room = np.full(8, 9.0, np.float32)
+    buffer = np.full(8, 9.0, np.float32)
     block = np.array([[1.0, 1.0], [0.5, -0.5], [1.0, 0.0], [-1.0, -1.0]], np.float32)
-    mono = downmix(block, room)
+    mono = downmix(block, buffer)
     np.testing.assert_array_equal(mono, [1.0, 0.0, 0.5, -1.0])
-    assert mono.base is room and mono.flags.c_contiguous and (room[4:] == 9.0).all()
+    assert mono.base is buffer and mono.flags.c_contiguous and (buffer[4:] == 9.0).all()
 
 
 def test_a_device_that_is_no_jack_has_blocks_of_128(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_what_is_missing_is_named_with_what_there_is():
 def test_a_missing_portaudio_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(DeviceError, match="pip install sounddevice"):
-        audio.list_outputs()
+        device.list_outputs()
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,13 @@ def test_a_missing_portaudio_names_the_package(monkeypatch):
     ],
 )
 def test_complaints_of_portaudio_come_with_a_hint(reason, hint):
-    assert hint in audio._hint(reason)
+    assert hint in device._hint(reason)
 
 
 def test_importing_live_loads_no_device_library():
     code = (
-        "import sys, tnca_synth.live.session, tnca_synth.live.engine, tnca_synth.live.jack_probe\n"
+        "import sys, tnca_synth.live.session.session, tnca_synth.live.session.server\n"
+        "import tnca_synth.live.benchmark.jack_probe\n"
         "assert not {'sounddevice', 'rtmixer', 'rtmidi', 'jack', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

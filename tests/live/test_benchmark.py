@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tnca_synth.errors import UsageError
-from tnca_synth.live.benchmark import RATE, LiveWorkload, measure_live
-from tnca_synth.live.benchmark_device import first_heard
-from tnca_synth.live.benchmark_offline import high_pass
-from tnca_synth.live.jack_probe import SERVER_VARIABLE
+from tnca_synth.live.benchmark.benchmark import measure_live
+from tnca_synth.live.benchmark.jack_probe import SERVER_VARIABLE
+from tnca_synth.live.benchmark.with_device import first_heard
+from tnca_synth.live.benchmark.without_device import high_pass
+from tnca_synth.live.benchmark.workload import RATE, LiveWorkload
 
 
 def test_the_onset_of_each_note_is_found_and_a_missing_one_is_told():

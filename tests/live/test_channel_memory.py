@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.live.channel_memory import MOST_EXCLUSIVE, MOST_STEPS, ChannelMemory
+from tnca_synth.live.producer.channel_memory import MOST_EXCLUSIVE, MOST_STEPS, ChannelMemory
 from tnca_synth.midi.messages import (
     ALL_SOUND_OFF,
     RESET_CONTROLLERS,
@@ -15,7 +15,7 @@ from tnca_synth.midi.messages import (
     program_change,
     system_exclusive,
 )
-from tnca_synth.midi.performance import Performance
+from tnca_synth.midi.state.interpreter import Interpreter
 
 GM_ON, XG_ON = (system_exclusive(data) for data in (b"\x7e\x7f\x09\x01", b"\x43\x10\x4c\x00\x00\x7e\x00"))
 
@@ -28,10 +28,10 @@ def remembered(*messages: bytes) -> tuple[bytes, ...]:
 
 
 def state(*messages: bytes) -> list[object]:
-    performance = Performance()
+    interpreter = Interpreter()
     for data in messages:
-        performance.handle(data)
-    tunings = [performance.key_tuning(index, key) for index in range(16) for key in (0, 60, 61, 127)]
+        interpreter.handle(data)
+    tunings = [interpreter.key_tuning(index, key) for index in range(16) for key in (0, 60, 61, 127)]
     kept = [number for number in range(128) if number not in (6, 38)]  # data entry is known by the parameters
     channels = [
         (
@@ -40,11 +40,11 @@ def state(*messages: bytes) -> list[object]:
             one.bank,
             one.is_drums,
             one.is_mono,
-            performance.expression(one.index),
+            interpreter.expression(one.index),
         )
-        for one in performance.channels
+        for one in interpreter.channels
     ]
-    return [channels, tunings, performance.master_gain]
+    return [channels, tunings, interpreter.master_gain]
 
 
 def selected(channel: int, number: int, *data: tuple[int, int]) -> list[bytes]:

@@ -11,15 +11,15 @@ import pytest
 import soundfile
 from loudspeaker import Loudspeaker
 
-from tnca_synth.engine.rendering import render_file
+from tnca_synth.engine.render.file import render_file
 from tnca_synth.errors import UsageError
-from tnca_synth.live import session as session_module
-from tnca_synth.live.jack_probe import JackServer
-from tnca_synth.live.session import LiveOptions, LiveSession
-from tnca_synth.live.state import LiveStatus
-from tnca_synth.midi.file import read_midi_file
-from tnca_synth.midi.growth import GROWTH_RATE, growth_message
+from tnca_synth.live.benchmark.jack_probe import JackServer
+from tnca_synth.live.protocol import LiveStatus
+from tnca_synth.live.session import session as session_module
+from tnca_synth.live.session.session import LiveOptions, LiveSession
+from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import control_change, note_off, note_on, program_change
+from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE, growth_message
 
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-choices-{os.getpid()}"

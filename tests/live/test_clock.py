@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tnca_synth.live.clock import OutputClock
+from tnca_synth.live.audio.clock import OutputClock
 
 RATE, BLOCK = 48000, 128
 

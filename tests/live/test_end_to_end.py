@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from tnca_synth.live.jack_probe import JackProbe, JackServer, quiet_observation
-from tnca_synth.live.session import LiveOptions, LiveSession
-from tnca_synth.midi.file import read_midi_file
-from tnca_synth.midi.growth import growth_switch
+from tnca_synth.live.benchmark.jack_probe import JackProbe, JackServer, quiet_observation
+from tnca_synth.live.session.session import LiveOptions, LiveSession
+from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import control_change, note_off, note_on
+from tnca_synth.midi.spec.growth_controllers import growth_switch
 
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-test-{os.getpid()}"
@@ -168,8 +168,8 @@ def measure_latencies_ms(session, probe, count, spacing_s):
 RING = f"""
 import sys, time
 import numpy as np
-from tnca_synth.live.audio import list_outputs, open_output
-from tnca_synth.live.output_devices import find_output
+from tnca_synth.live.audio.device import list_outputs, open_output
+from tnca_synth.live.audio.output_devices import find_output
 output = open_output(find_output(None, "jack", list_outputs()), {RATE}, {PERIOD})
 print("open", flush=True)
 sys.stdin.readline()
@@ -273,7 +273,7 @@ def test_a_lost_server_is_waited_for_and_the_recording_goes_on(server, probe, tm
 
 PARENT = f"""
 import time
-from tnca_synth.live.session import LiveOptions, LiveSession
+from tnca_synth.live.session.session import LiveOptions, LiveSession
 if __name__ == "__main__":
     session = LiveSession(LiveOptions(block_size={PERIOD}))
     session.start()

@@ -8,17 +8,17 @@ from types import SimpleNamespace
 import pytest
 
 from tnca_synth.cli import main
-from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.errors import UsageError
-from tnca_synth.live import engine as engine_module
-from tnca_synth.live.engine import Engine
 from tnca_synth.live.options import BY_KEY
-from tnca_synth.live.session import LiveSession
+from tnca_synth.live.protocol import EngineCommand, LiveOptions
+from tnca_synth.live.session import server as engine_module
+from tnca_synth.live.session.server import EngineServer
+from tnca_synth.live.session.session import LiveSession
 from tnca_synth.live.settings import read_settings
-from tnca_synth.live.state import Command, LiveOptions
-from tnca_synth.midi.file import read_midi_file
+from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import note_on, program_change
-from tnca_synth.midi.ports import Arrival
+from tnca_synth.midi.ports.backends import Arrival
 
 RATE = 22_050
 
@@ -35,11 +35,11 @@ class Stage:
         inputs = SimpleNamespace(start=lambda: None, close=lambda: None, open_names=(), present_names=())
 
         def plain(chosen: LiveOptions, rate: int):  # type: ignore[no-untyped-def]
-            ensemble = open_ensemble(
+            ensemble = assemble_synth(
                 instrument=chosen.lock_instrument or chosen.instrument, is_locked=chosen.lock_instrument is not None,
                 sample_rate=rate, max_voices=16, grows_together=True,
             )  # fmt: skip
-            ensemble.repertoire = None  # the default path is enough
+            ensemble.catalogue = None  # the default path is enough
             return ensemble
 
         for name, stand_in in {
@@ -48,11 +48,11 @@ class Stage:
             "MidiInputs": lambda *_: inputs, "promote_thread": lambda _: False, "_open_ensemble": plain,
         }.items():  # fmt: skip
             monkeypatch.setattr(engine_module, name, stand_in)
-        monkeypatch.setattr(Engine, "_warm_up", self._warm_up)
-        self.engine = Engine(LiveOptions(**options))  # type: ignore[arg-type]
+        monkeypatch.setattr(EngineServer, "_warm_up", self._warm_up)
+        self.engine = EngineServer(LiveOptions(**options))  # type: ignore[arg-type]
 
     @staticmethod
-    def _warm_up(engine: Engine) -> float:
+    def _warm_up(engine: EngineServer) -> float:
         """As the real one, less of it: notes on the first channel."""
         engine._synth.send(note_on(0, 60, 64))
         engine._synth.render(300)
@@ -61,7 +61,7 @@ class Stage:
         return 1e-3
 
     def tell(self, name: str, value: object = None) -> None:
-        self.engine._obey(Command(name, value))
+        self.engine._obey(EngineCommand(name, value))
         while self.engine._player._tasks:
             self.engine._player._tasks.popleft()()
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from loudspeaker import Loudspeaker
 
-from tnca_synth.live.jack_probe import JackServer
-from tnca_synth.live.session import LiveOptions, LiveSession
-from tnca_synth.midi import jack_server
-from tnca_synth.midi.jack_server import jack_period
+from tnca_synth.live.benchmark.jack_probe import JackServer
+from tnca_synth.live.session.session import LiveOptions, LiveSession
 from tnca_synth.midi.messages import note_off, note_on
+from tnca_synth.midi.ports import jack_server
+from tnca_synth.midi.ports.jack_server import jack_period
 
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-devices-{os.getpid()}"
@@ -52,7 +52,7 @@ sys.stdin.readline()
 # One that looks for MIDI ports, as a player's engine does.
 LOOKING = """
 import sys
-from tnca_synth.midi.ports import find_backend
+from tnca_synth.midi.ports.backends import find_backend
 system = find_backend()
 print(system.name, [port.raw for port in system.ports()], flush=True)
 for line in sys.stdin:
@@ -62,7 +62,7 @@ for line in sys.stdin:
 # A player's MIDI inputs; a line is five polls.
 WAITING = """
 import sys
-from tnca_synth.midi.inputs import MidiInputs
+from tnca_synth.midi.ports.inputs import MidiInputs
 told = []
 inputs = MidiInputs((), print, told.append)
 inputs.start()
@@ -77,8 +77,8 @@ for line in sys.stdin:
 OUTPUT = f"""
 import sys
 import numpy as np
-from tnca_synth.live.audio import list_outputs, open_output
-from tnca_synth.live.output_devices import find_output
+from tnca_synth.live.audio.device import list_outputs, open_output
+from tnca_synth.live.audio.output_devices import find_output
 device = find_output(sys.argv[1], "jack", list_outputs())
 output = open_output(device, {RATE}, {PERIOD})
 left, right = np.float32(0.25), np.float32(0.75)

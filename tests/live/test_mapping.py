@@ -2,10 +2,18 @@
 
 import pytest
 
-from tnca_synth.live.mapping import TARGET_CONTROLLERS, MessageMap, describe
-from tnca_synth.live.state import CONTROL_TARGETS
-from tnca_synth.midi.growth import DAMAGE, FIRE_RATE, GROWTH_RATE, LIFE_THRESHOLD, MORPH_X, MORPH_Y, growth_message
+from tnca_synth.live.producer.midi_learn import TARGET_CONTROLLERS, MidiLearnMap, describe
+from tnca_synth.live.protocol import CONTROL_TARGETS
 from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, program_change, system_exclusive
+from tnca_synth.midi.spec.growth_controllers import (
+    DAMAGE,
+    FIRE_RATE,
+    GROWTH_RATE,
+    LIFE_THRESHOLD,
+    MORPH_X,
+    MORPH_Y,
+    growth_message,
+)
 
 
 def test_every_target_has_a_controller():
@@ -13,7 +21,7 @@ def test_every_target_has_a_controller():
 
 
 def test_only_the_wanted_channel_passes_and_system_messages_do():
-    mapping = MessageMap(channel=3)
+    mapping = MidiLearnMap(channel=3)
     assert mapping.apply(note_on(2, 60, 100)) == note_on(2, 60, 100)
     assert mapping.apply(note_on(1, 60, 100)) is None
     reset = system_exclusive(b"\x7e\x7f\x09\x01")
@@ -24,11 +32,11 @@ def test_only_the_wanted_channel_passes_and_system_messages_do():
     "data", [b"", b"\x90", b"\x90\x3c", b"\x3c\x40", b"\xf8", b"\xfe", b"\xf0\x01", b"\x90\x80\x01"]
 )
 def test_what_is_malformed_or_plays_nothing_is_dropped(data):
-    assert MessageMap().apply(data) is None
+    assert MidiLearnMap().apply(data) is None
 
 
 def test_a_mapped_control_becomes_its_target_on_any_channel():
-    mapping = MessageMap(controllers={20: "brightness"})
+    mapping = MidiLearnMap(controllers={20: "brightness"})
     assert mapping.apply(control_change(4, 20, 77)) == control_change(4, 74, 77)
     assert mapping.apply(control_change(4, 21, 77)) == control_change(4, 21, 77)
 
@@ -47,33 +55,33 @@ def test_a_mapped_control_becomes_its_target_on_any_channel():
     ],
 )
 def test_growth_is_a_target_like_any_other_and_goes_out_as_our_sysex(target, controller):
-    mapping = MessageMap(controllers={74: target})
+    mapping = MidiLearnMap(controllers={74: target})
     assert mapping.apply(control_change(4, 74, 77)) == growth_message(4, controller, 77)
 
 
 def test_a_mapped_control_damages_by_how_far_it_rises():
-    mapping = MessageMap(controllers={3: "damage", 9: "damage"})
+    mapping = MidiLearnMap(controllers={3: "damage", 9: "damage"})
     played = [mapping.apply(control_change(channel, 3, value)) for channel, value in ((0, 10), (0, 4), (0, 30), (1, 5))]
     assert played == [growth_message(0, DAMAGE, 10), None, growth_message(0, DAMAGE, 26), growth_message(1, DAMAGE, 5)]
     assert mapping.apply(control_change(0, 9, 2)) == growth_message(0, DAMAGE, 2)
 
 
 def test_an_undefined_controller_can_be_mapped_onto_anything():
-    mapping = MessageMap(controllers={20: "brightness", 21: "damage", 22: "growth-rate"})
+    mapping = MidiLearnMap(controllers={20: "brightness", 21: "damage", 22: "growth-rate"})
     assert mapping.apply(control_change(0, 20, 1)) == control_change(0, 74, 1)
     assert mapping.apply(control_change(0, 21, 1)) == growth_message(0, DAMAGE, 1)
     assert mapping.apply(control_change(0, 22, 1)) == growth_message(0, GROWTH_RATE, 1)
 
 
 def test_learning_binds_growth_as_well():
-    mapping = MessageMap()
+    mapping = MidiLearnMap()
     mapping.learn("fire-rate")
     assert mapping.apply(control_change(2, 20, 9)) == growth_message(2, FIRE_RATE, 9)
     assert mapping.learned == (20, "fire-rate")
 
 
 def test_learning_binds_the_next_knob_once():
-    mapping = MessageMap()
+    mapping = MidiLearnMap()
     mapping.learning = "reverb"
     assert mapping.apply(note_on(0, 60, 1)) == note_on(0, 60, 1)
     assert mapping.apply(control_change(0, 6, 1)) == control_change(0, 6, 1)  # data entry is no knob

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tnca_synth.errors import DeviceError
-from tnca_synth.live import feed as feed_module
-from tnca_synth.live import player as player_module
-from tnca_synth.live.channel_memory import ChannelMemory
-from tnca_synth.live.inbox import Inbox
-from tnca_synth.live.mapping import MessageMap
-from tnca_synth.live.player import Player
-from tnca_synth.live.recorder import Recorder
+from tnca_synth.live.producer import feed as feed_module
+from tnca_synth.live.producer import producer as player_module
+from tnca_synth.live.producer.channel_memory import ChannelMemory
+from tnca_synth.live.producer.inbox import Inbox
+from tnca_synth.live.producer.midi_learn import MidiLearnMap
+from tnca_synth.live.producer.producer import Producer
+from tnca_synth.live.recording.recorder import Recorder
 from tnca_synth.midi.messages import note_off, note_on
-from tnca_synth.midi.ports import Arrival
+from tnca_synth.midi.ports.backends import Arrival
 
 RATE, BLOCK, LATENCY = 48000, 128, 100
 
@@ -188,8 +188,8 @@ class Stage:
         self.output = output(self.clock, in_step)
         self.inbox, self.memory = FakeInbox(self.clock), ChannelMemory()
         self.notices: list[str] = []
-        self.player = Player(
-            self.synth, self.output, self.inbox, MessageMap(), self.memory, self.notices.append, recorder
+        self.player = Producer(
+            self.synth, self.output, self.inbox, MidiLearnMap(), self.memory, self.notices.append, recorder
         )  # fmt: skip
 
     def at(self, time_s: float, data: bytes) -> None:

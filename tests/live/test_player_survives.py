@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from tnca_synth.errors import DeviceError
-from tnca_synth.live import player as player_module
-from tnca_synth.live.inbox import CAPACITY, MANY, Inbox, thinned
-from tnca_synth.live.recorder import Recorder
-from tnca_synth.midi.file import read_midi_file
+from tnca_synth.live.producer import producer as player_module
+from tnca_synth.live.producer.inbox import CAPACITY, MANY, Inbox, thinned
+from tnca_synth.live.recording.recorder import Recorder
+from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -23,7 +23,7 @@ from tnca_synth.midi.messages import (
     program_change,
     system_exclusive,
 )
-from tnca_synth.midi.ports import Arrival
+from tnca_synth.midi.ports.backends import Arrival
 
 from .test_player import BLOCK, LATENCY, RATE, FakeTime, Stage
 
@@ -96,7 +96,7 @@ def test_stalls_that_do_not_end_take_voices(stage: Stage) -> None:
 
 def test_a_long_block_is_measured_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where blocks are longer than what a single one may count for, a high load is seen all the same."""
-    from tnca_synth.live.overload import LoadMeter
+    from tnca_synth.live.producer.polyphony_governor import LoadMeter
 
     meter = LoadMeter()
     for _ in range(20):
@@ -251,7 +251,7 @@ def test_what_is_left_of_any_flood_is_bounded() -> None:
 
 def test_a_thinned_flood_leads_to_the_same_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Controllers, programs, parameters and held keys are those that all messages would have led to."""
-    from tnca_synth.midi.performance import Performance
+    from tnca_synth.midi.state.interpreter import Interpreter
 
     rng = np.random.default_rng(2)
     messages, held = [], set()
@@ -269,17 +269,17 @@ def test_a_thinned_flood_leads_to_the_same_channels(monkeypatch: pytest.MonkeyPa
         else:
             messages.append(program_change(channel, value))
     # What has an order is too much for one block here: let it all through.
-    monkeypatch.setattr("tnca_synth.live.inbox.MOST_ORDERED", 10**6)
+    monkeypatch.setattr("tnca_synth.live.producer.inbox.MOST_ORDERED", 10**6)
     states = []
     for sequence in (messages, left(*messages, starts=10**6)):
-        performance = Performance()
+        interpreter = Interpreter()
         for data in sequence:
-            performance.handle(data)
+            interpreter.handle(data)
         states.append(
-            [(one.controllers, one.bend, one.program, one.bank, one.is_drums, performance.expression(one.index))
-             for one in performance.channels]
+            [(one.controllers, one.bend, one.program, one.bank, one.is_drums, interpreter.expression(one.index))
+             for one in interpreter.channels]
         )  # fmt: skip
-        states.append(performance.num_held_notes)
+        states.append(interpreter.num_held_notes)
     assert states[:2] == states[2:]
 
 

@@ -15,14 +15,14 @@ import pytest
 import soundfile
 
 from tnca_synth.errors import AudioFileError, TncaError, UsageError
-from tnca_synth.live import engine_process
-from tnca_synth.live import recorder as recorder_module
-from tnca_synth.live.recorder import Recorder
-from tnca_synth.live.state import Closed, Command, LiveOptions, Resumed
-from tnca_synth.live.take import finish_left_behind, finish_take
-from tnca_synth.midi.file import read_midi_file
+from tnca_synth.live.protocol import Closed, EngineCommand, LiveOptions, Resumed
+from tnca_synth.live.recording import recorder as recorder_module
+from tnca_synth.live.recording.recorder import Recorder
+from tnca_synth.live.recording.take import finish_left_behind, finish_take
+from tnca_synth.live.session.process import main
+from tnca_synth.midi.files.song import read_midi_file
+from tnca_synth.midi.files.writer import encode_midi_file, write_midi_file
 from tnca_synth.midi.messages import ALL_SOUND_OFF, note_off, note_on, system_exclusive
-from tnca_synth.midi.writer import encode_midi_file, write_midi_file
 
 RATE, BLOCK = 48000, 128
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
@@ -157,7 +157,7 @@ import resource, sys
 import numpy as np
 from pathlib import Path
 from tnca_synth.errors import TncaError
-from tnca_synth.live.recorder import Recorder
+from tnca_synth.live.recording.recorder import Recorder
 from tnca_synth.midi.messages import note_on
 recorder = Recorder(Path(sys.argv[1]), 48000, print)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_001, 300_001))
@@ -208,7 +208,7 @@ RECORDING = """
 import sys, time
 import numpy as np
 from pathlib import Path
-from tnca_synth.live.recorder import Recorder
+from tnca_synth.live.recording.recorder import Recorder
 from tnca_synth.midi.messages import note_on
 recorder = Recorder(Path(sys.argv[1]), 48000)
 recorder.message(5, note_on(0, 60, 100))
@@ -353,13 +353,13 @@ def test_a_take_is_completed_though_its_output_never_comes_back(tmp_path: Path, 
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     options = LiveOptions(record=tmp_path / "take.wav", host_api="no such system")
-    process = context.Process(target=engine_process.main, args=(theirs, options, Resumed(takes=(left,))))
+    process = context.Process(target=main, args=(theirs, options, Resumed(takes=(left,))))
     process.start()
     theirs.close()
     if gone:
         ours.close()
     else:
-        ours.send(Command("close"))
+        ours.send(EngineCommand("close"))
         assert ours.recv() == Closed()
     process.join(60.0)
     assert process.exitcode == 0

@@ -10,12 +10,12 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, RichLog
 
 from tnca_synth.errors import DeviceError
-from tnca_synth.live.choosers import Chooser, fitting
-from tnca_synth.live.growth_keys import STEP
-from tnca_synth.live.screen import PlayScreen
+from tnca_synth.live.protocol import GrowthStatus, PartStatus
+from tnca_synth.live.screen.choosers import Chooser, fitting
+from tnca_synth.live.screen.growth_keys import STEP
+from tnca_synth.live.screen.screen import PlayScreen
 from tnca_synth.live.settings import FILE_NAME, read_settings
-from tnca_synth.live.state import GrowthStatus, PartStatus
-from tnca_synth.midi.growth import (
+from tnca_synth.midi.spec.growth_controllers import (
     DAMAGE,
     FIRE_RATE,
     GROWTH_RATE,

@@ -8,8 +8,8 @@ import pytest
 
 from tnca_synth.errors import UsageError
 from tnca_synth.live.options import BY_KEY, OPTIONS
+from tnca_synth.live.protocol import LiveOptions
 from tnca_synth.live.settings import FILE_NAME, Settings, find_settings, read_settings, store_control, user_folder
-from tnca_synth.live.state import LiveOptions
 
 WHOLE = """
 midi-in = ["Keystation", "2"]

@@ -18,10 +18,10 @@ import pytest
 import soundfile
 
 from tnca_synth.errors import TncaError
-from tnca_synth.live.engine_process import STOPPING
-from tnca_synth.live.jack_probe import JackServer
-from tnca_synth.live.session import LiveOptions, LiveSession
-from tnca_synth.midi.file import read_midi_file
+from tnca_synth.live.benchmark.jack_probe import JackServer
+from tnca_synth.live.session.process import STOPPING
+from tnca_synth.live.session.session import LiveOptions, LiveSession
+from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import ALL_SOUND_OFF, control_change, note_on
 
 PERIOD, RATE = 256, 48000
@@ -212,7 +212,7 @@ def test_a_player_that_is_killed_leaves_a_recording_and_no_engine(group, tmp_pat
 FORGETFUL = f"""
 import sys, time
 from pathlib import Path
-from tnca_synth.live.session import LiveOptions, LiveSession
+from tnca_synth.live.session.session import LiveOptions, LiveSession
 if __name__ == "__main__":
     session = LiveSession(LiveOptions(block_size={PERIOD}, record=Path(sys.argv[1])))
     session.start(60.0)
@@ -302,7 +302,7 @@ def test_an_engine_that_is_killed_is_started_again_as_it_was(server: JackServer,
 def test_an_engine_that_dies_again_and_again_is_one_line_and_the_recording_is_kept(
     server: JackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tnca_synth.live.session.RESTARTS", 1)
+    monkeypatch.setattr("tnca_synth.live.session.session.RESTARTS", 1)
     session = LiveSession(LiveOptions(block_size=PERIOD, record=tmp_path / "take.wav"))
     session.start(60.0)
     await_recorded(tmp_path)

@@ -2,7 +2,7 @@
 
 import itertools
 
-from tnca_synth.live.typed_keys import BLACK_KEYS, OFFSETS, WHITE_KEYS, TypedKeys
+from tnca_synth.live.screen.typed_keys import BLACK_KEYS, OFFSETS, WHITE_KEYS, TypedKeys
 
 C4, E4 = 60, 64
 ON, OFF = 0x90, 0x80

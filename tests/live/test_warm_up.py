@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tnca_synth.live.warm_up import SWITCHED, note_cost_s, warm_up, warm_up_switching
+from tnca_synth.live.producer.warm_up import SWITCHED, note_cost_s, warm_up, warm_up_switching
 
 from ..engine.fakes import make_synth
 

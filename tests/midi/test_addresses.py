@@ -2,7 +2,7 @@
 
 import pytest
 
-from tnca_synth.midi import Performance
+from tnca_synth.midi import Interpreter
 from tnca_synth.midi.messages import system_exclusive
 
 # From the standards' parameter address maps: the last byte of the address, and the controller of the same meaning.
@@ -18,22 +18,22 @@ XG_CONTROLLERS = {
 GS_BLOCKS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, 11, 12, 13, 14, 15)
 
 
-def after(*payload: int) -> Performance:
-    performance = Performance()
-    performance.handle(system_exclusive(bytes(payload)))
-    return performance
+def after(*payload: int) -> Interpreter:
+    interpreter = Interpreter()
+    interpreter.handle(system_exclusive(bytes(payload)))
+    return interpreter
 
 
-def gs(*body: int) -> Performance:
+def gs(*body: int) -> Interpreter:
     return after(0x41, 0x10, 0x42, 0x12, *body, -sum(body) % 128)
 
 
-def changed(performance: Performance) -> list[tuple[int, int, int]]:
+def changed(interpreter: Interpreter) -> list[tuple[int, int, int]]:
     """Return (channel, controller, value) of what is not as at power-up."""
-    fresh = Performance().channels[0].controllers
+    fresh = Interpreter().channels[0].controllers
     return [
         (channel.index, number, value)
-        for channel in performance.channels
+        for channel in interpreter.channels
         for number, value in enumerate(channel.controllers)
         if value != fresh[number]
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tnca_synth.midi import Channel, Performance
+from tnca_synth.midi import Channel, Interpreter
 from tnca_synth.midi.messages import RPN_MPE, control_change, registered_parameter
 
 MSB, LSB = 6, 38
@@ -12,10 +12,10 @@ NULL = ((101, 127), (100, 127))
 
 
 def after(*changes: tuple[int, int]) -> Channel:
-    performance = Performance()
+    interpreter = Interpreter()
     for controller, value in changes:
-        performance.handle(control_change(0, controller, value))
-    return performance.channels[0]
+        interpreter.handle(control_change(0, controller, value))
+    return interpreter.channels[0]
 
 
 @pytest.mark.parametrize(
@@ -69,18 +69,18 @@ def test_modulation_range_counts_semitones_and_their_128th() -> None:
 
 
 def test_a_configuration_of_zones_takes_no_notice_of_an_lsb() -> None:
-    performance = Performance()
+    interpreter = Interpreter()
     for message in registered_parameter(0, RPN_MPE, 3 << 7):
-        performance.handle(message)
-    performance.handle(b"\x91\x3c\x40")
+        interpreter.handle(message)
+    interpreter.handle(b"\x91\x3c\x40")
     for controller, value in ((101, 0), (100, RPN_MPE), (LSB, 5)):
-        assert performance.handle(control_change(0, controller, value)) == []
-    assert performance.led_by(0) == (0, 1, 2, 3)
-    assert performance.num_held_notes == 1
+        assert interpreter.handle(control_change(0, controller, value)) == []
+    assert interpreter.led_by(0) == (0, 1, 2, 3)
+    assert interpreter.num_held_notes == 1
 
 
 def test_a_configuration_of_zones_on_another_channel_is_none() -> None:
-    performance = Performance()
+    interpreter = Interpreter()
     for message in registered_parameter(3, RPN_MPE, 5 << 7):
-        performance.handle(message)
-    assert [performance.led_by(index) for index in (0, 3, 15)] == [(0,), (3,), (15,)]
+        interpreter.handle(message)
+    assert [interpreter.led_by(index) for index in (0, 3, 15)] == [(0,), (3,), (15,)]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tnca_synth.midi import NoteStart, Performance, Song, read_midi_file
-from tnca_synth.midi.general_midi import FAMILY_NAMES, family_of
+from tnca_synth.midi import Interpreter, NoteStart, Song, read_midi_file
+from tnca_synth.midi.spec.general_midi import FAMILY_NAMES, family_of
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("canon.mid", "prelude.mid", "tour.mid")
@@ -26,13 +26,13 @@ def test_bundled_songs_are_regenerated_byte_for_byte(regenerated: Path, name: st
     assert (regenerated / name).read_bytes() == (ROOT / "examples" / name).read_bytes()
 
 
-def starts(song: Song) -> Iterator[tuple[Performance, NoteStart]]:
-    performance = Performance()
+def starts(song: Song) -> Iterator[tuple[Interpreter, NoteStart]]:
+    interpreter = Interpreter()
     for message in song.messages:
-        for command in performance.handle(message.data):
+        for command in interpreter.handle(message.data):
             if isinstance(command, NoteStart):
-                yield performance, command
-    assert performance.num_held_notes == 0, "every note must end"
+                yield interpreter, command
+    assert interpreter.num_held_notes == 0, "every note must end"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,8 +49,8 @@ def test_songs_are_clean_multi_track_files_of_about_a_minute(name: str) -> None:
 def test_the_tour_visits_every_family_and_the_drums() -> None:
     song = read_midi_file(ROOT / "examples" / "tour.mid")
     families, has_drums, pitch_offsets = set(), False, set()
-    for performance, start in starts(song):
-        channel = performance.channels[start.channel]
+    for interpreter, start in starts(song):
+        channel = interpreter.channels[start.channel]
         has_drums |= channel.is_drums
         if not channel.is_drums:
             families.add(family_of(channel.program))
@@ -63,12 +63,12 @@ def test_the_tour_visits_every_family_and_the_drums() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_songs_hold_a_handful_of_notes_on_average(name: str) -> None:
     song = read_midi_file(ROOT / "examples" / name)
-    performance = Performance()
+    interpreter = Interpreter()
     note_seconds, last_s = 0.0, 0.0
     for message in song.messages:
-        note_seconds += performance.num_held_notes * (message.time_s - last_s)
+        note_seconds += interpreter.num_held_notes * (message.time_s - last_s)
         last_s = message.time_s
-        performance.handle(message.data)
+        interpreter.handle(message.data)
     assert 5 <= note_seconds / song.duration_s <= 8
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tnca_synth.midi import Command, NoteStart, Performance, messages
+from tnca_synth.midi import Command, Interpreter, NoteStart, messages
 from tnca_synth.midi.commands import DrumChoke
 
 SETS = ((42, 44, 46), (29, 30), (71, 72), (73, 74), (78, 79), (80, 81), (86, 87))
 
 
-def strike(key: int, channel: int = 9, performance: Performance | None = None) -> list[Command]:
-    return (performance or Performance()).handle(messages.note_on(channel, key, 100))
+def strike(key: int, channel: int = 9, interpreter: Interpreter | None = None) -> list[Command]:
+    return (interpreter or Interpreter()).handle(messages.note_on(channel, key, 100))
 
 
 @pytest.mark.parametrize("keys", SETS)
@@ -33,13 +33,13 @@ def test_melodic_channels_have_no_sets() -> None:
 
 
 def test_a_channel_that_was_made_a_drum_channel_has_them_too() -> None:
-    performance = Performance()
-    performance.handle(messages.control_change(3, messages.BANK_MSB, 120))
-    performance.handle(messages.program_change(3, 0))
-    assert strike(42, 3, performance)[0] == DrumChoke(3, frozenset((44, 46)))
+    interpreter = Interpreter()
+    interpreter.handle(messages.control_change(3, messages.BANK_MSB, 120))
+    interpreter.handle(messages.program_change(3, 0))
+    assert strike(42, 3, interpreter)[0] == DrumChoke(3, frozenset((44, 46)))
 
 
 def test_a_note_off_stops_nothing() -> None:
-    performance = Performance()
-    strike(46, performance=performance)
-    assert not any(isinstance(one, DrumChoke) for one in performance.handle(messages.note_off(9, 42)))
+    interpreter = Interpreter()
+    strike(46, interpreter=interpreter)
+    assert not any(isinstance(one, DrumChoke) for one in interpreter.handle(messages.note_off(9, 42)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tnca_synth.midi.general_midi import (
+from tnca_synth.midi.spec.general_midi import (
     DRUM_NAMES,
     FAMILY_NAMES,
     PROGRAM_NAMES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tnca_synth.midi.kinship import KIN, distance, kin_of
+from tnca_synth.midi.spec.kinship import KIN, distance, kin_of
 
 PIANO, VIBRAPHONE, ORGAN, BASS, VIOLIN, CELLO, TRUMPET, CLARINET, FLUTE, TOM = 0, 11, 19, 33, 40, 42, 56, 71, 73, 117
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tnca_synth.errors import MidiFileError
-from tnca_synth.midi import file as midi_file
 from tnca_synth.midi import parse_midi, read_midi_file
+from tnca_synth.midi.files import song as midi_file
 from tnca_synth.midi.messages import is_note_start
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

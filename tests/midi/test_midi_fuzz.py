@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tnca_synth.errors import MidiFileError
-from tnca_synth.midi import Performance, Song, parse_midi
+from tnca_synth.midi import Interpreter, Song, parse_midi
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -58,11 +58,11 @@ def test_damaged_files_give_a_song_or_an_error_of_ours(base: bytes, changes: lis
     assert times == sorted(times)
     assert times[0] >= 0
     assert times[-1] <= song.duration_s <= 24 * 3600
-    performance = Performance(song.num_ports)
-    num_started = sum(len(performance.handle(message.data, message.port)) for message in song.messages)
+    interpreter = Interpreter(song.num_ports)
+    num_started = sum(len(interpreter.handle(message.data, message.port)) for message in song.messages)
     assert num_started >= 1
-    performance.panic()
-    assert performance.num_held_notes == 0
+    interpreter.panic()
+    assert interpreter.num_held_notes == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"M", b"MThd", b"\xff" * 100, b"\0" * 100, b"RIFF", b"MThd" + b"\0" * 4])
@@ -89,9 +89,9 @@ def test_the_long_fuzz_reports_its_figures(monkeypatch: pytest.MonkeyPatch, caps
 def test_the_long_fuzz_fails_on_any_other_exception(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(_performance: Performance, _data: bytes, _port: int) -> Any:
+    def explode(_interpreter: Interpreter, _data: bytes, _port: int) -> Any:
         raise KeyError("planted")
 
-    monkeypatch.setattr(Performance, "handle", explode)
+    monkeypatch.setattr(Interpreter, "handle", explode)
     assert run_benchmark(monkeypatch, "--count", "40") == 1
     assert "planted" in capsys.readouterr().out

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tnca_synth.midi import Channel, Performance, messages
+from tnca_synth.midi import Channel, Interpreter, messages
 from tnca_synth.midi.messages import (
     RPN_BEND_RANGE,
     RPN_COARSE_TUNING,
@@ -16,26 +16,26 @@ from tnca_synth.midi.messages import (
 
 
 @pytest.fixture
-def performance() -> Performance:
-    return Performance()
+def interpreter() -> Interpreter:
+    return Interpreter()
 
 
-def send(performance: Performance, *data: bytes) -> Channel:
+def send(interpreter: Interpreter, *data: bytes) -> Channel:
     for message in data:
-        assert performance.handle(message) == []
-    return performance.channels[0]
+        assert interpreter.handle(message) == []
+    return interpreter.channels[0]
 
 
 def controls(*changes: tuple[int, int]) -> list[bytes]:
     return [control_change(0, controller, value) for controller, value in changes]
 
 
-def test_power_up_state_is_general_midi(performance: Performance) -> None:
-    channel = performance.channels[0]
+def test_power_up_state_is_general_midi(interpreter: Interpreter) -> None:
+    channel = interpreter.channels[0]
     assert channel.gain == pytest.approx((100 / 127) ** 2)
     assert (channel.pan, channel.modulation, channel.pressure, channel.pitch_offset) == (0, 0, 0, 0)
     assert (channel.program, channel.bank) == (0, 0)
-    assert [channel.index for channel in performance.channels if channel.is_drums] == [9]
+    assert [channel.index for channel in interpreter.channels if channel.is_drums] == [9]
 
 
 @pytest.mark.parametrize(
@@ -44,28 +44,28 @@ def test_power_up_state_is_general_midi(performance: Performance) -> None:
     [(127, 127, 0.0), (100, 127, -4.152), (64, 127, -11.906), (127, 64, -11.906), (64, 64, -23.812)],
 )
 def test_volume_and_expression_follow_the_level_curve(
-    performance: Performance, volume: int, expression: int, expected_db: float
+    interpreter: Interpreter, volume: int, expression: int, expected_db: float
 ) -> None:
-    channel = send(performance, *controls((7, volume), (11, expression)))
+    channel = send(interpreter, *controls((7, volume), (11, expression)))
     # gain is a linear amplitude.
     assert channel.gain == pytest.approx(10 ** (expected_db / 20), rel=1e-3)
 
 
 @pytest.mark.parametrize("changes", [[(7, 0)], [(11, 0)]])
-def test_volume_or_expression_0_is_silence(performance: Performance, changes: list[tuple[int, int]]) -> None:
-    assert send(performance, *controls(*changes)).gain == 0
+def test_volume_or_expression_0_is_silence(interpreter: Interpreter, changes: list[tuple[int, int]]) -> None:
+    assert send(interpreter, *controls(*changes)).gain == 0
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0, -1), (1, -1), (64, 0), (127, 1), (32, -32 / 63)])
 def test_pan_runs_from_left_to_right_through_an_exact_middle(
-    performance: Performance, value: int, expected: float
+    interpreter: Interpreter, value: int, expected: float
 ) -> None:
-    assert send(performance, *controls((10, value))).pan == pytest.approx(expected)
+    assert send(interpreter, *controls((10, value))).pan == pytest.approx(expected)
 
 
-def test_modulation_and_pressure_are_kept_as_0_to_1(performance: Performance) -> None:
+def test_modulation_and_pressure_are_kept_as_0_to_1(interpreter: Interpreter) -> None:
     channel = send(
-        performance,
+        interpreter,
         *controls((1, 127)),
         messages.channel_pressure(0, 127),
         messages.poly_pressure(0, 60, 127),
@@ -75,37 +75,37 @@ def test_modulation_and_pressure_are_kept_as_0_to_1(performance: Performance) ->
     assert channel.key_pressure == {60: 1, 61: 0}
 
 
-def test_key_pressure_ends_with_the_next_stroke(performance: Performance) -> None:
-    channel = send(performance, messages.poly_pressure(0, 60, 127))
-    performance.handle(messages.note_on(0, 60, 1))
+def test_key_pressure_ends_with_the_next_stroke(interpreter: Interpreter) -> None:
+    channel = send(interpreter, messages.poly_pressure(0, 60, 127))
+    interpreter.handle(messages.note_on(0, 60, 1))
     assert channel.key_pressure == {}
 
 
-def test_controllers_stay_on_their_channel(performance: Performance) -> None:
-    performance.handle(control_change(5, 7, 0))
-    assert performance.channels[5].gain == 0
-    assert performance.channels[4].gain > 0
+def test_controllers_stay_on_their_channel(interpreter: Interpreter) -> None:
+    interpreter.handle(control_change(5, 7, 0))
+    assert interpreter.channels[5].gain == 0
+    assert interpreter.channels[4].gain > 0
 
 
-def test_bank_takes_effect_at_the_program_change(performance: Performance) -> None:
-    channel = send(performance, *controls((0, 1), (32, 2)))
+def test_bank_takes_effect_at_the_program_change(interpreter: Interpreter) -> None:
+    channel = send(interpreter, *controls((0, 1), (32, 2)))
     assert channel.bank == 0
-    send(performance, messages.program_change(0, 40))
+    send(interpreter, messages.program_change(0, 40))
     assert (channel.bank, channel.program) == (1 * 128 + 2, 40)
 
 
 @pytest.mark.parametrize(("bend", "expected"), [(0, 0), (-8192, -2), (4096, 1), (8191, 2 * 8191 / 8192), (1, 2 / 8192)])
-def test_bend_has_14_bits_over_two_semitones(performance: Performance, bend: int, expected: float) -> None:
-    assert send(performance, pitch_bend(0, bend)).pitch_offset == pytest.approx(expected)
+def test_bend_has_14_bits_over_two_semitones(interpreter: Interpreter, bend: int, expected: float) -> None:
+    assert send(interpreter, pitch_bend(0, bend)).pitch_offset == pytest.approx(expected)
 
 
-def test_bend_range_in_semitones_and_cents(performance: Performance) -> None:
-    channel = send(performance, pitch_bend(0, -8192), *registered_parameter(0, RPN_BEND_RANGE, 12 << 7 | 50))
+def test_bend_range_in_semitones_and_cents(interpreter: Interpreter) -> None:
+    channel = send(interpreter, pitch_bend(0, -8192), *registered_parameter(0, RPN_BEND_RANGE, 12 << 7 | 50))
     assert channel.pitch_offset == pytest.approx(-12.5)
 
 
-def test_data_entry_msb_alone_sets_the_cents_to_0(performance: Performance) -> None:
-    channel = send(performance, *controls((101, 0), (100, 0), (6, 12), (38, 50), (6, 7)))
+def test_data_entry_msb_alone_sets_the_cents_to_0(interpreter: Interpreter) -> None:
+    channel = send(interpreter, *controls((101, 0), (100, 0), (6, 12), (38, 50), (6, 7)))
     assert channel.parameters.bend_range == 7
 
 
@@ -120,13 +120,13 @@ def test_data_entry_msb_alone_sets_the_cents_to_0(performance: Performance) -> N
         (RPN_COARSE_TUNING, 76 << 7 | 5, 12),
     ],
 )
-def test_tuning_adds_to_the_pitch(performance: Performance, parameter: int, value: int, expected: float) -> None:
-    assert send(performance, *registered_parameter(0, parameter, value)).pitch_offset == pytest.approx(expected)
+def test_tuning_adds_to_the_pitch(interpreter: Interpreter, parameter: int, value: int, expected: float) -> None:
+    assert send(interpreter, *registered_parameter(0, parameter, value)).pitch_offset == pytest.approx(expected)
 
 
-def test_bend_and_both_tunings_add_up(performance: Performance) -> None:
+def test_bend_and_both_tunings_add_up(interpreter: Interpreter) -> None:
     channel = send(
-        performance,
+        interpreter,
         *registered_parameter(0, RPN_COARSE_TUNING, 65 << 7),
         *registered_parameter(0, RPN_FINE_TUNING, 8192 + 4096),
         pitch_bend(0, 4096),
@@ -139,9 +139,9 @@ def test_bend_and_both_tunings_add_up(performance: Performance) -> None:
     [((0, 0), 96, 2.01), ((0, 0), 97, 1.99)],
 )
 def test_increment_and_decrement_step_the_bend_range_by_cents(
-    performance: Performance, select: tuple[int, int], steps: int, expected_range: float
+    interpreter: Interpreter, select: tuple[int, int], steps: int, expected_range: float
 ) -> None:
-    channel = send(performance, *controls((101, select[0]), (100, select[1]), (steps, 0)))
+    channel = send(interpreter, *controls((101, select[0]), (100, select[1]), (steps, 0)))
     assert channel.parameters.bend_range == pytest.approx(expected_range)
 
 
@@ -155,18 +155,18 @@ def test_increment_and_decrement_step_the_bend_range_by_cents(
     ],
 )
 def test_increment_and_decrement_step_the_tunings(
-    performance: Performance, parameter: int, controller: int, expected: float
+    interpreter: Interpreter, parameter: int, controller: int, expected: float
 ) -> None:
-    channel = send(performance, *controls((101, 0), (100, parameter), (controller, 127)))
+    channel = send(interpreter, *controls((101, 0), (100, parameter), (controller, 127)))
     assert channel.pitch_offset == pytest.approx(expected)
 
 
-def test_steps_stop_at_the_ends_of_the_range(performance: Performance) -> None:
-    channel = send(performance, *controls((101, 0), (100, 0), (6, 0), (97, 0), (97, 0)))
+def test_steps_stop_at_the_ends_of_the_range(interpreter: Interpreter) -> None:
+    channel = send(interpreter, *controls((101, 0), (100, 0), (6, 0), (97, 0), (97, 0)))
     assert channel.parameters.bend_range == 0
-    send(performance, *controls((6, 127), (38, 99), (96, 0)))
+    send(interpreter, *controls((6, 127), (38, 99), (96, 0)))
     assert channel.parameters.bend_range == pytest.approx(127.99)
-    send(performance, *controls((100, RPN_COARSE_TUNING), (6, 127), (96, 0)))
+    send(interpreter, *controls((100, RPN_COARSE_TUNING), (6, 127), (96, 0)))
     assert channel.pitch_offset == 63
 
 
@@ -181,21 +181,21 @@ UNSELECTED = {
 
 
 @pytest.mark.parametrize("kind", UNSELECTED)
-def test_data_entry_goes_nowhere_unless_a_known_parameter_is_selected(performance: Performance, kind: str) -> None:
-    channel = send(performance, *controls(*UNSELECTED[kind], (6, 24), (38, 1), (96, 0), (97, 0)))
+def test_data_entry_goes_nowhere_unless_a_known_parameter_is_selected(interpreter: Interpreter, kind: str) -> None:
+    channel = send(interpreter, *controls(*UNSELECTED[kind], (6, 24), (38, 1), (96, 0), (97, 0)))
     assert channel.parameters.bend_range == 2
     assert channel.parameters.tuning == 0
 
 
-def test_an_rpn_after_an_nrpn_is_an_rpn_again(performance: Performance) -> None:
-    channel = send(performance, *controls((99, 1), (98, 8), (6, 9), (101, 0), (100, 0), (6, 24)))
+def test_an_rpn_after_an_nrpn_is_an_rpn_again(interpreter: Interpreter) -> None:
+    channel = send(interpreter, *controls((99, 1), (98, 8), (6, 9), (101, 0), (100, 0), (6, 24)))
     assert channel.parameters.bend_range == 24
 
 
-def test_reset_controllers_follows_rp_015(performance: Performance) -> None:
+def test_reset_controllers_follows_rp_015(interpreter: Interpreter) -> None:
     kept = ((7, 11), (10, 12), (0, 3), (32, 4), (91, 13), (74, 14))
     channel = send(
-        performance,
+        interpreter,
         *controls(*kept, (1, 99), (11, 5), (64, 127), (65, 127), (66, 127), (67, 127)),
         messages.program_change(0, 40),
         messages.channel_pressure(0, 99),
@@ -213,18 +213,18 @@ def test_reset_controllers_follows_rp_015(performance: Performance) -> None:
 
 
 @pytest.mark.parametrize(("volume", "expected"), [(16383, 1), (0, 0), (8192, (8192 / 16383) ** 2)])
-def test_master_volume_is_kept_apart(performance: Performance, volume: int, expected: float) -> None:
-    channel = send(performance, messages.master_volume(volume))
-    assert performance.master_gain == pytest.approx(expected)
+def test_master_volume_is_kept_apart(interpreter: Interpreter, volume: int, expected: float) -> None:
+    channel = send(interpreter, messages.master_volume(volume))
+    assert interpreter.master_gain == pytest.approx(expected)
     assert channel.gain == pytest.approx((100 / 127) ** 2)
 
 
 @given(st.lists(st.tuples(st.integers(0, 127), st.integers(0, 127)), max_size=50), st.integers(-8192, 8191))
 def test_state_stays_in_its_ranges_whatever_is_sent(changes: list[tuple[int, int]], bend: int) -> None:
-    performance = Performance()
+    interpreter = Interpreter()
     for message in [*controls(*changes), pitch_bend(0, bend)]:
-        performance.handle(message)
-    channel = performance.channels[0]
+        interpreter.handle(message)
+    channel = interpreter.channels[0]
     assert 0 <= channel.gain <= 1
     assert -1 <= channel.pan <= 1
     assert 0 <= channel.modulation <= 1

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from tnca_synth.errors import DeviceError
-from tnca_synth.midi.held_keys import HeldKeys
-from tnca_synth.midi.inputs import MidiInputs
 from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, system_exclusive
-from tnca_synth.midi.port_names import choose, hardware, port_names, stable_name
-from tnca_synth.midi.ports import RtMidiBackend
+from tnca_synth.midi.ports.backends import RtMidiBackend
+from tnca_synth.midi.ports.inputs import MidiInputs
+from tnca_synth.midi.ports.port_names import choose, hardware, port_names, stable_name
+from tnca_synth.midi.ports.stuck_notes import KeysDown
 
 
 class FakeBackend:
@@ -431,7 +431,7 @@ def test_a_midi_system_that_starts_later_is_found():
 
 
 def test_held_keys_knows_what_is_not_at_rest():
-    held = HeldKeys()
+    held = KeysDown()
     for data in (
         note_on(0, 60, 1), note_on(0, 60, 1), note_on(0, 61, 1), note_on(0, 61, 0), b"\x90", b"\xf8",
         control_change(2, 66, 1), control_change(2, 64, 1), control_change(2, 64, 0),

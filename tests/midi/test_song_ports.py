@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tnca_synth.midi import NoteStart, Performance, Song
+from tnca_synth.midi import Interpreter, NoteStart, Song
 from tnca_synth.midi.messages import (
     RPN_MPE,
     control_change,
@@ -87,37 +87,37 @@ def test_patterns_one_after_another_have_ports_as_well(build: FileBuilder) -> No
 
 
 def test_ports_are_modules_of_their_own() -> None:
-    performance = Performance(num_ports=2)
-    assert [channel.index for channel in performance.channels] == [*range(32)]
-    assert [channel.index for channel in performance.channels if channel.is_drums] == [9, 25]
-    performance.handle(program_change(0, 40))
-    performance.handle(program_change(0, 56), 1)
-    performance.handle(control_change(0, 7, 0), 1)
-    assert (performance.channels[0].program, performance.channels[16].program) == (40, 56)
-    performance.handle(system_exclusive(bytes.fromhex("7e7f0901")))
-    assert (performance.channels[0].program, performance.channels[16].program) == (0, 56)
-    performance.handle(system_exclusive(bytes.fromhex("7f7f04010000")))
-    assert (performance.expression(0).gain, performance.expression(17).gain > 0) == (0, True)
+    interpreter = Interpreter(num_ports=2)
+    assert [channel.index for channel in interpreter.channels] == [*range(32)]
+    assert [channel.index for channel in interpreter.channels if channel.is_drums] == [9, 25]
+    interpreter.handle(program_change(0, 40))
+    interpreter.handle(program_change(0, 56), 1)
+    interpreter.handle(control_change(0, 7, 0), 1)
+    assert (interpreter.channels[0].program, interpreter.channels[16].program) == (40, 56)
+    interpreter.handle(system_exclusive(bytes.fromhex("7e7f0901")))
+    assert (interpreter.channels[0].program, interpreter.channels[16].program) == (0, 56)
+    interpreter.handle(system_exclusive(bytes.fromhex("7f7f04010000")))
+    assert (interpreter.expression(0).gain, interpreter.expression(17).gain > 0) == (0, True)
 
 
 def test_note_ids_increase_through_all_ports() -> None:
-    performance = Performance(num_ports=2)
-    starts = [performance.handle(note_on(0, 60, 1), index % 2)[-1] for index in range(4)]
+    interpreter = Interpreter(num_ports=2)
+    starts = [interpreter.handle(note_on(0, 60, 1), index % 2)[-1] for index in range(4)]
     assert [start.note_id for start in starts if isinstance(start, NoteStart)] == [1, 2, 3, 4]
     assert [start.channel for start in starts if isinstance(start, NoteStart)] == [0, 16, 0, 16]
-    assert performance.num_held_notes == 4
-    assert len(performance.panic()) == 4
+    assert interpreter.num_held_notes == 4
+    assert len(interpreter.panic()) == 4
 
 
 def test_zones_of_one_port_lead_no_channel_of_another() -> None:
-    performance = Performance(num_ports=2)
+    interpreter = Interpreter(num_ports=2)
     for message in registered_parameter(0, RPN_MPE, 3 << 7):
-        performance.handle(message, 1)
-    assert performance.led_by(0) == (0,)
-    assert performance.led_by(16) == (16, 17, 18, 19)
+        interpreter.handle(message, 1)
+    assert interpreter.led_by(0) == (0,)
+    assert interpreter.led_by(16) == (16, 17, 18, 19)
 
 
 @pytest.mark.parametrize("num_ports", [0, 17])
 def test_there_are_1_to_16_ports(num_ports: int) -> None:
     with pytest.raises(ValueError, match=r"num_ports must be in 1\.\.16"):
-        Performance(num_ports)
+        Interpreter(num_ports)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tnca_synth.midi import Song, TimedMessage
+from tnca_synth.midi.files.transpose import transpose
 from tnca_synth.midi.messages import control_change, note_off, note_on
-from tnca_synth.midi.transpose import transpose
 
 
 def song(*messages: bytes) -> Song:

@@ -1,4 +1,4 @@
-"""A synth that costs nothing and whose sound is easy to foretell, in place of a real `Ensemble`."""
+"""A synth that costs nothing and whose sound is easy to foretell, in place of a real `OpenSynth`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tnca_synth.engine.ensemble import Casting, Ensemble
+from tnca_synth.engine.open import InstrumentSelection, OpenSynth
 from tnca_synth.engine.synth import StemBlock
 
 LEVEL = 0.1
@@ -23,7 +23,7 @@ class FakeSynth:
     core = "numpy"
 
     def __init__(
-        self, casting: Casting, sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0
+        self, casting: InstrumentSelection, sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0
     ) -> None:
         self.sample_rate = sample_rate
         self.latency_frames = LATENCY_FRAMES
@@ -106,7 +106,7 @@ class FakeBank:
         return SimpleNamespace(instrument=instrument, substituted=False)
 
 
-def fake_ensemble(sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0) -> Ensemble:
-    casting = Casting(FakeBank())
+def fake_ensemble(sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0) -> OpenSynth:
+    casting = InstrumentSelection(FakeBank())
     synth = FakeSynth(casting, sample_rate, release_frames, slowness_s)
-    return Ensemble(synth, casting, "cpu")
+    return OpenSynth(synth, casting, "cpu")

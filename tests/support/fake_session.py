@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tnca_synth.errors import TncaError
-from tnca_synth.live.state import LiveOptions, LiveStatus, PartStatus
+from tnca_synth.live.protocol import LiveOptions, LiveStatus, PartStatus
 
 STATUS = LiveStatus(
     instrument="cello",

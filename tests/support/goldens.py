@@ -19,11 +19,12 @@ import onnxruntime
 import soundfile
 
 import tnca_synth
-from tnca_synth.engine.ensemble import open_ensemble
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.kernel.cores import AUTO, wants_kernel
-from tnca_synth.engine.spectral import FloatArray, stft
+from tnca_synth.engine.open import assemble_synth
+from tnca_synth.engine.spectra.stft import stft
 from tnca_synth.midi import messages as midi
-from tnca_synth.midi.file import read_midi_file
+from tnca_synth.midi.files.song import read_midi_file
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/golden"
@@ -98,7 +99,7 @@ def core() -> str:
 def render_song(name: str) -> FloatArray:
     """Render the beginning of an example, float32 (N, 2)."""
     song = read_midi_file(ROOT / f"examples/{name}.mid")
-    synth = open_ensemble(sample_rate=RATE, provider="cpu").synth
+    synth = assemble_synth(sample_rate=RATE, provider="cpu").synth
     for message in song.messages:
         synth.send(message.data, round(message.time_s * RATE))
     return synth.render(round(EXCERPT_S * RATE))
@@ -106,7 +107,7 @@ def render_song(name: str) -> FloatArray:
 
 def render_note(representation: str, decoder: str) -> FloatArray:
     """Render a note of a path: two instruments, one of them soft and bent, float32 (N, 2)."""
-    synth = open_ensemble(sample_rate=RATE, provider="cpu", representation=representation, decoder=decoder).synth
+    synth = assemble_synth(sample_rate=RATE, provider="cpu", representation=representation, decoder=decoder).synth
     synth.send(midi.program_change(1, 73), 0)
     synth.send(midi.pitch_bend(1, 2000), 0)
     for channel, key, velocity in ((0, 57, 100), (1, 79, 60)):
@@ -117,7 +118,7 @@ def render_note(representation: str, decoder: str) -> FloatArray:
 
 def render_drums() -> FloatArray:
     """Render kick, snare, closed hi-hat, tom and crash, float32 (N, 2)."""
-    synth = open_ensemble(sample_rate=RATE, provider="cpu").synth
+    synth = assemble_synth(sample_rate=RATE, provider="cpu").synth
     for index, key in enumerate((36, 38, 42, 45, 49)):
         synth.send(midi.note_on(9, key, 100), round(0.2 * index * RATE))
     return synth.render(round(1.2 * RATE))

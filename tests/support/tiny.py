@@ -10,22 +10,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tnca_synth.engine.bank import Bank
-from tnca_synth.engine.growth import GrowthModel
-from tnca_synth.engine.manifest import MANIFEST, parse_manifest
-from tnca_synth.engine.retouching import RetouchArrays
-from tnca_synth.engine.seed import partial_hz, pitch_to_hz
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.export.bank_writer import write_bank
-from tnca_synth.training.checkpoint import Checkpoint
-from tnca_synth.training.config import DataConfig, TrainConfig
-from tnca_synth.training.dataset import NoteSet, assemble
-from tnca_synth.training.features import extract
-from tnca_synth.training.nca import ALPHA, LINEAR_LEVEL, MEL_LEVEL, TNCA, NCAConfig
-from tnca_synth.training.recordings import InstrumentConfig, Recording
-from tnca_synth.training.retouching import measure_retouch
-from tnca_synth.training.vocoder import MelVocoder, VocoderConfig
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.manifest import MANIFEST, parse_manifest
+from tnca_synth.engine.keys.correction import CorrectionArrays
+from tnca_synth.engine.models.growth_model import OnnxGrowthModel
+from tnca_synth.engine.spectra.pitch import partial_hz, pitch_to_hz
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.export.bank import write_bank
+from tnca_synth.training.config.instruments import InstrumentConfig
+from tnca_synth.training.config.models import ALPHA, LINEAR_LEVEL, MEL_LEVEL, NCAConfig, VocoderConfig
+from tnca_synth.training.config.run import DataConfig, TrainConfig
+from tnca_synth.training.correction.correction import measure_correction
+from tnca_synth.training.data.dataset import NoteSet, assemble
+from tnca_synth.training.loop.checkpoint import Checkpoint
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.spectral.nca import TNCA
+from tnca_synth.training.spectral.vocoder import MelVocoder
 
 torch.set_num_threads(1)  # networks as small as these only wait for a second thread
 
@@ -138,13 +140,13 @@ def checkpoint(train_config: TrainConfig) -> Checkpoint:
     known = Checkpoint(train_config.to_dict(), model.state_dict(), TIMBRES, tuning, motions, 123, 45.6, {})
     if vocoder or train_config.model.representation == "mel":
         return known
-    return replace(known, retouch=torch.frombuffer(bytearray(retouched().to_bytes()), dtype=torch.uint8))
+    return replace(known, correction=torch.frombuffer(bytearray(corrected().to_bytes()), dtype=torch.uint8))
 
 
 @cache
-def retouched() -> RetouchArrays:
+def corrected() -> CorrectionArrays:
     """Return what the untrained dual network misses."""
-    return measure_retouch(growth_network("dual"), notes())
+    return measure_correction(growth_network("dual"), notes())
 
 
 RECORDED = (("kit:35", (35,)), ("kit:36", (36,)), ("reed", (60, 64)), ("string", (60, 64)))
@@ -180,6 +182,6 @@ def bank() -> Bank:
 
 
 @cache
-def growth_model(representation: str = "dual") -> GrowthModel:
+def growth_model(representation: str = "dual") -> OnnxGrowthModel:
     """Return `growth_network` as the engine runs it."""
     return bank().growth_model(representation, "cpu")

@@ -12,16 +12,17 @@ import tiny
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.decoders.source import NOISE_LENGTH, partial_turns
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.training.codec import Codec, CodecConfig
-from tnca_synth.training.codec_notes import SoundNotes, with_audio
-from tnca_synth.training.codec_source import SourceInput
-from tnca_synth.training.config import TrainConfig
-from tnca_synth.training.dataset import assemble
-from tnca_synth.training.features import extract
-from tnca_synth.training.latent_nca import LatentConfig, LatentNCA
-from tnca_synth.training.nca import ALPHA
+from tnca_synth.engine.decoders.parts.excitation import NOISE_LENGTH, partial_turns
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.codec.codec import Codec
+from tnca_synth.training.codec.notes import SoundNotes, with_audio
+from tnca_synth.training.codec.source import ExcitationInput
+from tnca_synth.training.config.models import ALPHA
+from tnca_synth.training.config.run import TrainConfig
+from tnca_synth.training.config.sound_models import CodecConfig, LatentConfig
+from tnca_synth.training.data.dataset import assemble
+from tnca_synth.training.latent.nca import LatentNCA
+from tnca_synth.training.measure.note_features import extract
 
 SPEC = AudioSpec(sample_rate=8000, n_fft=512, hop_length=128, num_mels=16)
 CONFIG = CodecConfig(
@@ -47,13 +48,13 @@ def latents(voices: int = 2, hops: int = 12, seed: int = 0) -> Tensor:
     return torch.rand(voices, CONFIG.dimension, hops, generator=generator) * 2.0 - 1.0
 
 
-def source(f0_hz: Sequence[float], hops: int, seed: int = 0) -> SourceInput:
+def source(f0_hz: Sequence[float], hops: int, seed: int = 0) -> ExcitationInput:
     """Return the source of steady voices."""
     step = np.array(f0_hz)[:, None] / SPEC.sample_rate + np.zeros(hops)
     start, turn = partial_turns(step * np.arange(hops) * SPEC.hop_length, step, np.zeros(len(f0_hz)))
     shape = (len(f0_hz), hops * SPEC.hop_length // (NOISE_LENGTH // 2), 2, NOISE_LENGTH // 2 + 1)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return SourceInput(torch.from_numpy(start), torch.from_numpy(turn), noise)
+    return ExcitationInput(torch.from_numpy(start), torch.from_numpy(turn), noise)
 
 
 @cache
@@ -95,8 +96,8 @@ def latent_network(seed: int = 0) -> LatentNCA:
 
 def save_codec(folder: Path) -> Path:
     """Write a checkpoint of an untrained codec; return its path."""
-    from tnca_synth.training.checkpoint import save_checkpoint
-    from tnca_synth.training.codec_trainer import CodecTrainer
+    from tnca_synth.training.codec.trainer import CodecTrainer
+    from tnca_synth.training.loop.checkpoint import save_checkpoint
 
     path = folder / "codec.pt"
     save_checkpoint(path, CodecTrainer(train_config(), sounds()).checkpoint())

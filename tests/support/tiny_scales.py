@@ -8,13 +8,13 @@ from functools import cache
 import tiny
 import torch
 
-from tnca_synth.training.checkpoint import Checkpoint
-from tnca_synth.training.config import TrainConfig
-from tnca_synth.training.dataset import NoteSet, assemble
-from tnca_synth.training.features import extract
-from tnca_synth.training.multiscale import MultiScaleNCA, ScaleConfig
-from tnca_synth.training.multiscale_trainer import measure_scales
-from tnca_synth.training.nca import ALPHA, MEL_LEVEL
+from tnca_synth.training.config.models import ALPHA, MEL_LEVEL, ScaleConfig
+from tnca_synth.training.config.run import TrainConfig
+from tnca_synth.training.data.dataset import NoteSet, assemble
+from tnca_synth.training.loop.checkpoint import Checkpoint
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.multiscale.nca import MultiScaleNCA
+from tnca_synth.training.multiscale.trainer import measure_scales
 
 SCALES = ScaleConfig(
     channels=8, hidden=24, timbre_size=4, seed_hidden=16, band_genes=2, pitch_genes=2, partial_genes=2, key_size=3,

@@ -8,15 +8,15 @@ from functools import cache
 import tiny
 import torch
 
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.training.checkpoint import Checkpoint
-from tnca_synth.training.codec_notes import SoundNotes, with_audio
-from tnca_synth.training.config import TrainConfig
-from tnca_synth.training.dataset import assemble
-from tnca_synth.training.features import extract
-from tnca_synth.training.hierarchical import HierarchicalConfig, HierarchicalNCA
-from tnca_synth.training.hierarchical_targets import measure_stages
-from tnca_synth.training.nca import ALPHA, MEL_LEVEL
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.codec.notes import SoundNotes, with_audio
+from tnca_synth.training.config.models import ALPHA, MEL_LEVEL, HierarchicalConfig
+from tnca_synth.training.config.run import TrainConfig
+from tnca_synth.training.data.dataset import assemble
+from tnca_synth.training.hierarchical.nca import HierarchicalNCA
+from tnca_synth.training.hierarchical.targets import measure_stages
+from tnca_synth.training.loop.checkpoint import Checkpoint
+from tnca_synth.training.measure.note_features import extract
 
 SPEC = AudioSpec(sample_rate=8000, n_fft=512, hop_length=256, num_mels=16)
 STAGES = HierarchicalConfig(

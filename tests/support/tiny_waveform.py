@@ -10,11 +10,12 @@ import tiny_codec
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.seed import MAX_PARTIALS
-from tnca_synth.training.checkpoint import Checkpoint
-from tnca_synth.training.config import TrainConfig
-from tnca_synth.training.nca import ALPHA, LINEAR_LEVEL, MEL_LEVEL
-from tnca_synth.training.waveform_nca import WaveformConfig, WaveformNCA
+from tnca_synth.engine.spectra.pitch import MAX_PARTIALS
+from tnca_synth.training.config.models import ALPHA, LINEAR_LEVEL, MEL_LEVEL
+from tnca_synth.training.config.run import TrainConfig
+from tnca_synth.training.config.sound_models import WaveformConfig
+from tnca_synth.training.loop.checkpoint import Checkpoint
+from tnca_synth.training.waveform.nca import WaveformNCA
 
 CONFIG = WaveformConfig(
     **tiny.SIZES, noise_bands=8, tones=4, free=2, wave_hidden=12, wave_steps=4, film_hidden=8, spec=tiny_codec.SPEC

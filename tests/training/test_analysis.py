@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.seed import partial_hz, pitch_to_hz
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray, power_spectrogram
-from tnca_synth.training.analysis import estimate_tuning, residual_power
-from tnca_synth.training.distance import stft_distance
-from tnca_synth.training.features import extract
-from tnca_synth.training.recordings import Recording
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.spectra.pitch import partial_hz, pitch_to_hz
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import power_spectrogram
+from tnca_synth.training.measure.distance import stft_distance
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.measure.tuning_and_tonality import estimate_tuning, residual_power
 
 SPEC = AudioSpec()
 RATE = SPEC.sample_rate

@@ -10,8 +10,9 @@ import tiny
 import torch
 
 from tnca_synth.errors import BankError
-from tnca_synth.training import checkpoint as module
-from tnca_synth.training.checkpoint import FORMAT, growth_model, load_checkpoint, mel_vocoder, save_checkpoint
+from tnca_synth.training.loop import checkpoint as module
+from tnca_synth.training.loop.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+from tnca_synth.training.registry import growth_model, mel_vocoder
 
 
 @pytest.fixture

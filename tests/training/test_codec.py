@@ -10,16 +10,17 @@ import pytest
 import tiny_codec
 import torch
 
-from tnca_synth.engine.decoders.source import NOISE_LENGTH, partial_turns
-from tnca_synth.engine.seed import MAX_PARTIALS, partial_hz
+from tnca_synth.engine.decoders.parts.excitation import NOISE_LENGTH, partial_turns
+from tnca_synth.engine.spectra.pitch import MAX_PARTIALS, partial_hz
 from tnca_synth.errors import UsageError
-from tnca_synth.training.checkpoint import load_checkpoint
-from tnca_synth.training.codec import Codec, CodecConfig
-from tnca_synth.training.codec_layers import CausalConv, CausalUpsampling, Memory, Recurrence, Residual
-from tnca_synth.training.codec_source import SourceHead, SourceInput
-from tnca_synth.training.codec_trainer import CodecTrainer, codec_of, spectral_losses
-from tnca_synth.training.config import load_preset, train_config
-from tnca_synth.training.distance import stft_distance
+from tnca_synth.training.codec.codec import Codec
+from tnca_synth.training.codec.layers import CausalConv, CausalUpsampling, Memory, Recurrence, Residual
+from tnca_synth.training.codec.source import ExcitationInput, SourceHead
+from tnca_synth.training.codec.trainer import CodecTrainer, codec_of, spectral_losses
+from tnca_synth.training.config.run import load_preset, train_config
+from tnca_synth.training.config.sound_models import CodecConfig
+from tnca_synth.training.loop.checkpoint import load_checkpoint
+from tnca_synth.training.measure.distance import stft_distance
 
 HOP = tiny_codec.SPEC.hop_length
 LAYERS = (
@@ -71,7 +72,7 @@ def test_partials_sound_as_sines_whose_amplitudes_glide() -> None:
     start, turn = partial_turns(step * np.arange(hops) * HOP, step, np.array([stretch]))
     noise = torch.zeros(1, hops * HOP // (NOISE_LENGTH // 2), 2, NOISE_LENGTH // 2 + 1)
     level = torch.randn(1, MAX_PARTIALS, hops * points) - 5.0
-    source = SourceInput(torch.from_numpy(start), torch.from_numpy(turn), noise)
+    source = ExcitationInput(torch.from_numpy(start), torch.from_numpy(turn), noise)
     sound = head.sound(level, torch.zeros(1, 8, hops * points), source, Memory())[0].numpy()
     hz = partial_hz(f0_hz, stretch, MAX_PARTIALS)
     time, ends = np.arange(hops * HOP), np.arange(hops * points + 1) * HOP // points
@@ -84,7 +85,7 @@ def test_partials_sound_as_sines_whose_amplitudes_glide() -> None:
 def test_fewer_partials_than_all_may_be_asked_for() -> None:
     codec = tiny_codec.codec()
     latent, source = tiny_codec.latents(voices=1, hops=6), tiny_codec.source([900.0], 6)  # 4 partials below Nyquist
-    few = SourceInput(source.start[:, :, :5], source.turn[:, :, :5], source.noise)
+    few = ExcitationInput(source.start[:, :, :5], source.turn[:, :, :5], source.noise)
     with torch.no_grad():
         torch.testing.assert_close(codec.decode(latent, few), codec.decode(latent, source), rtol=0, atol=1e-7)
 
@@ -96,7 +97,7 @@ def test_noise_has_the_deviation_that_it_is_told() -> None:
     noise = torch.randn(1, hops * HOP // (NOISE_LENGTH // 2), 2, NOISE_LENGTH // 2 + 1, generator=generator)
     silent = torch.zeros(1, hops, 1)
     levels = torch.full((1, MAX_PARTIALS, hops * 4), -20.0), torch.full((1, 8, hops * 4), float(np.log(deviation)))
-    sound = head.sound(*levels, SourceInput(silent, silent, noise), Memory())
+    sound = head.sound(*levels, ExcitationInput(silent, silent, noise), Memory())
     assert float(sound[:, HOP:].std()) == pytest.approx(deviation, rel=0.05)
 
 

@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.training.comparison.measures import (
     N_FFT,
     RATE,

@@ -19,8 +19,8 @@ from tnca_synth.training.comparison.costs import Costs, path_costs
 from tnca_synth.training.comparison.expectations import FAILS, HOLDS, UNKNOWN, Verdict, judge
 from tnca_synth.training.comparison.measures import RATE, Measures
 from tnca_synth.training.comparison.notes import KEY, LAYER, HeldOutNote, held_out_notes, spread
-from tnca_synth.training.comparison.player import SAMPLER, NoteRow, Player, Route, fitting_routes
-from tnca_synth.training.comparison.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_report
+from tnca_synth.training.comparison.page.player import SAMPLER, NotePlayer, NoteRow, Route, fitting_routes
+from tnca_synth.training.comparison.page.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_report
 from tnca_synth.training.comparison.run import RECORDING, Comparison, Example
 from tnca_synth.training.comparison.speed import Speed
 from tnca_synth.training.comparison.summary import (
@@ -33,7 +33,7 @@ from tnca_synth.training.comparison.summary import (
     summarise,
 )
 from tnca_synth.training.comparison.tables import all_tables, sampler_sentence, winner_sentence
-from tnca_synth.training.config import load_preset
+from tnca_synth.training.config.run import load_preset
 
 EQUAL = Measures(0.5, 0.5, 5.0, 6.0, 0.9, 1.0, 2.0, 0.5, 0.0)
 ROUTES = (Route("mel", "vocoder"), Route("dual", "harmonic"))
@@ -68,7 +68,7 @@ def held_out_note(key: int, velocity: int, kind: str) -> HeldOutNote:
 @cache
 def comparison() -> Comparison:
     """Compare two paths of the tiny bank on two notes; made once."""
-    player = Player(tiny.bank(), list(ROUTES))
+    player = NotePlayer(tiny.bank(), list(ROUTES))
     rows: list[NoteRow] = []
     for note in (held_out_note(63, 60, KEY), held_out_note(64, 90, LAYER)):
         played = player.play(note)
@@ -104,7 +104,7 @@ def test_every_decoder_that_fits_is_found() -> None:
 
 def test_notes_are_as_long_as_their_recordings_whatever_the_rate_of_the_model() -> None:
     note = held_out_note(63, 60, KEY)
-    played = Player(tiny.bank(), list(ROUTES)).play(note)
+    played = NotePlayer(tiny.bank(), list(ROUTES)).play(note)
     assert list(played) == [SAMPLER, "mel+vocoder", "dual+harmonic"]
     for name, audio in played.items():
         if name != SAMPLER:  # which is shorter, since it plays faster

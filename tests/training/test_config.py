@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tnca_synth.errors import TncaError, UsageError
-from tnca_synth.training.config import PRESETS, TrainConfig, load_preset, train_config
+from tnca_synth.training.config.run import PRESETS, TrainConfig, load_preset, train_config
 
 NAMES = sorted(path.stem for path in PRESETS.glob("*.toml") if path.stem != "instruments")
 OF_EIGHT = {"codec", "hierarchical", "hierarchical-tune", "latent", "multi-scale"}  # as all of them grow

@@ -11,9 +11,9 @@ import soundfile
 import tiny
 
 from tnca_synth.errors import UsageError
-from tnca_synth.training.codec_notes import load_sounds
-from tnca_synth.training.config import TrainConfig, load_preset, train_config
-from tnca_synth.training.dataset import NoteSet, load_notes
+from tnca_synth.training.codec.notes import load_sounds
+from tnca_synth.training.config.run import TrainConfig, load_preset, train_config
+from tnca_synth.training.data.dataset import NoteSet, load_notes
 from tnca_synth.training.run import without_missing_compiler
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import soundfile
 import tiny
 
-from tnca_synth.engine.seed import pitch_to_hz
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.config import DataConfig
-from tnca_synth.training.dataset import load_notes
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.spectra.pitch import pitch_to_hz
+from tnca_synth.training.config.run import DataConfig
+from tnca_synth.training.data.dataset import load_notes
 
 RATE = tiny.SPEC.sample_rate
 

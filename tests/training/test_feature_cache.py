@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.training.config import DataConfig
-from tnca_synth.training.feature_cache import ARRAYS, COLUMNS, has_features, load_features, save_features
-from tnca_synth.training.features import NoteFeatures, extract
-from tnca_synth.training.recordings import InstrumentConfig
-from tnca_synth.training.rendered_notes import cache_path
+from tnca_synth.training.config.instruments import InstrumentConfig
+from tnca_synth.training.config.run import DataConfig
+from tnca_synth.training.data.feature_cache import ARRAYS, COLUMNS, has_features, load_features, save_features
+from tnca_synth.training.data.rendered_notes import cache_path
+from tnca_synth.training.measure.note_features import NoteFeatures, extract
 
 
 def some_notes() -> list[NoteFeatures]:

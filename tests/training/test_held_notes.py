@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.bank import MANIFEST, RETOUCH, Bank
-from tnca_synth.engine.retouching import RetouchArrays, RetouchTable
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.bank import CORRECTION, MANIFEST, Bank
+from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable
 from tnca_synth.errors import UsageError
-from tnca_synth.training import held_notes
-from tnca_synth.training.held_notes import FOLLOWED_S, LATE_S, measured_ends, with_held_notes, with_mean_after
-from tnca_synth.training.retouching import EASE_MOMENTS, MOMENTS, _Sum
+from tnca_synth.training.correction import held_notes
+from tnca_synth.training.correction.correction import EASE_MOMENTS, MOMENTS, _Sum
+from tnca_synth.training.correction.held_notes import (
+    FOLLOWED_S,
+    LATE_S,
+    measured_ends,
+    with_held_notes,
+    with_mean_after,
+)
 
 HOP_S = tiny.SPEC.hop_s
 LATER_DB = -2.5
@@ -48,7 +54,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def measured(steady: None) -> dict[float, RetouchArrays]:
+def measured(steady: None) -> dict[float, CorrectionArrays]:
     wanted = {LATER_DB: False, -24.0: True}
     return {
         change_db: with_held_notes(tiny.bank(), "dual", (tiny.REED, tiny.KIT), LouderLater(change_db, falls))  # type: ignore[arg-type]
@@ -56,20 +62,20 @@ def measured(steady: None) -> dict[float, RetouchArrays]:
     }
 
 
-def before() -> RetouchArrays:
-    arrays: RetouchArrays = RetouchArrays.from_bytes(tiny.bank().models_of("dual")[RETOUCH])
+def before() -> CorrectionArrays:
+    arrays: CorrectionArrays = CorrectionArrays.from_bytes(tiny.bank().models_of("dual")[CORRECTION])
     return arrays
 
 
-def corrections_db(arrays: RetouchArrays, owner: tuple[str, int], *ages_s: float) -> np.ndarray:
+def corrections_db(arrays: CorrectionArrays, owner: tuple[str, int], *ages_s: float) -> np.ndarray:
     """Return the correction of the first partials of a key in dB, (T, 3)."""
-    table = RetouchTable(arrays, [owner], HOP_S)
+    table = CorrectionTable(arrays, [owner], HOP_S)
     rows, courses = table.read(np.array([[0.0, 1.0]]), np.array(ages_s)[:, None])
     level = np.einsum("tcr,crn->tn", courses[:, 0], table.shapes[rows[0]])
     return np.asarray(level[:, :3] * tiny.SPEC.level_scale_db)
 
 
-def test_what_was_measured_before_stays_to_the_bit(measured: dict[float, RetouchArrays]) -> None:
+def test_what_was_measured_before_stays_to_the_bit(measured: dict[float, CorrectionArrays]) -> None:
     old, new = before(), measured[LATER_DB]
     rank = old.shapes.shape[1]
     for row, end in enumerate(measured_ends(old, tiny.SPEC)):
@@ -79,17 +85,17 @@ def test_what_was_measured_before_stays_to_the_bit(measured: dict[float, Retouch
     np.testing.assert_array_equal(new.course_scale[:, :rank], old.course_scale)
 
 
-def test_it_is_the_difference_to_the_recording_that_follows(measured: dict[float, RetouchArrays]) -> None:
+def test_it_is_the_difference_to_the_recording_that_follows(measured: dict[float, CorrectionArrays]) -> None:
     louder = corrections_db(measured[LATER_DB], ("reed", 60), 6.0, 9.0, 12.0, 600.0)
     np.testing.assert_allclose(louder, LATER_DB, atol=0.5)
 
 
-def test_a_recording_that_fades_goes_on_fading(measured: dict[float, RetouchArrays]) -> None:
+def test_a_recording_that_fades_goes_on_fading(measured: dict[float, CorrectionArrays]) -> None:
     found = corrections_db(measured[-24.0], ("reed", 60), 5.0, 8.0, 11.0)
     np.testing.assert_allclose(found, [[-3.0], [-12.0], [-21.0]] * np.ones((1, 3)), atol=1.5)
 
 
-def test_it_eases_there_and_then_stays(measured: dict[float, RetouchArrays]) -> None:
+def test_it_eases_there_and_then_stays(measured: dict[float, CorrectionArrays]) -> None:
     arrays = measured[LATER_DB]
     assert arrays.moments[-len(LATE_S) :].tolist() == [round(at / HOP_S) for at in LATE_S]
     for row, (owner, end) in enumerate(zip(arrays.owners, measured_ends(before(), tiny.SPEC), strict=True)):
@@ -99,7 +105,7 @@ def test_it_eases_there_and_then_stays(measured: dict[float, RetouchArrays]) -> 
         assert steps.max() < 1.5, (owner, row)
 
 
-def test_kits_and_what_is_not_listed_keep_their_last_moment(measured: dict[float, RetouchArrays]) -> None:
+def test_kits_and_what_is_not_listed_keep_their_last_moment(measured: dict[float, CorrectionArrays]) -> None:
     old, new = before(), measured[LATER_DB]
     for row, (name, _) in enumerate(old.owners):
         if name != "reed":
@@ -112,9 +118,9 @@ def test_the_held_out_velocity_is_never_measured() -> None:
     assert font.asked and 90 not in font.asked
 
 
-def test_it_is_done_once(measured: dict[float, RetouchArrays]) -> None:
+def test_it_is_done_once(measured: dict[float, CorrectionArrays]) -> None:
     """What is eased shows no more where training ended."""
-    files = {**tiny.bank_files(), "dual.retouch.npz": measured[LATER_DB].to_bytes()}
+    files = {**tiny.bank_files(), "dual.correction.npz": measured[LATER_DB].to_bytes()}
     bank = Bank(json.loads(files[MANIFEST]), files)
     with pytest.raises(UsageError, match="held notes of dual are in the bank already"):
         with_held_notes(bank, "dual", (tiny.REED,), LouderLater(LATER_DB))  # type: ignore[arg-type]
@@ -154,7 +160,7 @@ def test_what_is_grown_is_heard_with_corrections_in_the_reference_and_bare_later
     power = held_notes._grown(growth, notes)
     assert power.shape == (len(notes), 4, tiny.SPEC.num_bins) and np.isfinite(power).all() and power.any(2).all()
     bare = tiny.bank().growth_model("dual", "cpu")
-    bare.motions.retouch = lambda *_: None  # type: ignore[method-assign]
+    bare.motions.correction = lambda *_: None  # type: ignore[method-assign]
     plain = held_notes._grown(bare, notes)
     np.testing.assert_array_equal(power[:, 1:], plain[:, 1:])
     assert not np.allclose(power[:, 0], plain[:, 0], rtol=0.05)

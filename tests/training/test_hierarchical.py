@@ -11,16 +11,16 @@ import tiny_stages
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.seed import MAX_PARTIALS
-from tnca_synth.training.checkpoint import load_checkpoint
-from tnca_synth.training.hierarchical import SOUND, HierarchicalNCA
-from tnca_synth.training.hierarchical_sound import grown_distances, grown_sound
-from tnca_synth.training.hierarchical_targets import FINE
-from tnca_synth.training.hierarchical_trainer import ALL, HierarchicalTrainer, stage_of
-from tnca_synth.training.loop import Progress
-from tnca_synth.training.nca import ALPHA
-from tnca_synth.training.rollout import NoteBatch, grow, plant
-from tnca_synth.training.validation import save_picture
+from tnca_synth.engine.spectra.pitch import MAX_PARTIALS
+from tnca_synth.training.config.models import ALPHA
+from tnca_synth.training.hierarchical.nca import SOUND, HierarchicalNCA
+from tnca_synth.training.hierarchical.sound import grown_distances, grown_sound
+from tnca_synth.training.hierarchical.targets import FINE
+from tnca_synth.training.hierarchical.trainer import ALL, HierarchicalTrainer, stage_of
+from tnca_synth.training.loop.checkpoint import load_checkpoint
+from tnca_synth.training.loop.loop import Progress
+from tnca_synth.training.loop.rollout import NoteBatch, grow, plant
+from tnca_synth.training.validation.fields import save_picture
 
 STAGES = tiny_stages.STAGES
 BANDS = STAGES.bands[0]

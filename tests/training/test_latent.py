@@ -11,14 +11,14 @@ import tiny_codec
 import torch
 
 from tnca_synth.errors import BankError, UsageError
-from tnca_synth.training.checkpoint import growth_model
-from tnca_synth.training.codec_trainer import codec_of
-from tnca_synth.training.config import load_preset, train_config
-from tnca_synth.training.latent_pool import SILENT_AFTER_S, LatentPool, Latents
-from tnca_synth.training.latent_trainer import LatentTrainer
-from tnca_synth.training.nca import ALPHA
-from tnca_synth.training.rollout import NoteBatch, plant
-from tnca_synth.training.sound_validation import grown_latents, sound_distances, sound_of
+from tnca_synth.training.codec.trainer import codec_of
+from tnca_synth.training.config.models import ALPHA
+from tnca_synth.training.config.run import load_preset, train_config
+from tnca_synth.training.latent.pool import SILENT_AFTER_S, LatentPool, Latents
+from tnca_synth.training.latent.trainer import LatentTrainer
+from tnca_synth.training.loop.rollout import NoteBatch, plant
+from tnca_synth.training.registry import growth_model
+from tnca_synth.training.validation.sound import grown_latents, sound_distances, sound_of
 
 HOP_S = tiny_codec.SPEC.hop_s
 

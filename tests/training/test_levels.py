@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import (
-    FloatArray,
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import (
     hann,
     level_from_power,
     mel_edges_hz,

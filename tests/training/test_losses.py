@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import mel_edges_hz
-from tnca_synth.training.config import LossConfig, load_preset
-from tnca_synth.training.losses import (
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import mel_edges_hz
+from tnca_synth.training.config.run import LossConfig, load_preset
+from tnca_synth.training.loop.losses import (
     OVERFLOW_ABOVE,
     alpha_loss,
     band_weights,

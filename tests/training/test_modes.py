@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.seed import MAX_MODES, partial_hz
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.features import NoteFeatures, extract
-from tnca_synth.training.modes import measure_modes
-from tnca_synth.training.recordings import Recording
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS, partial_hz
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.measure.inharmonic_partials import measure_inharmonic_partials
+from tnca_synth.training.measure.note_features import NoteFeatures, extract
+from tnca_synth.training.measure.recording import Recording
 
 SPEC = AudioSpec()
 RATE = SPEC.sample_rate
@@ -30,8 +30,8 @@ def features(audio: FloatArray, pitched: bool = True, hold_s: float = 1.5) -> No
 
 
 def found(audio: FloatArray, **options: object) -> list[float]:
-    modes = measure_modes(features(audio, **options), SPEC)  # type: ignore[arg-type]
-    assert modes.shape == (MAX_MODES,)
+    modes = measure_inharmonic_partials(features(audio, **options), SPEC)  # type: ignore[arg-type]
+    assert modes.shape == (MAX_INHARMONIC_PARTIALS,)
     count = int((modes > 0).sum())
     assert not modes[count:].any()
     return [float(ratio) for ratio in modes[:count]]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tiny
 
-from tnca_synth.engine.motions import MotionTable, transposed
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.training.features import NoteFeatures
-from tnca_synth.training.motions import (
+from tnca_synth.engine.keys.motions import MotionTable, transposed
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.measure.motions import (
     CODE_RANGE,
     FRAMES_PER_CODE,
     measure_motion,
@@ -17,6 +16,7 @@ from tnca_synth.training.motions import (
     smooth_course,
     steps,
 )
+from tnca_synth.training.measure.note_features import NoteFeatures
 
 SPEC = AudioSpec()
 FRAMES = 340

@@ -11,15 +11,15 @@ import tiny_scales
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.spectral import bands_among_bands, level_from_power, mel_filterbank, power_spectrogram
-from tnca_synth.training.checkpoint import load_checkpoint
-from tnca_synth.training.features import extract
-from tnca_synth.training.loop import Progress
-from tnca_synth.training.multiscale import MultiScaleNCA
-from tnca_synth.training.multiscale_trainer import MultiScaleTrainer, measure_scales
-from tnca_synth.training.nca import ALPHA
-from tnca_synth.training.rollout import NoteBatch, grow, plant
-from tnca_synth.training.validation import validate
+from tnca_synth.engine.spectra.stft import bands_among_bands, level_from_power, mel_filterbank, power_spectrogram
+from tnca_synth.training.config.models import ALPHA
+from tnca_synth.training.loop.checkpoint import load_checkpoint
+from tnca_synth.training.loop.loop import Progress
+from tnca_synth.training.loop.rollout import NoteBatch, grow, plant
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.multiscale.nca import MultiScaleNCA
+from tnca_synth.training.multiscale.trainer import MultiScaleTrainer, measure_scales
+from tnca_synth.training.validation.fields import validate
 
 SCALES = tiny_scales.SCALES
 COARSE, MIDDLE, FINE = (slice(0, 8), slice(8, 24), slice(24, 56))

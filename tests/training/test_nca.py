@@ -10,10 +10,11 @@ import tiny
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.finishing import transposed_field
-from tnca_synth.training import nca
-from tnca_synth.training.nca import ALIVE_ABOVE, ALPHA, TNCA
-from tnca_synth.training.rollout import NoteBatch, grow, plant, release_age, swells
+from tnca_synth.engine.spectra.transpose import transposed_field
+from tnca_synth.training.config.models import ALPHA
+from tnca_synth.training.loop.rollout import NoteBatch, grow, plant, release_age, swells
+from tnca_synth.training.spectral import nca
+from tnca_synth.training.spectral.nca import ALIVE_ABOVE, TNCA
 
 CELLS = tiny.SPEC.num_mels
 FRAMES = 20
@@ -88,9 +89,9 @@ def test_growing_hop_by_hop_equals_growing_the_whole_note(model: TNCA) -> None:
 def test_a_key_that_was_never_recorded_is_its_lender_transposed(model: TNCA) -> None:
     lent = batch()
     pace = lent.motion[:, 1]
-    lender = replace(on_own_keys(lent), pitch=(lent.pitch - 12.0 * torch.log2(pace)).float())
+    root_key = replace(on_own_keys(lent), pitch=(lent.pitch - 12.0 * torch.log2(pace)).float())
     paced = grow(model, lent, FRAMES, MOTIONS)["mel"]
-    own = grow(model, lender, FRAMES, MOTIONS)["mel"]
+    own = grow(model, root_key, FRAMES, MOTIONS)["mel"]
     assert float(pace[2]) > 1.05
     moved = transposed_field("mel", own[2, :1].numpy(), tiny.SPEC, float(pace[2]))
     np.testing.assert_allclose(paced[2, :1].numpy(), moved, atol=1e-5)  # later they move at another pace

@@ -11,12 +11,12 @@ import pytest
 import soundfile
 import tiny
 
+from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.harmonic import HarmonicDecoder
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
+from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.errors import UsageError
-from tnca_synth.training.notebook import Training, grow_note, hear, note_set, read_note, small_config, train_note
-from tnca_synth.training.recordings import Recording
+from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.notebook.grow import Training, grow_note, hear, note_set, read_note, small_config, train_note
 
 RATE = tiny.SPEC.sample_rate
 CONFIG = replace(tiny.config("dual"), iterations=6, validate_every=3)

@@ -7,15 +7,15 @@ import io
 import pytest
 from rich.console import Console
 
-from tnca_synth.training.loop import Progress
-from tnca_synth.training.progress import ProgressReport, duration
+from tnca_synth.training.loop.loop import Progress
+from tnca_synth.training.loop.progress import ProgressReport, duration
 
 
 def lines_of(
     monkeypatch: pytest.MonkeyPatch, seconds_each: float, iterations: int, terminal: bool = False
 ) -> list[str]:
     clock = [100.0]
-    monkeypatch.setattr("tnca_synth.training.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("tnca_synth.training.loop.progress.time.monotonic", lambda: clock[0])
     out = io.StringIO()
     with ProgressReport(Console(file=out, log_path=False, force_terminal=terminal), iterations, 0) as report:
         for i in range(1, iterations + 1):

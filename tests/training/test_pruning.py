@@ -10,10 +10,10 @@ import pytest
 import tiny
 import torch
 
-from tnca_synth.training.nca import TNCA
-from tnca_synth.training.pruning import LAYERS, importance, narrowed, widths
-from tnca_synth.training.rollout import NoteBatch, grow
-from tnca_synth.training.trainer import Trainer
+from tnca_synth.training.loop.pruning import LAYERS, importance, narrowed, widths
+from tnca_synth.training.loop.rollout import NoteBatch, grow
+from tnca_synth.training.spectral.nca import TNCA
+from tnca_synth.training.spectral.trainer import Trainer
 
 EXTRA = 5
 

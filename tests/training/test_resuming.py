@@ -10,8 +10,8 @@ import pytest
 import tiny
 
 from tnca_synth.errors import UsageError
-from tnca_synth.training.config import DataConfig
-from tnca_synth.training.resuming import check_resumable
+from tnca_synth.training.config.run import DataConfig
+from tnca_synth.training.loop.resuming import check_resumable
 
 CONFIG = tiny.config()
 CHECKPOINT = replace(

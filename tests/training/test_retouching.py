@@ -8,13 +8,13 @@ import tiny
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.finishing import Finisher
-from tnca_synth.engine.motions import MotionTable
-from tnca_synth.engine.seed import pitch_to_hz
-from tnca_synth.training import retouching
-from tnca_synth.training.motions import smooth_course
-from tnca_synth.training.retouching import measure_retouch
-from tnca_synth.training.rollout import NoteBatch
+from tnca_synth.engine.keys.apply import KeyApplier
+from tnca_synth.engine.keys.motions import MotionTable
+from tnca_synth.engine.spectra.pitch import pitch_to_hz
+from tnca_synth.training.correction import correction
+from tnca_synth.training.correction.correction import measure_correction
+from tnca_synth.training.loop.rollout import NoteBatch
+from tnca_synth.training.measure.motions import smooth_course
 
 NOTES = tiny.notes()
 OFF = 0.2  # level
@@ -42,9 +42,9 @@ def test_what_is_measured_mends_most_of_the_slow_course(representation: str, mon
         seen.append(index)
         return index
 
-    monkeypatch.setattr(retouching.NoteBatch, "of", of)
-    monkeypatch.setattr(retouching, "grow", lambda _, index, frames, __: {field: grown_badly(field, index, frames)})
-    arrays = measure_retouch(tiny.growth_network(representation), NOTES)
+    monkeypatch.setattr(correction.NoteBatch, "of", of)
+    monkeypatch.setattr(correction, "grow", lambda _, index, frames, __: {field: grown_badly(field, index, frames)})
+    arrays = measure_correction(tiny.growth_network(representation), NOTES)
     monkeypatch.undo()
     assert arrays.field == field
     motions = MotionTable(tiny.SPEC, NOTES.motion_arrays, arrays)
@@ -64,16 +64,16 @@ def test_what_is_measured_mends_most_of_the_slow_course(representation: str, mon
 def finish(motions: MotionTable, batch: NoteBatch, field: str, grown: np.ndarray) -> np.ndarray:
     """Return the levels (T, N) of one note that the engine would decode."""
     count = grown.shape[1]
-    retouch = motions.retouch(batch.motion.numpy(), np.arange(count)[:, None] * tiny.SPEC.hop_s)
-    assert retouch is not None
+    correction = motions.correction(batch.motion.numpy(), np.arange(count)[:, None] * tiny.SPEC.hop_s)
+    assert correction is not None
     hz = np.full((1, count), float(pitch_to_hz(float(batch.pitch[0]))) * float(batch.pitched[0]))
-    finisher, still = Finisher(tiny.SPEC, motions), np.zeros((1, count))
-    return finisher.finish({field: grown}, retouch, still, hz, batch.stretch.numpy())[field][0, :, 0]
+    finisher, still = KeyApplier(tiny.SPEC, motions), np.zeros((1, count))
+    return finisher.finish({field: grown}, correction, still, hz, batch.stretch.numpy())[field][0, :, 0]
 
 
 def test_only_recorded_keys_are_measured_the_same_each_time() -> None:
     model = tiny.growth_network("mel")
-    arrays = measure_retouch(model, NOTES)
+    arrays = measure_correction(model, NOTES)
     recorded = {(NOTES.features[i].instrument, NOTES.features[i].pitch) for i in NOTES.indices(held_out=False)}
     assert set(arrays.owners) == recorded
-    assert arrays.to_bytes() == measure_retouch(model, NOTES).to_bytes()
+    assert arrays.to_bytes() == measure_correction(model, NOTES).to_bytes()

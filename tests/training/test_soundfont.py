@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tnca_synth.engine.seed import pitch_to_hz
-from tnca_synth.engine.spec import AudioSpec
+from tnca_synth.engine.spectra.pitch import pitch_to_hz
+from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.errors import DatasetError
-from tnca_synth.training.analysis import estimate_tuning
-from tnca_synth.training.config import DataConfig
-from tnca_synth.training.dataset import load_notes
-from tnca_synth.training.recordings import InstrumentConfig, SoundFont
+from tnca_synth.training.config.instruments import InstrumentConfig
+from tnca_synth.training.config.run import DataConfig
+from tnca_synth.training.data.dataset import load_notes
+from tnca_synth.training.measure.tuning_and_tonality import estimate_tuning
+from tnca_synth.training.sources.soundfont import SoundFont
 
 SPEC = AudioSpec()
 PATH = DataConfig().soundfont

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spec import AudioSpec
+from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.errors import DatasetError
-from tnca_synth.training.config import DataConfig
-from tnca_synth.training.dataset import load_notes
-from tnca_synth.training.recordings import InstrumentConfig, SoundFont
-from tnca_synth.training.soundfont import SoundFontFile, check_programs
+from tnca_synth.training.config.instruments import InstrumentConfig
+from tnca_synth.training.config.run import DataConfig
+from tnca_synth.training.data.dataset import load_notes
+from tnca_synth.training.sources.soundfont import SoundFont
+from tnca_synth.training.sources.soundfont_file import SoundFontFile, check_programs
 
 RATE = 22050
 POINTS = 20_000

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from tnca_synth.errors import AudioFileError
-from tnca_synth.training.sources.checks import read_note
-from tnca_synth.training.sources.envelope import fades_while_held, find_hold_s, onset, trim
+from tnca_synth.training.sources.audio.checks import read_note
+from tnca_synth.training.sources.audio.envelope import fades_while_held, find_hold_s, onset, trim
 
 RATE = 22050
 

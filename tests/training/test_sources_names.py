@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tnca_synth.errors import AudioFileError
-from tnca_synth.training.sources.names import instrument_name, parse_pitch, parse_velocity
-from tnca_synth.training.sources.naming import NameParts, parse_name
+from tnca_synth.training.sources.naming.names import instrument_name, parse_pitch, parse_velocity
+from tnca_synth.training.sources.naming.naming import NameParts, parse_name
 
 
 @pytest.mark.parametrize(

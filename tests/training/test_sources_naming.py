@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tnca_synth.training.sources import FolderSource
-from tnca_synth.training.sources.naming import read_names
+from tnca_synth.training.sources.naming.naming import read_names
 
 RATE = 22050
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.errors import AudioFileError
-from tnca_synth.training.sources.pitch import detect_pitch
+from tnca_synth.training.sources.audio.pitch import detect_pitch
 
 RATE = 22050
 

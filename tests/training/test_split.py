@@ -10,15 +10,15 @@ import tiny
 import torch
 
 from tnca_synth.errors import DatasetError
-from tnca_synth.training.dataset import NoteSet, assemble, measure_tuning
-from tnca_synth.training.features import extract
-from tnca_synth.training.loop import TrainingLoop
-from tnca_synth.training.pool import Overtime, SamplePool
-from tnca_synth.training.recordings import Recording
-from tnca_synth.training.split import describe, hold_out
-from tnca_synth.training.trainer import Trainer
-from tnca_synth.training.validation import validation_notes
-from tnca_synth.training.vocoder_trainer import VocoderTrainer
+from tnca_synth.training.data.dataset import NoteSet, assemble, measure_tuning
+from tnca_synth.training.data.split import describe, hold_out
+from tnca_synth.training.loop.loop import TrainingLoop
+from tnca_synth.training.loop.pool import Overtime, SamplePool
+from tnca_synth.training.measure.note_features import extract
+from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.spectral.trainer import Trainer
+from tnca_synth.training.spectral.vocoder_trainer import VocoderTrainer
+from tnca_synth.training.validation.fields import validation_notes
 
 ITERATIONS = 12
 

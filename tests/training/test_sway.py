@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.training.features import tonal_and_noise
-from tnca_synth.training.sway import measure_sway, straighten
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.measure.note_features import tonal_and_noise
+from tnca_synth.training.measure.pitch_track import measure_sway, straighten
 
 SPEC = AudioSpec()
 SECONDS = 2.0

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.motions import transposed
-from tnca_synth.engine.spec import AudioSpec
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.takes import Measured, number_takes, share
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.keys.motions import transposed
+from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.training.measure.zones import Measured, number_takes, share
 
 SPEC = AudioSpec()
 COUNT = 160

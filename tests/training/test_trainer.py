@@ -12,14 +12,15 @@ import pytest
 import tiny
 import torch
 
-from tnca_synth.engine.motions import MotionTable
-from tnca_synth.engine.spectral import FloatArray
-from tnca_synth.training.checkpoint import Checkpoint, growth_model, load_checkpoint
-from tnca_synth.training.loop import Progress, TrainingLoop
-from tnca_synth.training.pool import OVERTIME_FROM_S, Overtime, SamplePool
-from tnca_synth.training.trainer import Trainer
-from tnca_synth.training.vocoder_trainer import VocoderTrainer
-from tnca_synth.training.windows import fire_masks
+from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.keys.motions import MotionTable
+from tnca_synth.training.loop.checkpoint import Checkpoint, load_checkpoint
+from tnca_synth.training.loop.loop import Progress, TrainingLoop
+from tnca_synth.training.loop.pool import OVERTIME_FROM_S, Overtime, SamplePool
+from tnca_synth.training.loop.windows import fire_masks
+from tnca_synth.training.registry import growth_model
+from tnca_synth.training.spectral.trainer import Trainer
+from tnca_synth.training.spectral.vocoder_trainer import VocoderTrainer
 
 HOP_S = tiny.SPEC.hop_s
 CELLS = tiny.SPEC.num_mels
@@ -266,7 +267,7 @@ def test_rates_of_firing_below_one_are_part_of_training(monkeypatch: pytest.Monk
         told.append(slow_share)
         return fire_masks(generator, slow_share, shape)
 
-    monkeypatch.setattr("tnca_synth.training.windows.fire_masks", noted)
+    monkeypatch.setattr("tnca_synth.training.loop.windows.fire_masks", noted)
     make_trainer("mel", slow_fire_share=0.5).iterate()
     assert told == [0.5]
     masks = fire_masks(torch.Generator().manual_seed(5), 0.5, (200, 8, 1, CELLS))

@@ -12,17 +12,17 @@ import tiny_waveform
 import torch
 from torch import Tensor
 
-from tnca_synth.engine.decoders.source import NOISE_LENGTH
-from tnca_synth.engine.seed import MAX_PARTIALS
+from tnca_synth.engine.decoders.parts.excitation import NOISE_LENGTH
+from tnca_synth.engine.spectra.pitch import MAX_PARTIALS
 from tnca_synth.errors import UsageError
-from tnca_synth.training.codec_layers import Memory
-from tnca_synth.training.codec_source import SourceInput
-from tnca_synth.training.config import load_preset, train_config
-from tnca_synth.training.nca import ALPHA
-from tnca_synth.training.rollout import NoteBatch, plant
-from tnca_synth.training.waveform_nca import WaveformConfig
-from tnca_synth.training.waveform_trainer import PartialTargets, WaveformTrainer
-from tnca_synth.training.waveform_validation import waveform_distances
+from tnca_synth.training.codec.layers import Memory
+from tnca_synth.training.codec.source import ExcitationInput
+from tnca_synth.training.config.models import ALPHA
+from tnca_synth.training.config.run import load_preset, train_config
+from tnca_synth.training.config.sound_models import WaveformConfig
+from tnca_synth.training.loop.rollout import NoteBatch, plant
+from tnca_synth.training.validation.waveform import waveform_distances
+from tnca_synth.training.waveform.trainer import PartialTargets, WaveformTrainer
 
 SPEC = tiny_codec.SPEC
 HOP, RATE = SPEC.hop_length, SPEC.sample_rate
@@ -33,7 +33,7 @@ def snr_db(wanted: Tensor, found: Tensor) -> float:
     return float(10 * torch.log10(wanted.square().sum() / (wanted - found).square().sum().clamp_min(1e-30)))
 
 
-def sound(field: Tensor, source: SourceInput, memory: Memory | None = None) -> Tensor:
+def sound(field: Tensor, source: ExcitationInput, memory: Memory | None = None) -> Tensor:
     with torch.no_grad():
         return tiny_waveform.network().sound(field, source, memory)
 
@@ -78,7 +78,7 @@ def test_calls_of_any_length_give_the_samples_of_one(calls: list[int]) -> None:
     for hops in calls:
         memory = Memory(past)
         here, noise = slice(at, at + hops), slice(at * FRAMES, (at + hops) * FRAMES)
-        given = SourceInput(source.start[:, here], source.turn[:, here], source.noise[:, noise])
+        given = ExcitationInput(source.start[:, here], source.turn[:, here], source.noise[:, noise])
         parts.append(sound(field[:, at : at + hops + 1], given, memory))
         past, at = memory.kept, at + hops
     assert snr_db(whole, torch.cat(parts, 1)) > 60

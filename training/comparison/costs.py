@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...engine.bank import RETOUCH, Bank
+from ...engine.bank.bank import CORRECTION, Bank
 from ...engine.decoders.catalogue import Parts, make_decoder
-from ...engine.inference import open_session
+from ...engine.models.onnx_runtime import open_session
 
 MAC_OPERATORS = ("MatMul", "FusedMatMul", "Gemm", "Conv", "FusedConv", "ConvTranspose", "LSTM", "GRU")
 GATES = {"LSTM": 4, "GRU": 3}
@@ -70,7 +70,7 @@ def path_costs(bank: Bank, representation: str, decoder: str) -> Costs:
     available = Asked(bank.decoder_models)
     make_decoder(decoder, Parts(available, growth, 1))
     parts = bank.models_of(representation)
-    grown = {part: onnx.load_from_string(content) for part, content in parts.items() if part != RETOUCH}
+    grown = {part: onnx.load_from_string(content) for part, content in parts.items() if part != CORRECTION}
     decoding = [onnx.load_from_string(available[name]) for name in sorted(available.asked)]
     hourly = [model for part, model in grown.items() if part != SEED_MODEL] + decoding
     runs = {

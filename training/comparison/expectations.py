@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .player import NoteRow
+from .page.player import NoteRow
 from .summary import PathResult, best, mean_measures, shared_notes
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not measured"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.spectral import FloatArray, hann, stft
-from ..distance import match_rms, stft_distance
+from ...engine.arrays import FloatArray
+from ...engine.spectra.stft import hann, stft
+from ..measure.distance import match_rms, stft_distance
 
 RATE = 22050
 """Rate in Hz at which notes are compared; a path with another one is resampled to it."""
@@ -31,7 +32,7 @@ class Measures:
 
     Attributes
     ----------
-    distance : `training.distance.stft_distance`
+    distance : `training.measure.distance.stft_distance`
     auraloss : multi-resolution STFT distance of the package auraloss, with its defaults
     spectrum_db, high_db : log-spectral error in dB, overall and above 4 kHz
     phase : phase coherence, 1 for the recording itself and about 0 for random phases

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...engine.spectral import FloatArray
-from ..config import DataConfig
-from ..evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
-from ..recordings import HELD_OUT_VELOCITY, InstrumentConfig, Recording, SoundFont, is_held_out_key
-from ..references import references
+from ...engine.arrays import FloatArray
+from ..config.instruments import InstrumentConfig
+from ..config.run import DataConfig
+from ..data.references import references
+from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
+from ..sources.soundfont import SoundFont
+from ..validation.evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
 from .measures import RATE
 
 KEY, LAYER, HEARD = "key", "layer", "heard"

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...engine.bank import Bank
-from ...engine.benchmark import machine
-from ...engine.spectral import FloatArray
+from ...engine.arrays import FloatArray
+from ...engine.bank.bank import Bank
+from ...engine.render.benchmark import machine
 from ...errors import UsageError
-from ..config import DataConfig
-from ..recordings import InstrumentConfig
+from ..config.instruments import InstrumentConfig
+from ..config.run import DataConfig
 from .costs import path_costs
 from .expectations import Verdict, judge
 from .notes import HeldOutNote, held_out_notes
-from .player import SAMPLER, NoteRow, Player, Route, fitting_routes
+from .page.player import SAMPLER, NotePlayer, NoteRow, Route, fitting_routes
 from .speed import measure_speed
 from .summary import PathResult, best, best_in_budget, summarise
 
@@ -92,7 +92,7 @@ def compare(
     """
     bank = Bank.load(bank_path)
     routes = routes or fitting_routes(bank)
-    player = Player(bank, routes)
+    player = NotePlayer(bank, routes)
     rows: list[NoteRow] = []
     examples: dict[str, Example] = {}
     for instrument in instruments:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from ...engine.benchmark import PROGRAMS, WARM_UP_BLOCKS
-from ...engine.ensemble import open_ensemble
+from ...engine.open import assemble_synth
+from ...engine.render.benchmark import PROGRAMS, WARM_UP_BLOCKS
 from ...engine.synth import Synth
 from ...errors import TncaError
 from ...midi.messages import note_on, program_change
@@ -67,7 +67,7 @@ def measure_speed(bank_path: Path | None, representation: str, decoder: str) -> 
 def probe(representation: str, decoder: str, bank_path: str) -> None:
     """Measure in this process, and print a `Speed` as JSON."""
     before = peak_memory_mb()
-    ensemble = open_ensemble(
+    ensemble = assemble_synth(
         representation=representation,
         decoder=decoder,
         provider="cpu",

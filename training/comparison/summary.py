@@ -11,7 +11,7 @@ import numpy as np
 from .costs import Costs
 from .measures import Measures
 from .notes import KINDS
-from .player import NoteRow, Route
+from .page.player import NoteRow, Route
 from .speed import Speed
 
 ALL, SHARED = "all", "shared"

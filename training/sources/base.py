@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from ...errors import AudioFileError, DatasetError
-from ..recordings import Recording
+from ..measure.recording import Recording
 
 MAX_LISTED_PER_KIND = 20
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Final
 
-from ...engine.spectral import FloatArray
+from ...engine.arrays import FloatArray
 from ...errors import AudioFileError, DatasetError
-from ..recordings import Recording
-from . import notes_csv
+from ..measure.recording import Recording
+from .audio.checks import read_note
+from .audio.envelope import fades_while_held, find_hold_s, trim
+from .audio.heard import names_are_keys, semitones_off, transposition
+from .audio.pitch import detect_pitch
 from .base import CheckedSource
-from .checks import read_note
-from .drums import drum_key, free_key
-from .envelope import fades_while_held, find_hold_s, trim
-from .heard import names_are_keys, semitones_off, transposition
-from .names import instrument_name
-from .naming import NameParts, read_names
-from .pitch import detect_pitch
+from .naming import notes_csv
+from .naming.drums import drum_key, free_key
+from .naming.names import instrument_name
+from .naming.naming import NameParts, read_names
 
 SUFFIXES: Final = (".wav", ".wave", ".flac")
 OTHER_AUDIO: Final = (".aif", ".aiff", ".au", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".w64", ".wma")

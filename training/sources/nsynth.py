@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from ...engine.regular_files import is_plain_name
 from ...errors import AudioFileError, DatasetError
-from ..recordings import Recording
+from ..measure.recording import Recording
+from .audio.checks import MIN_S, read_note
+from .audio.envelope import fades_while_held, trim
 from .base import CheckedSource
-from .checks import MIN_S, read_note
-from .envelope import fades_while_held, trim
 
 # Every NSynth note lasts 4 s; its key is released after 3 s.
 HOLD_S: Final = 3.0

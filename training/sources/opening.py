@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..config import DataConfig
+from ..config.run import DataConfig
 from .base import RecordingSource
 from .folder import FolderSource
 from .nsynth import NSynthSource

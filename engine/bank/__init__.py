@@ -1,0 +1,1 @@
+"""Banks: what plays a key."""

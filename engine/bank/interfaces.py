@@ -1,0 +1,83 @@
+"""What the engine asks of a bank."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from ..arrays import FloatArray
+from ..keys.motions import Motion
+from ..models.interfaces import NamedInstrument
+
+
+class Role(NamedTuple):
+    """What plays a note, whatever grows it: an instrument, and the key struck.
+
+    Attributes
+    ----------
+    program, is_drums, name : of the instrument; without a name whatever plays that program
+    key : int
+    """
+
+    program: int
+    is_drums: bool
+    key: int
+    name: str = ""
+
+
+class Instrument(NamedInstrument, Protocol):
+    """A playable timbre."""
+
+    def tuning(self, key: int) -> tuple[float, float]:
+        """Return cents and inharmonicity B of a key."""
+        ...
+
+
+class Choice(Protocol):
+    """What plays a key: an instrument, and the timbre it has there."""
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument."""
+        ...
+
+    @property
+    def timbre(self) -> FloatArray:
+        """Conditioning vector (D,)."""
+        ...
+
+    @property
+    def pitched(self) -> bool:
+        """Whether the sound has a pitch."""
+        ...
+
+    @property
+    def motion(self) -> Motion:
+        """What moves it."""
+        ...
+
+    @property
+    def substituted(self) -> bool:
+        """Whether it stands in for an instrument that the bank lacks."""
+        ...
+
+    @property
+    def drum(self) -> int | None:
+        """The key of the drum that stands in for the one on the key; None where none does."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the key has no sound; what else is said is what comes nearest."""
+        ...
+
+
+class InstrumentChooser(Protocol):
+    """The part of a bank that `Synth` needs."""
+
+    def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+        """Return what plays a key; never fails."""
+        ...
+
+    def named(self, instrument: NamedInstrument, key: int) -> Choice:
+        """Return an instrument's own sound on a key, or what stands in for it; never fails."""
+        ...

@@ -1,0 +1,1 @@
+"""Decoders made of others."""

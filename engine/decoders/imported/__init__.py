@@ -1,0 +1,1 @@
+"""Vocoders of other projects as decoders."""

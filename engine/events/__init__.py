@@ -1,0 +1,1 @@
+"""Events at exact samples, and what they start."""

@@ -1,0 +1,1 @@
+"""Growing voices, hop by hop."""

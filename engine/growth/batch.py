@@ -1,0 +1,268 @@
+"""What one call of the grower works on: hops to come of voices, and their controls at every round.
+
+Letters: V voices, R growth rounds, K controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray
+from ..keys.correction import Corrections
+from ..keys.motions import MotionTable
+from ..modulation.channel import COLOUR_AND_PACE, REST, Control, ControlsAt
+from ..modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
+from ..modulation.growth import GrowthMasks, masks_of
+from ..modulation.morph import Journey, remember, travel
+from ..modulation.reseeding import Plan, plan_replanting
+from ..spectra.pitch import pitch_to_hz
+from ..spectra.spec import AudioSpec
+from ..voices.timbre_pad import pad_weights
+from ..voices.voice import Voice
+
+VIBRATO_HZ = 5.5
+PITCH_RANGE = (0.0, 135.0)
+"""MIDI pitches that tuning and bends cannot leave."""
+
+
+class Job(NamedTuple):
+    """Hops to come of one voice."""
+
+    voice: Voice
+    num_hops: int
+    is_new: bool
+    num_frames: int  # to grow
+    lookahead: int  # frames beyond the current one that its decoder needs
+
+    @property
+    def ahead(self) -> int:
+        """Frames that its decoder begins with."""
+        return self.lookahead if self.is_new else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one call grows: static facts of the voices, and their controls at every round."""
+
+    jobs: list[Job]
+    slots: NDArray[np.intp]  # (V,)
+    seeds: NDArray[np.uint64]  # (V,)
+    active: list[int]  # voices in each round, R of them
+    frames: NDArray[np.int64]  # (R, V)
+    clocks: EnvelopeClocks
+    pitch: NDArray[np.float64]  # (R, V), without vibrato
+    plan: Plan
+    f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
+    grown_hz: NDArray[np.float64]  # (V, R), what the genomes are planted for; 0 where unpitched
+    inharmonicity: NDArray[np.float64]  # (V,)
+    blend: NDArray[np.float64]  # (V, R), shares of the second part in an ensemble of decoders
+    colour: NDArray[np.float64] | None  # (3, V, R), tilt, resonance and gain; None where all is neutral
+    growth_masks: GrowthMasks | None  # of the growth; None where all is neutral
+    journey: Journey | None  # over pads of timbres; None where no voice has one
+    swell: FloatArray  # (R, V, F), what moves the levels
+    correction: Corrections | None  # at R rounds, what is set right of them; None where the growth has no such table
+    modes: FloatArray | None  # (V, MAX_INHARMONIC_PARTIALS), partials beside the series; None where no voice has one
+    semitones: NDArray[np.float64]  # (R, V), from the keys that are grown to those that sound
+
+    @property
+    def voices(self) -> list[Voice]:
+        """The voices, V of them."""
+        return [job.voice for job in self.jobs]
+
+    def timbre(self, index: int, row: int) -> FloatArray:
+        """Return the timbre that a voice is planted with in round `index`."""
+        voice = self.jobs[row].voice
+        places = self.plan.places
+        return voice.timbre if voice.morph is None or places is None else voice.morph.timbre_at(places[index, row])
+
+    def pitched(self, index: int, row: int) -> float:
+        """Return how pitched a voice is planted in round `index`, 0..1."""
+        voice = self.jobs[row].voice
+        places = self.plan.places
+        return voice.pitched if voice.morph is None or places is None else voice.morph.pitched_at(places[index, row])
+
+    def remember(self) -> None:
+        """Note in the voices how far they have come."""
+        last = np.array([job.num_frames - 1 for job in self.jobs])
+        reached = (self.plan.planted, self.plan.hops, self.pitch, self.clocks.age_lead_s, self.clocks.release_lead_s)
+        at_last = [values[last, np.arange(len(last))].tolist() for values in reached]
+        for job, planted, hops, pitch, age_lead_s, release_lead_s in zip(self.jobs, *at_last, strict=True):
+            voice = job.voice
+            voice.num_frames += job.num_frames
+            voice.planted_pitch, voice.planted_hops, voice.last_pitch = planted, hops, pitch
+            voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
+        if self.growth_masks is not None:
+            for row, voice in enumerate(self.voices):
+                voice.damage = float(self.growth_masks.damage[last[row], row])
+        if self.journey is not None and self.plan.places is not None:
+            remember(self.voices, last, self.journey, self.plan.places)
+
+
+class _Facts(NamedTuple):
+    """What is known of V voices, each float64 (V,); see `Voice`."""
+
+    onset: NDArray[np.float64]
+    release: NDArray[np.float64]
+    num_frames: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    pitched: NDArray[np.float64]
+    inharmonicity: NDArray[np.float64]
+    last_pitch: NDArray[np.float64]
+    planted_pitch: NDArray[np.float64]
+    planted_hops: NDArray[np.float64]
+    age_lead_s: NDArray[np.float64]
+    release_lead_s: NDArray[np.float64]
+    release_speed: NDArray[np.float64]
+    tilt_db: NDArray[np.float64]
+
+
+_facts_of = attrgetter(*_Facts._fields)
+
+
+def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motions: MotionTable, exact: bool) -> Batch:
+    """Look up all that growing needs to know of the jobs, which are sorted by the frames they need, most first.
+
+    Parameters
+    ----------
+    motions : what the rows of the voices' motions are rows of
+    exact : whether genomes must follow every move of the pitch
+    """
+    hop, rate = spec.hop_length, spec.sample_rate
+    voices = [job.voice for job in jobs]
+    # One array for all: arrays are dear to make, and this is done for every hop.
+    facts = _Facts(*np.array([_facts_of(voice) for voice in voices], np.float64).T)
+    needs = [job.num_frames for job in jobs]
+    rounds = np.arange(needs[0])[:, None]
+    frames = facts.num_frames.astype(np.int64) + rounds
+    hop_start = np.maximum(frames - np.array([job.lookahead for job in jobs]), 0) * hop
+    controls = controls_at(voices, hop_start + facts.onset.astype(np.int64))
+    is_plain = bool((controls[..., COLOUR_AND_PACE] == REST).all())
+    journey = travel(voices, controls, hop / rate)
+    pitch = facts.pitch + controls[..., Control.PITCH] + (0.0 if journey is None else journey.semitones)
+    pitch = np.minimum(np.maximum(pitch, PITCH_RANGE[0]), PITCH_RANGE[1])
+    held = facts.release - facts.onset
+    growth_masks = masks_of(voices, controls, hop_start >= np.maximum(held, hop))
+    is_timely = is_plain and growth_masks is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
+    pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
+    clocks = read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate)
+    sway, swell, correction = move(voices, motions, clocks.age_s.astype(np.float64), journey)
+    sounding = pitch if is_plain else with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
+    sounding = sounding if exact or not sway.any() else np.clip(sounding + sway, *PITCH_RANGE)
+    plan = _plan(facts, sounding if exact else pitch, exact, journey)
+    pitched = facts.pitched if journey is None else journey.pitched
+    f0_hz = np.where(pitched, pitch_to_hz(sounding), 0.0).T
+    is_as_grown = np.array_equal(plan.planted, sounding)
+    return Batch(
+        jobs=jobs,
+        slots=np.array([voice.slot for voice in voices]),
+        seeds=np.array([voice.seed for voice in voices], np.uint64),
+        active=(np.array(needs) > rounds).sum(axis=1).tolist(),
+        frames=frames,
+        clocks=clocks,
+        pitch=pitch,
+        plan=plan,
+        f0_hz=f0_hz,
+        grown_hz=f0_hz if is_as_grown else np.where(pitched, pitch_to_hz(plan.planted), 0.0).T,
+        inharmonicity=facts.inharmonicity,
+        blend=controls[..., Control.BLEND].T,
+        colour=None if is_plain and not facts.tilt_db.any() else _colour(facts, controls, hop_start / rate),
+        growth_masks=growth_masks,
+        journey=journey,
+        swell=swell,
+        correction=correction,
+        modes=motions.inharmonic_partials_of(np.array([voice.modes for voice in voices])),
+        semitones=lent_semitones(voices, plan),
+    )
+
+
+def move(
+    voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey | None
+) -> tuple[NDArray[np.float64], FloatArray, Corrections | None]:
+    """Return what moves V voices at ages (R, V).
+
+    Returns
+    -------
+    sway : (R, V), semitones off their pitch
+    swell : (R, V, F)
+    correction : at R moments, or None; see `MotionTable.correction`
+    """
+    rows = np.array([voice.motion for voice in voices], np.float64)
+    sway, swell = motions.read(rows, age_s)
+    correction = motions.correction(rows, age_s)
+    if journey is None:
+        return sway, swell, correction
+    for row, voice in enumerate(voices):
+        if voice.morph is not None:
+            weights, corners = pad_weights(journey.places[:, row]), voice.morph.pad.motions
+            ages = np.repeat(age_s[:, row : row + 1], 4, axis=1)
+            sway[:, row] = (weights * motions.sway(corners, ages)).sum(1)
+            swell[:, row] = (weights.astype(np.float32)[..., None] * motions.swell(corners, ages)).sum(1)
+    return sway, swell, None if correction is None else _on_pads(correction, voices, motions, age_s, journey)
+
+
+def _on_pads(
+    correction: Corrections, voices: Sequence[Voice], motions: MotionTable, age_s: NDArray[np.float64], journey: Journey
+) -> Corrections:
+    """Return corrections of four rows for each of V voices, at ages (R, V): those of the corners of their pads."""
+    correction = _with_corners(correction)
+    for row, voice in enumerate(voices):
+        if voice.morph is not None:
+            shares = pad_weights(journey.places[:, row]).astype(np.float32)[..., None]
+            corners = motions.correction(voice.morph.pad.motions, np.repeat(age_s[:, row : row + 1], 4, axis=1))
+            if corners is not None:
+                correction.rows[row] = corners.rows[:, 0]
+                correction.courses[:, row] = shares * corners.courses[:, :, 0]
+    return correction
+
+
+def _with_corners(corrections: Corrections) -> Corrections:
+    """Make room for four rows of each voice; what a voice has is in the first."""
+    rows, courses = corrections
+    wider = np.zeros((*courses.shape[:2], 4, courses.shape[3]), np.float32)
+    wider[:, :, :1] = courses
+    return Corrections(np.repeat(rows, 4, 1), wider)
+
+
+def lent_semitones(voices: Sequence[Voice], plan: Plan) -> NDArray[np.float64]:
+    """Return the semitones (R, V) from the keys that are grown to those that sound."""
+    semitones = np.repeat(np.array([voice.semitones for voice in voices])[None], len(plan.planted), 0)
+    if plan.places is not None:
+        for row, voice in enumerate(voices):
+            if voice.morph is not None:
+                semitones[:, row] = pad_weights(plan.places[:, row]) @ voice.morph.pad.lent_semitones
+    return semitones
+
+
+def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journey | None) -> Plan:
+    is_new = facts.num_frames == 0
+    return plan_replanting(
+        pitch,
+        np.where(is_new, pitch[0], facts.last_pitch),
+        np.where(is_new, pitch[0], facts.planted_pitch),
+        facts.planted_hops.astype(np.int64),
+        exact,
+        journey,
+    )
+
+
+def with_vibrato(
+    pitch: NDArray[np.float64], depth: NDArray[np.float64], time_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return pitch (R, V) that swings by `depth` semitones; every note begins in the middle, going up."""
+    if not depth.any():
+        return pitch
+    return np.clip(pitch + depth * np.sin(2.0 * np.pi * VIBRATO_HZ * time_s), *PITCH_RANGE)
+
+
+def _colour(facts: _Facts, controls: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return tilt, resonance and gain in dB (3, V, R), or None where they change nothing."""
+    tilt = controls[..., Control.TILT] + facts.tilt_db
+    fade_db = fade_in_db(time_s, controls[..., Control.FADE_IN])
+    colour = np.stack([tilt.T, controls[..., Control.RESONANCE].T, fade_db.T])
+    return colour if colour.any() else None

@@ -1,0 +1,400 @@
+"""Growing and sounding voices with the compiled kernel: what `Grower` does otherwise with numpy and ONNX Runtime.
+
+Letters: V voices, R growth rounds, T hops, K controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import prod
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray
+from ..cache import BoundedCache
+from ..decoders.base import Decoder
+from ..decoders.combined.by_sound_class import SoundClassDecoder
+from ..decoders.griffin_lim import GriffinLimDecoder
+from ..decoders.harmonic import HarmonicDecoder
+from ..kernel.library import Call, address, library
+from ..kernel.model import Kernel, fits
+from ..kernel.weights import read_weights
+from ..keys.motions import MotionTable
+from ..models.growth_model import OnnxGrowthModel as OnnxGrowth
+from ..models.interfaces import Genome, GrowthModel
+from ..modulation.channel import Control, ControlsAt
+from ..modulation.growth import GrowthMasks, damage_grid, masks_of
+from ..modulation.morph import Journey, remember, travel
+from ..modulation.reseeding import Plan, plan_replanting
+from ..spectra.spec import AudioSpec
+from ..spectra.transpose import LINEAR
+from ..voices.endings import FADES_AFTER_S, fade_released
+from ..voices.timbre_pad import pad_weights
+from ..voices.voice import Voice, num_slots
+from .batch import Job, lent_semitones
+from .delivery import deliver, end_by_death
+from .faults import cut_grown
+from .fire_masks import FireDice
+from .planting import Seed, plant
+from .state import SlotState
+
+DRIFTS, TENDED, BROKEN, DEAD = 1, 2, 4, 8
+UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
+FACTS = (
+    "onset", "release", "num_frames", "pitch", "pitched", "inharmonicity", "planted_pitch", "age_lead_s",
+    "release_lead_s", "release_speed", "tilt_db", "motion.row", "motion.pace", "modes",
+)  # fmt: skip
+"""Of a voice, in the order of hop.h; whether it morphs follows, and what the kernel makes of it."""
+NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 2, 7, 8, 14
+NUM_FACTS, NUM_CONTROLS, NUM_JOB, CORNERS = 16, len(Control), 5, 4
+KEPT_VIEWS = 64
+_facts_of = attrgetter(*FACTS)
+
+
+class Work(NamedTuple):
+    """Hops to come of V voices, as the kernel was told them.
+
+    Attributes
+    ----------
+    jobs : list of Job
+    slots : int64 (V,)
+    frames : int64 (R, V)
+    samples : int64 (R, V), since the onset, where hops begin
+    views : the kernel's arrays
+    journey : over pads of timbres; None where no voice has one
+    """
+
+    jobs: Sequence[Job]
+    slots: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    views: Views
+    journey: Journey | None
+
+    @property
+    def voices(self) -> list[Voice]:
+        """The voices."""
+        return [job.voice for job in self.jobs]
+
+
+class CallBuffers:
+    """Arrays that every call uses again, large enough for the largest so far; a structure points at them."""
+
+    def __init__(self) -> None:
+        self._capacity = 0
+        self._arrays: dict[str, np.ndarray] = {}
+        self._views: BoundedCache[tuple[int, int], Views] = BoundedCache(KEPT_VIEWS)
+
+    def fit(self, call: Call, voices: int, rounds: int) -> Views:
+        """Return the arrays with room for so many voices and rounds."""
+        found = self._views.get((voices, rounds))
+        if found is not None:
+            return found
+        if voices * rounds > self._capacity:
+            self._capacity = 2 * voices * rounds
+            self._views.clear()
+            for name, (kind, _, width) in _ITEMS.items():
+                self._arrays[name] = np.zeros(self._capacity * width, kind)
+                setattr(call, name, address(self._arrays[name]))
+        shapes = {"v": (voices,), "rv": (rounds, voices), "vr": (voices, rounds)}
+        views = []
+        for name, (_, axes, width) in _ITEMS.items():
+            shape = (*shapes[axes], width) if width > 1 else shapes[axes]
+            views.append(self._arrays[name][: prod(shape)].reshape(shape))
+        return self._views.keep((voices, rounds), Views(*views))
+
+
+class Views(NamedTuple):
+    """Arrays of a call; see hop.h."""
+
+    jobs: NDArray[np.int64]
+    seeds: NDArray[np.uint64]
+    facts: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    planted: NDArray[np.float64]
+    f0_hz: NDArray[np.float64]
+    age_s: FloatArray
+    release_age_s: FloatArray
+    peaks: FloatArray
+    alive: NDArray[np.int64]
+    broken: NDArray[np.int64]
+
+
+_ITEMS: dict[str, tuple[type[np.generic], str, int]] = {
+    "jobs": (np.int64, "v", NUM_JOB), "seeds": (np.uint64, "v", 1), "facts": (np.float64, "v", NUM_FACTS),
+    "controls": (np.float64, "rv", NUM_CONTROLS), "pitch": (np.float64, "rv", 1), "planted": (np.float64, "rv", 1),
+    "f0_hz": (np.float64, "rv", 1), "age_s": (np.float32, "rv", 1), "release_age_s": (np.float32, "rv", 1),
+    "peaks": (np.float32, "vr", 1), "alive": (np.int64, "rv", 1), "broken": (np.int64, "v", 1),
+}  # fmt: skip
+"""The kind of each of `Views`, its axes (voices and rounds) and how many numbers there are for each."""
+
+
+class KernelGrower:
+    """Grows voices hop by hop in the slots of a `Grower`, with whose genomes it works.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    growth : GrowthModel
+    genomes : Genomes
+    fire_rate : float
+    planted_together : int
+        Notes that are planted at once.
+    decoder : str
+        Its name, for what breaks.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        growth: GrowthModel,
+        genomes: SlotState,
+        fire_rate: float,
+        planted_together: int,
+        decoder: str,
+    ) -> None:
+        self.kernel = kernel
+        self._growth, self._genomes, self._decoder = growth, genomes, decoder
+        self._spec: AudioSpec = growth.spec
+        self._motions: MotionTable = growth.motions
+        self._fires_always = fire_rate >= 1.0
+        self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
+        self._planted_together = planted_together
+        self._call, self._buffers = Call(), CallBuffers()
+        self._kept: list[np.ndarray] = []  # what a call points at
+        self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
+
+    def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
+        """Grow and sound what jobs say, most frames first; return what broke, one line each.
+
+        Parameters
+        ----------
+        sounded : whether it is heard
+        """
+        call, hop = self._call, self._spec.hop_length
+        self._kept = []
+        work = self._prepare(jobs, controls_at, sounded)
+        found = call.found
+        growth_masks = self._tend(work) if found & TENDED else None
+        plan = self._plan(work) if found & DRIFTS or work.journey is not None else None
+        rounds, count = work.frames.shape
+        audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
+        call.audio = address(audio)
+        self._plant_new(work, plan)
+        mask = self._mask(work, growth_masks)
+        call.mask = 0 if mask is None else address(mask)
+        call.life = 0 if growth_masks is None else address(growth_masks.life)
+        for first, last in self._stretches(work, plan, growth_masks):
+            call.first, call.last = first, last
+            self.kernel.run(call)
+        failures = self._deliver(work, audio, growth_masks) if sounded else []
+        self._remember(work, plan, growth_masks)
+        return failures
+
+    def _prepare(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool) -> Work:
+        """Tell the kernel of the jobs, and let it read clocks and pitches."""
+        call, hop = self._call, self._spec.hop_length
+        voices = [job.voice for job in jobs]
+        call.voices, call.rounds = count, rounds = len(jobs), jobs[0].num_frames
+        views = self._buffers.fit(call, count, rounds)
+        facts = views.facts
+        facts[:, :MORPHS] = [_facts_of(voice) for voice in voices]
+        views.jobs[:] = [
+            (voice.slot, job.num_frames, job.lookahead, job.is_new, _kind_of(voice) if sounded else UNHEARD)
+            for job, voice in zip(jobs, voices, strict=True)
+        ]
+        if any(job.is_new for job in jobs):
+            views.seeds[:] = [voice.seed for voice in voices]
+        views.broken.fill(-1)
+        numbers = facts[:, : NUM_FRAMES + 1].astype(np.int64)
+        frames = numbers[:, NUM_FRAMES] if rounds == 1 else numbers[:, NUM_FRAMES] + np.arange(rounds)[:, None]
+        frames = frames.reshape(rounds, count)
+        samples = np.maximum(frames - views.jobs[:, 2], 0) * hop
+        views.controls[:] = controls_at(voices, samples + numbers[:, 0])
+        journey = self._set_out(voices, views)
+        self.kernel.prepare(call)
+        return Work(jobs, views.jobs[:, 0], frames, samples, views, journey)
+
+    def _set_out(self, voices: Sequence[Voice], views: Views) -> Journey | None:
+        """Tell the kernel where voices are on their pads of timbres, if any has one."""
+        morphs = [voice.morph is not None for voice in voices]
+        views.facts[:, MORPHS] = morphs
+        if not any(morphs):
+            self._journey, self._call.journey = None, 0
+            return None
+        journey = travel(voices, views.controls, self._spec.hop_s)
+        assert journey is not None
+        self._journey = np.zeros((*journey.semitones.shape, 3 + CORNERS))
+        self._journey[..., 0], self._journey[..., 2] = journey.semitones, journey.pitched
+        self._journey[..., 3:] = pad_weights(journey.places)
+        corners = [np.zeros((CORNERS, 2)) if voice.morph is None else voice.morph.pad.motions for voice in voices]
+        self._call.journey, self._call.corners = address(self._journey), self._keep(np.array(corners))
+        return journey
+
+    def _keep(self, values: np.ndarray) -> int:
+        """Return the address of values, which are kept for the call."""
+        self._kept.append(np.ascontiguousarray(values))
+        return address(self._kept[-1])
+
+    def _tend(self, work: Work) -> GrowthMasks | None:
+        held = work.views.facts[:, 1] - work.views.facts[:, 0]
+        released = work.samples >= np.maximum(held, self._spec.hop_length)
+        return masks_of(work.voices, work.views.controls, released)
+
+    def _plan(self, work: Work) -> Plan:
+        """Plan which genomes are planted anew, and tell the kernel what they are of."""
+        voices = work.voices
+        is_new = work.views.facts[:, NUM_FRAMES] == 0
+        plan = plan_replanting(
+            work.views.pitch,
+            np.where(is_new, work.views.pitch[0], [voice.last_pitch for voice in voices]),
+            work.views.planted[0].copy(),
+            np.array([voice.planted_hops for voice in voices]),
+            exact=False,
+            journey=work.journey,
+        )
+        work.views.planted[:] = plan.planted
+        if self._journey is not None:
+            self._journey[..., 1] = lent_semitones(voices, plan)
+        return plan
+
+    def _plant_new(self, work: Work, plan: Plan | None) -> None:
+        """Plant the voices that have no genome yet."""
+        rows = [row for row, job in enumerate(work.jobs) if not job.voice.is_planted]
+        if rows:
+            self._genomes.put(work.slots[rows], self._planted(work, plan, 0, rows))
+            for row in rows:
+                work.jobs[row].voice.is_planted = True
+        self.kernel.plant(self._genomes.stored)
+
+    def _planted(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> Genome:
+        """Return what some voices are grown from in round `index`."""
+        seeds = []
+        for row in rows:
+            voice = work.jobs[row].voice
+            timbre, pitched, semitones = voice.timbre, float(voice.pitched), voice.semitones
+            if voice.morph is not None and plan is not None and plan.places is not None and self._journey is not None:
+                place, semitones = plan.places[index, row], self._journey[index, row, 1]
+                timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
+            pitch = work.views.planted[index, row] - semitones
+            seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
+        return plant(self._growth, seeds, self._planted_together)
+
+    def _mask(self, work: Work, growth_masks: GrowthMasks | None) -> FloatArray | None:
+        """Return which cells fire, float32 (R, V, F), None if all do."""
+        if growth_masks is None and self._fires_always:
+            return None
+        seeds = np.array([job.voice.seed for job in work.jobs], np.uint64)
+        masks = []
+        for index, frames in enumerate(work.frames):
+            share = None if growth_masks is None else growth_masks.fire_share(index, len(seeds))
+            mask = self._dice.roll(seeds, frames, share)
+            masks.append((mask if growth_masks is None else growth_masks.tempered(mask, index))[:, 0])
+        return np.ascontiguousarray(np.stack(masks), np.float32)
+
+    def _stretches(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> Iterator[tuple[int, int]]:
+        """Give rounds to grow in one go, from first to last; before each, do to genomes what is due there."""
+        edges = [0, len(work.frames)]
+        for index in range(1, len(work.frames)) if plan is not None or growth_masks is not None else ():
+            replanted = plan is not None and plan.replant[index].any()
+            if replanted or (growth_masks is not None and growth_masks.erased(index, self._spec.num_mels).any()):
+                edges.append(index)
+        needs = np.array([job.num_frames for job in work.jobs])
+        for first, last in pairwise(sorted(edges)):
+            lasting = np.flatnonzero(needs > first)
+            if plan is not None:
+                self._replant(work, plan, first, lasting[plan.replant[first, lasting]])
+            if growth_masks is not None:
+                self._wound(work, growth_masks, first, lasting)
+            yield first, last
+
+    def _replant(self, work: Work, plan: Plan, index: int, rows: NDArray[np.intp]) -> None:
+        """Plant anew what some voices are grown from, but for their grids."""
+        if rows.size:
+            planted = self._planted(work, plan, index, rows.tolist())
+            genes = {name: values for name, values in planted.items() if name != "grid"}
+            self._genomes.put(work.slots[rows], genes)
+
+    def _wound(self, work: Work, growth_masks: GrowthMasks, index: int, rows: NDArray[np.intp]) -> None:
+        """Erase what cells of some voices' grids are to be erased before round `index`."""
+        erased = growth_masks.erased(index, self._spec.num_mels)[rows]
+        if erased.any():
+            grids = self._genomes.stored["grid"]
+            grid = grids[work.slots[rows]]
+            seeds = np.array([work.jobs[row].voice.seed for row in rows], np.uint64)
+            damage_grid(grid, erased, seeds, work.frames[index, rows])
+            grids[work.slots[rows]] = grid
+
+    def _deliver(self, work: Work, audio: FloatArray, growth_masks: GrowthMasks | None) -> list[str]:
+        """Give voices what was sounded for them, and end those that are broken, silent or dead."""
+        hop, jobs, count = self._spec.hop_length, work.jobs, len(work.jobs)
+        peaks, alive, released = work.views.peaks, work.views.alive, work.views.release_age_s
+        failures: list[str] = []
+        for row, frame in enumerate(work.views.broken.tolist() if self._call.found & BROKEN else ()):
+            if frame >= 0:
+                failures += cut_grown(jobs[row], frame, "linear", self._spec)
+        first = 0
+        while first < count:
+            job, last = jobs[first], first + 1
+            while last < count and (jobs[last].num_hops, jobs[last].ahead) == (job.num_hops, job.ahead):
+                last += 1
+            rows, hops = slice(first, last), job.num_hops
+            holds = None if growth_masks is None else growth_masks.holds[job.ahead : job.ahead + hops, rows].T
+            heard, loud = audio[rows, : hops * hop], peaks[rows, :hops]
+            ages = released[job.ahead : job.ahead + hops, rows].T
+            if ages.max() > FADES_AFTER_S - self._spec.hop_s:
+                fade_released(heard, ages, self._spec.hop_s)
+                loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
+            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
+            first = last
+        if self._call.found & DEAD:
+            for row, job in enumerate(jobs):
+                end_by_death(job, alive[: job.num_frames, row] > 0, hop)
+        return failures
+
+    def _remember(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> None:
+        """Note in the voices how far they have come."""
+        planted, pitch = work.views.planted, work.views.pitch
+        leads = work.views.facts[:, AGE_LEAD : RELEASE_LEAD + 1].tolist()
+        for row, (job, (age_lead_s, release_lead_s)) in enumerate(zip(work.jobs, leads, strict=True)):
+            voice, last = job.voice, job.num_frames - 1
+            voice.num_frames += job.num_frames
+            voice.planted_pitch, voice.last_pitch = planted.item(last, row), pitch.item(last, row)
+            voice.planted_hops = voice.planted_hops + job.num_frames if plan is None else int(plan.hops[last, row])
+            voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
+            if growth_masks is not None:
+                voice.damage = float(growth_masks.damage[last, row])
+        if work.journey is not None and plan is not None and plan.places is not None:
+            last_rounds = np.array([job.num_frames - 1 for job in work.jobs])
+            remember(work.voices, last_rounds, work.journey, plan.places)
+
+
+def open_kernel(
+    growth: GrowthModel, decoder: Decoder, genomes: SlotState, max_voices: int, fire_rate: float, planted_together: int
+) -> KernelGrower | None:
+    """Return what grows voices with the kernel; None where it was not built, or cannot do what is asked."""
+    if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu":
+        return None
+    resonant = _resonant(decoder)
+    weights = None if resonant is None else read_weights(growth.step_model, growth.spec)
+    if resonant is None or weights is None or not fits(weights, growth.spec, growth.motions):
+        return None
+    kernel = Kernel(weights, growth.spec, growth.motions, resonant, num_slots(max_voices))
+    return KernelGrower(kernel, growth, genomes, fire_rate, planted_together, decoder.name)
+
+
+def _kind_of(voice: Voice) -> int:
+    return PARTIALS if voice.has_pitch else RESONANCES
+
+
+def _resonant(decoder: Decoder) -> GriffinLimDecoder | None:
+    """Return what sounds notes without a pitch if all is sounded as the kernel does it, else None."""
+    if not isinstance(decoder, SoundClassDecoder) or type(decoder.pitched) is not HarmonicDecoder:
+        return None
+    resonant = decoder.resonant
+    return resonant if isinstance(resonant, GriffinLimDecoder) and resonant.consumes == (LINEAR,) else None

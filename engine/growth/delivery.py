@@ -1,0 +1,58 @@
+"""Giving voices the hops that were sounded for them, and ending those that are silent, dead or broken.
+
+Letters: V voices, T hops, R rounds of growth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray
+from ..spectra.spec import AudioSpec
+from ..voices.endings import end_by_silence
+from .batch import Job
+from .faults import MAX_PEAK, cut_broken
+
+
+def deliver(
+    jobs: Sequence[Job],
+    audio: FloatArray,
+    peaks: FloatArray,
+    holds: NDArray[np.bool_] | None,
+    decoder: str,
+    spec: AudioSpec,
+) -> list[str]:
+    """Give V voices T hops each; return what broke, one line each.
+
+    Parameters
+    ----------
+    audio : float32 (V, T * hop_length)
+    peaks : float32 (V, T), the largest absolute values of the hops, NaN where one is
+    holds : bool (V, T), where silence need not be the end; None for nowhere
+    decoder : name of what sounded them
+    """
+    failures: list[str] = []
+    whole = peaks.max() < MAX_PEAK  # never so with NaN
+    all_peaks = peaks.tolist()
+    all_holds = [[False] * peaks.shape[1]] * len(jobs) if holds is None else holds.tolist()
+    num_samples = audio.shape[1]
+    for index, (job, heard) in enumerate(zip(jobs, audio, strict=True)):
+        voice, start = job.voice, job.voice.decoded_until
+        voice.has_begun = True
+        if not whole:
+            failures += cut_broken(voice, peaks[index], start, decoder, spec)
+        voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
+        voice.decoded_until = start + num_samples
+        voice.level = all_peaks[index][-1]
+        end_by_silence(voice, all_peaks[index], all_holds[index], start, spec.hop_length, spec.sample_rate)
+    return failures
+
+
+def end_by_death(job: Job, alive: NDArray[np.bool_], hop: int) -> None:
+    """Let a voice end one hop after its first dead frame of R, which outlasts the windows of the living ones."""
+    if not alive.all():
+        frame = job.voice.num_frames + int(np.argmin(alive))
+        job.voice.end = min(job.voice.end, job.voice.onset + (frame + 1) * hop)

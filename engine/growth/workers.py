@@ -1,0 +1,284 @@
+"""Growing on several cores: worker processes grow some of the voices, and nothing in the sound tells which.
+
+What a voice grows and sounds like does not depend on the voices beside it, to the bit; so it may be grown anywhere, as
+long as all events reach it before the samples that they are for. `WorkerGrower.start` hands the workers what has
+changed in their voices, `WorkerGrower.finish` grows the others, and waits.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from functools import partial
+from multiprocessing.connection import Connection
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import ModelError, TncaError
+from ..arrays import FloatArray
+from ..decoders.base import Decoder
+from ..kernel.cores import AUTO
+from ..models.interfaces import Genome, GrowthModel
+from ..modulation.channel import ControlsAt
+from ..voices.voice import Voice
+from .grower import Grower
+
+OWN_VOICES = 1
+"""Voices that mixing, effects and writing the sound are worth: so many fewer are grown beside them."""
+PLANTING_SAMPLES = 2048
+"""How much growth the planting of a note is worth."""
+TAIL_SAMPLES = 8192
+"""How long a released note is reckoned to ring."""
+CLOSE_S = 2.0
+PATIENCE_S = 20.0
+"""A helper that shows no progress for so long, such as one that was stopped, is given up."""
+
+_SENT = tuple(field.name for field in fields(Voice) if field.name not in ("timbre", "audio"))
+_GIVEN_BACK = tuple(name for name in _SENT if name != "modulation")
+_sent_of, _given_back_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK)
+_SILENCE = np.zeros(0, np.float32)
+
+MakeGrower = Callable[[], Grower]
+"""Makes the grower of a helper, like that of its owner, in the helper's process: something that can be pickled."""
+
+
+class Task(NamedTuple):
+    """What a helper is asked to do.
+
+    Attributes
+    ----------
+    new : voices that it has not grown yet
+    facts : of every voice to grow, what `_SENT` names
+    until, controls_at : see `Grower.grow`
+    """
+
+    new: list[Voice]
+    facts: list[tuple[Any, ...]]
+    until: int
+    controls_at: ControlsAt
+
+
+class Result(NamedTuple):
+    """What came of it.
+
+    Attributes
+    ----------
+    facts : of the voices in the order of the task, what `_GIVEN_BACK` names
+    lengths, audio : how many samples each was given, and all of them in a row
+    failures : see `Grower.failures`
+    """
+
+    facts: list[tuple[Any, ...]]
+    lengths: list[int]
+    audio: FloatArray
+    failures: list[str]
+
+
+class WorkerLost(ModelError):
+    """A helper has ended or was given up; the voices that it grew are lost."""
+
+
+def serve(pipe: Connection, make: MakeGrower) -> None:
+    """Grow what is asked for until the other side of the pipe is gone. Runs in the helper's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner decides what Ctrl-C means
+    voices: dict[int, Voice] = {}
+    try:
+        grower = make()
+        grower.after_round = partial(pipe.send, None)  # shows that it goes on
+        pipe.send(None)
+        while True:
+            task: Task = pipe.recv()
+            try:
+                pipe.send(_work(grower, voices, task))
+            except TncaError as error:
+                pipe.send(error)
+    except (EOFError, OSError, TncaError):
+        return
+
+
+def _work(grower: Grower, voices: dict[int, Voice], task: Task) -> Result:
+    voices.update((voice.slot, voice) for voice in task.new)
+    slot_at = _SENT.index("slot")
+    share = [voices[facts[slot_at]] for facts in task.facts]
+    for voice, facts in zip(share, task.facts, strict=True):
+        _set(voice, _SENT, facts)
+        voice.audio = _SILENCE
+    grower.grow(share, task.until, task.controls_at)
+    failures, grower.failures = grower.failures, []
+    audio = [voice.audio for voice in share]
+    lengths = [len(one) for one in audio]
+    return Result([_given_back_of(voice) for voice in share], lengths, np.concatenate((_SILENCE, *audio)), failures)
+
+
+def _set(voice: Voice, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
+    for name, value in zip(names, values, strict=True):
+        setattr(voice, name, value)
+
+
+class WorkerProcess:
+    """A process that grows voices for this one. It starts by itself; until it `is_ready`, work goes on without it.
+
+    Thread: producer.
+    """
+
+    def __init__(self, make: MakeGrower) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, make), name="tnca-synth-helper", daemon=True)
+        with _interrupts_ignored():
+            self._process.start()
+        theirs.close()
+        self._share: list[Voice] = []
+        self._has_started = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes voices: never, if its process did not come up."""
+        if not self._has_started:
+            try:
+                self._has_started = self._pipe.poll() and self._pipe.recv() is None
+            except (EOFError, OSError):
+                return False
+        return self._has_started
+
+    def wait(self, limit_s: float) -> None:
+        """Wait until it is ready, or has failed."""
+        if not self._has_started:
+            with suppress(OSError):
+                self._pipe.poll(limit_s)
+
+    def start(self, share: list[Voice], is_new: list[bool], until: int, controls_at: ControlsAt) -> None:
+        """Begin to grow voices; `finish` must follow."""
+        self._share = share
+        new = [voice for voice, first in zip(share, is_new, strict=True) if first]
+        with self._watched():
+            self._pipe.send(Task(new, [_sent_of(voice) for voice in share], until, controls_at))
+
+    def finish(self) -> list[str]:
+        """Wait until the voices are grown; return what broke, one line each."""
+        result: Result | TncaError | None = None
+        while result is None:
+            with self._watched():
+                result = self._pipe.recv()
+        if isinstance(result, TncaError):
+            raise result
+        ends = np.cumsum(result.lengths).tolist()
+        for voice, facts, length, end in zip(self._share, result.facts, result.lengths, ends, strict=True):
+            _set(voice, _GIVEN_BACK, facts)
+            voice.audio = np.concatenate((voice.audio, result.audio[end - length : end]))
+        return result.failures
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Kill the process if what is asked of its pipe here takes too long: half a message would block for ever."""
+        timer = threading.Timer(PATIENCE_S, self._process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            raise WorkerLost("a helper process ended or stopped while it grew notes") from error
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        self._process.join(CLOSE_S)
+        if self._process.is_alive():
+            self._process.kill()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let what is started here ignore Ctrl-C from its first moment on."""
+    if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class WorkerGrower(Grower):
+    """A grower that shares its voices with workers.
+
+    Parameters
+    ----------
+    growth, decoder, max_voices, fire_rate, core
+        As `Grower` has them; workers know the same.
+    workers : sequence of Helper
+    """
+
+    def __init__(
+        self,
+        growth: GrowthModel,
+        decoder: Decoder,
+        max_voices: int,
+        fire_rate: float,
+        worker_processes: Sequence[WorkerProcess],
+        core: str = AUTO,
+    ) -> None:
+        super().__init__(growth, decoder, max_voices, fire_rate, core=core)
+        self._worker_processes = worker_processes
+        self._owners: dict[int, tuple[Voice, WorkerProcess | None]] = {}  # by slot
+        self._busy: list[WorkerProcess] = []
+
+    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Decode voices up to sample `until` at least, or to their end; see `Grower.grow`."""
+        self.start(voices, until, controls_at)
+        self.finish()
+
+    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Let the workers begin with their share; see `Grower.start`."""
+        lacking = [voice for voice in voices if min(until, voice.end) > voice.decoded_until]
+        is_new = {voice.slot: self._owners.get(voice.slot, (None, None))[0] is not voice for voice in lacking}
+        self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, until)
+        shares: dict[WorkerProcess | None, list[Voice]] = {None: []}
+        for voice in lacking:
+            shares.setdefault(self._owners[voice.slot][1], []).append(voice)
+        own = shares.pop(None)
+        self._busy = [worker_process for worker_process in shares if worker_process is not None]
+        for worker_process in self._busy:
+            share = shares[worker_process]
+            worker_process.start(share, [is_new[voice.slot] for voice in share], until, controls_at)
+        self._under_way = partial(super().grow, own, until, controls_at)
+
+    def finish(self) -> None:
+        """Grow the own share and wait for the workers."""
+        super().finish()
+        while self._busy:
+            self.failures += self._busy.pop().finish()
+
+    def genome(self, slot: int) -> Genome:
+        """Return what the voice in a slot is grown from; nothing if a helper grows it."""
+        known = self._owners.get(slot)
+        return {} if known is not None and known[1] is not None else super().genome(slot)
+
+    def _share_out(self, new: list[Voice], voices: list[Voice], until: int) -> None:
+        """Give new voices to whoever has least to do, the longest first; a voice stays where it began."""
+        begin = min((voice.decoded_until for voice in voices), default=until)
+        loads: dict[WorkerProcess | None, int] = {
+            worker_process: 0 for worker_process in self._worker_processes if worker_process.is_ready
+        }
+        loads[None] = OWN_VOICES * (until - begin) if self._owners else 0  # at first there is nothing to mix
+        work = {
+            voice.slot: min(until, voice.end, voice.release + TAIL_SAMPLES) - voice.decoded_until for voice in voices
+        }
+        for voice in new:
+            self._owners.pop(voice.slot, None)
+        for voice in voices:
+            if voice.slot in self._owners:
+                loads[self._owners[voice.slot][1]] += max(work[voice.slot], 0)
+        for voice in sorted(new, key=lambda voice: work[voice.slot], reverse=True):
+            owner = min(loads, key=lambda owner: loads[owner]) if voice.num_frames == 0 else None
+            self._owners[voice.slot] = (voice, owner)
+            loads[owner] += max(work[voice.slot], 0) + PLANTING_SAMPLES

@@ -1,0 +1,1 @@
+"""What was measured for each recorded key."""

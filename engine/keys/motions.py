@@ -1,0 +1,305 @@
+"""How recorded notes move while they sound: their pitch sways, and their levels swell, each key in its own way.
+
+A growing model keeps to smooth courses; vibrato, beats and the life of a bowed string are details of single recordings.
+They are measured on recorded keys, kept small, and drive the growth. Keys of one recording share a motion: that of one
+of them, transposed. Letters: M motions, K recorded keys, N codes of all motions, R swells of a motion, F cells,
+V voices, T moments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import BankError
+from ..arrays import FloatArray
+from ..spectra.pitch import MAX_INHARMONIC_PARTIALS
+from ..spectra.spec import AudioSpec
+from ..spectra.transpose import between, transposed_bands
+from .correction import CorrectionArrays, Corrections, CorrectionTable
+from .npz import KeyedArrays
+from .zones import KeyZones
+
+PACE_RANGE = (0.5, 2.0)
+
+
+MotionPlaces = tuple[NDArray[np.intp], NDArray[np.float64]]
+"""The code below each of some moments, and how far it is from there to the next, each (T, V)."""
+
+
+class Motion(NamedTuple):
+    """What moves a voice.
+
+    Attributes
+    ----------
+    row : of the table, one for each recorded key; -1 for what stands still
+    pace : how much faster than recorded: a transposed recording runs faster
+    """
+
+    row: int
+    pace: float = 1.0
+
+    @property
+    def semitones(self) -> float:
+        """Semitones from the recorded key to the one that moves like it."""
+        return 12.0 * log2(self.pace)
+
+
+STILL = Motion(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class MotionArrays(KeyedArrays):
+    """What a table is made from and stored as.
+
+    Attributes
+    ----------
+    rate_hz : codes in a second
+    codes : int8 (N, 1 + R), sway and R courses over time, motion after motion
+    code_scale : float32 (M, 1 + R), what a code of 1 means: semitones; the courses' own units
+    shapes : int8 (M, R, F), how strongly each cell follows each course
+    shape_scale : float32 (M, R), level of a course and a shape of 1
+    first : int64 (M + 1,), where the codes of each motion begin
+    loop : float32 (M,), codes at its end that repeat for ever; 0 where it ends still
+    source : int64 (M,), which of K it was measured on
+    motion : int64 (K,), which of M moves a key
+    pace : float32 (K,), how much faster than on its source
+    take : int64 (K,), which recording a key is of; the same number in keys of one timbre that lie side by side
+    modes : float32 (K, MAX_INHARMONIC_PARTIALS), partials beside the series of a key, over its fundamental; 0 for none
+    timbre, key : int64 (K,), row of `names` and MIDI key, rising
+    names : of timbres
+
+    Raises
+    ------
+    ValueError
+        Rows that are not there, or lengths that differ.
+    """
+
+    rate_hz: float
+    codes: NDArray[np.int8]
+    code_scale: FloatArray
+    shapes: NDArray[np.int8]
+    shape_scale: FloatArray
+    first: NDArray[np.int64]
+    loop: FloatArray
+    source: NDArray[np.int64]
+    motion: NDArray[np.int64]
+    pace: FloatArray
+    take: NDArray[np.int64]
+    modes: FloatArray
+    timbre: NDArray[np.int64]
+    key: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    WHAT = "motions"
+
+    def __post_init__(self) -> None:
+        if not self.rate_hz > 0.0 or self.codes.ndim != 2 or self.shapes.ndim != 3 or self.modes.ndim != 2:
+            raise ValueError(f"codes at {self.rate_hz} Hz of {self.codes.shape}, shapes of {self.shapes.shape}")
+        courses = self.shapes.shape[1]
+        sizes = (self.codes.shape[1], self.code_scale.shape, self.shape_scale.shape, self.shapes.shape[0])
+        num_motions = len(self.loop)
+        if sizes != (1 + courses, (num_motions, 1 + courses), (num_motions, courses), num_motions):
+            raise ValueError(f"{courses} courses of {num_motions} motions do not fit {sizes}")
+        ends = (self.first[:1].tolist(), self.first[-1:].tolist(), len(self.first))
+        lengths_of = np.diff(self.first)
+        if ends != ([0], [len(self.codes)], num_motions + 1) or not np.all(lengths_of > 0):
+            raise ValueError("first must rise from 0 to the number of codes")
+        if not np.all((self.loop >= 0.0) & (self.loop <= lengths_of)):
+            raise ValueError("a loop must be no longer than its motion")
+        counts = (len(self.loop), len(self.key))
+        lengths = [len(values) for values in (self.source, self.motion, self.pace, self.take, self.timbre, self.modes)]
+        if lengths != [counts[0], *5 * [counts[1]]]:
+            raise ValueError(f"{lengths} values do not fit {counts[0]} motions of {counts[1]} keys")
+        rows = ((self.source, counts[1]), (self.motion, counts[0]), (self.timbre, len(self.names)))
+        if any(np.any((values < 0) | (values >= count)) for values, count in rows):
+            raise ValueError("motions, keys or names are meant that are not there")
+        if np.any(np.diff(self.take) < 0) or not np.all((self.pace > 0.0) & np.isfinite(self.pace)):
+            raise ValueError("takes must rise with the keys, and paces be above 0")
+        if self.modes.shape[1] != MAX_INHARMONIC_PARTIALS or not np.all((self.modes >= 0.0) & np.isfinite(self.modes)):
+            raise ValueError(f"a key has {MAX_INHARMONIC_PARTIALS} modes, of 0 or more")
+
+
+class MotionTables(NamedTuple):
+    """What a table reads its motions from, for one row of each recorded key, K of them, and one that stands still.
+
+    Attributes
+    ----------
+    codes : float32 (N + 1, 1 + R), sway and R courses
+    shapes : float32 (K + 1, R, F)
+    first : int64 (K + 1,), row of the first code
+    last, loop : float64 (K + 1,), codes from there to the last one, and how many of them repeat
+    rate_hz : float64 (K + 1,), codes in a second
+    """
+
+    codes: FloatArray
+    shapes: FloatArray
+    first: NDArray[np.int64]
+    last: NDArray[np.float64]
+    loop: NDArray[np.float64]
+    rate_hz: NDArray[np.float64]
+
+
+class MotionTable:
+    """Motions of all recorded keys, read at any time for many voices at once.
+
+    Parameters
+    ----------
+    spec : AudioSpec
+        Its mel bands are the F cells.
+    arrays : MotionArrays, optional
+        Without them nothing moves.
+    correction : CorrectionArrays, optional
+        What the growth misses on the same keys.
+
+    Attributes
+    ----------
+    correction : CorrectionTable or None
+    corrected_field : the field that `correction` sets right; "" without
+    modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`; the last row has none
+    corrected_partials, corrected_bands : P and bands of what it gives; 0 without
+    """
+
+    def __init__(
+        self, spec: AudioSpec, arrays: MotionArrays | None = None, correction: CorrectionArrays | None = None
+    ) -> None:
+        self._takes: dict[str, KeyZones] = {}
+        self._rows: dict[str, int] = {}
+        if arrays is None:
+            arrays = _nothing(spec.num_mels)
+        if arrays.shapes.shape[2] != spec.num_mels:
+            raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
+        self._spec = spec
+        self.correction = None if correction is None else CorrectionTable(correction, arrays.owners, spec.hop_s)
+        self.corrected_field = "" if correction is None else correction.field
+        self.corrected_partials = 0 if correction is None else correction.partials
+        self.corrected_bands = 0 if correction is None else correction.shapes.shape[2] - correction.partials
+        for number, name in enumerate(arrays.names):
+            rows = np.flatnonzero(arrays.timbre == number)
+            if rows.size:
+                self._takes[name], self._rows[name] = KeyZones(arrays.key[rows], arrays.take[rows]), int(rows[0])
+        counts = np.diff(arrays.first)
+        # One more at the end, of a single code of nothing, is what stands still.
+        scale = np.repeat(arrays.code_scale, counts, 0)
+        self._codes = np.concatenate([arrays.codes * scale, np.zeros((1, arrays.codes.shape[1]))]).astype(np.float32)
+        shapes = _shapes_on_keys(arrays, spec)
+        self._shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]), np.float32)])
+        self._first = np.append(arrays.first[arrays.motion], arrays.first[-1]).astype(np.int64)
+        self._last = np.append(counts[arrays.motion] - 1, 0).astype(np.float64)
+        self._loop = np.append(arrays.loop[arrays.motion], 0.0).astype(np.float64)
+        self.modes = np.concatenate([arrays.modes, np.zeros((1, MAX_INHARMONIC_PARTIALS))]).astype(np.float32)
+        self._rate_hz = np.append(arrays.pace, 1.0).astype(np.float64) * arrays.rate_hz
+
+    @property
+    def tables(self) -> MotionTables:
+        """What it reads its motions from; not to be changed."""
+        return MotionTables(self._codes, self._shapes, self._first, self._last, self._loop, self._rate_hz)
+
+    def find(self, name: str, key: float, without_own: bool = False) -> Motion:
+        """Return what moves a timbre on a key; see `KeyZones.root key`."""
+        if name not in self._takes:
+            return STILL
+        takes = self._takes[name]
+        index = takes.root_key(key, without_own)
+        pace = float(np.clip(2.0 ** ((key - takes.keys[index]) / 12.0), *PACE_RANGE))
+        return Motion(self._rows[name] + index, pace)
+
+    def heard_key(self, name: str, key: float) -> float:
+        """Return the recorded key that a key is heard from, the key itself where nothing is known of the timbre."""
+        return float(self._takes[name].keys[self._takes[name].root_key(key)]) if name in self._takes else key
+
+    def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], FloatArray]:
+        """Return what `sway` and `swell` return."""
+        places = self._places(motions, age_s)
+        return self._sway(places), self._swell(motions, places)
+
+    def sway(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return semitones (T, V) that pitches are off at ages (T, V); motions (V, 2) are rows of `Motion`."""
+        return self._sway(self._places(motions, age_s))
+
+    def swell(self, motions: NDArray[np.float64], age_s: NDArray[np.float64], on_key: bool = False) -> FloatArray:
+        """Return how far the level of each cell is off its smooth course, float32 (T, V, F); see `sway`.
+
+        That is as recorded, for what is grown as the recorded key; `on_key` transposes it to the key that moves.
+        """
+        swell = self._swell(motions, self._places(motions, age_s))
+        for voice in np.flatnonzero(motions[:, 1] != 1.0) if on_key else ():
+            swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
+        return swell
+
+    def correction(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
+        """Return what `CorrectionTable.read` does; None where there is no such table."""
+        return None if self.correction is None else self.correction.read(motions, age_s)
+
+    @property
+    def correction_shapes(self) -> FloatArray:
+        """`CorrectionTable.shapes`; none where there is no such table."""
+        return np.zeros((0, 0, 0), np.float32) if self.correction is None else self.correction.shapes
+
+    def inharmonic_partials_of(self, rows: NDArray[np.intp]) -> FloatArray | None:
+        """Return the `modes` (V, MAX_INHARMONIC_PARTIALS) of some rows (V,), None where none has any."""
+        modes = self.modes[rows]
+        return modes if modes.any() else None
+
+    def _sway(self, places: MotionPlaces) -> NDArray[np.float64]:
+        low, mix = places
+        sway = self._codes[:, 0]
+        return np.asarray(sway[low] + mix * (sway[low + (mix > 0.0)] - sway[low]))
+
+    def _swell(self, motions: NDArray[np.float64], places: MotionPlaces) -> FloatArray:
+        low, mix = places
+        codes = self._codes[low, 1:]
+        codes += mix[..., None].astype(np.float32) * (self._codes[low + (mix > 0.0), 1:] - codes)
+        swell: FloatArray = np.matmul(codes[:, :, None], self._shapes[motions[:, 0].astype(np.intp)])[:, :, 0]
+        return swell
+
+    def _places(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> MotionPlaces:
+        """Return the code below each moment, and how far it is from there to the next, each (T, V)."""
+        rows = motions[:, 0].astype(np.intp)
+        low, mix = code_places(age_s * (motions[:, 1] * self._rate_hz[rows]), self._last[rows], self._loop[rows])
+        return self._first[rows] + low, mix
+
+
+def code_places(at: NDArray[np.float64], last: NDArray[np.float64], loop: NDArray[np.float64]) -> MotionPlaces:
+    """Return where codes are read that never end.
+
+    Parameters
+    ----------
+    at : (T, V), moments in codes since the onset
+    last : (V,), the last code of each motion
+    loop : (V,), codes up to it that repeat for ever; 0 where it stays
+    """
+    over = np.maximum(at - last, 0.0)
+    at = np.minimum(at, last) - np.where(over > 0.0, loop - over % np.maximum(loop, 1e-9), 0.0) * (loop > 0.0)
+    low = np.minimum(at.astype(np.intp), last.astype(np.intp))
+    return low, at - low
+
+
+def transposed(bands: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
+    """Return values of mel bands (..., F) as they are when the sound is transposed by a frequency ratio."""
+    return between(bands, *transposed_bands(spec, ratio))
+
+
+def _shapes_on_keys(arrays: MotionArrays, spec: AudioSpec) -> FloatArray:
+    """Return the shapes that move each key, transposed to it from where they were measured, float32 (K, R, F)."""
+    shapes: FloatArray = (arrays.shapes * arrays.shape_scale[:, :, None])[arrays.motion].astype(np.float32)
+    semitones = arrays.key - arrays.key[arrays.source[arrays.motion]]
+    for distance in np.unique(semitones[semitones != 0]):
+        rows = semitones == distance
+        shapes[rows] = transposed(shapes[rows], spec, 2.0 ** (distance / 12.0))
+    return shapes
+
+
+def _nothing(num_cells: int) -> MotionArrays:
+    none = np.zeros(0, np.int64)
+    return MotionArrays(
+        rate_hz=1.0, codes=np.zeros((0, 2), np.int8), code_scale=np.zeros((0, 2), np.float32),
+        shapes=np.zeros((0, 1, num_cells), np.int8), shape_scale=np.zeros((0, 1), np.float32),
+        first=np.zeros(1, np.int64), loop=np.zeros(0, np.float32), pace=np.zeros(0, np.float32),
+        modes=np.zeros((0, MAX_INHARMONIC_PARTIALS), np.float32),
+        source=none, motion=none, take=none, timbre=none, key=none, names=(),
+    )  # fmt: skip

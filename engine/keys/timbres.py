@@ -1,0 +1,43 @@
+"""Timbre vectors of a growth model: the instrument's own, and its colour on each recorded key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import FloatArray
+
+
+class TimbreTable:
+    """What a growth model's metadata says of timbres.
+
+    Parameters
+    ----------
+    vectors : name -> numbers, one vector per timbre
+    key_codes : name -> {"keys": recorded MIDI keys, rising; "codes": a vector for each}; float16 values
+    """
+
+    def __init__(self, vectors: Mapping[str, ArrayLike], key_codes: Mapping[str, dict[str, Any]]) -> None:
+        self._vectors = {name: np.array(values, np.float32) for name, values in vectors.items()}
+        self._keys: dict[str, NDArray[np.float32]] = {}
+        self._codes: dict[str, FloatArray] = {}
+        for name, table in key_codes.items():
+            self._keys[name] = np.array(table["keys"], np.float32)
+            self._codes[name] = np.array(table["codes"], np.float16).astype(np.float32)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether it has a timbre of that name."""
+        return name in self._vectors
+
+    def vector(self, name: str, key: float) -> FloatArray:
+        """Return the timbre of a key, float32 (D,): recorded keys have codes, and others lie between theirs."""
+        if name not in self._codes:
+            return self._vectors[name]
+        keys, codes = self._keys[name], self._codes[name]
+        at = float(np.interp(key, keys, np.arange(len(keys))))
+        low = int(at)
+        code = codes[low] + np.float32(at - low) * (codes[min(low + 1, len(codes) - 1)] - codes[low])
+        return np.concatenate((self._vectors[name], code.astype(np.float32)))

@@ -1,0 +1,1 @@
+"""From voices to the buses and the output."""

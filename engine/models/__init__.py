@@ -1,0 +1,1 @@
+"""Growth models in ONNX Runtime, and what the engine asks of them."""

@@ -1,0 +1,1 @@
+"""What moves a sounding note: controllers, clocks, morphing, growth."""

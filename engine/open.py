@@ -1,0 +1,397 @@
+"""From a user's wishes to a synth that is ready to play: the one place where bank, models and `Synth` meet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UsageError
+from .arguments import check_number, check_text
+from .bank.bank import Bank
+from .bank.chooser import InstrumentSelection, find_instrument
+from .bank.instruments import BankInstrument
+from .bank.path import SignalPath as SynthPath
+from .decoders.base import Decoder
+from .growth.grower import Grower
+from .growth.workers import WorkerProcess
+from .kernel.cores import AUTO
+from .models.growth_model import OnnxGrowthModel
+from .names import (
+    DECODERS,
+    DEFAULT_DECODERS,
+    DEFAULT_PROVIDER,
+    DEFAULT_REPRESENTATION,
+    DEFAULT_SAMPLE_RATE,
+    PROVIDERS,
+    REPRESENTATIONS,
+    SAMPLE_RATE_RANGE_HZ,
+    closest,
+)
+from .routing.path_catalogue import PathCatalogue
+from .synth import Synth
+from .trial import try_bank
+from .voices.voice import num_slots
+
+MAX_VOICES = 64
+WORKERS_LIMIT_S = 10.0
+"""How long workers are waited for; mostly it takes half a second."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a helper needs to grow as its owner does; see `assemble_synth`."""
+
+    representation: str
+    decoder: str
+    bank_path: Path | None
+    max_voices: int
+    core: str
+
+    def __call__(self) -> Grower:
+        """Load the bank and make a grower."""
+        bank = Bank.load(self.bank_path)
+        growth = bank.growth_model(self.representation, provider="cpu")
+        decoder = bank.decoder(self.decoder, growth, num_slots(self.max_voices))
+        return Grower(growth, decoder, self.max_voices, fire_rate=1.0, core=self.core)
+
+
+@dataclass(eq=False, repr=False)
+class OpenSynth:
+    """A synth with what is known about it.
+
+    Attributes
+    ----------
+    synth : Synth
+    casting : Casting
+        Knows which instruments have played.
+    provider : str
+        Execution provider that the growth model really runs on: "cpu" or "cuda".
+    representation, decoder : str
+        What was chosen for all channels.
+    growth : GrowthModel, optional
+        What grows the notes.
+    bank : Bank, optional
+        Where all of it comes from.
+    workers : list of Helper
+        Processes that grow notes beside this one.
+    repertoire : Repertoire, optional
+        The other representations and decoders to choose among.
+    """
+
+    synth: Synth
+    casting: InstrumentSelection
+    provider: str
+    representation: str = DEFAULT_REPRESENTATION
+    decoder: str = DEFAULT_DECODERS[DEFAULT_REPRESENTATION]
+    growth: OnnxGrowthModel | None = None
+    bank: Bank | None = None
+    worker_processes: list[WorkerProcess] = field(default_factory=list)
+    catalogue: PathCatalogue | None = None
+
+    def __post_init__(self) -> None:
+        """Know no channel that has a path of its own."""
+        self._chosen: dict[int | None, tuple[str, str]] = {}
+
+    def __repr__(self) -> str:
+        """Tell what it plays."""
+        return f"<Ensemble of {self.representation} and {self.decoder} on {self.provider}>"
+
+    def wait_for_workers(self) -> None:
+        """Wait until all workers are ready, or have failed to come up; without it they join when they are."""
+        for worker_process in self.worker_processes:
+            worker_process.wait(WORKERS_LIMIT_S)
+
+    def close(self) -> None:
+        """End the workers; the synth must not be used any more."""
+        while self.worker_processes:
+            self.worker_processes.pop().close()
+
+    @property
+    def representations(self) -> tuple[str, ...]:
+        """Names of the representations to choose among."""
+        return (self.representation,) if self.catalogue is None else self.catalogue.representations
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Names of the decoders that can sound what is grown."""
+        return self.decoders_of(self.representation)
+
+    def decoders_of(self, representation: str) -> tuple[str, ...]:
+        """Names of the decoders that can sound what a representation grows; all of them are opened to know."""
+        return (self.decoder,) if self.catalogue is None else self.catalogue.decoders(representation)
+
+    def set_path(
+        self, representation: str | None = None, decoder: str | None = None, channel: int | None = None
+    ) -> None:
+        """Let notes be grown and sounded otherwise from now on; sounding ones cross over (see `Synth.set_path`).
+
+        Parameters
+        ----------
+        representation : str, optional
+            None is the one chosen before.
+        decoder : str, optional
+            None is the best for the representation, or the one chosen before if that was not the best and fits.
+        channel : int, optional
+            MIDI channel, 0..15 on the first port; all by default.
+
+        Raises
+        ------
+        UsageError
+            A name is unknown, or the decoder does not fit what is grown.
+        """
+        own, own_decoder = self._chosen.get(channel, (self.representation, self.decoder))
+        name = closest(representation or own, self.representations, "representation")
+        if self.catalogue is None:
+            return
+        if decoder is None:
+            special = own_decoder if own_decoder != DEFAULT_DECODERS.get(own) else ""
+            decoder = self.catalogue.best_decoder(name, special)
+        decoder = closest(decoder, self.decoders_of(name), "decoder")
+        path = self.catalogue.path(name, decoder)
+        assert path is not None
+        self.synth.set_path(path, channel)
+        self._chosen[channel] = name, decoder
+        if channel is None:
+            self._chosen.clear()
+            self.representation, self.decoder = name, decoder
+
+    def path_name(self, path: SynthPath) -> tuple[str, str]:
+        """Return the names of representation and decoder of a path that the synth takes."""
+        return (self.representation, self.decoder) if self.catalogue is None else self.catalogue.name(path)
+
+    def set_representation(self, name: str, channel: int | None = None) -> None:
+        """Let another representation grow the notes of a MIDI channel, or of all; see `set_path`."""
+        self.set_path(representation=name, channel=channel)
+
+    def set_decoder(self, name: str, channel: int | None = None) -> None:
+        """Let another decoder sound the notes of a MIDI channel, or of all; see `set_path`."""
+        self.set_path(decoder=name, channel=channel)
+
+    def begin_with(self, instrument: str | int, channel: int | None = None) -> None:
+        """Let notes to come of a MIDI channel 0..15, or of all but the drums, be an instrument's.
+
+        Each channel keeps it until its next program change.
+
+        Parameters
+        ----------
+        instrument : str or int
+            A name in the bank, in any case, or a program 0..127.
+        channel : int, optional
+
+        Raises
+        ------
+        UsageError
+            There is no such instrument, or no bank.
+        """
+        self.synth.begin_with(self._instrument(instrument), channel)
+
+    def lock_instrument(self, instrument: str | int) -> None:
+        """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
+        self.casting.play_only(self._instrument(instrument))
+        self.synth.begin_with(None)  # what was chosen before would go on playing
+        self.synth.recast()
+
+    def follow_midi(self) -> None:
+        """Let programs say again what plays notes to come: no instrument is locked, none was chosen before MIDI did."""
+        self.casting.play_only(None)
+        self.synth.begin_with(None)
+        self.synth.recast()
+
+    @property
+    def locked_instrument(self) -> str:
+        """Name of the instrument that plays all but the drums; "" where programs say."""
+        return "" if self.casting.only is None else self.casting.only.name
+
+    def _instrument(self, wanted: str | int) -> BankInstrument:
+        if self.bank is None:
+            raise UsageError(f"without a bank there is no instrument {wanted!r}")
+        return find_instrument(self.bank.instruments, wanted)
+
+    def set_morph(
+        self, channel: int, right: str | int, upper: str | int | None = None, far: str | int | None = None
+    ) -> None:
+        """Let notes to come on a MIDI channel morph into instruments of the bank; see `Synth.set_morph`.
+
+        Raises
+        ------
+        UsageError
+            A name is unknown, or there is no bank.
+        """
+        known = () if self.bank is None else tuple(one for one in self.bank.instruments if not one.is_drums)
+        programs = [None if name is None else find_instrument(known, name).program for name in (right, upper, far)]
+        self.synth.set_morph(channel, *programs)
+
+    @property
+    def core(self) -> str:
+        """What grows the voices of the first path: "kernel" or "numpy"."""
+        return self.synth.core
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether the growth model runs on a GPU."""
+        return self.provider == "cuda"
+
+
+def assemble_synth(
+    *,
+    instrument: str | int | None = None,
+    is_locked: bool = True,
+    representation: str | None = None,
+    decoder: str | None = None,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    seed: int = 0,
+    provider: str = DEFAULT_PROVIDER,
+    stems: bool = False,
+    bank_path: str | os.PathLike[str] | None = None,
+    max_voices: int = MAX_VOICES,
+    on_model_error: Literal["raise", "mute"] = "raise",
+    effects: bool = True,
+    grows_together: bool = False,
+    workers: int = 1,
+    core: str = AUTO,
+    num_ports: int = 1,
+    growth_controllers: bool = False,
+) -> OpenSynth:
+    """Load a bank and make a synth that plays it.
+
+    Parameters
+    ----------
+    instrument : str or int, optional
+        Plays every part but the drums: its name in the bank, in any case, or a program 0..127.
+    is_locked : bool
+        Whether it does so for good; else each MIDI channel begins with it, and its next program change holds.
+    representation, decoder : str, optional
+        Names from `engine.names`; None is the usual one, or what the bank has; of a decoder the best that fits.
+    sample_rate : int
+        Of the output in Hz.
+    seed : int
+        Root of all chance.
+    provider : str
+        Execution provider that is asked for: "auto", "cpu" or "cuda".
+    stems : bool
+        Whether MIDI channels are kept apart.
+    bank_path : path-like, optional
+        Another bank than the shipped one.
+    max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
+        As `Synth` has them.
+    workers : int
+        Processes that grow notes, this one included; on a GPU this one does all. Close the ensemble to end them. A
+        script that asks for more than one guards its main part, as `multiprocessing` wants it.
+
+    core : str
+        What voices are grown with: "kernel", compiled, or "numpy"; "auto" is what the environment variable
+        `TNCA_SYNTH_CORE` says, else the kernel if there is one.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, an argument of another type or out of range, or the kernel asked for and not built.
+    BankError
+        If the bank or a model in it is missing, damaged or foreign.
+    """
+    low, high = SAMPLE_RATE_RANGE_HZ
+    for name, value in (("sample_rate", sample_rate), ("seed", seed), ("workers", workers), ("max_voices", max_voices)):
+        check_number(name, value, whole=True)
+    if not isinstance(instrument, int):
+        check_text("instrument", instrument, is_optional=True)
+    for name, text in (("representation", representation), ("decoder", decoder)):
+        check_text(name, text, is_optional=True)
+    check_text("provider", provider)
+    if bank_path is not None and not isinstance(bank_path, str | os.PathLike):
+        raise UsageError(f"bank_path: expected a path, got {bank_path!r}")
+    folder = None if bank_path is None else Path(bank_path)
+    if not low <= sample_rate <= high:
+        raise UsageError(f"the sample rate must be in {low}..{high} Hz, got {sample_rate}")
+    if workers < 1:
+        raise UsageError(f"the number of workers must be 1 or more, got {workers}")
+    provider = closest(provider, PROVIDERS, "provider")
+    representation = None if representation is None else closest(representation, REPRESENTATIONS, "representation")
+    decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
+    bank = Bank.load(folder)
+    if folder is not None:
+        try_bank(folder)
+    representation = _representation(bank, representation)
+    chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
+    growth = bank.growth_model(representation, provider=provider)
+    casting = InstrumentSelection(bank.timbre_book(growth), chosen if is_locked else None)
+    decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
+    recipe = Recipe(representation, decoder, folder, max_voices, core)
+    worker_processes = [WorkerProcess(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
+    synth = Synth(
+        growth,
+        first,
+        casting,
+        sample_rate=sample_rate,
+        max_voices=max_voices,
+        seed=seed,
+        stems=stems,
+        on_model_error=on_model_error,
+        effects=effects,
+        grows_together=grows_together,
+        worker_processes=worker_processes,
+        core=core,
+        num_ports=num_ports,
+        growth_controllers=growth_controllers,
+    )
+    if not is_locked:
+        synth.begin_with(chosen)
+    catalogue = PathCatalogue(bank, casting, max_voices, provider)
+    catalogue.adopt(representation, decoder, growth, first)
+    synth.find_paths_with(catalogue.find)
+    return OpenSynth(
+        synth, casting, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue
+    )
+
+
+def _representation(bank: Bank, wanted: str | None) -> str:
+    """Return the representation that is asked for, else the usual one, else one that the bank has."""
+    there = bank.representations
+    usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
+    return wanted or usual
+
+
+def _open_decoder(
+    bank: Bank, representation: str, growth: OnnxGrowthModel, wanted: str | None, slots: int
+) -> tuple[str, Decoder]:
+    """Open the decoder that is asked for, else the best one of those that fit and that the bank has models of."""
+    if wanted is not None:
+        return wanted, bank.decoder(wanted, growth, slots)
+    for name in dict.fromkeys((DEFAULT_DECODERS[representation], *DECODERS)):
+        try:
+            return name, bank.decoder(name, growth, slots)
+        except UsageError:
+            continue
+    raise UsageError(f"no decoder fits the {representation} representation of this bank")
+
+
+def open_synth(
+    *,
+    instrument: str | int | None = None,
+    representation: str | None = None,
+    decoder: str | None = None,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    seed: int = 0,
+    provider: str = DEFAULT_PROVIDER,
+    stems: bool = False,
+    bank_path: str | os.PathLike[str] | None = None,
+    max_voices: int = MAX_VOICES,
+    effects: bool = True,
+) -> Synth:
+    """Return a synth that plays a bank, for messages in and frames out.
+
+    Parameters are those of `assemble_synth`, and so is what it raises.
+    """
+    return assemble_synth(
+        instrument=instrument,
+        representation=representation,
+        decoder=decoder,
+        sample_rate=sample_rate,
+        seed=seed,
+        provider=provider,
+        stems=stems,
+        bank_path=bank_path,
+        max_voices=max_voices,
+        effects=effects,
+    ).synth

@@ -1,0 +1,1 @@
+"""Where sound goes: files, streams, memory, loudness."""

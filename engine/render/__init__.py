@@ -1,0 +1,1 @@
+"""Rendering songs to files."""

@@ -1,0 +1,145 @@
+"""Measuring what a hop of a voice costs, with the kernel and without it; what `tnca-synth bench core` prints.
+
+Processor time of one thread is measured, and all contenders take turns in one run, so that what else a machine does
+matters little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import process_time, thread_time
+from typing import Any
+
+import numpy as np
+
+from ...midi.commands import NoteStart
+from ...midi.messages import NUM_CHANNELS, note_on, program_change
+from ...midi.state.interpreter import Interpreter
+from ..bank.path import SignalPath
+from ..growth.grower import Grower
+from ..kernel.library import library
+from ..kernel.weights import Weights, read_weights
+from ..modulation.channel import ChannelControls
+from ..open import assemble_synth
+from ..spectra.spec import AudioSpec
+from ..voices.note_on import NoteOn
+from ..voices.voice import Voice, num_slots
+from .benchmark import PROGRAMS
+
+TURNS, HOPS = 12, 25
+"""Turns of each contender, and hops in each."""
+WARM_UP_HOPS = 20
+GEMM_SIZE = 768
+OUTSIDE_RATE, OUTSIDE_BLOCK, OUTSIDE_VOICES, OUTSIDE_BLOCKS = 48_000, 256, 32, 400
+
+
+class Contender:
+    """Held notes on the default path, grown hop by hop as a live session does.
+
+    Parameters
+    ----------
+    core : "kernel" or "numpy"
+    voices : int
+    """
+
+    def __init__(self, core: str, voices: int) -> None:
+        ensemble = assemble_synth(provider="cpu", core="numpy")  # for its bank and models
+        growth, bank = ensemble.growth, ensemble.bank
+        assert growth is not None and bank is not None
+        decoder = bank.decoder(ensemble.decoder, growth, num_slots(voices))
+        self._grower = Grower(growth, decoder, voices, 1.0, grows_together=True, core=core)
+        interpreter = Interpreter()
+        for channel, program in enumerate(PROGRAMS):
+            interpreter.handle(program_change(channel, program))
+        path = SignalPath(growth, decoder, ensemble.casting)
+        note_on = NoteOn(interpreter, [path], 0, growth.spec.sample_rate)
+        self.spec, self.step_model = growth.spec, growth.step_model
+        self._voices: list[Voice] = [
+            note_on.make(0, NoteStart(index, index % len(PROGRAMS), 48 + 7 * index % 36, 80), index, 0)
+            for index in range(voices)
+        ]
+        self._controls = ChannelControls(NUM_CHANNELS)
+        self._until = 0
+        for _ in range(WARM_UP_HOPS):
+            self.hop()
+
+    def hop(self) -> None:
+        """Grow all voices by a hop."""
+        self._until += self.spec.hop_length
+        for voice in self._voices:
+            voice.audio = voice.audio[:0]
+        self._grower.grow(self._voices, self._until, self._controls.at)
+
+
+def measure_core(voices: int) -> dict[str, Any]:
+    """Measure hops of so many voices; return microseconds per voice-hop and their share of the GEMM peak, by core.
+
+    The share is that of the growth model's multiplications alone, of what the processor does in a large matrix product.
+    """
+    contenders = {core: Contender(core, voices) for core in (("kernel", "numpy") if library() else ("numpy",))}
+    times: dict[str, list[float]] = {core: [] for core in contenders}
+    peaks = []
+    for _ in range(TURNS):
+        for core, contender in contenders.items():
+            times[core] += [_timed(contender.hop, thread_time) for _ in range(HOPS)]
+        peaks.append(gemm_per_s())
+    one = next(iter(contenders.values()))
+    weights = read_weights(one.step_model, one.spec)
+    work = 0 if weights is None else multiplications(weights, one.spec)
+    peak = float(np.median(peaks))
+    cores = {core: _summary(values, voices, work, peak) for core, values in times.items()}
+    ratio = cores["numpy"]["p50"] / cores["kernel"]["p50"] if "kernel" in cores else 1.0
+    return {"voices": voices, "cores": cores, "ratio": ratio, "gemm_gflops": 2e-9 * peak}
+
+
+def multiplications(weights: Weights, spec: AudioSpec) -> int:
+    """Return how many multiplications with additions a frame of growth and its read-out take."""
+    channels, hidden, units = weights.channels, weights.hidden, weights.readout
+    into_hidden = hidden * weights.into_hidden.shape[1] * spec.num_mels
+    update = 2 * channels * hidden * spec.num_mels
+    state = spec.num_mels * channels * units
+    return into_hidden + update + state + 3 * spec.num_bins * units  # read between cells, and summed for two values
+
+
+def gemm_per_s() -> float:
+    """Return the multiplications of a large matrix product in a second of processor time."""
+    matrix = np.ones((GEMM_SIZE, GEMM_SIZE), np.float32)
+    return GEMM_SIZE**3 / min(_timed(lambda: matrix @ matrix, process_time) for _ in range(3))
+
+
+def measure_outside(core: str) -> float:
+    """Return the share of a core that everything but growing takes: 32 held notes, live, 48 kHz, blocks of 256."""
+    synth = assemble_synth(
+        provider="cpu", core=core, sample_rate=OUTSIDE_RATE, grows_together=True, on_model_error="mute"
+    ).synth
+    for channel, program in enumerate(PROGRAMS):
+        synth.send(program_change(channel, program))
+    for voice in range(OUTSIDE_VOICES):
+        synth.send(note_on(voice % len(PROGRAMS), 48 + (voice * 7) % 36, 80))
+    grown: list[float] = []
+    grow = Grower.grow
+
+    def timed(self: Grower, *arguments: Any) -> None:
+        grown.append(_timed(lambda: grow(self, *arguments), thread_time))
+
+    setattr(Grower, "grow", timed)  # noqa: B010 - mypy
+    try:
+        for _ in range(WARM_UP_HOPS):
+            synth.render(OUTSIDE_BLOCK)
+        grown.clear()
+        whole = sum(_timed(lambda: synth.render(OUTSIDE_BLOCK), thread_time) for _ in range(OUTSIDE_BLOCKS))
+    finally:
+        Grower.grow = grow  # type: ignore[method-assign]
+    return (whole - sum(grown)) / (OUTSIDE_BLOCKS * OUTSIDE_BLOCK / OUTSIDE_RATE)
+
+
+def _timed(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    began = clock()
+    work()
+    return clock() - began
+
+
+def _summary(times_s: list[float], voices: int, work: int, peak: float) -> dict[str, float]:
+    us = 1e6 * np.array(times_s) / voices
+    p50, p10, p99 = (float(value) for value in np.quantile(us, (0.5, 0.1, 0.99)))
+    return {"p50": p50, "p10": p10, "p99": p99, "max": float(us.max()), "gemm_share": 1e6 * work / (p50 * peak)}

@@ -1,0 +1,1 @@
+"""Which signal path a channel takes, and changes under sounding notes."""

@@ -1,0 +1,165 @@
+"""Paths from notes to sound: what grows them, what sounds them, and who casts them. Voices of several sound together.
+
+A note that goes over to another path is given to a successor of the same age. Where both grow alike it grows on from
+the note's own genome; else its genome is planted and settles for a few hops first. Either way its decoder begins some
+hops before it is heard, so that it is under way when it takes over. All that is done ahead of time, if there is some:
+the successors *prepare*, live in a thread of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from ..bank.interfaces import InstrumentChooser
+from ..bank.path import SignalPath
+from ..decoders.base import lead_in_of
+from ..growth.grower import Grower
+from ..modulation.channel import ControlsAt
+from ..voices.voice import Voice
+
+Seedling = tuple[Voice, int]
+"""A successor, and for how many hops it must settle."""
+
+
+class PathGrowers:
+    """The growers of all paths; voices name them by number. Path 0 is there from the start.
+
+    Parameters
+    ----------
+    first : Grower
+        Of path 0.
+    bank : InstrumentChooser
+        Of path 0.
+    make : callable
+        Makes the grower of a further path.
+    aside : bool
+        Whether successors prepare in a thread of their own, on what other core there is. The sound is the same.
+
+    Attributes
+    ----------
+    paths : list of Path, by number
+    """
+
+    def __init__(
+        self, first: Grower, bank: InstrumentChooser, make: Callable[[SignalPath], Grower], aside: bool = False
+    ) -> None:
+        self.paths = [SignalPath(first.growth, first.decoder, bank)]
+        self._growers = [first]
+        self._busy: list[Grower] = []
+        self._make = make
+        self._stage = ThreadPoolExecutor(1, "preparation") if aside else None
+        self._preparations: dict[int, Future[None]] = {}  # under way, by path
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples in a second, at the internal rate."""
+        return self._growers[0].sample_rate
+
+    def number(self, path: SignalPath) -> int:
+        """Return the number by which voices name a path, from now on or already known."""
+        for number, known in enumerate(self.paths):
+            if all(one is other for one, other in zip(known, path, strict=True)):
+                return number
+        self.paths.append(path)
+        self._growers.append(self._make(path))
+        return len(self.paths) - 1
+
+    def take_failures(self) -> list[str]:
+        """Return what broke since this was asked last, one line each."""
+        idle = [grower for number, grower in enumerate(self._growers) if number not in self._preparations]
+        failures = [line for grower in idle for line in grower.failures]
+        for grower in idle:
+            grower.failures = []
+        return failures
+
+    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Decode voices up to sample `until` at least, or to their end; see `Grower.grow`."""
+        for grower, share in self._shares(voices):
+            grower.grow(share, until, controls_at)
+
+    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+        """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
+        self._busy = []
+        for grower, share in self._shares(voices):
+            grower.start(share, until, controls_at)
+            self._busy.append(grower)
+
+    def finish(self) -> None:
+        """Have grown what `start` was told."""
+        while self._busy:
+            self._busy.pop().finish()
+
+    def _shares(self, voices: Sequence[Voice]) -> Iterator[tuple[Grower, Sequence[Voice]]]:
+        """Give the growers that have something to do, with the voices of each."""
+        if len(self._growers) == 1:
+            yield self._growers[0], voices
+            return
+        for number, grower in enumerate(self._growers):
+            share = [voice for voice in voices if voice.path == number]
+            if share:
+                self.await_preparation(number)
+                yield grower, share
+
+    def seed(self, voice: Voice, successor: Voice, sample: int, controls_at: ControlsAt, care: int = 1) -> Seedling:
+        """Bring a voice's successor to where it can take over at `sample` once it has settled, `care` times as long."""
+        self.await_preparation(voice.path)
+        self.await_preparation(successor.path)
+        grower = self._growers[successor.path]
+        lead_in = lead_in_of(grower.decoder, successor.has_pitch)
+        first = max((sample - voice.onset) // grower.hop - lead_in, 0)
+        successor.start_from(first, grower.hop)
+        settling_hops = care * grower.growth.settling_hops - lead_in
+        genome = self._genome(voice, successor) if first > settling_hops else {}
+        successor.num_frames = first if genome else max(first - settling_hops, 0)
+        grower.set_clocks_back(successor, self._age_frames(voice) // grower.hop - successor.num_frames, controls_at)
+        if genome:
+            grower.adopt(successor, genome)
+        return successor, first - successor.num_frames
+
+    def settle(self, cast: Sequence[Seedling], controls_at: ControlsAt) -> None:
+        """Grow successors by hops that nobody hears."""
+        together: dict[tuple[int, int], list[Voice]] = {}
+        for successor, num_hops in cast:
+            together.setdefault((successor.path, num_hops), []).append(successor)
+        for (path, num_hops), successors in together.items():
+            self._growers[path].settle(successors, num_hops, controls_at)
+
+    def prepare(self, cast: Sequence[Seedling], until: int, controls_at: ControlsAt) -> None:
+        """Settle successors, and sound them up to sample `until` at least; see `await_preparation`.
+
+        Parameters
+        ----------
+        controls_at : may be asked from another thread
+        """
+        for path in dict.fromkeys(successor.path for successor, _ in cast):
+            work = partial(self._prepare, path, [one for one in cast if one[0].path == path], until, controls_at)
+            if self._stage is None:
+                work()
+            else:
+                self._preparations[path] = self._stage.submit(work)
+
+    def _prepare(self, path: int, cast: Sequence[Seedling], until: int, controls_at: ControlsAt) -> None:
+        self.settle(cast, controls_at)
+        self._growers[path].grow([successor for successor, _ in cast], until, controls_at)
+
+    def await_preparation(self, path: int | None = None) -> None:
+        """Return when no successors prepare any more on a path, by number, or on any; nothing is grown there before.
+
+        What they raised is raised here.
+        """
+        for one in [*self._preparations] if path is None else [path]:
+            if one in self._preparations:
+                self._preparations.pop(one).result()
+
+    def _genome(self, voice: Voice, successor: Voice) -> dict[str, np.ndarray]:
+        """Return the genome that a successor can grow on from, nothing if it grows otherwise."""
+        is_alike = self.paths[voice.path].growth is self.paths[successor.path].growth
+        return self._growers[voice.path].genome(voice.slot) if is_alike else {}
+
+    def _age_frames(self, voice: Voice) -> int:
+        """Return how far a voice has grown, in samples since its onset."""
+        return voice.num_frames * self._growers[voice.path].hop

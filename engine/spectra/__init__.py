@@ -1,0 +1,1 @@
+"""Spectra: pitch, frames, transposition, tone."""

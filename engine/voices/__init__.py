@@ -1,0 +1,1 @@
+"""Sounding notes."""

@@ -1,0 +1,173 @@
+"""Voices: which notes sound, in which slots, how they are stolen, cut and found to have died away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..arrays import FloatArray
+from ..bank.interfaces import Role
+from ..keys.motions import STILL, Motion
+from .note_modulation import NoteModulation
+from .timbre_pad import Morph
+
+NEVER = 1 << 62
+"""A sample number beyond all time."""
+_NO_AUDIO = np.zeros(0, np.float32)
+CROSSFADE_SAMPLES = 110
+"""How long a note takes to go over to another path, or to fade out where it is stolen: 5 ms."""
+_RISE = (0.5 - 0.5 * np.cos(np.pi * np.arange(CROSSFADE_SAMPLES + 1) / CROSSFADE_SAMPLES)).astype(np.float32)
+
+
+def num_slots(max_voices: int) -> int:
+    """Return how many slots so many voices need: as many again for those that another path is taking over."""
+    return 2 * max_voices
+
+
+@dataclass(slots=True, eq=False)
+class Voice:
+    """One sounding note. Sample numbers are absolute, at the internal rate.
+
+    Attributes
+    ----------
+    slot : row of the grids and of the decoder's state
+    key : the key that sounds it; a legato may carry the voice to another
+    onset : sample of its first hop
+    pitch : MIDI pitch with the key's tuning at the onset, without the channel's offset
+    release : sample of its release, `NEVER` while held
+    end : first sample at which it no longer sounds, `NEVER` while unknown
+    num_frames : spectral frames grown so far
+    decoded_until : first sample not decoded yet
+    seed : 64 bits, of all chance in it
+    planted_pitch : MIDI pitch of the genome it grows from
+    planted_hops : hops since that genome was planted
+    last_pitch : MIDI pitch, without vibrato, at the last hop
+    age_lead_s, release_lead_s : how far its clocks are ahead of time, in seconds
+    release_speed : of its release clock, from the velocity of its release
+    tilt_db : brightness of its own, in dB per octave
+    key_tuning : semitones of the MIDI Tuning Standard that are in its pitch
+    gestures : what happens to it alone; None while nothing does
+    damage : shares of its grid that its channel had erased at the last hop, since before its onset
+    morph : where it is between timbres; None where there is only its own
+    motion : what moves it
+    modes : row of the table of motions with its partials beside the series; it keeps them while it morphs
+    silent_hops, faint_hops : hops in a row below the levels of `engine.voices.endings`
+    level : peak of the last decoded hop; infinite before the first
+    path : number of what grows and sounds it, see `engine.routing.crossfade`
+    role : what plays it on any path
+    is_planted : whether it has a genome
+    has_begun : whether its decoder has begun with it
+    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, the voice
+        is stolen, or another drum stops it
+    audio : float32, decoded and not yet mixed, from sample `audio_start`
+    """
+
+    note_id: int
+    channel: int
+    key: int
+    slot: int
+    onset: int
+    pitch: float
+    velocity: float
+    timbre: FloatArray
+    pitched: bool
+    inharmonicity: float
+    seed: int
+    release: int = NEVER
+    end: int = NEVER
+    num_frames: int = 0
+    decoded_until: int = 0
+    planted_pitch: float = 0.0
+    planted_hops: int = 0
+    last_pitch: float = 0.0
+    age_lead_s: float = 0.0
+    release_lead_s: float = 0.0
+    release_speed: float = 1.0
+    tilt_db: float = 0.0
+    key_tuning: float = 0.0
+    modulation: NoteModulation | None = None
+    damage: float = 0.0
+    morph: Morph | None = None
+    motion: Motion = STILL
+    modes: int = STILL.row
+    silent_hops: int = 0
+    faint_hops: int = 0
+    level: float = float("inf")
+    audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)
+    audio_start: int = 0
+    path: int = 0
+    role: Role | None = None
+    is_planted: bool = False
+    has_begun: bool = False
+    rises_at: int = -NEVER
+    falls_at: int = NEVER
+
+    @property
+    def has_pitch(self) -> bool:
+        """Whether it has a pitch or may get one on its pad."""
+        return bool(self.pitched) or (self.morph is not None and bool(self.morph.pad.pitched.any()))
+
+    @property
+    def semitones(self) -> float:
+        """Semitones from the key that it is grown as to its own."""
+        return self.motion.semitones
+
+    def __post_init__(self) -> None:
+        """Begin at the onset."""
+        if not self.num_frames:
+            self.decoded_until = self.audio_start = self.onset
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it fades out: another voice takes over its note or its place, or another drum stops it."""
+        return self.falls_at < NEVER
+
+    def successor(self, slot: int) -> Voice:
+        """Return a voice that can go on with this note, not grown yet; see `hand_over`."""
+        return replace(
+            self, slot=slot, is_planted=False, has_begun=False, num_frames=0, end=NEVER, audio=_NO_AUDIO,
+            audio_start=self.onset, decoded_until=self.onset, falls_at=NEVER,
+        )  # fmt: skip
+
+    def hand_over(self, successor: Voice, sample: int) -> None:
+        """Let a successor go on with this note from `sample` on, as it is now; this one fades out there."""
+        self.fade_out_at(sample)
+        successor.rises_at, successor.key, successor.key_tuning, successor.modulation = (
+            sample,
+            self.key,
+            self.key_tuning,
+            self.modulation,
+        )
+        successor.release, successor.release_speed = self.release, self.release_speed
+
+    def fade_out_at(self, sample: int) -> None:
+        """Let the voice fade out from a sample on, and end; what has not begun by then never sounds."""
+        self.falls_at = sample
+        self.end = min(self.end, sample + CROSSFADE_SAMPLES) if self.onset < sample else self.onset
+
+    def start_from(self, hop: int, hop_length: int) -> None:
+        """Let the decoder begin with this hop instead of the onset's."""
+        self.audio_start = self.decoded_until = self.onset + hop * hop_length
+
+    def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
+        """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
+        is_plain = self.rises_at + CROSSFADE_SAMPLES <= start and stop <= min(self.end, self.falls_at)
+        if is_plain and self.audio_start == start:  # nearly always, and cheaper than what follows
+            chunk, self.audio, self.audio_start = self.audio[: stop - start], self.audio[stop - start :], stop
+            return start, chunk
+        first = max(start, self.audio_start)
+        last = max(first, min(stop, self.end))
+        chunk = self.audio[first - self.audio_start : last - self.audio_start]
+        self.audio = self.audio[max(stop - self.audio_start, 0) :]
+        self.audio_start = max(self.audio_start, stop)
+        if first < self.rises_at + CROSSFADE_SAMPLES:
+            chunk = chunk * _ramp(_RISE, first - self.rises_at, len(chunk))
+        if last > self.falls_at:
+            chunk = chunk * _ramp(_RISE[::-1], first - self.falls_at, len(chunk))
+        return first, chunk
+
+
+def _ramp(shape: FloatArray, start: int, length: int) -> FloatArray:
+    """Return `length` values of a ramp from its sample `start` on; before and beyond it keeps its ends."""
+    return shape[np.clip(np.arange(start, start + length), 0, CROSSFADE_SAMPLES)]

@@ -1,0 +1,1 @@
+"""Codec and waveform networks as streaming ONNX."""

@@ -1,0 +1,1 @@
+"""The audio output: devices, ring buffer, clock."""

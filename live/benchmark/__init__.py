@@ -1,0 +1,1 @@
+"""Measuring live play."""

@@ -1,0 +1,1 @@
+"""Making blocks of sound in time, from messages."""

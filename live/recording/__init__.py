@@ -1,0 +1,1 @@
+"""Takes: sound and MIDI on disk."""

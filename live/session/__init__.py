@@ -1,0 +1,1 @@
+"""A session: the control process and the engine's process."""

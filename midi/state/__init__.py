@@ -1,0 +1,1 @@
+"""What messages do: channels, keys and pedals."""

@@ -1,0 +1,1 @@
+"""The audio codec of the latent representation."""

@@ -1,0 +1,1 @@
+"""Configurations: facts low, reading them above."""

@@ -1,0 +1,40 @@
+"""Instruments of a SoundFont, as a preset lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import DatasetError
+
+
+@dataclass(frozen=True)
+class InstrumentConfig:
+    """One instrument of a SoundFont, as a preset lists it.
+
+    `low` and `high` bound the recorded keys. `drum_keys` true makes every key its own timbre, played on channel 10.
+    `sustains` says whether a held note keeps its level for ever; beats and slow swells make that hard to measure.
+    """
+
+    name: str
+    program: int
+    low: int = 36
+    high: int = 84
+    pitched: bool = True
+    inharmonic: bool = False
+    drum_keys: bool = False
+    sustains: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.program <= 127:
+            raise DatasetError(f"instrument {self.name}: program must be in 0..127, got {self.program}")
+        if not 0 <= self.low <= self.high <= 127:
+            raise DatasetError(f"instrument {self.name}: keys must satisfy 0 <= low <= high <= 127")
+
+    @property
+    def is_drums(self) -> bool:
+        """Whether it is a drum kit."""
+        return self.drum_keys
+
+    def timbre_name(self, key: int) -> str:
+        """Return the timbre of a key: of a kit every key has its own."""
+        return f"{self.name}:{key}" if self.drum_keys else self.name

@@ -1,0 +1,42 @@
+"""One recorded note, and which notes validation alone may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...engine.arrays import FloatArray
+
+HELD_OUT_VELOCITY = 90
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One recorded note.
+
+    Attributes
+    ----------
+    audio : float32 (N,), mono at the spec's sample rate, the onset at sample 0
+    instrument : name of the timbre it belongs to
+    pitch, velocity : MIDI numbers
+    hold_s : seconds from onset to release
+    pitched : whether `pitch` names a fundamental
+    sustains : whether it keeps its level while held; those of SoundFonts have that from their preset
+    """
+
+    audio: FloatArray
+    instrument: str
+    pitch: int
+    velocity: int
+    hold_s: float
+    pitched: bool = True
+    sustains: bool = True
+
+    @property
+    def held_out(self) -> bool:
+        """Whether validation alone may see this note: every fourth pitch, and one velocity layer."""
+        return self.velocity == HELD_OUT_VELOCITY or (self.pitched and is_held_out_key(self.pitch))
+
+
+def is_held_out_key(key: int) -> bool:
+    """Tell whether no training hears a key of a pitched instrument: every fourth."""
+    return key % 4 == 3

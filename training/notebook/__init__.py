@@ -1,0 +1,1 @@
+"""One note, trained before your eyes."""

@@ -1,0 +1,1 @@
+"""Recordings, checked and heard."""

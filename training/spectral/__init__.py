@@ -1,0 +1,1 @@
+"""The mel and dual representations."""

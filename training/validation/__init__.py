@@ -1,0 +1,1 @@
+"""How far grown notes are off their recordings."""
