@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import tnca_synth.instruments
 from tnca_synth.engine.bank.bank import Bank
@@ -76,7 +76,7 @@ def use(folder: Path) -> None:
     for hop in range(3):
         age = np.full((1, 1), hop * growth.spec.hop_s)
         swell = growth.motions.swell(moving, age)[0]
-        growth.motions.correction(moving, age)
+        growth.motions.corrections(moving, age)
         mask = np.ones((1, growth.steps_per_hop, growth.spec.num_mels), np.float32)
         genome["grid"] = growth.step(genome, HopInputs(age[0].astype(np.float32), -one, mask, swell)).grid
 
@@ -304,7 +304,7 @@ def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
                 data = data.replace(b"(9999999999,", b"(999999999,)")
             lies.writestr(name, data)
     assert CorrectionArrays.from_bytes(content).partials == 0
-    with pytest.raises(BankError, match="correction cannot be read"):
+    with pytest.raises(BankError, match="per-key correction cannot be read"):
         CorrectionArrays.from_bytes(path.read_bytes())
 
 
@@ -336,7 +336,7 @@ WRONG_ARRAYS = {
 @pytest.mark.parametrize("kind", WRONG_ARRAYS)
 def test_arrays_of_another_kind_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BankError, match="correction cannot be read") as caught:
+    with pytest.raises(BankError, match="per-key correction cannot be read") as caught:
         CorrectionArrays.from_bytes(archive(**retouch_arrays(**WRONG_ARRAYS[kind])))
     assert_one_line(caught.value)
     assert os.listdir(tmp_path) == []
@@ -367,9 +367,7 @@ def model(*nodes: Any, weights: Any = (), opsets: Any = (("", 18),), functions: 
 def subgraph() -> Any:
     value = helper.make_tensor_value_info
     body = [helper.make_node("Identity", ["a"], ["b"])]
-    return helper.make_graph(
-        body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])]
-    )
+    return helper.make_graph(body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])])
 
 
 def external() -> Any:
@@ -482,9 +480,7 @@ def filled(name: str, *shape: int) -> list[Any]:
 
 def memory_hog() -> bytes:
     fill = helper.make_node("ConstantOfShape", ["hog_shape"], ["hog"])
-    return with_work(
-        [fill, helper.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17)
-    )
+    return with_work([fill, helper.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17))
 
 
 def processor_hog() -> bytes:
@@ -492,9 +488,7 @@ def processor_hog() -> bytes:
     # The age keeps this from being worked out when the model is opened.
     nodes += [helper.make_node("Add", ["m0", "age_s"], ["p0"])]
     nodes += [helper.make_node("MatMul", [f"p{i}", "m0"], [f"p{i + 1}"]) for i in range(200)]
-    return with_work(
-        [*nodes, helper.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096)
-    )
+    return with_work([*nodes, helper.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096))
 
 
 @pytest.mark.parametrize("make", [memory_hog, processor_hog])
