@@ -27,7 +27,7 @@ KEPT_VIEWS = 64
 facts_of = attrgetter(*FACTS)
 
 
-class FrameBuffers:
+class CallBuffers:
     """Arrays that every call uses again, large enough for the largest so far; a structure points at them."""
 
     def __init__(self) -> None:
