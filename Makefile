@@ -40,7 +40,7 @@ system:
 	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2
 
 docs: $(VENV)/.dev build/tree
-	PYTHONPATH=build/tree $(BIN)/pdoc --docformat numpy -o build/docs $(DOCUMENTED)
+	PYTHONPATH=build/tree $(BIN)/pdoc --docformat numpy -o build/docs $(DOCUMENTED) '!tnca_synth.engine.kernel._hop'
 
 # Where that fails, for want of a compiler, the engine works without it.
 kernel: $(VENV)/.dev

@@ -37,35 +37,35 @@ def damage(ensemble: OpenSynth) -> None:
 def morph(ensemble: OpenSynth) -> None:
     """From here to the clarinet and back."""
     ensemble.set_morph(0, "clarinet")
-    ensemble.synth.masks_of(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
-    ensemble.synth.masks_of(0, morph=(0.0, 0.0), at_frame=round(1.6 * RATE))
+    ensemble.synth.set_growth(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
+    ensemble.synth.set_growth(0, morph=(0.0, 0.0), at_frame=round(1.6 * RATE))
 
 
 def still(ensemble: OpenSynth) -> None:
     """Growth stands still for a second."""
-    ensemble.synth.masks_of(0, growth_rate=0.0, at_frame=round(0.3 * RATE))
-    ensemble.synth.masks_of(0, growth_rate=1.0, at_frame=round(1.4 * RATE))
+    ensemble.synth.set_growth(0, growth_rate=0.0, at_frame=round(0.3 * RATE))
+    ensemble.synth.set_growth(0, growth_rate=1.0, at_frame=round(1.4 * RATE))
 
 
 def slow(ensemble: OpenSynth) -> None:
     """A tenth of the speed."""
-    ensemble.synth.masks_of(0, growth_rate=0.1)
+    ensemble.synth.set_growth(0, growth_rate=0.1)
 
 
 def fast(ensemble: OpenSynth) -> None:
     """Four times the speed."""
-    ensemble.synth.masks_of(0, growth_rate=4.0)
+    ensemble.synth.set_growth(0, growth_rate=4.0)
 
 
 def sparse(ensemble: OpenSynth) -> None:
     """One cell in ten updates."""
-    ensemble.synth.masks_of(0, fire_rate=0.1)
+    ensemble.synth.set_growth(0, fire_rate=0.1)
 
 
 def threshold(ensemble: OpenSynth) -> None:
     """Hardly a cell may live, for a while."""
-    ensemble.synth.masks_of(0, life_threshold=1.1, at_frame=round(0.6 * RATE))
-    ensemble.synth.masks_of(0, life_threshold=0.1, at_frame=round(1.6 * RATE))
+    ensemble.synth.set_growth(0, life_threshold=1.1, at_frame=round(0.6 * RATE))
+    ensemble.synth.set_growth(0, life_threshold=0.1, at_frame=round(1.6 * RATE))
 
 
 PICTURES: tuple[tuple[str, str, int, Callable[[OpenSynth], None]], ...] = (

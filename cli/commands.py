@@ -39,6 +39,7 @@ TRAIN_PACKAGES: Final = frozenset(
     {
         "torch",
         "onnx",
+        "soxr",
         "librosa",
         "scipy",
         "matplotlib",

@@ -88,7 +88,7 @@ def test_a_command_needs_no_more_than_its_documented_extra(command: str) -> None
 
 
 def test_commands_that_train_are_those_that_import_training() -> None:
-    assert {one.name for one in COMMANDS if "torch" in packages_of(one.name)} == TRAINING
+    assert {one.name for one in COMMANDS if {"torch", "soxr"} & packages_of(one.name)} == TRAINING
 
 
 def test_what_is_missing_is_told_with_the_extra_that_has_it() -> None:

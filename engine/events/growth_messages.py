@@ -18,7 +18,7 @@ class GrowthControls(ABC):
     ) -> None:
         """Queue a complete MIDI message."""
 
-    def masks_of(
+    def set_growth(
         self,
         channel: int,
         *,

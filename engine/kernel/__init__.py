@@ -1,1 +1,1 @@
-"""The hop of the default path, compiled: `hop.c`, what loads it and what it is told; see docs/architecture.md."""
+"""The hop of the default path, compiled: `hop.c`, what loads it and what it is told; see docs/kernel.md."""

@@ -125,8 +125,8 @@ def test_fire_rates_of_channels_are_their_own() -> None:
 
 def test_a_high_life_threshold_thins_sound_out_and_low_brings_it_back() -> None:
     def set_up(ensemble: OpenSynth) -> None:
-        ensemble.synth.masks_of(0, life_threshold=1.1, at_frame=round(0.5 * RATE))
-        ensemble.synth.masks_of(0, life_threshold=0.1, at_frame=round(1.2 * RATE))
+        ensemble.synth.set_growth(0, life_threshold=1.1, at_frame=round(0.5 * RATE))
+        ensemble.synth.set_growth(0, life_threshold=0.1, at_frame=round(1.2 * RATE))
 
     audio, untouched = play("trumpet", note(60), 2.4, set_up), plain("trumpet", 60, 9.0, 2.4)
     np.testing.assert_array_equal(part(audio, 0, 0.48), part(untouched, 0, 0.48))
@@ -182,10 +182,10 @@ def test_damage_depends_on_how_far_its_controller_rises_not_on_steps() -> None:
 def everything_at_once(ensemble: OpenSynth) -> None:
     synth = ensemble.synth
     ensemble.set_morph(0, "clarinet")
-    synth.masks_of(0, growth_rate=0.4, fire_rate=0.5, life_threshold=1.0, at_frame=3000)
+    synth.set_growth(0, growth_rate=0.4, fire_rate=0.5, life_threshold=1.0, at_frame=3000)
     synth.damage(0, 0.3, 5000)
-    synth.masks_of(0, morph=(0.8, 0.0), at_frame=6000)
-    synth.masks_of(0, growth_rate=3.0, morph=(0.0, 0.5), at_frame=12000)
+    synth.set_growth(0, morph=(0.8, 0.0), at_frame=6000)
+    synth.set_growth(0, growth_rate=3.0, morph=(0.0, 0.5), at_frame=12000)
 
 
 @pytest.mark.parametrize("block_size", [64, 1000])
@@ -247,4 +247,4 @@ def test_a_dimension_of_mpe_moves_growth(selector: int, drive: bytes) -> None:
 )
 def test_values_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"must be in .* got"):
-        open_dry("violin").synth.masks_of(0, **values)
+        open_dry("violin").synth.set_growth(0, **values)

@@ -93,7 +93,7 @@ def test_controls_act_alike(name: str, instrument: str, key: int) -> None:
 def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
     def tended(core: str) -> FloatArray:
         synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core).synth
-        synth.masks_of(0, **growth, at_frame=0)  # type: ignore[arg-type]
+        synth.set_growth(0, **growth, at_frame=0)  # type: ignore[arg-type]
         synth.damage(0, 0.3, at_frame=3000)
         synth.send(midi.note_on(0, 57, 100), 0)
         return synth.render(14000)
@@ -109,7 +109,7 @@ def test_pads_of_timbres_act_alike(corners: tuple[int | None, ...]) -> None:
         synth.set_morph(0, *corners)
         synth.send(midi.note_on(0, 57, 100), 200)
         for step in range(8):
-            synth.masks_of(0, morph=(0.12 * step, 0.1 * step), at_frame=1000 * step)
+            synth.set_growth(0, morph=(0.12 * step, 0.1 * step), at_frame=1000 * step)
         synth.send(midi.note_on(1, 50, 100), 500)
         return synth.render(14000)
 

@@ -70,7 +70,7 @@ def test_growth_by_sysex_and_from_python_needs_no_asking() -> None:
     still = grown(STILL, asked=True)
     np.testing.assert_array_equal(grown(growth_controllers.growth_message(0, growth_controllers.GROWTH_RATE, 0)), still)
     synth = make_synth_that_decays()
-    synth.masks_of(0, growth_rate=0)
+    synth.set_growth(0, growth_rate=0)
     np.testing.assert_array_equal(perform(synth, note(60), 0.3), still)
 
 

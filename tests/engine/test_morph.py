@@ -23,7 +23,7 @@ X, Y = 102, 103
 def morphing(value: float, instrument: str = "violin", into: str = "clarinet", key: int = 67) -> FloatArray:
     def set_up(ensemble: OpenSynth) -> None:
         ensemble.set_morph(0, into)
-        ensemble.synth.masks_of(0, morph=(value, 0.0))
+        ensemble.synth.set_growth(0, morph=(value, 0.0))
 
     return play(instrument, note(key), 0.8, set_up)
 
@@ -54,8 +54,8 @@ def test_between_the_ends_lies_something_else() -> None:
 def test_a_sounding_note_arrives_without_a_click_and_returns() -> None:
     def set_up(ensemble: OpenSynth) -> None:
         ensemble.set_morph(0, "clarinet")
-        ensemble.synth.masks_of(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
-        ensemble.synth.masks_of(0, morph=(0.0, 0.0), at_frame=round(1.8 * RATE))
+        ensemble.synth.set_growth(0, morph=(1.0, 0.0), at_frame=round(0.8 * RATE))
+        ensemble.synth.set_growth(0, morph=(0.0, 0.0), at_frame=round(1.8 * RATE))
 
     audio = play("violin", note(67), 2.8, set_up)
     violin, clarinet = plain("violin", 67, 9.0, 2.8), plain("clarinet", 67, 9.0, 2.8)
@@ -89,8 +89,8 @@ def test_without_corners_the_pad_does_nothing() -> None:
 def test_an_unpitched_instrument_is_reached_and_left_within_bounds() -> None:
     def set_up(ensemble: OpenSynth) -> None:
         ensemble.set_morph(0, "sea-shore")
-        ensemble.synth.masks_of(0, morph=(1.0, 0.0), at_frame=round(0.5 * RATE))
-        ensemble.synth.masks_of(0, morph=(0.0, 0.0), at_frame=round(1.5 * RATE))
+        ensemble.synth.set_growth(0, morph=(1.0, 0.0), at_frame=round(0.5 * RATE))
+        ensemble.synth.set_growth(0, morph=(0.0, 0.0), at_frame=round(1.5 * RATE))
 
     audio, violin = play("violin", note(67), 2.8, set_up), plain("violin", 67, 9.0, 2.8)
     assert np.abs(audio).max() < 0.7

@@ -51,14 +51,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = render_file(folder / "both.mid", folder / "both.wav", sample_rate=RATE, stems_dir=folder / "stems")
     assert set(report.instruments) == {"violin", "trumpet", "standard-kit"}
     assert report.channels == (PlayedChannel(1, 1, 1, 1), PlayedChannel(17, 2, 1, 1), PlayedChannel(26, 2, 10, 1))
-    assert [Path(stem).name for stem in report.stems] == ["channel-01.wav", "channel-17.wav", "channel-26.wav"]
+    assert [Path(stem).name for stem in report.stems] == ["channel-01-violin.wav", "channel-17-trumpet.wav", "channel-26-drums.wav"]
     assert dataclasses.asdict(report)["channels"][1] == {"number": 17, "port": 2, "channel": 1, "notes": 1}
     return folder
 
 
 def test_a_violin_is_as_loud_beside_a_quiet_trumpet_of_another_port(rendered: Path) -> None:
     alone, _ = soundfile.read(rendered / "alone.wav")
-    violin, _ = soundfile.read(rendered / "stems" / "channel-01.wav")
+    violin, _ = soundfile.read(rendered / "stems" / "channel-01-violin.wav")
     trumpet, _ = soundfile.read(rendered / "stems" / "channel-17.wav")
     assert level_db(part(violin, 0.2, 1.0)) == pytest.approx(level_db(part(alone, 0.2, 1.0)), abs=0.2)
     assert level_db(part(trumpet, 0.6, 0.9)) < level_db(part(violin, 0.6, 0.9)) - 10
@@ -114,7 +114,7 @@ def test_drums_of_every_port_are_on_its_channel_10() -> None:
 
 def test_growth_of_a_further_port_from_python() -> None:
     synth = make_synth(num_ports=2)
-    synth.masks_of(17, fire_rate=0.5)
+    synth.set_growth(17, fire_rate=0.5)
     synth.render(10)
     rates = [channel.growth.fire_rate for channel in synth._sequencer._interpreter.channels]
     assert [index for index, rate in enumerate(rates) if rate < 1] == [17]
