@@ -93,7 +93,7 @@ class Kernel:
         spectra = noise_spectra(2 * spec.hop_length)
         low, share = bins_among_bands(spec)
         amplitude, power = onset_coverage(spec)
-        correction = motions.correction
+        correction = motions.correction_table
         model = Model(
             slots=num_slots, cells=spec.num_mels, channels=weights.channels, hidden=weights.hidden,
             readout=weights.readout, bins=spec.num_bins, hop=spec.hop_length, n_fft=spec.n_fft, alpha=ALPHA,
@@ -145,7 +145,7 @@ def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
         and spec.num_bins >= 16
         and weights.channels > ALPHA
         and motions.tables.shapes.shape[1] <= MAX_COURSES
-        and (motions.correction is None or motions.correction.courses.shape[2] <= MAX_COURSES)
+        and (motions.correction_table is None or motions.correction_table.courses.shape[2] <= MAX_COURSES)
         and corrected in ("", LINEAR)
         and (not corrected or (motions.corrected_bands == spec.num_mels and motions.corrected_partials % 8 == 0))
     )

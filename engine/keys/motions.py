@@ -158,7 +158,7 @@ class MotionTable:
 
     Attributes
     ----------
-    correction : CorrectionTable or None
+    correction_table : CorrectionTable or None
     corrected_field : the field that `correction` sets right; "" without
     modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`; the last row has none
     corrected_partials, corrected_bands : P and bands of what it gives; 0 without
@@ -174,7 +174,7 @@ class MotionTable:
         if arrays.shapes.shape[2] != spec.num_mels:
             raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
         self._spec = spec
-        self.correction = None if correction is None else CorrectionTable(correction, arrays.owners, spec.hop_s)
+        self.correction_table = None if correction is None else CorrectionTable(correction, arrays.owners, spec.hop_s)
         self.corrected_field = "" if correction is None else correction.field
         self.corrected_partials = 0 if correction is None else correction.partials
         self.corrected_bands = 0 if correction is None else correction.shapes.shape[2] - correction.partials
@@ -233,12 +233,12 @@ class MotionTable:
 
     def correction(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `CorrectionTable.read` does; None where there is no such table."""
-        return None if self.correction is None else self.correction.read(motions, age_s)
+        return None if self.correction_table is None else self.correction_table.read(motions, age_s)
 
     @property
     def correction_shapes(self) -> FloatArray:
         """`CorrectionTable.shapes`; none where there is no such table."""
-        return np.zeros((0, 0, 0), np.float32) if self.correction is None else self.correction.shapes
+        return np.zeros((0, 0, 0), np.float32) if self.correction_table is None else self.correction_table.shapes
 
     def inharmonic_partials_of(self, rows: NDArray[np.intp]) -> FloatArray | None:
         """Return the `modes` (V, MAX_INHARMONIC_PARTIALS) of some rows (V,), None where none has any."""
