@@ -1,8 +1,10 @@
 # make demo    set up, render examples/tour.mid, say where the sound is
 # make test    set up all that the tests need, and run them
+# make quick   the tests without the slow ones and those that need an audio server
 # make check   format, lint, types, import contracts, tests
 # make kernel  compile the engine's kernel in place, after its source was changed
 # make golden  make the reference renders of the tests anew, after the sound was changed on purpose
+# make docs    the API reference, made of the docstrings, in build/docs
 # make format  put the code into its form
 # make clean   remove what was built; distclean: the virtual environment too
 PYTHON ?= python3
@@ -10,9 +12,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := cli engine export instruments live midi training
 DEMO := out/tour.wav
+# Packages whose public names the reference shows.
+DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.training tnca_synth.export
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test kernel golden check format format-check lint types contracts clean distclean
+.PHONY: help demo test quick docs system kernel golden check format format-check lint types contracts clean distclean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -25,9 +29,18 @@ demo: $(VENV)/.base
 	@echo "The sound is in $(CURDIR)/$(DEMO)"
 	@echo "Play it with any player, for example: $$(scripts/player.sh) $(DEMO)"
 
-test: $(VENV)/.dev kernel
-	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2
+# What the system lacks is said before gigabytes are fetched: hence `system` comes first.
+test: system $(VENV)/.dev kernel
 	TNCA_NO_SKIP=1 $(BIN)/pytest
+
+quick: system $(VENV)/.dev kernel
+	TNCA_NO_SKIP=1 $(BIN)/pytest -q -m "not slow and not device"
+
+system:
+	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2
+
+docs: $(VENV)/.dev build/tree
+	PYTHONPATH=build/tree $(BIN)/pdoc --docformat numpy -o build/docs $(DOCUMENTED)
 
 # Where that fails, for want of a compiler, the engine works without it.
 kernel: $(VENV)/.dev
@@ -36,7 +49,7 @@ kernel: $(VENV)/.dev
 golden: $(VENV)/.dev kernel
 	$(BIN)/python tests/support/goldens.py --write
 
-check: format-check lint types contracts test
+check: system format-check lint types contracts test
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

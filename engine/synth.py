@@ -21,7 +21,7 @@ from .events.growth_messages import GrowthControls
 from .events.sequencer import SEGMENT_SAMPLES, Sequencer
 from .growth.grower import Grower
 from .growth.workers import WorkerGrower, WorkerProcess
-from .kernel.cores import AUTO
+from .kernel.cores import AUTO, wants_kernel
 from .mix.limiter import Limiter
 from .mix.mixer import Mixer
 from .mix.rack import Rack
@@ -137,7 +137,7 @@ class Synth(GrowthControls):
         self._interpreter = interpreter
         mixer = Mixer(self._internal_rate, stems, len(interpreter.channels))
         num_signals = 2 * mixer.num_buses
-        self._resampler = Resampler(self._internal_rate, sample_rate, num_signals)
+        self._resampler = Resampler(self._internal_rate, sample_rate, num_signals, wants_kernel(core))
         self._first = (
             WorkerGrower(growth, decoder, max_voices, fire_rate, worker_processes, core)
             if worker_processes
@@ -154,7 +154,7 @@ class Synth(GrowthControls):
             interpreter,
             NoteOn(interpreter, self._growers.paths, seed, self._internal_rate),
             mixer,
-            Rack(self._internal_rate) if effects else None,
+            Rack(self._internal_rate, wants_kernel(core)) if effects else None,
             max_voices,
         )
         self._limiter = Limiter(sample_rate)

@@ -26,5 +26,7 @@ echo "Installing system packages:$missing"
 export DEBIAN_FRONTEND=noninteractive
 # jackd2 asks whether it may lift the limits of real-time scheduling for a group: not here.
 echo "jackd2 jackd/tweak_rt_limits boolean false" | $sudo debconf-set-selections
+# Another apt that is at work is waited for, such as the one that a system starts by itself.
+lock="-o DPkg::Lock::Timeout=600"
 # shellcheck disable=SC2086 # the names are to be split
-$sudo apt-get update -qq && $sudo apt-get install -qq -y --no-install-recommends $missing >/dev/null
+$sudo apt-get $lock update -qq && $sudo apt-get $lock install -qq -y --no-install-recommends $missing >/dev/null

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .live.session.session import LiveSession
     from .midi.files.song import Song, read_midi_file
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Bank",

@@ -1,1 +1,5 @@
 """Decoders: grown spectral frames become sound."""
+
+from .base import Decoder
+
+__all__ = ["Decoder"]

@@ -1,1 +1,5 @@
 """Growing voices, hop by hop."""
+
+from .grower import Grower
+
+__all__ = ["Grower"]

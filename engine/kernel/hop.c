@@ -338,8 +338,36 @@ PUBLIC int64_t tnca_choose(Hop *hop, int64_t wanted) {
     return 1;
 }
 
+/* Filter a signal at places that come `stride` phases after each other; see engine/mix/resampler.py. */
+PUBLIC void tnca_resample(
+    const float *signal, const float *filters, int64_t taps, int64_t phase, int64_t stride, int64_t phases, int64_t count, float *out
+) {
+#ifdef HAS_VARIANTS
+    static int64_t best = -1;
+    if (best < 0) best = tnca_best();
+    if (best) {
+        (best == 2 ? resample_avx512 : resample_avx2)(signal, filters, taps, phase, stride, phases, count, out);
+        return;
+    }
+#endif
+    resample_base(signal, filters, taps, phase, stride, phases, count, out);
+}
+
+/* Take at most as many samples of a send as the shortest line holds; give both sides of what comes back, (2, count). */
+PUBLIC void tnca_reverberate(const Reverb *reverb, const float *send, int64_t count, float *out) {
+#ifdef HAS_VARIANTS
+    static int64_t best = -1;
+    if (best < 0) best = tnca_best();
+    if (best) {
+        (best == 2 ? reverberate_avx512 : reverberate_avx2)(reverb, send, count, out);
+        return;
+    }
+#endif
+    reverberate_base(reverb, send, count, out);
+}
+
 /* Sizes of the structures, for whoever fills them to check. */
-PUBLIC int64_t tnca_size(int64_t which) { return (int64_t)(which == 0 ? sizeof(Model) : which == 1 ? sizeof(Call) : sizeof(Genes)); }
+PUBLIC int64_t tnca_size(int64_t which) { return (int64_t)(which == 0 ? sizeof(Model) : which == 1 ? sizeof(Call) : which == 2 ? sizeof(Genes) : sizeof(Reverb)); }
 
 PUBLIC void tnca_free(Hop *hop) {
     if (hop) free(hop->rooms), free(hop->slots), free(hop);

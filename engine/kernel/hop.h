@@ -10,7 +10,7 @@
 
 enum { MODES = 4, MAX_PARTIALS = 128, CONTROLS = 15, CLOCKS = 8 };
 
-/* Columns of a voice's facts, as engine/growth/compiled.py fills them; the last is filled by `tnca_prepare`. */
+/* Columns of a voice's facts, as engine/kernel/calls.py names them; the last is filled by `tnca_prepare`. */
 enum {
     ONSET, RELEASE, NUM_FRAMES, PITCH, PITCHED, STRETCH, PLANTED, AGE_LEAD, RELEASE_LEAD, RELEASE_SPEED, TILT,
     MOTION, PACE, MODE_ROW, MORPHS, SEMITONES, FACTS
@@ -88,6 +88,15 @@ typedef struct Call {
     int64_t *alive;             /* (R, V) */
     int64_t *broken;            /* (V), first frame that is not finite, -1 for none */
 } Call;
+
+/* The lines of a reverb, with room (lines, size) for what enters them. */
+typedef struct Reverb {
+    int64_t size;
+    double damping;
+    const int64_t *delays; /* (lines) */
+    const float *matrix, *in, *out; /* (lines, lines), (lines), (2, lines) */
+    float *lines, *before, *entering;
+} Reverb;
 
 /* Genes and grids by slot, where the engine keeps them. */
 typedef struct Genes {

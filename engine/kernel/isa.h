@@ -56,6 +56,52 @@ static void FN(run)(Hop *hop, Call *call) {
             FN(frame)(hop, call, voice, round);
 }
 
+/* Filter a signal at places that come `stride` phases after each other, by a filter (taps) for each of `count` frames. */
+static void FN(resample)(
+    const float *signal, const float *filters, int64_t taps, int64_t phase, int64_t stride, int64_t phases, int64_t count, float *out
+) {
+    for (int64_t n = 0; n < count; n++, phase += stride, filters += taps) {
+        const float *from = signal + phase / phases;
+        vf sum = {0};
+        float rest = 0.0f;
+        int64_t k = 0;
+        for (; k + LANES <= taps; k += LANES) sum += FN(load)(from + k) * FN(load)(filters + k);
+        for (; k < taps; k++) rest += from[k] * filters[k];
+        for (int i = 0; i < LANES; i++) rest += sum[i];
+        out[n] = rest;
+    }
+}
+
+/* Take `count` samples of a send into delay lines; see engine/mix/reverb.py. */
+static void FN(reverberate)(const Reverb *r, const float *send, int64_t count, float *out) {
+    enum { LINES = 16 };
+    for (int64_t n = 0; n < count; n += LANES) {
+        const int64_t some = count - n < LANES ? count - n : LANES;
+        vf damped[LINES], sent = {0}, sides[2] = {{0}, {0}};
+        for (int i = 0; i < some; i++) sent[i] = send[n + i];
+        for (int l = 0; l < LINES; l++) {
+            const float *line = r->lines + l * r->size + r->size - r->delays[l] + n;
+            vf now = {0}, before = {0};
+            for (int i = 0; i < some; i++) now[i] = line[i], before[i] = n + i ? line[i - 1] : r->before[l];
+            damped[l] = (float)r->damping * before + (float)(1.0 - r->damping) * now;
+        }
+        for (int l = 0; l < LINES; l++) {
+            vf entering = r->in[l] * sent;
+            for (int k = 0; k < LINES; k++) entering += r->matrix[l * LINES + k] * damped[k];
+            for (int i = 0; i < some; i++) r->entering[l * r->size + n + i] = entering[i];
+            for (int side = 0; side < 2; side++) sides[side] += r->out[side * LINES + l] * damped[l];
+        }
+        for (int side = 0; side < 2; side++)
+            for (int i = 0; i < some; i++) out[side * count + n + i] = sides[side][i];
+    }
+    for (int l = 0; l < LINES; l++) {
+        float *line = r->lines + l * r->size;
+        r->before[l] = line[r->size - r->delays[l] + count - 1];
+        memmove(line, line + count, sizeof(float) * (r->size - count));
+        memcpy(line + r->size - count, r->entering + l * r->size, sizeof(float) * count);
+    }
+}
+
 #undef vf
 #undef vi
 #undef v8

@@ -56,6 +56,16 @@ class GeneArrays(ctypes.Structure):
     _fields_ = _members("grid cell rates bin", Pointer)
 
 
+class Reverb(ctypes.Structure):
+    """`Reverb` of hop.h."""
+
+    _fields_ = (
+        ("size", Int),
+        ("damping", Double),
+        *_members("delays matrix feed out lines before entering", Pointer),
+    )
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """Load the kernel; None where it was not built, or was built of other sources."""
@@ -64,11 +74,14 @@ def library() -> ctypes.CDLL | None:
         try:
             found = ctypes.CDLL(str(path))
             found.tnca_size.restype = Int
-            sizes = [found.tnca_size(Int(index)) for index in range(3)]
+            sizes = [found.tnca_size(Int(index)) for index in range(4)]
             found.tnca_make.restype = Pointer
+            found.tnca_resample.restype = found.tnca_reverberate.restype = None
+            found.tnca_reverberate.argtypes = (Pointer, Pointer, Int, Pointer)
+            found.tnca_resample.argtypes = (Pointer, Pointer, Int, Int, Int, Int, Int, Pointer)
         except (OSError, AttributeError):
             continue
-        if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays)]:
+        if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays, Reverb)]:
             found.tnca_choose.restype = found.tnca_best.restype = Int
             found.tnca_choose.argtypes = found.tnca_glide.argtypes = (Pointer, Int)
             for function in (found.tnca_glide, found.tnca_free, found.tnca_plant, found.tnca_prepare, found.tnca_run):

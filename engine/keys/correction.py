@@ -47,7 +47,7 @@ class CorrectionArrays(KeyedArrays):
     key: NDArray[np.int64]
     names: tuple[str, ...]
 
-    WHAT = "correction"
+    WHAT = "per-key correction"
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for lengths that differ."""

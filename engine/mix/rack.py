@@ -86,14 +86,16 @@ class Rack:
     ----------
     sample_rate : int
         Hz.
+    compiled : bool
+        See `Reverb`.
 
     Notes
     -----
     A bus has effects of its own, made when it first sends to them.
     """
 
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
+    def __init__(self, sample_rate: int, compiled: bool = False) -> None:
+        self._rate, self._compiled = sample_rate, compiled
         self._effects: dict[tuple[int, int], SendReturn] = {}
         self._fading = Fades()
 
@@ -114,8 +116,8 @@ class Rack:
         """
         for bus, index in zip(*np.nonzero(sends.any(axis=2)), strict=True):
             if (bus, index) not in self._effects:
-                kind = (Reverb, Chorus)[index]
-                self._effects[int(bus), int(index)] = SendReturn(kind(self._rate))
+                made: Effect = Chorus(self._rate) if index else Reverb(self._rate, self._compiled)
+                self._effects[int(bus), int(index)] = SendReturn(made)
         for (bus, index), effect in self._effects.items():
             effect.process(sends[bus, index], start, out[2 * bus : 2 * bus + 2])
         self._fading.mix(start, start + out.shape[1], lambda bus: out[2 * bus : 2 * bus + 2])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ..arrays import FloatArray
+from ..kernel.library import address, library
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
 _TAPS = 48  # at the lower of the two rates: from 22,050 Hz flat to 10 kHz, and -80 dB from 12.5 kHz on
@@ -71,6 +72,8 @@ class Resampler:
         Hz; equal rates pass the samples through.
     num_signals : int
         Signals C resampled side by side.
+    compiled : bool
+        Whether the kernel's library does the filtering, if there is one.
 
     Raises
     ------
@@ -78,12 +81,13 @@ class Resampler:
         If `out_rate` is not in 8,000..192,000 Hz.
     """
 
-    def __init__(self, in_rate: int, out_rate: int, num_signals: int) -> None:
+    def __init__(self, in_rate: int, out_rate: int, num_signals: int, compiled: bool = False) -> None:
         if not MIN_RATE_HZ <= out_rate <= MAX_RATE_HZ:
             raise UsageError(f"sample_rate must be in {MIN_RATE_HZ}..{MAX_RATE_HZ} Hz, got {out_rate}")
         shared = gcd(in_rate, out_rate)
         self._phases, self._stride = out_rate // shared, in_rate // shared  # out / in = phases / stride
         self.is_identity = in_rate == out_rate
+        self._library = library() if compiled else None
         cutoff = min(1.0, out_rate / in_rate)
         self._num_taps = 0 if self.is_identity else ceil(_TAPS / cutoff)
         self._ahead = 0  # how many samples after the floor of a frame's time the last tap is for
@@ -152,6 +156,12 @@ class Resampler:
         for line, samples in zip(out, buffer, strict=True):
             if not samples.any():
                 line[:] = 0.0
+            elif self._library is not None and self._phases <= _MAX_PHASES:
+                filters = self._table[self._num_frames % self._phases :]
+                self._library.tnca_resample(
+                    address(samples) + 4 * start, address(filters), num_taps, phase, self._stride, self._phases,
+                    len(line), address(line),
+                )  # fmt: skip
             elif self._stride == 1 and self._phases <= _FEW_PHASES:
                 self._correlate(line, samples, start, phase)
             else:

@@ -5,10 +5,14 @@ Letters: L lines, N samples.
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
+from ..kernel.library import Reverb as ReverbState
+from ..kernel.library import address, library
 
 DECAY_S = 1.3
 """Seconds in which the low frequencies fall by 60 dB."""
@@ -29,9 +33,12 @@ class Reverb:
     ----------
     sample_rate : int
         Hz.
+    compiled : bool
+        Whether the kernel's library does the work, if there is one.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, compiled: bool = False) -> None:
+        self._library = library() if compiled else None
         self.tail_samples = round(TAIL_S * sample_rate)
         self._delays = _line_lengths(sample_rate)
         self._chunk = int(self._delays.min())
@@ -49,6 +56,9 @@ class Reverb:
         """Be silent, as at the beginning."""
         self._lines = np.zeros((_NUM_LINES, self._size), np.float32)  # oldest samples first
         self._before = np.zeros(_NUM_LINES, np.float32)  # what left the lines one sample ago
+        self._entering = np.zeros_like(self._lines)
+        kept = (self._delays, self._matrix, self._in, self._out, self._lines, self._before, self._entering)
+        self._state = ReverbState(self._size, DAMPING, *(address(values) for values in kept))
 
     def process(self, send: FloatArray, start: int) -> FloatArray:
         """Return what comes back, float32 (2, N), of what is sent (N,); `start` plays no part."""
@@ -61,6 +71,10 @@ class Reverb:
     def _advance(self, send: FloatArray) -> FloatArray:
         """Take at most as many samples as the shortest line holds."""
         count = len(send)
+        if self._library is not None:
+            out, send = np.empty((2, count), np.float32), np.ascontiguousarray(send)
+            self._library.tnca_reverberate(ctypes.byref(self._state), address(send), count, address(out))
+            return out
         leaving = self._lines.take(self._leaving[:, :count])
         damped = np.empty_like(leaving)
         damped[:, 0], damped[:, 1:] = self._before, leaving[:, :-1]
@@ -80,7 +94,7 @@ def _line_lengths(sample_rate: int) -> NDArray[np.int64]:
         while length in lengths or any(length % factor == 0 for factor in range(2, int(length**0.5) + 1)):
             length += 1
         lengths.append(length)
-    return np.array(lengths)
+    return np.array(lengths, np.int64)
 
 
 def _hadamard(size: int) -> NDArray[np.float64]:

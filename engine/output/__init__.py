@@ -1,1 +1,5 @@
 """Where sound goes: files, streams, memory, loudness."""
+
+from .audiofile import AudioWriter
+
+__all__ = ["AudioWriter"]

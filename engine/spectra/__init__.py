@@ -1,1 +1,5 @@
 """Spectra: pitch, frames, transposition, tone."""
+
+from .spec import AudioSpec
+
+__all__ = ["AudioSpec"]

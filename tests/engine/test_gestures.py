@@ -131,9 +131,13 @@ def test_a_pedal_that_a_song_leaves_down_comes_up_at_its_end(pedal: int, is_key_
     tape = Tape()
     synth = make_synth(FakeGrowth(release_factor=0.2))
     ensemble = SimpleNamespace(
-        synth=synth, casting=SimpleNamespace(instruments=()), provider="cpu", core="numpy",
-        representation="mel", decoder="harmonic",
-    )  # fmt: skip
+        synth=synth,
+        casting=SimpleNamespace(instruments=()),
+        provider="cpu",
+        core="numpy",
+        representation="dual",
+        decoder="harmonic",
+    )
     render_song(song, ensemble, tape)  # type: ignore[arg-type]
     assert tape.frames < 1.5 * RATE
 

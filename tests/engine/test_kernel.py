@@ -17,6 +17,8 @@ from tnca_synth.engine.kernel.library import INSTRUCTION_SETS, Call
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.kernel.onnx_file import read_graph
 from tnca_synth.engine.kernel.weights import read_weights
+from tnca_synth.engine.mix.resampler import Resampler
+from tnca_synth.engine.mix.reverb import Reverb
 from tnca_synth.engine.names import DECODERS
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.spectra.stft import stft
@@ -322,3 +324,36 @@ def test_a_model_file_that_is_cut_or_foreign_is_an_error() -> None:
     for damaged in (b"", model[:100], b"\xff" * 40, model[:-20]):
         with pytest.raises(BankError, match="no ONNX file"):
             read_graph(damaged)
+
+
+@pytest.mark.parametrize("out_rate", [8000, 44100, 48000, 96000, 44056])
+def test_it_resamples_as_numpy_does(out_rate: int) -> None:
+    def resampled(compiled: bool, block: int) -> FloatArray:
+        resampler = Resampler(RATE, out_rate, 2, compiled)
+        blocks, taken = [], 0
+        for count in [block] * (6144 // block):
+            needed = resampler.samples_needed(count)
+            blocks.append(resampler.process(sound[:, taken : taken + needed], count))
+            taken += needed
+        return np.concatenate(blocks, axis=1)
+
+    sound = np.random.default_rng(3).uniform(-1.0, 1.0, (2, 20000)).astype(np.float32)
+    sound[1] = 0.0
+    compiled = resampled(True, 6144)
+    assert np.abs(compiled[0]).max() > 0.5 and not compiled[1].any()
+    np.testing.assert_allclose(compiled, resampled(False, 6144), atol=2e-6)
+    np.testing.assert_array_equal(compiled, resampled(True, 64))
+
+
+def test_its_reverb_is_that_of_numpy_and_does_not_depend_on_blocks() -> None:
+    def returned(compiled: bool, block: int) -> FloatArray:
+        reverb = Reverb(RATE, compiled)
+        return np.concatenate([reverb.process(send[at : at + block], at) for at in range(0, len(send), block)], axis=1)
+
+    send = np.zeros(30000, np.float32)
+    send[:5000] = np.random.default_rng(5).uniform(-1.0, 1.0, 5000)
+    compiled = returned(True, 4096)
+    assert np.abs(compiled[:, 20000:]).max() > 1e-3
+    assert goldens.snr_db(returned(False, 4096), compiled) > LEAST_DB
+    np.testing.assert_array_equal(compiled, returned(True, 118))
+    np.testing.assert_array_equal(compiled, returned(True, 30000))

@@ -96,6 +96,6 @@ def test_corrections_are_stored_and_read_back() -> None:
 
 @pytest.mark.parametrize("content", [b"", arrays().to_bytes()[:-40]])
 def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
-    with pytest.raises(BankError, match="correction cannot be read") as caught:
+    with pytest.raises(BankError, match="per-key correction cannot be read") as caught:
         CorrectionArrays.from_bytes(content)
     assert "\n" not in str(caught.value)

@@ -262,7 +262,7 @@ def test_what_a_model_misses_comes_with_it(bank_folder: Path) -> None:
     assert bank.growth_model("mel", "cpu").motions.corrected_field == ""
     missed.write_bytes(b"torn")
     rehash(bank_folder, missed.name)
-    assert_refused(lambda: Bank.load(bank_folder).growth_model("dual", "cpu"), "correction cannot be read")
+    assert_refused(lambda: Bank.load(bank_folder).growth_model("dual", "cpu"), "per-key correction cannot be read")
     missed.unlink()
     assert_refused(lambda: Bank.load(bank_folder), "dual.correction.npz is missing")
 

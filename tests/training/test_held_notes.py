@@ -160,7 +160,7 @@ def test_what_is_grown_is_heard_with_corrections_in_the_reference_and_bare_later
     power = held_notes._grown(growth, notes)
     assert power.shape == (len(notes), 4, tiny.SPEC.num_bins) and np.isfinite(power).all() and power.any(2).all()
     bare = tiny.bank().growth_model("dual", "cpu")
-    bare.motions.correction = lambda *_: None  # type: ignore[method-assign]
+    bare.motions.corrections = lambda *_: None  # type: ignore[method-assign]
     plain = held_notes._grown(bare, notes)
     np.testing.assert_array_equal(power[:, 1:], plain[:, 1:])
     assert not np.allclose(power[:, 0], plain[:, 0], rtol=0.05)

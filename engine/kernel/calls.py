@@ -1,0 +1,80 @@
+"""What calls of the kernel are told and tell, in arrays that are used again; see hop.h."""
+
+from __future__ import annotations
+
+from math import prod
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray
+from ..cache import BoundedCache
+from ..modulation.channel import Control
+from .library import Call, address
+
+DRIFTS, TENDED, BROKEN, DEAD = 1, 2, 4, 8
+UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
+FACTS = (
+    "onset", "release", "num_frames", "pitch", "pitched", "inharmonicity", "planted_pitch", "age_lead_s",
+    "release_lead_s", "release_speed", "tilt_db", "motion.row", "motion.pace", "modes",
+)  # fmt: skip
+"""Of a voice, in the order of hop.h; whether it morphs follows, and what the kernel makes of it."""
+NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 2, 7, 8, 14
+NUM_FACTS, NUM_CONTROLS, NUM_JOB, CORNERS = 16, len(Control), 5, 4
+KEPT_VIEWS = 64
+facts_of = attrgetter(*FACTS)
+
+
+class CallBuffers:
+    """Arrays that every call uses again, large enough for the largest so far; a structure points at them."""
+
+    def __init__(self) -> None:
+        self._capacity = 0
+        self._arrays: dict[str, np.ndarray] = {}
+        self._views: BoundedCache[tuple[int, int], Views] = BoundedCache(KEPT_VIEWS)
+
+    def fit(self, call: Call, voices: int, rounds: int) -> Views:
+        """Return the arrays with room for so many voices and rounds."""
+        found = self._views.get((voices, rounds))
+        if found is not None:
+            return found
+        if voices * rounds > self._capacity:
+            self._capacity = 2 * voices * rounds
+            self._views.clear()
+            for name, (kind, _, width) in _ITEMS.items():
+                self._arrays[name] = np.zeros(self._capacity * width, kind)
+                setattr(call, name, address(self._arrays[name]))
+        shapes = {"v": (voices,), "rv": (rounds, voices), "vr": (voices, rounds)}
+        views = []
+        for name, (_, axes, width) in _ITEMS.items():
+            shape = (*shapes[axes], width) if width > 1 else shapes[axes]
+            views.append(self._arrays[name][: prod(shape)].reshape(shape))
+        return self._views.keep((voices, rounds), Views(*views))
+
+
+class Views(NamedTuple):
+    """Arrays of a call; see hop.h."""
+
+    jobs: NDArray[np.int64]
+    seeds: NDArray[np.uint64]
+    facts: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    planted: NDArray[np.float64]
+    f0_hz: NDArray[np.float64]
+    age_s: FloatArray
+    release_age_s: FloatArray
+    peaks: FloatArray
+    alive: NDArray[np.int64]
+    broken: NDArray[np.int64]
+
+
+_ITEMS: dict[str, tuple[type[np.generic], str, int]] = {
+    "jobs": (np.int64, "v", NUM_JOB), "seeds": (np.uint64, "v", 1), "facts": (np.float64, "v", NUM_FACTS),
+    "controls": (np.float64, "rv", NUM_CONTROLS), "pitch": (np.float64, "rv", 1), "planted": (np.float64, "rv", 1),
+    "f0_hz": (np.float64, "rv", 1), "age_s": (np.float32, "rv", 1), "release_age_s": (np.float32, "rv", 1),
+    "peaks": (np.float32, "vr", 1), "alive": (np.int64, "rv", 1), "broken": (np.int64, "v", 1),
+}  # fmt: skip
+"""The kind of each of `Views`, its axes (voices and rounds) and how many numbers there are for each."""
