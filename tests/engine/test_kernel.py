@@ -207,6 +207,23 @@ def test_workers_and_blocks_change_no_sample() -> None:
     np.testing.assert_array_equal(first, rendered(4096, 3))
 
 
+@pytest.mark.parametrize(
+    ("channel", "before", "key"), [(0, (50, 61), 57), (9, (38, 45), 36)], ids=["with a pitch", "without one"]
+)
+def test_a_slot_keeps_nothing_of_its_last_note(channel: int, before: tuple[int, int], key: int) -> None:
+    def after(first: int) -> FloatArray:
+        synth = assemble_synth(sample_rate=RATE, provider="cpu", core="kernel", effects=False, max_voices=1).synth
+        synth.send(midi.note_on(channel, first, 100), 0)
+        synth.send(midi.control_change(channel, midi.ALL_SOUND_OFF, 0), 3000)
+        synth.send(midi.note_on(channel, key, 100), 6000)
+        synth.render(6000)
+        return synth.render(6000)
+
+    one, other = (after(first) for first in before)
+    assert np.abs(one).max() > 0.01
+    np.testing.assert_array_equal(one, other)
+
+
 def test_a_voice_does_not_depend_on_the_others() -> None:
     def channels(*keys: int) -> FloatArray:
         synth = assemble_synth(sample_rate=RATE, provider="cpu", core="kernel", stems=True, effects=False).synth

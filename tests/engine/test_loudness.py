@@ -46,7 +46,7 @@ def test_the_filters_at_48_khz_are_those_that_the_standard_prints() -> None:
 def test_a_full_sine_in_one_channel_is_at_minus_3_01_lufs(rate: int) -> None:
     assert measured(sine(0.0, 5.0, rate), rate) == pytest.approx(-3.01, abs=0.04)
     both = np.stack([sine(-23.0, 5.0, rate)] * 2, axis=1)
-    assert measured(both, rate) == pytest.approx(-23.0, abs=0.02)
+    assert measured(both, rate) == pytest.approx(-23.0, abs=0.04)
 
 
 def test_what_is_soft_beside_the_rest_does_not_count() -> None:

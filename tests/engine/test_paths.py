@@ -18,9 +18,10 @@ from tnca_synth.engine.synth import Synth
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.spec import path_controllers as numbers
+from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE
 
 from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrown, FakeGrowth, make_synth, render_in_blocks, set_up
-from .listening import level_db, pitch_of
+from .listening import at, level_db, note, perform, pitch_of
 
 LIMIT = round(0.02 * RATE)
 
@@ -87,6 +88,28 @@ def test_a_note_keeps_its_pitch_level_and_age() -> None:
     assert level_db(after) == pytest.approx(level_db(before), abs=0.2)
     assert growth.ages_s[-1][0] == pytest.approx(now_s + LIMIT / RATE + 0.5, abs=3 * SPEC.hop_s)
     assert len(growth.ages_s) < 80, "grown from the start instead of from a few hops before"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [(GROWTH_RATE, 96, 9.0), (GROWTH_RATE, 40, 9.0), (midi.RELEASE_TIME, 110, 0.2), (midi.RELEASE_TIME, 20, 0.2)],
+    ids=["fast", "slow", "slow release", "fast release"],
+)
+def test_a_note_whose_clocks_run_fast_or_slow_is_as_old_on_the_other_path(asked: tuple[int, int, float]) -> None:
+    controller, value, length_s = asked
+
+    def ages_s(goes_over: bool) -> tuple[float, float]:
+        growths = [FakeGrowth(release_factor=0.999) for _ in range(1 + goes_over)]
+        synth = make_synth(growths[0], FakeDecoder(64), growth_controllers=True)
+        perform(synth, at(0.0, midi.control_change(0, controller, value)) + note(60, 0.0, length_s), 0.8)
+        if goes_over:
+            synth.set_path(path(growth=growths[-1]))
+        synth.render(RATE // 4)
+        return growths[-1].ages_s[-1][0], growths[-1].release_ages_s[-1][0]
+
+    stayed, gone = ages_s(goes_over=False), ages_s(goes_over=True)
+    assert max(stayed) > 0.2
+    assert gone == pytest.approx(stayed, abs=2 * SPEC.hop_s)
 
 
 def test_with_the_same_growth_the_genome_is_kept() -> None:

@@ -32,8 +32,9 @@ def test_tempo_on_any_track_rules_all_tracks(build: Any) -> None:
     assert times(build.song(build.note, b"\x00" + TEMPO_1_S)) == [0.0, 1.0]
 
 
-def test_last_of_several_tempos_at_one_tick_holds(build: Any) -> None:
-    song = build.song(b"\x00\xff\x51\x03\x00\x00\x01\x00" + TEMPO_1_S + build.note)
+@pytest.mark.parametrize("earlier", [b"\x00\x00\x01", b"\x7f\xff\xff"], ids=["fast", "slow"])
+def test_last_of_several_tempos_at_one_tick_holds(build: Any, earlier: bytes) -> None:
+    song = build.song(b"\x00\xff\x51\x03" + earlier + b"\x00" + TEMPO_1_S + build.note)
     assert times(song) == [0.0, 1.0]
 
 

@@ -55,3 +55,19 @@ def test_the_key_that_a_glide_begins_on_moves_too() -> None:
     assert moved(12, control_change(0, 84, 48)) == [control_change(0, 84, 60)]
     assert moved(12, control_change(9, 84, 48)) == [control_change(9, 84, 48)]
     assert moved(120, control_change(0, 84, 48)) == []
+
+
+def test_drums_of_one_port_are_none_of_another() -> None:
+    rhythm_part = bytes.fromhex("f0411042124011150218f7")  # channel 1 of the second port plays drums
+    played = [(1, rhythm_part)] + [(port, note_on(channel, 40, 100)) for channel in (0, 9) for port in (0, 1)]
+    before = Song([TimedMessage(0.1, 0, data, port) for port, data in played], 1.0, 1, 4, [""], [], num_ports=2)
+    after = [(one.port, one.data[0] & 0x0F, one.data[1]) for one in transpose(before, 7).messages[1:]]
+    assert after == [(0, 0, 47), (1, 0, 40), (0, 9, 40), (1, 9, 40)]
+
+
+def test_keys_that_are_down_on_two_ports_come_up_on_their_own() -> None:
+    messages = [(0, note_on(0, 40, 100)), (1, bytes.fromhex("f0411042124011150218f7")), (1, note_on(0, 40, 100))]
+    messages += [(0, note_off(0, 40)), (1, note_off(0, 40))]
+    before = Song([TimedMessage(0.1, 0, data, port) for port, data in messages], 1.0, 1, 2, [""], [], num_ports=2)
+    after = [(one.port, one.data[1]) for one in transpose(before, 7).messages if one.data[0] != 0xF0]
+    assert after == [(0, 47), (1, 40), (0, 47), (1, 40)]
