@@ -27,10 +27,10 @@ from ...midi.messages import (
 )
 from ...midi.state.interpreter import Interpreter
 from ..arrays import FloatArray
+from ..bank.interfaces import Instrument
 from ..mix.fades import Fades
 from ..mix.mixer import Mixer, level_vector
 from ..mix.rack import NUM_SENDS, Rack
-from ..models.interfaces import NamedInstrument
 from ..modulation.channel import ChannelControls, control_vector
 from ..routing.crossfade import PathGrowers
 from ..routing.parts import PlayedPart, played_part
@@ -192,7 +192,7 @@ class Sequencer:
         """Forget what channels have played so far."""
         self._note_on.played.clear()
 
-    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+    def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
         self._note_on.begin_with(channel, instrument)
 

@@ -190,11 +190,11 @@ def move(
     -------
     sway : (R, V), semitones off their pitch
     swell : (R, V, F)
-    correction : at R moments, or None; see `MotionTable.correction`
+    correction : at R moments, or None; see `MotionTable.corrections`
     """
     rows = np.array([voice.motion for voice in voices], np.float64)
     sway, swell = motions.read(rows, age_s)
-    correction = motions.correction(rows, age_s)
+    correction = motions.corrections(rows, age_s)
     if journey is None:
         return sway, swell, correction
     for row, voice in enumerate(voices):
@@ -214,7 +214,7 @@ def _on_pads(
     for row, voice in enumerate(voices):
         if voice.morph is not None:
             shares = pad_weights(journey.places[:, row]).astype(np.float32)[..., None]
-            corners = motions.correction(voice.morph.pad.motions, np.repeat(age_s[:, row : row + 1], 4, axis=1))
+            corners = motions.corrections(voice.morph.pad.motions, np.repeat(age_s[:, row : row + 1], 4, axis=1))
             if corners is not None:
                 correction.rows[row] = corners.rows[:, 0]
                 correction.courses[:, row] = shares * corners.courses[:, :, 0]

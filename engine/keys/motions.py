@@ -231,7 +231,7 @@ class MotionTable:
             swell[:, voice] = transposed(swell[:, voice], self._spec, float(motions[voice, 1]))
         return swell
 
-    def correction(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
+    def corrections(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `CorrectionTable.read` does; None where there is no such table."""
         return None if self.correction is None else self.correction.read(motions, age_s)
 

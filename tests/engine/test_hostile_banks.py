@@ -76,7 +76,7 @@ def use(folder: Path) -> None:
     for hop in range(3):
         age = np.full((1, 1), hop * growth.spec.hop_s)
         swell = growth.motions.swell(moving, age)[0]
-        growth.motions.correction(moving, age)
+        growth.motions.corrections(moving, age)
         mask = np.ones((1, growth.steps_per_hop, growth.spec.num_mels), np.float32)
         genome["grid"] = growth.step(genome, HopInputs(age[0].astype(np.float32), -one, mask, swell)).grid
 

@@ -233,7 +233,7 @@ def test_a_path_of_another_rate_is_refused() -> None:
 
 def test_drums_stay_where_there_are_drums() -> None:
     melodic = FakeBank()
-    melodic.has_drums = False  # type: ignore[attr-defined]
+    melodic.has_drums = False  # type: ignore[misc]
     synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
     synth.set_path(SignalPath(FakeGrowth(), Mute(64), melodic))
     synth.send(midi.note_on(9, 40, 100))

@@ -64,7 +64,7 @@ def test_what_is_measured_mends_most_of_the_slow_course(representation: str, mon
 def finish(motions: MotionTable, batch: NoteBatch, field: str, grown: np.ndarray) -> np.ndarray:
     """Return the levels (T, N) of one note that the engine would decode."""
     count = grown.shape[1]
-    correction = motions.correction(batch.motion.numpy(), np.arange(count)[:, None] * tiny.SPEC.hop_s)
+    correction = motions.corrections(batch.motion.numpy(), np.arange(count)[:, None] * tiny.SPEC.hop_s)
     assert correction is not None
     hz = np.full((1, count), float(pitch_to_hz(float(batch.pitch[0]))) * float(batch.pitched[0]))
     finisher, still = KeyApplier(tiny.SPEC, motions), np.zeros((1, count))

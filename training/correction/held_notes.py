@@ -262,7 +262,7 @@ def _grown(growth: OnnxGrowthModel, notes: list[_Note]) -> NDArray[np.float64]:
         rows, columns = np.nonzero(counted[:, 1:])
         total[rows, columns + 1] += power_from_level(field[:, 0, 0], spec)[rows]
         if counted[:, 0].any():
-            corrections = growth.motions.correction(motions, age_s)
+            corrections = growth.motions.corrections(motions, age_s)
             played = growth.finisher.finish({name: field.copy()}, corrections, np.zeros((count, 1)), hz, stretch)
             total[counted[:, 0], 0] += power_from_level(played[name][:, 0, 0], spec)[counted[:, 0]]
     return total / np.maximum(inside[..., 1] - inside[..., 0], 1)[..., None]

@@ -155,7 +155,7 @@ def grow_note(growth: OnnxGrowthModel, choice: KeyChoice, recording: Recording, 
     fields = {name: np.stack(values, 1) for name, values in grown.items()}
     return growth.finisher.finish(
         fields,
-        growth.motions.correction(motion, times),
+        growth.motions.corrections(motion, times),
         np.full((1, frames), semitones),
         steady.field_hz,
         steady.inharmonicity,
