@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper, worker_process
+from onnx import TensorProto, numpy_helper, helper
 
 import tnca_synth.instruments
 from tnca_synth.engine.bank.bank import Bank
@@ -351,13 +351,13 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path, monkeypat
 
 
 def model(*nodes: Any, weights: Any = (), opsets: Any = (("", 18),), functions: Any = ()) -> bytes:
-    value = worker_process.make_tensor_value_info
-    graph = worker_process.make_graph(
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
         list(nodes), "g", [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [1])], list(weights)
     )
-    made = worker_process.make_model(
+    made = helper.make_model(
         graph,
-        opset_imports=[worker_process.make_opsetid(*one) for one in opsets],
+        opset_imports=[helper.make_opsetid(*one) for one in opsets],
         functions=list(functions),
         ir_version=10,
     )
@@ -365,9 +365,9 @@ def model(*nodes: Any, weights: Any = (), opsets: Any = (("", 18),), functions: 
 
 
 def subgraph() -> Any:
-    value = worker_process.make_tensor_value_info
-    body = [worker_process.make_node("Identity", ["a"], ["b"])]
-    return worker_process.make_graph(
+    value = helper.make_tensor_value_info
+    body = [helper.make_node("Identity", ["a"], ["b"])]
+    return helper.make_graph(
         body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])]
     )
 
@@ -384,47 +384,47 @@ def huge() -> Any:
     return TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2**20, 2**20])
 
 
-IDENTITY = worker_process.make_node("Identity", ["x"], ["y"])
+IDENTITY = helper.make_node("Identity", ["x"], ["y"])
 PROGRAMS = {
-    "a loop": (model(worker_process.make_node("Loop", ["", "", "x"], ["y"], body=subgraph())), "Loop|subgraphs"),
+    "a loop": (model(helper.make_node("Loop", ["", "", "x"], ["y"], body=subgraph())), "Loop|subgraphs"),
     "a branch": (
-        model(worker_process.make_node("If", ["x"], ["y"], then_branch=subgraph(), else_branch=subgraph())),
+        model(helper.make_node("If", ["x"], ["y"], then_branch=subgraph(), else_branch=subgraph())),
         "If|subgraphs",
     ),
     "a scan": (
-        model(worker_process.make_node("Scan", ["x"], ["y"], body=subgraph(), num_scan_inputs=1)),
+        model(helper.make_node("Scan", ["x"], ["y"], body=subgraph(), num_scan_inputs=1)),
         "Scan|subgraphs",
     ),
     "a loop hidden in a known operator": (
-        model(worker_process.make_node("Add", ["x", "x"], ["y"], body=subgraph())),
+        model(helper.make_node("Add", ["x", "x"], ["y"], body=subgraph())),
         "subgraphs",
     ),
     "another domain": (
-        model(worker_process.make_node("Relu", ["x"], ["y"], domain="org.evil"), opsets=(("", 18), ("org.evil", 1))),
+        model(helper.make_node("Relu", ["x"], ["y"], domain="org.evil"), opsets=(("", 18), ("org.evil", 1))),
         "org.evil",
     ),
     "a node of another domain": (
-        model(worker_process.make_node("Relu", ["x"], ["y"], domain="org.evil")),
+        model(helper.make_node("Relu", ["x"], ["y"], domain="org.evil")),
         "org.evil:Relu",
     ),
     "an operator that is not ours": (
-        model(worker_process.make_node("NonMaxSuppression", ["x", "x"], ["y"])),
+        model(helper.make_node("NonMaxSuppression", ["x", "x"], ["y"])),
         "NonMaxSuppression",
     ),
     "another contributed operator": (
-        model(worker_process.make_node("Attention", ["x"], ["y"], domain="com.microsoft")),
+        model(helper.make_node("Attention", ["x"], ["y"], domain="com.microsoft")),
         "com.microsoft:Attention",
     ),
     "a function": (
         model(
             IDENTITY,
-            functions=[worker_process.make_function("f", "F", ["a"], ["b"], [], [worker_process.make_opsetid("", 18)])],
+            functions=[helper.make_function("f", "F", ["a"], ["b"], [], [helper.make_opsetid("", 18)])],
         ),
         "functions",
     ),
     "weights in another file": (model(IDENTITY, weights=[external()]), "tensors in other files"),
     "a constant in another file": (
-        model(worker_process.make_node("Constant", [], ["y"], value=external())),
+        model(helper.make_node("Constant", [], ["y"], value=external())),
         "tensors in other files",
     ),
     "a tensor of a trillion values": (model(IDENTITY, weights=[huge()]), "1048576 x 1048576"),
@@ -471,7 +471,7 @@ def with_work(nodes: list[Any], weights: list[Any]) -> bytes:
         for index, name in enumerate(node.output):
             if name == "alive":
                 node.output[index] = "alive_before"
-    made.graph.node.extend([*nodes, worker_process.make_node("Add", ["alive_before", "work"], ["alive"])])
+    made.graph.node.extend([*nodes, helper.make_node("Add", ["alive_before", "work"], ["alive"])])
     made.graph.initializer.extend(weights)
     return bytes(made.SerializeToString())
 
@@ -481,19 +481,19 @@ def filled(name: str, *shape: int) -> list[Any]:
 
 
 def memory_hog() -> bytes:
-    fill = worker_process.make_node("ConstantOfShape", ["hog_shape"], ["hog"])
+    fill = helper.make_node("ConstantOfShape", ["hog_shape"], ["hog"])
     return with_work(
-        [fill, worker_process.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17)
+        [fill, helper.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17)
     )
 
 
 def processor_hog() -> bytes:
-    nodes = [worker_process.make_node("ConstantOfShape", ["m_shape"], ["m0"])]
+    nodes = [helper.make_node("ConstantOfShape", ["m_shape"], ["m0"])]
     # The age keeps this from being worked out when the model is opened.
-    nodes += [worker_process.make_node("Add", ["m0", "age_s"], ["p0"])]
-    nodes += [worker_process.make_node("MatMul", [f"p{i}", "m0"], [f"p{i + 1}"]) for i in range(200)]
+    nodes += [helper.make_node("Add", ["m0", "age_s"], ["p0"])]
+    nodes += [helper.make_node("MatMul", [f"p{i}", "m0"], [f"p{i + 1}"]) for i in range(200)]
     return with_work(
-        [*nodes, worker_process.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096)
+        [*nodes, helper.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096)
     )
 
 
