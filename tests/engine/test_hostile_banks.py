@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import tnca_synth.instruments
 from tnca_synth.engine.bank.bank import Bank
@@ -367,9 +367,7 @@ def model(*nodes: Any, weights: Any = (), opsets: Any = (("", 18),), functions: 
 def subgraph() -> Any:
     value = helper.make_tensor_value_info
     body = [helper.make_node("Identity", ["a"], ["b"])]
-    return helper.make_graph(
-        body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])]
-    )
+    return helper.make_graph(body, "body", [value("a", TensorProto.FLOAT, [1])], [value("b", TensorProto.FLOAT, [1])])
 
 
 def external() -> Any:
@@ -482,9 +480,7 @@ def filled(name: str, *shape: int) -> list[Any]:
 
 def memory_hog() -> bytes:
     fill = helper.make_node("ConstantOfShape", ["hog_shape"], ["hog"])
-    return with_work(
-        [fill, helper.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17)
-    )
+    return with_work([fill, helper.make_node("ReduceMean", ["hog"], ["work"], keepdims=0)], filled("hog", 2**18, 2**17))
 
 
 def processor_hog() -> bytes:
@@ -492,9 +488,7 @@ def processor_hog() -> bytes:
     # The age keeps this from being worked out when the model is opened.
     nodes += [helper.make_node("Add", ["m0", "age_s"], ["p0"])]
     nodes += [helper.make_node("MatMul", [f"p{i}", "m0"], [f"p{i + 1}"]) for i in range(200)]
-    return with_work(
-        [*nodes, helper.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096)
-    )
+    return with_work([*nodes, helper.make_node("ReduceMean", ["p200"], ["work"], keepdims=0)], filled("m", 4096, 4096))
 
 
 @pytest.mark.parametrize("make", [memory_hog, processor_hog])

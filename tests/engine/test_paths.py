@@ -12,6 +12,7 @@ from tnca_synth.engine import names
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.instruments import TimbreBook
 from tnca_synth.engine.bank.path import SignalPath
+from tnca_synth.engine.decoders.catalogue import MAKERS
 from tnca_synth.engine.keys.timbres import TimbreTable
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.engine.synth import Synth
@@ -314,12 +315,24 @@ def test_block_sizes_change_nothing(block: int) -> None:
 
 
 def test_every_name_that_can_be_chosen_has_a_number() -> None:
-    assert set(names.REPRESENTATIONS) <= set(numbers.REPRESENTATIONS)
-    assert set(names.DECODERS) <= set(numbers.DECODERS)
-    for known in (numbers.REPRESENTATIONS, numbers.DECODERS):
+    for known in (names.REPRESENTATIONS, names.DECODERS):
         for index, name in enumerate(known):
-            assert numbers.path_number(numbers.path_value(known, name)) == index + 1
-            assert numbers.named(known, index + 1) == name
+            number = names.number_of(known, name)
+            assert numbers.path_number(numbers.path_value(number)) == number == index + 1
+            assert names.name_of(known, number) == name
+        assert names.name_of(known, 0) == names.name_of(known, len(known) + 1) == ""
+
+
+def test_songs_keep_the_numbers_that_they_name_paths_by() -> None:
+    known = ("mel", "dual", "hierarchical", "waveform", "latent", "multi-scale")
+    assert tuple(names.REPRESENTATIONS)[: len(known)] == known
+    decoders = ("vocoder", "griffin-lim", "harmonic", "ensemble", "latent", "direct", "imported", "fine-harmonic")
+    assert names.DECODERS[: len(decoders) + 1] == (*decoders, "glides")
+
+
+def test_every_default_decoder_is_a_decoder() -> None:
+    assert all(row.default_decoder in names.DECODERS for row in names.REPRESENTATIONS.values())
+    assert set(MAKERS) == set(names.DECODERS)
     assert numbers.path_of_bank(numbers.bank_of_path(5, 4)) == (5, 4)
 
 
