@@ -89,11 +89,11 @@ def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteRes
 
 def _paths_of(bank: Bank) -> tuple[tuple[str, str], ...]:
     """Return the usual paths that a bank can play, or else every representation with its best decoder."""
-    from ..engine.names import DEFAULT_DECODERS
+    from ..engine.names import REPRESENTATIONS
 
     models = bank.decoder_models
     usual = [_path(text) for text in DEFAULT_PATHS]
-    wanted = [*usual, *((name, DEFAULT_DECODERS[name]) for name in bank.representations)]
+    wanted = [*usual, *((name, REPRESENTATIONS[name].default_decoder) for name in bank.representations)]
     there = [one for one in wanted if one[0] in bank.representations and (one[1] != "vocoder" or "vocoder" in models)]
     return tuple(dict.fromkeys(there if any(one in usual for one in there) else wanted[len(usual) :]))
 

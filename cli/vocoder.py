@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _write(content: bytes, arguments: argparse.Namespace) -> list[Path]:
     """Write the decoder where it is wanted, the bank first: it may refuse."""
-    from ..export.imported.into_bank import put_into_bank, write_whole
+    from ..export.imported.into_bank import put_into_bank
+    from ..whole_files import write_whole
 
     written = []
     if arguments.bank is not None:

@@ -20,7 +20,6 @@ from .kernel.cores import AUTO
 from .models.growth_model import OnnxGrowthModel
 from .names import (
     DECODERS,
-    DEFAULT_DECODERS,
     DEFAULT_PROVIDER,
     DEFAULT_REPRESENTATION,
     DEFAULT_SAMPLE_RATE,
@@ -28,6 +27,7 @@ from .names import (
     REPRESENTATIONS,
     SAMPLE_RATE_RANGE_HZ,
     closest,
+    representation_of,
 )
 from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
@@ -84,7 +84,7 @@ class OpenSynth:
     casting: InstrumentSelection
     provider: str
     representation: str = DEFAULT_REPRESENTATION
-    decoder: str = DEFAULT_DECODERS[DEFAULT_REPRESENTATION]
+    decoder: str = REPRESENTATIONS[DEFAULT_REPRESENTATION].default_decoder
     growth: OnnxGrowthModel | None = None
     bank: Bank | None = None
     worker_processes: list[WorkerProcess] = field(default_factory=list)
@@ -146,7 +146,7 @@ class OpenSynth:
         if self.catalogue is None:
             return
         if decoder is None:
-            special = own_decoder if own_decoder != DEFAULT_DECODERS.get(own) else ""
+            special = own_decoder if own_decoder != representation_of(own).default_decoder else ""
             decoder = self.catalogue.best_decoder(name, special)
         decoder = closest(decoder, self.decoders_of(name), "decoder")
         path = self.catalogue.path(name, decoder)
@@ -358,7 +358,7 @@ def _open_decoder(
     """Open the decoder that is asked for, else the best one of those that fit and that the bank has models of."""
     if wanted is not None:
         return wanted, bank.decoder(wanted, growth, slots)
-    for name in dict.fromkeys((DEFAULT_DECODERS[representation], *DECODERS)):
+    for name in dict.fromkeys((REPRESENTATIONS[representation].default_decoder, *DECODERS)):
         try:
             return name, bank.decoder(name, growth, slots)
         except UsageError:

@@ -14,7 +14,7 @@ from ..midi.state.channel import Channel
 from ..midi.state.interpreter import MAX_PORTS, Interpreter
 from .arguments import check_channel, check_whole
 from .arrays import FloatArray
-from .bank.interfaces import InstrumentChooser
+from .bank.interfaces import Instrument, InstrumentChooser
 from .bank.path import SignalPath
 from .decoders.base import Decoder
 from .events.growth_messages import GrowthControls
@@ -26,7 +26,7 @@ from .mix.limiter import Limiter
 from .mix.mixer import Mixer
 from .mix.rack import Rack
 from .mix.resampler import Resampler
-from .models.interfaces import GrowthModel, NamedInstrument
+from .models.interfaces import GrowthModel
 from .routing.checks import check_parameters, check_path
 from .routing.crossfade import PathGrowers
 from .routing.parts import PlayedPart
@@ -327,7 +327,7 @@ class Synth(GrowthControls):
         """Return the state of a MIDI channel at the end of what was rendered, for reading."""
         return self._interpreter.channels[check_channel(index, len(self._interpreter.channels)) or 0]
 
-    def begin_with(self, instrument: NamedInstrument | None, channel: int | None = None) -> None:
+    def begin_with(self, instrument: Instrument | None, channel: int | None = None) -> None:
         """Let notes to come of a MIDI channel or of all, be an instrument's until the next program change there.
 
         Drum channels stay drums. None is the way back: what the channel's program says.

@@ -21,7 +21,7 @@ from .bank.bank import Bank
 from .bank.chooser import InstrumentSelection
 from .decoders.imported.decoder import ImportedDecoder
 from .models.growth_model import OnnxGrowthModel
-from .names import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
+from .names import DECODERS, REPRESENTATIONS
 from .synth import Synth
 from .voices.voice import num_slots
 
@@ -93,7 +93,9 @@ def _play_everything(bank: Bank) -> None:
     for representation in (name for name in REPRESENTATIONS if name in bank.representations):
         growth = bank.growth_model(representation, "cpu")
         with_models = [name for name in DECODERS if name in bank.decoder_models]
-        has_sounded = [_sounds(bank, growth, name) for name in (*with_models, DEFAULT_DECODERS[representation])]
+        has_sounded = [
+            _sounds(bank, growth, name) for name in (*with_models, REPRESENTATIONS[representation].default_decoder)
+        ]
         if not any(has_sounded):
             any(_sounds(bank, growth, name) for name in DECODERS)
 

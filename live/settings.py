@@ -12,7 +12,6 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, Final
 from ..engine.names import closest
 from ..engine.regular_files import decode_text, read_toml
 from ..errors import UsageError
+from ..whole_files import write_whole
 from .options import BY_KEY, CONTROLLER_RANGE, whole_number
 from .protocol import CONTROL_TARGETS
 
@@ -142,7 +142,8 @@ def store_control(path: Path, controller: int, target: str) -> None:
         if CONTROLS not in document:
             document[CONTROLS] = tomlkit.table()
         document[CONTROLS][str(controller)] = target
-        _write_whole(path, mark + tomlkit.dumps(document))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, (mark + tomlkit.dumps(document)).encode())
     except OSError as error:
         raise UsageError(f"cannot write the settings {path}: {error.strerror}") from error
     except (TOMLKitError, TypeError, ValueError) as error:
@@ -179,20 +180,3 @@ def _controls(path: Path, table: object) -> dict[int, str]:
         except UsageError as error:
             raise UsageError(f"{path}: [{CONTROLS}] {number}: {error}") from error
     return controls
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Replace a file in one step, keeping its permissions."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -102,4 +102,50 @@ class PathChange:
     channel: int
 
 
-Command = NoteStart | NoteMove | NoteRelease | NoteCut | DrumChoke | PathChange
+@dataclass(frozen=True, slots=True)
+class ControlsChange:
+    """What `Interpreter.expression` says of some channels may be another from now on."""
+
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramChange:
+    """Channels were told by a program change what plays their next notes."""
+
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressure:
+    """What sounds of a key on some channels has the pressure that `Channel.key_pressure` says now."""
+
+    channels: tuple[int, ...]
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class TuningChange:
+    """Notes that sound follow `Interpreter.key_tuning` at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsCut:
+    """Whatever sounds on some channels must be silent at once, let go of or not."""
+
+    channels: tuple[int, ...]
+
+
+Command = (
+    NoteStart
+    | NoteMove
+    | NoteRelease
+    | NoteCut
+    | DrumChoke
+    | PathChange
+    | ControlsChange
+    | ProgramChange
+    | KeyPressure
+    | TuningChange
+    | ChannelsCut
+)

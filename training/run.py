@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -17,79 +16,22 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
-from .codec.notes import SoundNotes, load_sounds
-from .codec.trainer import CodecTrainer
 from .config.run import TrainConfig
 from .correction.correction import measure_correction
-from .data.dataset import NoteSet, load_notes
-from .hierarchical.sound import grown_distances
-from .hierarchical.targets import load_stage_notes
-from .hierarchical.trainer import HierarchicalTrainer
-from .latent.trainer import LatentTrainer
+from .data.dataset import NoteSet
 from .loop.checkpoint import load_checkpoint, load_start, save_checkpoint
 from .loop.loop import Progress as Step
 from .loop.loop import TrainingLoop
 from .loop.progress import ProgressReport, tell
 from .loop.resuming import check_resumable
 from .multiscale.nca import MultiScaleNCA
-from .multiscale.trainer import MultiScaleTrainer, load_scale_notes
-from .registry import GrownModel
+from .registry import KINDS, GrownModel, Kind
 from .spectral.nca import TNCA
-from .spectral.trainer import Trainer
-from .spectral.vocoder_trainer import VocoderTrainer
-from .validation.fields import save_picture, validate, validation_notes
-from .validation.sound import Table, sound_distances
-from .validation.waveform import waveform_distances
-from .waveform.trainer import WaveformTrainer
+from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
 COMPILERS = ("g++", "clang++", "cl")
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a kind of model is trained.
-
-    That is what loads its notes, what trains it on them, what tells its errors in which unit, and whether what it
-    misses in the end is measured for `engine.keys.correction`.
-    """
-
-    load: Callable[[TrainConfig, Path, int, Callable[[str], None]], NoteSet]
-    trainer: Callable[..., TrainingLoop]
-    errors: Callable[..., Table]
-    unit: str = "dB"
-    is_corrected: bool = False
-
-
-def _load(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> NoteSet:
-    linear = config.model.representation == "dual" or config.kind == "vocoder"
-    return load_notes(config.data, config.model.spec, cache, workers, report, with_linear=linear)
-
-
-def _load_sounds(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> SoundNotes:
-    spec = config.codec.spec if config.kind == "codec" else config.latent.spec
-    return load_sounds(config.data, spec, cache, workers, report)
-
-
-def _load_waveforms(config: TrainConfig, cache: Path, workers: int, report: Callable[[str], None]) -> SoundNotes:
-    return load_sounds(config.data, config.waveform.spec, cache, workers, report, with_linear=True)
-
-
-def _level_errors(run: TrainingLoop, notes: NoteSet, index: NDArray[np.int64]) -> Table:
-    return validate(run.averaged_model(), notes, index)
-
-
-RUNS: Final[Mapping[str, Run]] = {
-    "growth": Run(_load, Trainer, _level_errors, is_corrected=True),
-    "vocoder": Run(_load, VocoderTrainer, _level_errors),
-    "multi-scale": Run(load_scale_notes, MultiScaleTrainer, _level_errors, is_corrected=True),
-    "codec": Run(_load_sounds, CodecTrainer, sound_distances, "STFT distance"),
-    "latent": Run(_load_sounds, LatentTrainer, sound_distances, "STFT distance"),
-    "hierarchical": Run(load_stage_notes, HierarchicalTrainer, grown_distances, "STFT distance"),
-    "waveform": Run(_load_waveforms, WaveformTrainer, waveform_distances, "STFT distance", is_corrected=True),
-}
-"""What is trained, by its kind: a further kind is a further line here."""
 
 
 def train(
@@ -108,7 +50,7 @@ def train(
     path = folder / "checkpoint.pt"
     if path.exists() and not resume:
         raise UsageError(f"{path} exists; give --resume to go on with it, or another --output folder")
-    kind = RUNS[config.kind]
+    kind = KINDS[config.kind]
 
     def say(text: str) -> None:
         tell(console, text)
@@ -173,7 +115,7 @@ def _plan(config: TrainConfig, notes: NoteSet, trainer: TrainingLoop, place: str
 
 
 def _validate(
-    kind: Run, run: TrainingLoop, notes: NoteSet, held_out: NDArray[np.int64], folder: Path, log: SummaryWriter
+    kind: Kind, run: TrainingLoop, notes: NoteSet, held_out: NDArray[np.int64], folder: Path, log: SummaryWriter
 ) -> list[str]:
     """Measure held-out notes, write the errors and a picture into the run's folder, and return what to say."""
     suffix = "_db" if kind.unit == "dB" else ""
@@ -194,7 +136,7 @@ def _validate(
 
 
 def _measure_what_is_missed(
-    kind: Run, trainer: TrainingLoop, notes: NoteSet, path: Path, say: Callable[[str], None]
+    kind: Kind, trainer: TrainingLoop, notes: NoteSet, path: Path, say: Callable[[str], None]
 ) -> None:
     """Add what the trained model misses on the recorded keys to the checkpoint."""
     model = trainer.averaged_model()

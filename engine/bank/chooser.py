@@ -8,14 +8,13 @@ from typing import TypeVar
 
 from ...errors import UsageError
 from ...midi.spec.kinship import distance
-from ..models.interfaces import NamedInstrument
 from ..names import closest
-from .interfaces import Choice, InstrumentChooser
+from .interfaces import Choice, Instrument, InstrumentChooser
 
 LAST_PROGRAM = 127
 
 
-Named = TypeVar("Named", bound=NamedInstrument)
+Named = TypeVar("Named", bound=Instrument)
 
 
 def find_instrument(instruments: Iterable[Named], wanted: str | int) -> Named:
@@ -63,7 +62,7 @@ def _is_number(text: str) -> bool:
 class Selection:
     """What castings of several representations have in common: who shall play everything, and who has played."""
 
-    only: NamedInstrument | None = None
+    only: Instrument | None = None
     chosen: dict[str, None] = field(default_factory=dict)
 
 
@@ -74,11 +73,11 @@ class InstrumentSelection:
     ----------
     bank : InstrumentChooser
         What is chosen from.
-    only : NamedInstrument or None
+    only : Instrument or None
         Plays whatever is not on a drum channel.
     """
 
-    def __init__(self, bank: InstrumentChooser, only: NamedInstrument | None = None) -> None:
+    def __init__(self, bank: InstrumentChooser, only: Instrument | None = None) -> None:
         self._bank = bank
         self._cast = Selection(only)
 
@@ -88,12 +87,12 @@ class InstrumentSelection:
         casting._cast = self._cast
         return casting
 
-    def play_only(self, only: NamedInstrument | None) -> None:
+    def play_only(self, only: Instrument | None) -> None:
         """Play whatever is not on a drum channel with one instrument, or with what it asks for; see `Synth.recast`."""
         self._cast.only = only
 
     @property
-    def only(self) -> NamedInstrument | None:
+    def only(self) -> Instrument | None:
         """What plays whatever is not on a drum channel; None where programs say."""
         return self._cast.only
 
@@ -105,22 +104,22 @@ class InstrumentSelection:
     @property
     def has_drums(self) -> bool:
         """Whether there is a drum kit to choose."""
-        return getattr(self._bank, "has_drums", True)
+        return self._bank.has_drums
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key (see `engine.bank.interfaces.InstrumentChooser`)."""
         only = self._cast.only
         if only is not None and not is_drums:
             return self.named(only, key)
-        return self.guest_for(program, bank, is_drums, key)
+        return self.unlocked_instrument_for(program, bank, is_drums, key)
 
-    def named(self, instrument: NamedInstrument, key: int) -> Choice:
+    def named(self, instrument: Instrument, key: int) -> Choice:
         """Return an instrument's own sound on a key, or what stands in for it where this representation lacks it."""
         choice = self._bank.named(instrument, key)
         self._cast.chosen[choice.instrument.name] = None
         return choice
 
-    def guest_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+    def unlocked_instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key, whatever `play_only` says: in a pad of timbres."""
         choice = self._bank.instrument_for(program, bank, is_drums, key)
         self._cast.chosen[choice.instrument.name] = None

@@ -11,7 +11,7 @@ from ...midi.spec.kinship import distance
 from ..arrays import FloatArray
 from ..keys.motions import Motion, MotionTable
 from ..keys.timbres import TimbreTable
-from ..models.interfaces import NamedInstrument
+from .interfaces import Instrument
 
 SAME_KIND = dict.fromkeys((31, 32, 33, 34), 37)
 """Drums beside those of General MIDI 1 that another can stand in for: sticks and clicks to count in, a side stick."""
@@ -86,9 +86,20 @@ class KeyChoice:
     drum: int | None = None
     is_silent: bool = False
 
+    def tuning(self, key: int) -> tuple[float, float]:
+        """Return cents and inharmonicity B that the instrument has on a key."""
+        return self.instrument.tuning(key)
+
 
 class TimbreBook:
-    """The instruments that one representation has timbres of, with their vectors and what moves them."""
+    """The instruments that one representation has timbres of, with their vectors and what moves them.
+
+    Attributes
+    ----------
+    only : None: a lock is the matter of `engine.bank.chooser.InstrumentSelection`
+    """
+
+    only = None
 
     def __init__(self, instruments: tuple[BankInstrument, ...], timbres: TimbreTable, motions: MotionTable) -> None:
         self._drums = {
@@ -114,7 +125,9 @@ class TimbreBook:
         instrument = min(candidates, key=lambda one: (distance(program, one.program), one.program))
         return self._choice(instrument, instrument.program != program, is_drums, key)
 
-    def named(self, instrument: NamedInstrument, key: int) -> KeyChoice:
+    unlocked_instrument_for = instrument_for
+
+    def named(self, instrument: Instrument, key: int) -> KeyChoice:
         """Return an instrument's own sound on a key, or what stands in for it where there is none of that name."""
         own = next((one for one in self.instruments if one.name == instrument.name), None)
         if own is None:

@@ -6,7 +6,6 @@ from typing import NamedTuple, Protocol
 
 from ..arrays import FloatArray
 from ..keys.motions import Motion
-from ..models.interfaces import NamedInstrument
 
 
 class Role(NamedTuple):
@@ -24,11 +23,22 @@ class Role(NamedTuple):
     name: str = ""
 
 
-class Instrument(NamedInstrument, Protocol):
-    """A playable timbre."""
+class Instrument(Protocol):
+    """What tells instruments apart."""
 
-    def tuning(self, key: int) -> tuple[float, float]:
-        """Return cents and inharmonicity B of a key."""
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        ...
+
+    @property
+    def program(self) -> int:
+        """General MIDI program 0..127 that it plays."""
+        ...
+
+    @property
+    def is_drums(self) -> bool:
+        """Whether it is a drum kit."""
         ...
 
 
@@ -65,6 +75,10 @@ class Choice(Protocol):
         """The key of the drum that stands in for the one on the key; None where none does."""
         ...
 
+    def tuning(self, key: int) -> tuple[float, float]:
+        """Return cents and inharmonicity B that the instrument has on a key."""
+        ...
+
     @property
     def is_silent(self) -> bool:
         """Whether the key has no sound; what else is said is what comes nearest."""
@@ -74,10 +88,24 @@ class Choice(Protocol):
 class InstrumentChooser(Protocol):
     """The part of a bank that `Synth` needs."""
 
+    @property
+    def only(self) -> Instrument | None:
+        """The lock: what plays whatever is not on a drum channel; None where programs say."""
+        ...
+
+    @property
+    def has_drums(self) -> bool:
+        """Whether there is a drum kit to choose."""
+        ...
+
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key; never fails."""
         ...
 
-    def named(self, instrument: NamedInstrument, key: int) -> Choice:
+    def unlocked_instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
+        """Return what plays a key, whatever the lock says; never fails."""
+        ...
+
+    def named(self, instrument: Instrument, key: int) -> Choice:
         """Return an instrument's own sound on a key, or what stands in for it; never fails."""
         ...

@@ -14,7 +14,7 @@ from ..arrays import FloatArray
 from ..spectra.fields import Fields, grown_power
 from ..spectra.pitch import MAX_PARTIALS, partial_hz
 from ..spectra.spec import AudioSpec
-from .base import NoteControls
+from .base import Decoder, NoteControls
 from .parts.excitation import bands_to_bins
 from .parts.noise import NoiseBank
 from .parts.oscillators import BUNDLE, Oscillators
@@ -26,7 +26,7 @@ HIGHEST_TURN = 0.49
 QUIETEST = 1e-7
 
 
-class AdditiveDecoder:
+class AdditiveDecoder(Decoder):
     """Decoder of the hierarchical representation; see `Decoder`.
 
     Partials start in sine phase, and noise depends on a note's seed and the frame alone.

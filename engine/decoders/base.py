@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from ...midi.messages import NEUTRAL_BLEND
 from ..arrays import FloatArray
 from ..spectra.fields import Fields
+from ..spectra.tone import ToneLevels
 
 SECOND_SHARE = NEUTRAL_BLEND / 127
 """Of the second part of an ensemble, where nobody asks for another."""
@@ -75,23 +78,12 @@ class NoteControls:
         return {"grown_hz": self.grown_hz, "blend": self.blend}
 
 
-def lookahead_of(decoder: Decoder, has_pitch: bool) -> int:
-    """Return how many frames beyond the current one a decoder needs for a note with a pitch, or for one without."""
-    unpitched: int = getattr(decoder, "unpitched_lookahead", decoder.lookahead)
-    return decoder.lookahead if has_pitch else unpitched
-
-
 LEAD_IN_HOPS = 4
 """Hops that a decoder has sounded before it is heard in the midst of a note: as long as windows reach back.
 
 Most decoders name fewer of their own, which costs less when many notes go over at once; the first 20 ms of a note are
 then off by 0.1 to 0.5 dB more."""
-
-
-def lead_in_of(decoder: Decoder, has_pitch: bool) -> int:
-    """Return how many hops a decoder must have sounded before it is heard in the midst of a note."""
-    lead_in: int = getattr(decoder, "lead_in", LEAD_IN_HOPS)
-    return lead_in if has_pitch else getattr(decoder, "unpitched_lead_in", lead_in)
+_SPECTRA_ALONE: Mapping[str, Sequence[ToneLevels]] = MappingProxyType({})
 
 
 class Decoder(Protocol):
@@ -100,29 +92,34 @@ class Decoder(Protocol):
     Hop ``t`` of a note (samples ``t * hop_length`` up to the next hop) needs spectral frames up to
     ``t + lookahead``. Frames are generated, so looking ahead costs a growth step, not a delay.
 
+    Decoders derive from it, so that they say only where they differ from what stands here.
+
     Attributes
     ----------
     name : as the command line names it
     consumes : names of the fields it needs
     lookahead : frames beyond the current one that a hop needs, at least 1
-    unpitched_lookahead : the same for notes without a pitch; as `lookahead` where a decoder has no such attribute
-    lead_in, unpitched_lead_in : see `lead_in_of`; `LEAD_IN_HOPS` where a decoder has no such attributes
+    lead_in : hops that it has sounded before it is heard in the midst of a note
+    follows_f0 : whether it sounds the pitch that it is told; else the pitch is in the fields alone
+    levels : which numbers of its fields can be coloured, by field, where `spectra.tone.levels_of` does not say it
     """
 
-    @property
-    def name(self) -> str:
-        """Name on the command line."""
-        ...
+    name: str
+    consumes: tuple[str, ...]
+    lookahead: int
+    lead_in: int = LEAD_IN_HOPS
+    follows_f0: bool = True
+    levels: Mapping[str, Sequence[ToneLevels]] = _SPECTRA_ALONE
 
     @property
-    def consumes(self) -> tuple[str, ...]:
-        """Fields it needs."""
-        ...
+    def unpitched_lookahead(self) -> int:
+        """As `lookahead`, for notes without a pitch."""
+        return self.lookahead
 
     @property
-    def lookahead(self) -> int:
-        """Frames beyond the current one."""
-        ...
+    def unpitched_lead_in(self) -> int:
+        """As `lead_in`, for notes without a pitch."""
+        return self.lead_in
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start new notes in `slots` (V,) with their first `lookahead` frames; `seeds` (V,) seed their noise.
@@ -137,3 +134,13 @@ class Decoder(Protocol):
         Thread: producer.
         """
         ...
+
+
+def lookahead_of(decoder: Decoder, has_pitch: bool) -> int:
+    """Return how many frames beyond the current one a decoder needs for a note with a pitch, or for one without."""
+    return decoder.lookahead if has_pitch else decoder.unpitched_lookahead
+
+
+def lead_in_of(decoder: Decoder, has_pitch: bool) -> int:
+    """Return how many hops a decoder must have sounded before it is heard in the midst of a note."""
+    return decoder.lead_in if has_pitch else decoder.unpitched_lead_in

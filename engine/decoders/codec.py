@@ -13,14 +13,14 @@ from ..models.facts import MAX_SIZE, check_kind, facts_of, spec_in, state_shapes
 from ..models.onnx_runtime import inputs_of, open_session, read_metadata, run_model
 from ..spectra.fields import Fields
 from ..values import member, whole
-from .base import NoteControls
+from .base import Decoder, NoteControls
 from .parts.excitation import Excitation
 
 STATE, NEXT_STATE = "state_", "next_state_"
 """Before the number of each thing that a layer remembers."""
 
 
-class CodecDecoder:
+class CodecDecoder(Decoder):
     """Decoder of the latent representation; see `Decoder`.
 
     A codec with a source is told where its partials stand and what noise to shape; one without, such as EnCodec,

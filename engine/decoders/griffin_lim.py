@@ -12,14 +12,14 @@ from ..arrays import FloatArray
 from ..spectra.fields import Fields, grown_power
 from ..spectra.spec import AudioSpec
 from ..spectra.stft import hann, mel_edges_hz, mel_filterbank
-from .base import NoteControls
+from .base import Decoder, NoteControls
 
 ITERATIONS = 6
 MEL_ITERATIONS = 8
 MOMENTUM = 0.7  # Perraudin, Balazs & Sondergaard (2013) give 0.99 offline; few iterations over few frames want less
 
 
-class GriffinLimDecoder:
+class GriffinLimDecoder(Decoder):
     """Decoder of magnitudes without phases; see `Decoder`.
 
     A hop is final once all windows that reach it have been fitted: with windows of four hops that takes the next frame

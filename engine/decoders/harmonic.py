@@ -13,7 +13,7 @@ from ..spectra.fields import QUIET_LEVEL, Fields
 from ..spectra.pitch import MAX_PARTIALS
 from ..spectra.spec import AudioSpec
 from ..spectra.stft import hann
-from .base import NoteControls
+from .base import Decoder, NoteControls
 from .parts.noise import NoiseBank
 from .parts.oscillators import BUNDLE, Comb, Oscillators
 
@@ -52,7 +52,7 @@ class Split:
         return power
 
 
-class HarmonicDecoder:
+class HarmonicDecoder(Decoder):
     """Training-free decoder of the linear representation; see `Decoder`.
 
     Each partial's amplitude is read off the tonal power around its frequency, divided by the lobes of all partials

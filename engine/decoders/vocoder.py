@@ -18,7 +18,7 @@ MAX_HISTORY = 256
 """Frames before the first."""
 
 
-class VocoderDecoder:
+class VocoderDecoder(Decoder):
     """Decoder of the mel representation; see `Decoder`.
 
     The network maps mel frames (and `history` frames before them) to linear level and tonality, which another decoder

@@ -15,12 +15,12 @@ from ..spectra.fields import Fields
 from ..spectra.pitch import MAX_PARTIALS
 from ..spectra.tone import ToneLevels
 from ..values import member, whole
-from .base import NoteControls
+from .base import Decoder, NoteControls
 from .codec import NEXT_STATE, STATE
 from .parts.excitation import Excitation
 
 
-class WaveformGridDecoder:
+class WaveformGridDecoder(Decoder):
     """Decoder of the waveform representation; see `Decoder`.
 
     A hop glides from one frame of conditions to the next, so the newest frame waits for the next call.

@@ -8,29 +8,27 @@ from itertools import count
 
 import numpy as np
 
-from ...midi.commands import Command, DrumChoke, NoteCut, NoteMove, NoteStart, PathChange
-from ...midi.messages import (
-    ALL_SOUND_OFF,
-    CHANNEL_PRESSURE,
-    CONTROL_CHANGE,
-    DATA_DECREMENT,
-    DATA_ENTRY_LSB,
-    DATA_ENTRY_MSB,
-    DATA_INCREMENT,
-    NUM_CHANNELS,
-    PITCH_BEND,
-    POLY_PRESSURE,
-    PROGRAM_CHANGE,
-    SYSTEM_EXCLUSIVE,
-    SYSTEM_RESET,
-    is_complete,
+from ...midi.commands import (
+    ChannelsCut,
+    Command,
+    ControlsChange,
+    DrumChoke,
+    KeyPressure,
+    NoteCut,
+    NoteMove,
+    NoteRelease,
+    NoteStart,
+    PathChange,
+    ProgramChange,
+    TuningChange,
 )
+from ...midi.messages import is_complete
 from ...midi.state.interpreter import Interpreter
 from ..arrays import FloatArray
+from ..bank.interfaces import Instrument
 from ..mix.fades import Fades
 from ..mix.mixer import Mixer, level_vector
 from ..mix.rack import NUM_SENDS, Rack
-from ..models.interfaces import NamedInstrument
 from ..modulation.channel import ChannelControls, control_vector
 from ..routing.crossfade import PathGrowers
 from ..routing.parts import PlayedPart, played_part
@@ -48,9 +46,6 @@ STRETCH_SAMPLES = 262144
 FADE_S = 0.005
 PLAN_S = 0.1
 """For this long a full synth steals in the order of one moment, so that the sound need not be known at every note."""
-_EXPRESSIVE = (PITCH_BEND, CONTROL_CHANGE, CHANNEL_PRESSURE, PROGRAM_CHANGE)
-_ENTRIES = (DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT)
-"""May change what holds for other channels: the size of an MPE zone, and the bend range of its members."""
 
 
 class Sequencer:
@@ -99,7 +94,6 @@ class Sequencer:
         self._controls = ChannelControls(self._num_channels)
         self._queue: list[tuple[int, int, bytes, int]] = []
         self._order = count()
-        self._tuning_changes = 0
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
         self._fading = Fades()  # of voices, by channel
         self._started: list[Voice] = []  # in this stretch
@@ -192,7 +186,7 @@ class Sequencer:
         """Forget what channels have played so far."""
         self._note_on.played.clear()
 
-    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+    def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
         self._note_on.begin_with(channel, instrument)
 
@@ -271,7 +265,7 @@ class Sequencer:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, _, data, port = heappop(self._queue)
-            for command in self._admitted(sample, self._handle(sample, data, port)):
+            for command in self._admitted(sample, self._interpreter.handle(data, port)):
                 if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))
                     stop = sample
@@ -285,38 +279,6 @@ class Sequencer:
         if note is None or self.crowd.admits(sample, note.channel, note.key):
             return commands
         return [one for one in commands if not isinstance(one, NoteStart | DrumChoke)]
-
-    def _handle(self, sample: int, data: bytes, port: int) -> list[Command]:
-        commands = self._interpreter.handle(data, port)
-        kind, channel = data[0] & 0xF0, NUM_CHANNELS * port + (data[0] & 0x0F)
-        if data[0] in (SYSTEM_EXCLUSIVE, SYSTEM_RESET):
-            self._refresh_all(sample)
-        elif kind == CONTROL_CHANGE and data[1] in _ENTRIES:
-            for index in range(NUM_CHANNELS * port, NUM_CHANNELS * (port + 1)):
-                self._refresh(index, sample)
-        elif kind in _EXPRESSIVE:
-            if kind == PROGRAM_CHANGE:
-                for index in self._interpreter.led_by(channel):
-                    self._note_on.begin_with(index, None)
-            for index in self._interpreter.led_by(channel):
-                self._refresh(index, sample)
-        elif kind == POLY_PRESSURE:
-            self._press(sample, self._interpreter.led_by(channel), data[1])
-        if self._interpreter.tuning_changes != self._tuning_changes:
-            self._tuning_changes = self._interpreter.tuning_changes
-            for voice in self._allocator.voices.values():
-                if not voice.is_leaving:
-                    self._note_on.retune(sample, voice)
-        if kind == CONTROL_CHANGE and data[1] == ALL_SOUND_OFF:
-            # Notes in their release, too, which the performance has forgotten.
-            silent = self._interpreter.led_by(channel)
-            return [NoteCut(voice.note_id) for voice in self._allocator.voices.values() if voice.channel in silent]
-        return commands
-
-    def _press(self, sample: int, channels: tuple[int, ...], key: int) -> None:
-        for voice in self._allocator.voices.values():
-            if voice.channel in channels and voice.key == key:
-                self._note_on.press(sample, voice)
 
     def _refresh_all(self, sample: int) -> None:
         for index in range(self._num_channels):
@@ -333,33 +295,60 @@ class Sequencer:
         if isinstance(command, NoteStart):
             allocator = self._allocator
             return not allocator.has_free_slot or (not self._has_plan(sample) and allocator.is_full)
-        return isinstance(command, NoteCut | PathChange)
+        if isinstance(command, NoteCut | ChannelsCut):
+            return bool(self._cut_by(command))
+        return isinstance(command, PathChange)
+
+    def _cut_by(self, command: NoteCut | ChannelsCut) -> list[Voice]:
+        """Return the voices that must be silent at once."""
+        voices = self._allocator.voices
+        if isinstance(command, NoteCut):
+            return [voices[command.note_id]] if command.note_id in voices else []
+        return [voice for voice in voices.values() if voice.channel in command.channels]
 
     def _has_plan(self, sample: int) -> bool:
         """Whether it is known already which voice a note at `sample` takes the place of."""
         return bool(self._victims) and sample < self._planned_until
 
     def _carry_out(self, sample: int, command: Command) -> None:
-        if isinstance(command, NoteStart):
-            self._start(sample, command)
-            return
-        if isinstance(command, PathChange):
-            self.program_switch.change()
-            return
-        if isinstance(command, DrumChoke):
-            self._choke(sample, command)
-            return
-        if isinstance(command, NoteCut):
-            cut = self._allocator.voices.get(command.note_id)
-            self._fade_out([] if cut is None else [cut])
-            return
-        voice = self._allocator.find(command.note_id)
-        if isinstance(command, NoteMove):
-            self._move(sample, command, voice)
-        elif voice is None:  # died or stolen
-            return
-        elif sample < voice.release:
-            voice.release, voice.release_speed = sample, release_speed(command.velocity)
+        match command:
+            case NoteStart():
+                self._start(sample, command)
+            case NoteMove():
+                self._move(sample, command)
+            case NoteRelease():
+                self._release(sample, command)
+            case NoteCut() | ChannelsCut():
+                self._fade_out(self._cut_by(command))
+            case DrumChoke():
+                self._choke(sample, command)
+            case PathChange():
+                self.program_switch.change()
+            case ControlsChange():
+                for index in command.channels:
+                    self._refresh(index, sample)
+            case ProgramChange():
+                for index in command.channels:
+                    self._note_on.begin_with(index, None)
+            case KeyPressure():
+                self._press(sample, command)
+            case TuningChange():
+                self._retune(sample)
+
+    def _release(self, sample: int, release: NoteRelease) -> None:
+        voice = self._allocator.find(release.note_id)
+        if voice is not None and sample < voice.release:  # it has not died, nor was it stolen
+            voice.release, voice.release_speed = sample, release_speed(release.velocity)
+
+    def _press(self, sample: int, pressure: KeyPressure) -> None:
+        for voice in self._allocator.voices.values():
+            if voice.channel in pressure.channels and voice.key == pressure.key:
+                self._note_on.press(sample, voice)
+
+    def _retune(self, sample: int) -> None:
+        for voice in self._allocator.voices.values():
+            if not voice.is_leaving:
+                self._note_on.retune(sample, voice)
 
     def _choke(self, sample: int, choke: DrumChoke) -> None:
         """Let what sounds of some drums fade, notes in their release, too; that needs no sound up to its sample."""
@@ -369,7 +358,8 @@ class Sequencer:
                 if voice.end <= voice.onset:
                     self._allocator.free(voice)
 
-    def _move(self, sample: int, move: NoteMove, voice: Voice | None) -> None:
+    def _move(self, sample: int, move: NoteMove) -> None:
+        voice = self._allocator.find(move.note_id)
         if voice is not None:
             self._note_on.move(sample, voice, move)
         elif move.is_stroke:

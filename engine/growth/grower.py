@@ -6,7 +6,7 @@ most first, so that the voices of a round, and those that are decoded together, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
 from ..modulation.channel import ControlsAt
 from ..modulation.growth import cull, damage_grid
 from ..spectra.fields import Fields
-from ..spectra.tone import ToneLevels, coloured, levels_of
+from ..spectra.tone import coloured, levels_of
 from ..voices.endings import fade_released
 from ..voices.voice import Voice, num_slots
 from .batch import Batch, Job, make_batch
@@ -159,7 +159,7 @@ class Grower:
         voice.is_planted = True
 
     def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
-        exact = not getattr(self.decoder, "follows_f0", True)
+        exact = not self.decoder.follows_f0
         growth = self._growth
         return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
 
@@ -333,7 +333,7 @@ class Grower:
         if batch.colour is None:
             return fields
         frames = slice(0, batch.jobs[rows.start].num_frames)
-        known: Mapping[str, Sequence[ToneLevels]] = getattr(self.decoder, "levels", {})
+        known = self.decoder.levels
         levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
         colour = batch.colour[:, rows, frames]
         return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)

@@ -12,6 +12,7 @@ from ..arrays import FloatArray
 from ..keys.apply import KeyApplier
 from ..keys.correction import CorrectionArrays
 from ..keys.motions import MotionArrays, MotionTable
+from ..names import representation_of
 from ..values import member, whole
 from .facts import MAX_SIZE, check_ports, facts_of, representation_in, spec_in, timbres_in
 from .interfaces import Genome, HopInputs
@@ -39,14 +40,6 @@ class GrownHop:
     alive: np.ndarray
 
 
-SETTLING_HOPS = {"dual": 8, "mel": 8, "waveform": 8, "latent": 12}
-"""Hops that a note settles for before another representation sounds it, by which. For 0.1 s the levels of 5 notes are
-then off by 0.2 to 0.4 dB more, in the mean, than after twice as many hops, which take twice as long."""
-MOST_SETTLING_HOPS = 16
-"""Columns of cells that follow each other (multi-scale, hierarchical) need more: after 16 hops notes are still 1 to
-3 dB too quiet for 0.1 s, after 8 they would be 2 to 6."""
-
-
 class OnnxGrowthModel:
     """One representation's models: `plant` notes, then `step` all of them together.
 
@@ -72,7 +65,7 @@ class OnnxGrowthModel:
             raise BankError("the seed model does not belong to the step model, or was not exported by tnca-synth")
         self.motions = MotionTable(self.spec, motions, correction)
         self.finisher = KeyApplier(self.spec, self.motions)
-        self.settling_hops = SETTLING_HOPS.get(self.representation, MOST_SETTLING_HOPS)
+        self.settling_hops = representation_of(self.representation).settling_hops
         self.provider = session_provider(self._step)
         check_ports("inputs of the seed model", inputs_of(self._seed), SEED_INPUTS)
         self.genome_names = tuple(port.name for port in outputs_of(self._seed))

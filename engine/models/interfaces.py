@@ -85,22 +85,3 @@ class GrowthModel(Protocol):
     def step(self, genome: Genome, hop: HopInputs) -> Grown:
         """Grow V notes by one hop; the genome's ``grid`` is the present one."""
         ...
-
-
-class NamedInstrument(Protocol):
-    """What tells instruments apart."""
-
-    @property
-    def name(self) -> str:
-        """Name for people."""
-        ...
-
-    @property
-    def program(self) -> int:
-        """General MIDI program 0..127 that it plays."""
-        ...
-
-    @property
-    def is_drums(self) -> bool:
-        """Whether it is a drum kit."""
-        ...

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
@@ -16,6 +15,7 @@ import numpy as np
 import soundfile
 
 from ...errors import AudioFileError, UsageError
+from ...whole_files import part_beside
 from ..arrays import FloatArray
 from ..names import AUDIO_SUFFIXES, DEFAULT_BIT_DEPTH
 from .sample_formats import Quantiser, sample_format
@@ -93,7 +93,7 @@ class AudioWriter:
         # A link is followed, so that it stays a link; what it points at is replaced.
         self._target = Path(os.path.realpath(self.path))
         check_place(self.path)
-        self.part = self._target.with_name(f".{self._target.stem[:40]}-{secrets.token_hex(4)}.part")
+        self.part = part_beside(self._target)
         try:
             self._file = self._open()
         except BaseException:

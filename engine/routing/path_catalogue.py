@@ -5,14 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from ...errors import UsageError
-from ...midi.spec import path_controllers as midi
 from ..bank.bank import Bank
 from ..bank.chooser import InstrumentSelection
 from ..bank.path import SignalPath
 from ..decoders.base import Decoder
 from ..models.growth_model import OnnxGrowthModel
 from ..models.onnx_runtime import open_session
-from ..names import DECODERS, DEFAULT_DECODERS, REPRESENTATIONS
+from ..names import DECODERS, REPRESENTATIONS, name_of, representation_of
 from ..voices.voice import num_slots
 
 
@@ -61,7 +60,7 @@ class PathCatalogue:
 
     def best_decoder(self, representation: str, preferred: str = "") -> str:
         """Return the name of the preferred decoder if it fits, else of the representation's best."""
-        for name in (preferred, DEFAULT_DECODERS.get(representation, ""), *DECODERS):
+        for name in (preferred, representation_of(representation).default_decoder, *DECODERS):
             if name in DECODERS and self.path(representation, name) is not None:
                 return name
         raise UsageError(f"no decoder fits the {representation} representation of this bank")
@@ -85,10 +84,10 @@ class PathCatalogue:
         A decoder that does not fit gives way to the best one; None if there is no such representation.
         """
         own, own_decoder = self.name(path)
-        name = own if representation == 0 else midi.named(midi.REPRESENTATIONS, representation)
+        name = own if representation == 0 else name_of(REPRESENTATIONS, representation)
         if name not in self.representations:
             return None
-        wanted = midi.named(midi.DECODERS, decoder) or (own_decoder if name == own else "")
+        wanted = name_of(DECODERS, decoder) or (own_decoder if name == own else "")
         return self.path(name, self.best_decoder(name, wanted))
 
     def _growth(self, representation: str) -> tuple[OnnxGrowthModel, InstrumentSelection]:

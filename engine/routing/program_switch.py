@@ -70,7 +70,7 @@ class ProgramSwitch:
         state, chosen = self._interpreter.channels[channel], self._chosen[channel]
         wanted = chosen if state.path == (0, 0) else self._find(chosen, *state.path)
         if state.is_drums:
-            fitting = (one for one in (wanted, chosen, 0) if getattr(self._growers.paths[one].bank, "has_drums", True))
+            fitting = (one for one in (wanted, chosen, 0) if self._growers.paths[one].bank.has_drums)
             return next(fitting, wanted)
         return wanted
 

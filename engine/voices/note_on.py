@@ -8,11 +8,10 @@ from ...midi.commands import NoteMove, NoteStart
 from ...midi.messages import DEFAULT_RELEASE_VELOCITY
 from ...midi.spec.general_midi import drum_name, kit_name, program_name
 from ...midi.state.interpreter import Interpreter
-from ..bank.interfaces import Choice, Role
+from ..bank.interfaces import Choice, Instrument, Role
 from ..bank.path import SignalPath
 from ..cache import BoundedCache
 from ..hashing import note_seed
-from ..models.interfaces import NamedInstrument
 from .note_modulation import NoteModulation
 from .timbre_pad import Morph, Pad, role_of
 from .voice import Voice
@@ -64,7 +63,7 @@ class NoteOn:
         self._seed = seed
         self._rate = rate
         self._choices: BoundedCache[tuple[int, str, int, int, bool, int], Choice] = BoundedCache(KEPT_CHOICES)
-        self._first: dict[int, NamedInstrument] = {}  # by channel, until its next program change
+        self._first: dict[int, Instrument] = {}  # by channel, until its next program change
         self.substitutions: dict[str, None] = {}
         self.played: dict[int, tuple[Choice, int, bool]] = {}
         self.silent_keys: dict[str, None] = {}
@@ -73,7 +72,7 @@ class NoteOn:
         """Ask the bank anew what plays each key."""
         self._choices.clear()
 
-    def begin_with(self, channel: int, instrument: NamedInstrument | None) -> None:
+    def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel's notes to come be an instrument's, until its next program change; None: its program says."""
         if instrument is None:
             self._first.pop(channel, None)
@@ -95,7 +94,7 @@ class NoteOn:
         channel = self._interpreter.channels[note.channel]
         self.played[note.channel] = choice, channel.program, channel.is_drums
         morph = self._morph(choice, path, note.channel, note.key)
-        inharmonicity = choice.instrument.tuning(note.key)[1] if morph is None else morph.inharmonicity
+        inharmonicity = choice.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
         voice = Voice(
             note_id=note.note_id,
@@ -128,8 +127,8 @@ class NoteOn:
         if voice.role is None or self._paths[before].bank is self._paths[path].bank:
             return
         choice, old = self._play(path, voice.role), self._play(before, voice.role)
-        cents, voice.inharmonicity = choice.instrument.tuning(voice.role.key)
-        retuned = (cents - old.instrument.tuning(voice.role.key)[0]) / 100.0
+        cents, voice.inharmonicity = choice.tuning(voice.role.key)
+        retuned = (cents - old.tuning(voice.role.key)[0]) / 100.0
         voice.pitch += retuned
         voice.planted_pitch += retuned
         voice.last_pitch += retuned
@@ -180,12 +179,10 @@ class NoteOn:
         bank = self._paths[path].bank
         if role.name:
             return bank.named(role, role.key)
-        choose = getattr(bank, "guest_for", bank.instrument_for)
-        choice: Choice = choose(role.program, 0, role.is_drums, role.key)
-        return choice
+        return bank.unlocked_instrument_for(role.program, 0, role.is_drums, role.key)
 
     def _pitch(self, choice: Choice, channel: int, key: int) -> float:
-        cents, _ = choice.instrument.tuning(key)
+        cents, _ = choice.tuning(key)
         return key + cents / 100.0 + self._interpreter.key_tuning(channel, key)
 
     def _samples(self, time_s: float) -> int:
@@ -199,8 +196,7 @@ class NoteOn:
         choice = self._choices.get(wanted)
         if choice is None:
             bank = self._paths[path].bank
-            is_locked = getattr(bank, "only", None) is not None
-            found = bank.instrument_for(*asked) if first is None or is_locked else bank.named(first, key)
+            found = bank.instrument_for(*asked) if first is None or bank.only is not None else bank.named(first, key)
             choice = self._choices.keep(wanted, found)
             self._tell(choice, *asked)
         return choice

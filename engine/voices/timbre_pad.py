@@ -55,7 +55,7 @@ class Pad:
     @classmethod
     def of(cls, choices: Sequence[Choice], key: int) -> Pad:
         """Make the pad of a key from what plays it in the four corners."""
-        cents, inharmonicity = np.array([choice.instrument.tuning(key) for choice in choices]).T
+        cents, inharmonicity = np.array([choice.tuning(key) for choice in choices]).T
         return cls(
             timbres=np.stack([choice.timbre for choice in choices]),
             pitched=np.array([float(choice.pitched) for choice in choices]),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from ...errors import BankError
 from ...training.codec.codec import ENCODEC_24KHZ, Codec
+from ...whole_files import write_whole
 from ..imported.containers import Weights
 from ..imported.weights import fill, read_weights
 from .streaming import PARITY_LIMIT, decoder_parity, encoder_parity, export_decoder, export_encoder
@@ -73,11 +73,8 @@ def encoder_path(target: Path) -> Path:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        write_whole(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BankError(f"cannot write {path}: {error.strerror}") from error

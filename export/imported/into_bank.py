@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from ...engine.bank.bank import Bank
 from ...engine.bank.manifest import MANIFEST
 from ...engine.decoders.imported.decoder import ImportedDecoder
 from ...errors import BankError, UsageError
+from ...whole_files import write_whole
 
 KEY = "imported"
 """Of the decoder, in the manifest and on the command line."""
@@ -45,19 +44,6 @@ def put_into_bank(content: bytes, folder: Path) -> Path:
     except OSError as error:
         raise BankError(f"cannot write to the bank {folder}: {error.strerror}") from error
     return folder / name
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there."""
-    descriptor, beside = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _check_fit(content: bytes, bank: Bank) -> None:

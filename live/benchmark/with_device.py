@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
+from ...engine.names import DECODERS, REPRESENTATIONS, number_of
 from ...midi.messages import ALL_SOUND_OFF, NUM_CHANNELS, control_change, note_off, note_on, pitch_bend, program_change
 from ...midi.spec.growth_controllers import growth_message
-from ...midi.spec.path_controllers import DECODER, DECODERS, REPRESENTATION, REPRESENTATIONS, path_value
+from ...midi.spec.path_controllers import DECODER, REPRESENTATION, path_value
 from ..session.session import LiveSession
 from .jack_probe import JackProbe
 from .workload import RATE, LiveWorkload
@@ -182,8 +183,8 @@ def _try_voices(workload: LiveWorkload, count: int) -> dict[str, Any]:
 def measure_switching(workload: LiveWorkload) -> dict[str, Any]:
     """Hold notes while their channel goes through all representations, and through all decoders; count underruns."""
     kinds = {
-        "representations": [(REPRESENTATION, path_value(REPRESENTATIONS, name)) for name in REPRESENTATIONS],
-        "decoders": [(DECODER, path_value(DECODERS, name)) for name in SWITCHED_DECODERS],
+        "representations": [(REPRESENTATION, path_value(number_of(REPRESENTATIONS, name))) for name in REPRESENTATIONS],
+        "decoders": [(DECODER, path_value(number_of(DECODERS, name))) for name in SWITCHED_DECODERS],
     }
     steps = [_switch(workload, count, kind, changes) for kind, changes in kinds.items() for count in SWITCHED_VOICES]
     return {"underruns": sum(step["underruns"] for step in steps), "steps": steps}

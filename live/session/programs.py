@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ...engine.models.interfaces import NamedInstrument
+from ...engine.bank.interfaces import Instrument
 from ...midi.messages import BANK_LSB, BANK_MSB, DRUM_CHANNEL, NUM_CHANNELS, control_change, program_change
 from ...midi.state.channel import Channel
 
@@ -14,7 +14,7 @@ DRUM_BANK: Final = 120
 MELODIC_CHANNELS: Final = tuple(channel for channel in range(NUM_CHANNELS) if channel != DRUM_CHANNEL)
 
 
-def program_messages(instrument: NamedInstrument, channels: Iterable[int] = MELODIC_CHANNELS) -> list[bytes]:
+def program_messages(instrument: Instrument, channels: Iterable[int] = MELODIC_CHANNELS) -> list[bytes]:
     """Return the messages that ask for an instrument on MIDI channels 0..15; the next program change asks anew."""
     bank = DRUM_BANK if instrument.is_drums else 0
     return [

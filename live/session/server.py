@@ -14,7 +14,7 @@ from typing import Final
 
 from ...engine.bank.bank import Bank
 from ...engine.bank.chooser import find_instrument
-from ...engine.names import DEFAULT_DECODERS
+from ...engine.names import DECODERS, REPRESENTATIONS, number_of
 from ...engine.open import OpenSynth, assemble_synth
 from ...errors import TncaError
 from ...midi.messages import NUM_CHANNELS
@@ -217,7 +217,7 @@ class EngineServer:
             (name, decoder)
             for name, decoders in self.paths.items()
             for decoder in decoders
-            if (name == chosen[0] or decoder == DEFAULT_DECODERS[name]) and (name, decoder) != chosen
+            if (name == chosen[0] or decoder == REPRESENTATIONS[name].default_decoder) and (name, decoder) != chosen
         ]
         switches = (partial(self._ensemble.set_path, *path) for path in others)
         warm_up_switching(self._synth, self._block_size, switches)
@@ -364,10 +364,10 @@ class EngineServer:
             if self._synth.channel(channel).path != (0, 0):
                 continue
             for controller, names, name in (
-                (midi.REPRESENTATION, midi.REPRESENTATIONS, self._ensemble.representation),
-                (midi.DECODER, midi.DECODERS, self._ensemble.decoder),
+                (midi.REPRESENTATION, REPRESENTATIONS, self._ensemble.representation),
+                (midi.DECODER, DECODERS, self._ensemble.decoder),
             ):
-                self._player.record(growth_message(channel, controller, midi.path_value(names, name)))
+                self._player.record(growth_message(channel, controller, midi.path_value(number_of(names, name))))
 
     def _record_instrument(self) -> None:
         """Let the recorded MIDI ask for what was chosen, so that rendering it gives the same sound."""

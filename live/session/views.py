@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...engine.models.interfaces import NamedInstrument
+from ...engine.bank.interfaces import Instrument
 from ...engine.open import OpenSynth
 from ...midi.messages import NUM_CHANNELS
 from ...midi.spec.general_midi import program_name
@@ -33,7 +33,7 @@ def growth_of(ensemble: OpenSynth, channel: int) -> GrowthStatus:
     )
 
 
-def instrument_of(channel: Channel, instruments: Sequence[NamedInstrument], parts: Sequence[PartStatus]) -> str:
+def instrument_of(channel: Channel, instruments: Sequence[Instrument], parts: Sequence[PartStatus]) -> str:
     """Return the instrument that a channel's program asks for; if the bank lacks it, what has played for it."""
     for one in instruments:
         if one.is_drums == channel.is_drums and (channel.is_drums or one.program == channel.program):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from ...errors import MidiFileError
+from ...whole_files import write_whole
 from ..messages import SYSTEM_EXCLUSIVE, is_complete
 
 _MAX_DIVISION = 0x7FFF
@@ -47,15 +45,10 @@ def encode_midi_file(messages: Iterable[tuple[int, bytes]], sample_rate: int) ->
 
 def write_midi_file(path: Path, messages: Iterable[tuple[int, bytes]], sample_rate: int) -> None:
     """Write a MIDI file, whole or not at all; `MidiFileError` says why not."""
-    part = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part")
     try:
-        part.write_bytes(encode_midi_file(messages, sample_rate))
-        os.replace(part, path)
+        write_whole(path, encode_midi_file(messages, sample_rate))
     except OSError as error:
         raise MidiFileError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _variable_length(value: int) -> bytes:

@@ -53,11 +53,6 @@ class Interpreter:
         return self._modules[0].system
 
     @property
-    def tuning_changes(self) -> int:
-        """How often a tuning message has asked notes that sound to follow."""
-        return sum(module.tuning_changes for module in self._modules)
-
-    @property
     def num_held_notes(self) -> int:
         """Number of notes started and not yet released or cut."""
         return sum(module.num_held_notes for module in self._modules)

@@ -9,13 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..commands import Command, NoteCut, NoteRelease, PathChange
+from ..commands import (
+    ChannelsCut,
+    Command,
+    ControlsChange,
+    KeyPressure,
+    NoteCut,
+    NoteRelease,
+    PathChange,
+    ProgramChange,
+    TuningChange,
+)
 from ..messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
     BEND_CENTRE,
     CHANNEL_PRESSURE,
     CONTROL_CHANGE,
+    DATA_DECREMENT,
+    DATA_ENTRY_LSB,
+    DATA_ENTRY_MSB,
+    DATA_INCREMENT,
     DEFAULT_RELEASE_VELOCITY,
     MONO_ON,
     NOTE_OFF,
@@ -48,6 +62,8 @@ from .system import RESETS, System
 from .zone_settings import parameter_was_set
 
 _FIRST_MODE_MESSAGE: Final = 120
+_ENTRIES: Final = (DATA_ENTRY_MSB, DATA_ENTRY_LSB, DATA_INCREMENT, DATA_DECREMENT)
+"""May change what holds for other channels: the size of an MPE zone, and the bend range of its members."""
 
 
 class SoundModule:
@@ -82,15 +98,12 @@ class SoundModule:
         Of MPE.
     lent_drums : set of int
         Drum channels that are members of a zone.
-    tuning_changes : int
-        How often a tuning message has asked notes that sound to follow.
     """
 
     def __init__(self, first_channel: int, next_id: Callable[[], int], obeys_growth: bool) -> None:
         self.channels = tuple(Channel(first_channel + index) for index in range(NUM_CHANNELS))
         self.system = System()
         self.next_module: SoundModule | None = None
-        self.tuning_changes = 0
         self.obeys_growth_at_first = self._obeys_growth = obeys_growth
         self.parts = tuple(ChannelKeys(channel, next_id) for channel in self.channels)
         self._reset_arrangement()
@@ -134,9 +147,9 @@ class SoundModule:
         if not is_complete(data):
             return []
         if data[0] == SYSTEM_EXCLUSIVE:
-            return self._system_exclusive(data[1:-1])
+            return [self._all_controls_change(), *self._system_exclusive(data[1:-1])]
         if data[0] == SYSTEM_RESET:
-            return [*self.reset()]
+            return [self._all_controls_change(), *self.reset()]
         kind = data[0] & 0xF0
         handler = _HANDLERS.get(kind)
         if handler is None:
@@ -144,7 +157,28 @@ class SoundModule:
         commands: list[Command] = []
         for part in self.listeners[data[0] & 0x0F]:
             commands += self._hear(handler, part, kind, data)
-        return commands
+        return [*self._changes(kind, data), *commands]
+
+    def _changes(self, kind: int, data: bytes) -> list[Command]:
+        """Return what a channel message changes of what sounds already, but for the notes that it starts or ends."""
+        if kind in (NOTE_ON, NOTE_OFF):
+            return []
+        if kind == CONTROL_CHANGE and data[1] in _ENTRIES:
+            return [self._all_controls_change()]
+        reached = tuple(self.channels[index].index for index in self.led_by(data[0] & 0x0F))
+        if kind == POLY_PRESSURE:
+            return [KeyPressure(reached, data[1])]
+        changes: list[Command] = [ControlsChange(reached)]
+        if kind == PROGRAM_CHANGE:
+            changes.append(ProgramChange(reached))
+        if kind == CONTROL_CHANGE and data[1] == ALL_SOUND_OFF:
+            changes.append(ChannelsCut(reached))
+        return changes
+
+    def _all_controls_change(self) -> ControlsChange:
+        """Return that the controls of all channels may change, of those too that messages reach by address."""
+        modules = (self,) if self.next_module is None else (self, self.next_module)
+        return ControlsChange(tuple(channel.index for module in modules for channel in module.channels))
 
     def _hear(self, handler: _Handler, index: int, kind: int, data: bytes) -> list[Command]:
         """Let a part and the members of its zone take a channel message."""
@@ -187,11 +221,11 @@ class SoundModule:
     def _system_exclusive(self, payload: bytes) -> list[Command]:
         settings = settings_of(payload)
         if not settings:
-            self.tuning_changes += self.tunings.receive(payload)
+            return [TuningChange()] if self.tunings.receive(payload) else []
         commands: list[Command] = []
         for setting in settings:
             commands += self._set(setting)
-        return commands
+        return [*dict.fromkeys(commands)]  # a message can tune each note of a scale
 
     def _set(self, setting: Setting) -> list[Command]:
         """Do what one setting of a SysEx message says."""

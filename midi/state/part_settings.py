@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ..commands import Command
+from ..commands import Command, TuningChange
 from ..messages import NUM_CHANNELS
 from ..spec.growth_controllers import DAMAGE
 from ..spec.path_controllers import DECODER, REPRESENTATION
@@ -34,8 +34,7 @@ def _program(module: SoundModule, index: int, _number: int, program: float) -> l
 
 def _scale(module: SoundModule, index: int, note: int, semitones: float) -> list[Command]:
     module.tunings.tune_note(index, note, semitones)
-    module.tuning_changes += 1
-    return []
+    return [TuningChange()]
 
 
 def _key_shift(module: SoundModule, index: int, _number: int, semitones: float) -> list[Command]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.decoders.base import NoteControls
+from tnca_synth.engine.bank.interfaces import Instrument
+from tnca_synth.engine.decoders.base import Decoder, NoteControls
 from tnca_synth.engine.keys.apply import KeyApplier
 from tnca_synth.engine.keys.motions import STILL, Motion, MotionArrays, MotionTable
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
@@ -94,7 +96,7 @@ class FakeGrowth:
         return FakeGrown(grid, {"mel": grid.transpose(0, 2, 1).copy()}, level.max(axis=1) > 1e-5)
 
 
-class FakeDecoder:
+class FakeDecoder(Decoder):
     """A cosine at the fundamental, or noise where there is none; its level runs from frame to frame in lines."""
 
     name = "fake"
@@ -154,9 +156,6 @@ class FakeInstrument:
     program: int = 0
     is_drums: bool = False
 
-    def tuning(self, key: int) -> tuple[float, float]:
-        return self.cents, self.stretch
-
 
 @dataclass(frozen=True)
 class FakeChoice:
@@ -171,11 +170,16 @@ class FakeChoice:
     def timbre(self) -> FloatArray:
         return np.zeros(3, np.float32)
 
+    def tuning(self, key: int) -> tuple[float, float]:
+        return self.instrument.cents, self.instrument.stretch
+
 
 @dataclass
 class FakeBank:
     """Knows the programs 0..7; others are stood in for."""
 
+    only: ClassVar[Instrument | None] = None
+    has_drums: ClassVar[bool] = True
     cents: float = 0.0
     motions: tuple[Motion, ...] = (STILL,)  # of the programs, the last one of all others
     asked: list[tuple[int, int, bool, int]] = field(default_factory=list)
@@ -185,6 +189,9 @@ class FakeBank:
         self.asked.append((program, bank, is_drums, key))
         motion = self.motions[min(program, len(self.motions) - 1)]
         return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7, motion)
+
+    def unlocked_instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> FakeChoice:
+        return self.instrument_for(program, bank, is_drums, key)
 
     def named(self, instrument: FakeInstrument, key: int) -> FakeChoice:
         self.named_ones.append((instrument.name, key))

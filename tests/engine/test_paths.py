@@ -12,6 +12,7 @@ from tnca_synth.engine import names
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.instruments import TimbreBook
 from tnca_synth.engine.bank.path import SignalPath
+from tnca_synth.engine.decoders.catalogue import MAKERS
 from tnca_synth.engine.keys.timbres import TimbreTable
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.engine.synth import Synth
@@ -256,7 +257,7 @@ def test_a_path_of_another_rate_is_refused() -> None:
 
 def test_drums_stay_where_there_are_drums() -> None:
     melodic = FakeBank()
-    melodic.has_drums = False  # type: ignore[attr-defined]
+    melodic.has_drums = False  # type: ignore[misc]
     synth = make_synth(decoder=FakeDecoder(64), max_voices=32)
     synth.set_path(SignalPath(FakeGrowth(), Mute(64), melodic))
     synth.send(midi.note_on(9, 40, 100))
@@ -337,12 +338,24 @@ def test_block_sizes_change_nothing(block: int) -> None:
 
 
 def test_every_name_that_can_be_chosen_has_a_number() -> None:
-    assert set(names.REPRESENTATIONS) <= set(numbers.REPRESENTATIONS)
-    assert set(names.DECODERS) <= set(numbers.DECODERS)
-    for known in (numbers.REPRESENTATIONS, numbers.DECODERS):
+    for known in (names.REPRESENTATIONS, names.DECODERS):
         for index, name in enumerate(known):
-            assert numbers.path_number(numbers.path_value(known, name)) == index + 1
-            assert numbers.named(known, index + 1) == name
+            number = names.number_of(known, name)
+            assert numbers.path_number(numbers.path_value(number)) == number == index + 1
+            assert names.name_of(known, number) == name
+        assert names.name_of(known, 0) == names.name_of(known, len(known) + 1) == ""
+
+
+def test_songs_keep_the_numbers_that_they_name_paths_by() -> None:
+    known = ("mel", "dual", "hierarchical", "waveform", "latent", "multi-scale")
+    assert tuple(names.REPRESENTATIONS)[: len(known)] == known
+    decoders = ("vocoder", "griffin-lim", "harmonic", "ensemble", "latent", "direct", "imported", "fine-harmonic")
+    assert names.DECODERS[: len(decoders) + 1] == (*decoders, "glides")
+
+
+def test_every_default_decoder_is_a_decoder() -> None:
+    assert all(row.default_decoder in names.DECODERS for row in names.REPRESENTATIONS.values())
+    assert set(MAKERS) == set(names.DECODERS)
     assert numbers.path_of_bank(numbers.bank_of_path(5, 4)) == (5, 4)
 
 

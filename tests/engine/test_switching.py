@@ -105,7 +105,7 @@ def above(audio: np.ndarray, cutoff_hz: float = 5000.0) -> np.ndarray:
     return np.abs(audio - np.convolve(audio, low_pass / low_pass.sum(), mode="same"))
 
 
-NEIGHBOURS = [*pairwise((*REPRESENTATIONS, REPRESENTATIONS[0]))]
+NEIGHBOURS = [*pairwise((*REPRESENTATIONS, next(iter(REPRESENTATIONS))))]
 
 
 @pytest.mark.parametrize(("first", "second"), [*NEIGHBOURS, *((second, first) for first, second in NEIGHBOURS)])

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tnca_synth.midi import Channel, Interpreter, messages
+from tnca_synth.midi.commands import ControlsChange, KeyPressure, ProgramChange
 from tnca_synth.midi.messages import (
     RPN_BEND_RANGE,
     RPN_COARSE_TUNING,
@@ -22,7 +23,7 @@ def interpreter() -> Interpreter:
 
 def send(interpreter: Interpreter, *data: bytes) -> Channel:
     for message in data:
-        assert interpreter.handle(message) == []
+        assert all(isinstance(one, ControlsChange | ProgramChange | KeyPressure) for one in interpreter.handle(message))
     return interpreter.channels[0]
 
 

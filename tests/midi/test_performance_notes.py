@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tnca_synth.midi import Command, Interpreter, NoteCut, NoteRelease, NoteStart, messages
+from tnca_synth.midi import Command, Interpreter, NoteCut, NoteMove, NoteRelease, NoteStart, messages
+from tnca_synth.midi.commands import DrumChoke
+
+OF_NOTES = (NoteStart, NoteMove, NoteRelease, NoteCut, DrumChoke)
 
 
 def play(interpreter: Interpreter, *data: bytes) -> list[Command]:
-    return [command for message in data for command in interpreter.handle(message)]
+    commands = [command for message in data for command in interpreter.handle(message)]
+    return [one for one in commands if isinstance(one, OF_NOTES)]
 
 
 def sustain(value: int, channel: int = 0) -> bytes:

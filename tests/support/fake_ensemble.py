@@ -92,6 +92,8 @@ class FakeSynth:
 class FakeBank:
     """Two pitched instruments and a kit."""
 
+    only = None
+    has_drums = True
     instruments = (
         SimpleNamespace(name="Piano", program=0, is_drums=False, family="Piano"),
         SimpleNamespace(name="Violin", program=40, is_drums=False, family="Strings"),
@@ -101,6 +103,8 @@ class FakeBank:
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> SimpleNamespace:
         chosen = next((one for one in self.instruments if one.is_drums == is_drums and one.program == program), None)
         return SimpleNamespace(instrument=chosen or self.instruments[0], substituted=chosen is None)
+
+    unlocked_instrument_for = instrument_for
 
     def named(self, instrument: SimpleNamespace, key: int) -> SimpleNamespace:
         return SimpleNamespace(instrument=instrument, substituted=False)

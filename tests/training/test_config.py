@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tnca_synth.errors import TncaError, UsageError
-from tnca_synth.training.config.run import PRESETS, TrainConfig, load_preset, train_config
+from tnca_synth.export.kinds import EXPORTERS
+from tnca_synth.training import registry
+from tnca_synth.training.config.run import KINDS, PRESETS, TrainConfig, load_preset, train_config
 
 NAMES = sorted(path.stem for path in PRESETS.glob("*.toml") if path.stem != "instruments")
 OF_EIGHT = {"codec", "hierarchical", "hierarchical-tune", "latent", "multi-scale"}  # as all of them grow
@@ -106,3 +108,9 @@ def test_a_preset_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     path.write_bytes("iterations = 5\n".encode("utf-16"))
     with pytest.raises(UsageError, match="it is UTF-16, expected UTF-8"):
         load_preset(str(path))
+
+
+def test_every_kind_of_run_has_a_row_and_what_grows_can_be_exported() -> None:
+    assert set(KINDS) == set(registry.KINDS)
+    growing = {name for name, kind in registry.KINDS.items() if kind.grown is not None}
+    assert growing | {"vocoder"} == set(EXPORTERS)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ...whole_files import replacing
 from ..measure.note_features import NoteFeatures
 
 ARRAYS: Final = ("mel", "linear", "sway")
@@ -24,10 +25,8 @@ def save_features(path: Path, notes: Sequence[NoteFeatures]) -> None:
     for name in ARRAYS if notes else ():
         values[name] = np.concatenate([getattr(note, name) for note in notes])
     values["frames"] = np.array([len(note.mel) for note in notes], np.int64)
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as stream:
+    with replacing(path) as part, part.open("wb") as stream:
         np.savez(stream, **values)
-    temporary.replace(path)
 
 
 def has_features(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import BankError
+from ...whole_files import replacing
 from ..config.run import TrainConfig, train_config
 
 FORMAT = "tnca-synth checkpoint 1"
@@ -62,9 +62,8 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; an interrupted write leaves the previous one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    torch.save({"format": FORMAT, **vars(checkpoint)}, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as part:
+        torch.save({"format": FORMAT, **vars(checkpoint)}, part)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -16,7 +16,7 @@ from ..griffin_lim import GriffinLimDecoder, unit
 from .delay import DelayedDecoder
 
 
-class EnsembleDecoder:
+class EnsembleDecoder(Decoder):
     """Sum of a leading decoder (0.7) and of Griffin-Lim (0.3, or what `NoteControls.blend` says); see `Decoder`.
 
     Two signals with the same magnitudes and different phases cancel in places. Here every frame of Griffin-Lim starts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...arrays import FloatArray
 from ...spectra.fields import Fields
 from ...spectra.spec import AudioSpec
-from ..base import Decoder, NoteControls, lead_in_of
+from ..base import Decoder, NoteControls
 from .delay import DelayedDecoder
 
 PITCHED, RESONANT, NOISY = 0, 1, 2
@@ -30,7 +30,7 @@ Levels = Callable[[Fields, NoteControls], FloatArray]
 """Gives the levels (V, T, N) of the bins of first frames."""
 
 
-class SoundClassDecoder:
+class SoundClassDecoder(Decoder):
     """Sounds notes with a pitch, resonances and noise by a decoder each; see `Decoder`.
 
     Partials of a pitch are all that spectral modelling can tell from noise: a tom or a bell of a drum kit, whose
@@ -57,12 +57,21 @@ class SoundClassDecoder:
     ) -> None:
         self.name, self.pitched, self.resonant = pitched.name, pitched, resonant
         self.consumes = pitched.consumes
-        self.lookahead, self.unpitched_lookahead = pitched.lookahead, resonant.lookahead
-        self.lead_in, self.unpitched_lead_in = lead_in_of(pitched, True), lead_in_of(resonant, False)
+        self.lookahead, self.lead_in = pitched.lookahead, pitched.lead_in
         self._decoders = (pitched, resonant)
         self._noisy = DelayedDecoder(noisy, num_slots, resonant.lookahead, spec.hop_length)
         self._levels, self._scale_db = levels, spec.level_scale_db
         self._kind = np.zeros(num_slots, np.int8)
+
+    @property
+    def unpitched_lookahead(self) -> int:
+        """As `lookahead`, for notes without a pitch."""
+        return self.resonant.unpitched_lookahead
+
+    @property
+    def unpitched_lead_in(self) -> int:
+        """As `lead_in`, for notes without a pitch."""
+        return self.resonant.unpitched_lead_in
 
     def begin(self, slots: NDArray[np.intp], fields: Fields, controls: NoteControls, seeds: NDArray[np.uint64]) -> None:
         """Start notes with their first frames; see `Decoder.begin`."""

@@ -17,7 +17,7 @@ from ...models.onnx_runtime import inputs_of, open_session, outputs_of, read_met
 from ...spectra.fields import Fields
 from ...spectra.spec import AudioSpec
 from ...values import mapping, member, text, truth, whole
-from ..base import NoteControls
+from ..base import Decoder, NoteControls
 from ..parts.istft import InverseSTFT
 from .magnitudes import BinMagnitudes
 from .mel import ImportedMel
@@ -54,7 +54,7 @@ class Stream:
         return Stream(*(np.stack(column) for column in zip(*(vars(note).values() for note in notes), strict=True)))
 
 
-class ImportedDecoder:
+class ImportedDecoder(Decoder):
     """Decoder of the finest magnitudes that are grown; see `Decoder`.
 
     The network is not causal: a hop is final once all frames that it sees have come, which is the look-ahead. Where
