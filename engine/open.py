@@ -41,7 +41,7 @@ WORKERS_LIMIT_S = 10.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a helper needs to grow as its owner does; see `assemble_synth`."""
+    """What a worker process needs to grow as its owner does; see `assemble_synth`."""
 
     representation: str
     decoder: str
@@ -64,7 +64,7 @@ class OpenSynth:
     Attributes
     ----------
     synth : Synth
-    casting : Casting
+    selection : InstrumentSelection
         Knows which instruments have played.
     provider : str
         Execution provider that the growth model really runs on: "cpu" or "cuda".
@@ -74,14 +74,14 @@ class OpenSynth:
         What grows the notes.
     bank : Bank, optional
         Where all of it comes from.
-    workers : list of Helper
+    worker_processes : list of WorkerProcess
         Processes that grow notes beside this one.
-    repertoire : Repertoire, optional
+    catalogue : PathCatalogue, optional
         The other representations and decoders to choose among.
     """
 
     synth: Synth
-    casting: InstrumentSelection
+    selection: InstrumentSelection
     provider: str
     representation: str = DEFAULT_REPRESENTATION
     decoder: str = REPRESENTATIONS[DEFAULT_REPRESENTATION].default_decoder
@@ -96,7 +96,7 @@ class OpenSynth:
 
     def __repr__(self) -> str:
         """Tell what it plays."""
-        return f"<Ensemble of {self.representation} and {self.decoder} on {self.provider}>"
+        return f"<OpenSynth of {self.representation} and {self.decoder} on {self.provider}>"
 
     def wait_for_workers(self) -> None:
         """Wait until all workers are ready, or have failed to come up; without it they join when they are."""
@@ -189,20 +189,20 @@ class OpenSynth:
 
     def lock_instrument(self, instrument: str | int) -> None:
         """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
-        self.casting.play_only(self._instrument(instrument))
+        self.selection.play_only(self._instrument(instrument))
         self.synth.begin_with(None)  # what was chosen before would go on playing
         self.synth.recast()
 
     def follow_midi(self) -> None:
         """Let programs say again what plays notes to come: no instrument is locked, none was chosen before MIDI did."""
-        self.casting.play_only(None)
+        self.selection.play_only(None)
         self.synth.begin_with(None)
         self.synth.recast()
 
     @property
     def locked_instrument(self) -> str:
         """Name of the instrument that plays all but the drums; "" where programs say."""
-        return "" if self.casting.only is None else self.casting.only.name
+        return "" if self.selection.only is None else self.selection.only.name
 
     def _instrument(self, wanted: str | int) -> BankInstrument:
         if self.bank is None:
@@ -315,14 +315,14 @@ def assemble_synth(
     representation = _representation(bank, representation)
     chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
-    casting = InstrumentSelection(bank.timbre_book(growth), chosen if is_locked else None)
+    selection = InstrumentSelection(bank.timbre_book(growth), chosen if is_locked else None)
     decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
     recipe = Recipe(representation, decoder, folder, max_voices, core)
     worker_processes = [WorkerProcess(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
         growth,
         first,
-        casting,
+        selection,
         sample_rate=sample_rate,
         max_voices=max_voices,
         seed=seed,
@@ -337,11 +337,11 @@ def assemble_synth(
     )
     if not is_locked:
         synth.begin_with(chosen)
-    catalogue = PathCatalogue(bank, casting, max_voices, provider)
+    catalogue = PathCatalogue(bank, selection, max_voices, provider)
     catalogue.adopt(representation, decoder, growth, first)
     synth.find_paths_with(catalogue.find)
     return OpenSynth(
-        synth, casting, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue
+        synth, selection, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue
     )
 
 

@@ -76,7 +76,7 @@ class Synth(GrowthControls):
         that serves several times as many voices. A release, a bend or a controller may then be heard up to half a
         hop (6 ms) later than its frame, and which it is depends on block sizes; the onset of a note stays exact.
         Notes that go over to another path are prepared in a thread of their own.
-    workers : sequence of Helper
+    worker_processes : sequence of WorkerProcess
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
     core : "auto", "kernel" or "numpy"

@@ -109,8 +109,8 @@ def _sounds(bank: Bank, growth: OnnxGrowthModel, decoder_name: str) -> bool:
     if isinstance(decoder, ImportedDecoder):
         decoder.sound_silence()  # what it looks ahead would take seconds
         return False
-    casting = InstrumentSelection(bank.timbre_book(growth), None)
-    synth = Synth(growth, decoder, casting, sample_rate=_RATE, max_voices=_VOICES, on_model_error="raise")
+    selection = InstrumentSelection(bank.timbre_book(growth), None)
+    synth = Synth(growth, decoder, selection, sample_rate=_RATE, max_voices=_VOICES, on_model_error="raise")
     for key in range(60, 60 + _VOICES):
         synth.send(note_on(0, key, 100))
     synth.render(_FRAMES)

@@ -82,10 +82,10 @@ class InstrumentSelection:
         self._cast = Selection(only)
 
     def over(self, bank: InstrumentChooser) -> InstrumentSelection:
-        """Return a casting of the same wishes and memory that chooses from another representation."""
-        casting = InstrumentSelection(bank)
-        casting._cast = self._cast
-        return casting
+        """Return a selection of the same wishes and memory that chooses from another representation."""
+        selection = InstrumentSelection(bank)
+        selection._cast = self._cast
+        return selection
 
     def play_only(self, only: Instrument | None) -> None:
         """Play whatever is not on a drum channel with one instrument, or with what it asks for; see `Synth.recast`."""

@@ -93,7 +93,7 @@ class Grower:
         Parameters
         ----------
         until : int
-        controls_at : what channels and gestures ask of the voices
+        controls_at : what channels and notes ask of the voices
         """
         while jobs := self._jobs(voices, until):
             self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._grow, jobs, controls_at=controls_at))
@@ -272,7 +272,7 @@ class Grower:
         return alive
 
     def _step(self, batch: Batch, index: int, active: int, genome: Genome) -> Grown:
-        """Grow the first `active` voices by a hop, as they are tended."""
+        """Grow the first `active` voices by a hop, under their growth controls."""
         growth_masks, seeds, frames = batch.growth_masks, batch.seeds[:active], batch.frames[index, :active]
         if growth_masks is None:
             mask = self._dice.roll(seeds, frames)

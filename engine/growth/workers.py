@@ -37,7 +37,7 @@ TAIL_SAMPLES = 8192
 """How long a released note is reckoned to ring."""
 CLOSE_S = 2.0
 PATIENCE_S = 20.0
-"""A helper that shows no progress for so long, such as one that was stopped, is given up."""
+"""A worker that shows no progress for so long, such as one that was stopped, is given up."""
 
 _SENT = tuple(field.name for field in fields(Voice) if field.name not in ("timbre", "audio"))
 _GIVEN_BACK = tuple(name for name in _SENT if name != "modulation")
@@ -45,11 +45,11 @@ _sent_of, _given_back_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK)
 _SILENCE = np.zeros(0, np.float32)
 
 MakeGrower = Callable[[], Grower]
-"""Makes the grower of a helper, like that of its owner, in the helper's process: something that can be pickled."""
+"""Makes the grower of a worker, like that of its owner, in the worker's process: something that can be pickled."""
 
 
 class Task(NamedTuple):
-    """What a helper is asked to do.
+    """What a worker is asked to do.
 
     Attributes
     ----------
@@ -81,11 +81,11 @@ class Result(NamedTuple):
 
 
 class WorkerLost(ModelError):
-    """A helper has ended or was given up; the voices that it grew are lost."""
+    """A worker has ended or was given up; the voices that it grew are lost."""
 
 
 def serve(pipe: Connection, make: MakeGrower) -> None:
-    """Grow what is asked for until the other side of the pipe is gone. Runs in the helper's process."""
+    """Grow what is asked for until the other side of the pipe is gone. Runs in the worker's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner decides what Ctrl-C means
     voices: dict[int, Voice] = {}
     try:
@@ -183,7 +183,7 @@ class WorkerProcess:
         try:
             yield
         except (EOFError, OSError) as error:
-            raise WorkerLost("a helper process ended or stopped while it grew notes") from error
+            raise WorkerLost("a worker process ended or stopped while it grew notes") from error
         finally:
             timer.cancel()
 
@@ -215,7 +215,7 @@ class WorkerGrower(Grower):
     ----------
     growth, decoder, max_voices, fire_rate, core
         As `Grower` has them; workers know the same.
-    workers : sequence of Helper
+    workers : sequence of WorkerProcess
     """
 
     def __init__(
@@ -259,7 +259,7 @@ class WorkerGrower(Grower):
             self.failures += self._busy.pop().finish()
 
     def genome(self, slot: int) -> Genome:
-        """Return what the voice in a slot is grown from; nothing if a helper grows it."""
+        """Return what the voice in a slot is grown from; nothing if a worker grows it."""
         known = self._owners.get(slot)
         return {} if known is not None and known[1] is not None else super().genome(slot)
 

@@ -51,7 +51,7 @@ class Contender:
         interpreter = Interpreter()
         for channel, program in enumerate(PROGRAMS):
             interpreter.handle(program_change(channel, program))
-        path = SignalPath(growth, decoder, ensemble.casting)
+        path = SignalPath(growth, decoder, ensemble.selection)
         note_on = NoteOn(interpreter, [path], 0, growth.spec.sample_rate)
         self.spec, self.step_model = growth.spec, growth.step_model
         self._voices: list[Voice] = [

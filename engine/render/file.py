@@ -226,7 +226,7 @@ def _play(
     progress: Progress | None,
     warn: Warn,
 ) -> RenderReport:
-    """Render into sinks; if a helper process is lost, once more from the beginning without any."""
+    """Render into sinks; if a worker process is lost, once more from the beginning without any."""
     if wishes.provider == "cuda" and not ensemble.on_cuda:
         warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
     if song.duration_s > SHORT_SONG_S:

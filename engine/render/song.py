@@ -168,7 +168,7 @@ def render_song(
         notes=synth.notes_started,
         peak_voices=synth.peak_voices,
         peak_dbfs=20.0 * math.log10(peak) if peak > 0 else -math.inf,
-        instruments=ensemble.casting.instruments,
+        instruments=ensemble.selection.instruments,
         substitutions=synth.substitutions,
         silent_keys=synth.silent_keys,
         provider=ensemble.provider,

@@ -21,15 +21,15 @@ class PathCatalogue:
     Parameters
     ----------
     bank : Bank
-    casting : Casting
+    selection : Casting
         Its wishes hold for every path.
     max_voices : int
     provider : str
         Execution provider of all models.
     """
 
-    def __init__(self, bank: Bank, casting: InstrumentSelection, max_voices: int, provider: str) -> None:
-        self._bank, self._casting = bank, casting
+    def __init__(self, bank: Bank, selection: InstrumentSelection, max_voices: int, provider: str) -> None:
+        self._bank, self._selection = bank, selection
         self._num_slots, self._provider = num_slots(max_voices), provider
         self._grown: dict[str, tuple[OnnxGrowthModel, InstrumentSelection]] = {}
         self._paths: dict[tuple[str, str], SignalPath | None] = {}  # None where a decoder does not fit
@@ -37,8 +37,8 @@ class PathCatalogue:
 
     def adopt(self, representation: str, decoder: str, growth: OnnxGrowthModel, first: Decoder) -> None:
         """Know the path that a synth was made with."""
-        self._grown[representation] = growth, self._casting
-        self._paths[representation, decoder] = SignalPath(growth, first, self._casting)
+        self._grown[representation] = growth, self._selection
+        self._paths[representation, decoder] = SignalPath(growth, first, self._selection)
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -69,13 +69,13 @@ class PathCatalogue:
         """Return a path; None if the decoder does not fit."""
         wanted = (representation, decoder)
         if wanted not in self._paths:
-            growth, casting = self._growth(representation)
+            growth, selection = self._growth(representation)
             try:
                 made = self._bank.decoder(decoder, growth, self._num_slots)
             except UsageError:
                 self._paths[wanted] = None
             else:
-                self._paths[wanted] = SignalPath(growth, made, casting)
+                self._paths[wanted] = SignalPath(growth, made, selection)
         return self._paths[wanted]
 
     def find(self, path: SignalPath, representation: int, decoder: int) -> SignalPath | None:
@@ -93,7 +93,7 @@ class PathCatalogue:
     def _growth(self, representation: str) -> tuple[OnnxGrowthModel, InstrumentSelection]:
         if representation not in self._grown:
             growth = self._bank.growth_model(representation, self._provider)
-            self._grown[representation] = growth, self._casting.over(self._bank.timbre_book(growth))
+            self._grown[representation] = growth, self._selection.over(self._bank.timbre_book(growth))
         return self._grown[representation]
 
     def name(self, path: SignalPath) -> tuple[str, str]:

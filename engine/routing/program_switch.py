@@ -33,7 +33,7 @@ class ProgramSwitch:
 
     Parameters
     ----------
-    growers, performance, voicing, allocator
+    growers, interpreter, note_on, allocator
         What it works with.
 
     Attributes

@@ -37,7 +37,7 @@ class NoteOn:
 
     Parameters
     ----------
-    performance : Performance
+    interpreter : Interpreter
         Says program, bank and tuning of the channels.
     paths : sequence of Path
         What voices can be on, by number.
@@ -222,7 +222,7 @@ def _drum(key: int) -> str:
 
 
 def _modulation(voice: Voice) -> NoteModulation:
-    """Return a voice's gestures, which it has from the first one on."""
+    """Return a voice's own modulation, which it has from the first one on."""
     if voice.modulation is None:
         voice.modulation = NoteModulation()
     return voice.modulation

@@ -47,7 +47,7 @@ class Voice:
     release_speed : of its release clock, from the velocity of its release
     tilt_db : brightness of its own, in dB per octave
     key_tuning : semitones of the MIDI Tuning Standard that are in its pitch
-    gestures : what happens to it alone; None while nothing does
+    modulation : what happens to it alone; None while nothing does
     damage : shares of its grid that its channel had erased at the last hop, since before its onset
     morph : where it is between timbres; None where there is only its own
     motion : what moves it

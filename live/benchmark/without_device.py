@@ -85,7 +85,7 @@ def measure_clicks(workload: LiveWorkload) -> dict[str, Any]:
 
     def instrument(ensemble: OpenSynth) -> None:
         assert ensemble.bank is not None
-        ensemble.casting.play_only(find_instrument(ensemble.bank.instruments, instruments[0]))
+        ensemble.selection.play_only(find_instrument(ensemble.bank.instruments, instruments[0]))
         ensemble.synth.recast()
 
     results = {

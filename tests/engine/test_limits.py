@@ -1,4 +1,4 @@
-"""A limit of voices that moves while notes sound, and casting anew."""
+"""A limit of voices that moves while notes sound, and selection anew."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_lowering_the_limit_does_not_click():
 
 def test_recasting_changes_notes_to_come_only():
     bank = FakeBank()
-    casting = InstrumentSelection(bank)
-    synth = make_synth(bank=casting)
+    selection = InstrumentSelection(bank)
+    synth = make_synth(bank=selection)
     play(synth, (60,))
-    casting.play_only(SimpleNamespace(name="other", program=40, is_drums=False))
+    selection.play_only(SimpleNamespace(name="other", program=40, is_drums=False))
     play(synth, (60,))
     assert [program for program, *_ in bank.asked] == [0]
     synth.recast()

@@ -279,10 +279,10 @@ def test_silent_drums_are_told_and_reported(tmp_path: Path, fake: OpenSynth) -> 
 
 
 def test_one_instrument_plays_all_but_the_drums() -> None:
-    casting = InstrumentSelection(FakeBank(), find_instrument(FakeBank.instruments, "violin"))
+    selection = InstrumentSelection(FakeBank(), find_instrument(FakeBank.instruments, "violin"))
     for program, is_drums in ((0, False), (99, False), (0, True)):
-        casting.instrument_for(program, 0, is_drums, 60)
-    assert casting.instruments == ("Violin", "Standard Kit")
+        selection.instrument_for(program, 0, is_drums, 60)
+    assert selection.instruments == ("Violin", "Standard Kit")
 
 
 @pytest.mark.parametrize(

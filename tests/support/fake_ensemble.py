@@ -23,7 +23,11 @@ class FakeSynth:
     core = "numpy"
 
     def __init__(
-        self, casting: InstrumentSelection, sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0
+        self,
+        selection: InstrumentSelection,
+        sample_rate: int = 1000,
+        release_frames: float = 50,
+        slowness_s: float = 0.0,
     ) -> None:
         self.sample_rate = sample_rate
         self.latency_frames = LATENCY_FRAMES
@@ -35,7 +39,7 @@ class FakeSynth:
         self.max_queued = 0
         self.num_ports = 1
         self.fault: float | None = None
-        self._casting = casting
+        self._selection = selection
         self._release_frames = release_frames
         self._slowness_s = slowness_s
         self._queue: list[tuple[int, bytes]] = []
@@ -79,7 +83,7 @@ class FakeSynth:
     def _handle(self, frame: int, data: bytes) -> None:
         kind, channel = data[0] & 0xF0, data[0] & 0x0F
         if kind == 0x90 and data[2]:
-            self._casting.instrument_for(0, 0, channel == 9, data[1])
+            self._selection.instrument_for(0, 0, channel == 9, data[1])
             self._until[channel] = np.inf
             self.notes_started += 1
             self.peak_voices = max(self.peak_voices, int(np.isinf(self._until).sum()))
@@ -111,6 +115,6 @@ class FakeBank:
 
 
 def fake_ensemble(sample_rate: int = 1000, release_frames: float = 50, slowness_s: float = 0.0) -> OpenSynth:
-    casting = InstrumentSelection(FakeBank())
-    synth = FakeSynth(casting, sample_rate, release_frames, slowness_s)
-    return OpenSynth(synth, casting, "cpu")
+    selection = InstrumentSelection(FakeBank())
+    synth = FakeSynth(selection, sample_rate, release_frames, slowness_s)
+    return OpenSynth(synth, selection, "cpu")

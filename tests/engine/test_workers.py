@@ -134,7 +134,7 @@ def test_a_helper_that_is_lost_is_one_clear_error(shared: OpenSynth) -> None:
     shared.synth.send(midi.note_on(0, 64, 80))
     shared.synth.render(1000)
     shared.worker_processes[0]._process.kill()
-    with pytest.raises(ModelError, match="helper process ended"):
+    with pytest.raises(ModelError, match="worker process ended"):
         shared.synth.render(40_000)
 
 

@@ -132,7 +132,7 @@ def test_a_pedal_that_a_song_leaves_down_comes_up_at_its_end(pedal: int, is_key_
     synth = make_synth(FakeGrowth(release_factor=0.2))
     ensemble = SimpleNamespace(
         synth=synth,
-        casting=SimpleNamespace(instruments=()),
+        selection=SimpleNamespace(instruments=()),
         provider="cpu",
         core="numpy",
         representation="dual",
