@@ -66,7 +66,7 @@ class Sequencer:
     notes_started, notes_stolen, peak_voices : int
     crowd : Crowd
         Which notes are left out.
-    switchboard : Switchboard
+    program_switch : ProgramSwitch
         Which path each channel's notes take.
     """
 
