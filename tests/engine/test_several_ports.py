@@ -51,15 +51,19 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = render_file(folder / "both.mid", folder / "both.wav", sample_rate=RATE, stems_dir=folder / "stems")
     assert set(report.instruments) == {"violin", "trumpet", "standard-kit"}
     assert report.channels == (PlayedChannel(1, 1, 1, 1), PlayedChannel(17, 2, 1, 1), PlayedChannel(26, 2, 10, 1))
-    assert [Path(stem).name for stem in report.stems] == ["channel-01.wav", "channel-17.wav", "channel-26.wav"]
+    assert [Path(stem).name for stem in report.stems] == [
+        "channel-01-violin.wav",
+        "channel-17-trumpet.wav",
+        "channel-26-drums.wav",
+    ]
     assert dataclasses.asdict(report)["channels"][1] == {"number": 17, "port": 2, "channel": 1, "notes": 1}
     return folder
 
 
 def test_a_violin_is_as_loud_beside_a_quiet_trumpet_of_another_port(rendered: Path) -> None:
     alone, _ = soundfile.read(rendered / "alone.wav")
-    violin, _ = soundfile.read(rendered / "stems" / "channel-01.wav")
-    trumpet, _ = soundfile.read(rendered / "stems" / "channel-17.wav")
+    violin, _ = soundfile.read(rendered / "stems" / "channel-01-violin.wav")
+    trumpet, _ = soundfile.read(rendered / "stems" / "channel-17-trumpet.wav")
     assert level_db(part(violin, 0.2, 1.0)) == pytest.approx(level_db(part(alone, 0.2, 1.0)), abs=0.2)
     assert level_db(part(trumpet, 0.6, 0.9)) < level_db(part(violin, 0.6, 0.9)) - 10
     assert pitch_of(part(violin, 0.2, 1.0)) % 12 == pytest.approx(9, abs=0.2)
