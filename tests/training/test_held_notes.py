@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 import tiny
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.bank.bank import CORRECTION, MANIFEST, Bank
+from tnca_synth.engine.bank.bank import CORRECTION, Bank
+from tnca_synth.engine.bank.manifest import MANIFEST, parse_manifest
 from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable
 from tnca_synth.errors import UsageError
 from tnca_synth.training.correction import held_notes
@@ -121,7 +121,7 @@ def test_the_held_out_velocity_is_never_measured() -> None:
 def test_it_is_done_once(measured: dict[float, CorrectionArrays]) -> None:
     """What is eased shows no more where training ended."""
     files = {**tiny.bank_files(), "dual.correction.npz": measured[LATER_DB].to_bytes()}
-    bank = Bank(json.loads(files[MANIFEST]), files)
+    bank = Bank(parse_manifest(files[MANIFEST]), files)
     with pytest.raises(UsageError, match="held notes of dual are in the bank already"):
         with_held_notes(bank, "dual", (tiny.REED,), LouderLater(LATER_DB))  # type: ignore[arg-type]
     assert with_mean_after(measured[LATER_DB], tiny.SPEC, frozenset()) is measured[LATER_DB]
