@@ -105,7 +105,7 @@ def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
 @pytest.mark.usefixtures("standing")
 @pytest.mark.parametrize(("instrument", "key"), [("violin", 55), ("church-organ", 61), ("strings", 66)])
 def test_notes_that_have_been_held_for_long_sound_alike(instrument: str, key: int) -> None:
-    """Their motions have come to where they repeat, their corrections to their end: the clock runs four times as fast."""
+    """At four times the speed motions come to where they repeat, and corrections to their end."""
     fast = control(GROWTH_RATE, 127)
     assert likeness_db(fast + note(key), 1.7, instrument=instrument, growth_controllers=True) > LEAST_DB
 
