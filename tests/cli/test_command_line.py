@@ -59,7 +59,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 def test_commands_whose_module_is_missing_are_not_offered(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    absent = commands.Command("dance", "dance", "dance to it")
+    absent = commands.CliCommand("dance", "dance", "dance to it")
     monkeypatch.setattr(commands, "COMMANDS", (*commands.COMMANDS, absent))
     assert main(["--help"]) == 0
     assert "dance" not in capsys.readouterr().out

@@ -153,7 +153,7 @@ SLOW_RENDER = """
 import sys
 from fake_ensemble import fake_ensemble
 from tnca_synth.cli import main
-from tnca_synth.engine import rendering
+from tnca_synth.engine.render import file as rendering
 rendering.assemble_synth = lambda **options: fake_ensemble(slowness_s=0.2)
 sys.exit(main(["render", sys.argv[1], "-o", "a.wav", "--stems", "stems"]))
 """

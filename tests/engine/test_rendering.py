@@ -280,10 +280,10 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Give a function that has a signal sent to the helper's process when some of the song is done."""
 
     def send(number: int) -> None:
-        start = workers.Helper.start
+        start = workers.WorkerProcess.start
         num_tasks = 0
 
-        def stopped(self: workers.Helper, *task: object) -> None:
+        def stopped(self: workers.WorkerProcess, *task: object) -> None:
             nonlocal num_tasks
             num_tasks += 1
             if num_tasks == TASKS_BEFORE:
@@ -291,7 +291,7 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 os.kill(self._process.pid, number)
             start(self, *task)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(workers.Helper, "start", stopped)
+        monkeypatch.setattr(workers.WorkerProcess, "start", stopped)
 
     return send
 
@@ -318,7 +318,7 @@ def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.Mon
     """Every round of hops counts as progress, however long the whole takes."""
     monkeypatch.setattr(workers, "PATIENCE_S", 0.5)
     ours, theirs = workers.multiprocessing.Pipe()
-    helper = object.__new__(workers.Helper)
+    helper = object.__new__(workers.WorkerProcess)
     killed: list[bool] = []
     helper._pipe, helper._share = ours, []
     helper._process = type("Process", (), {"kill": lambda self: killed.append(True)})()  # type: ignore[assignment]
