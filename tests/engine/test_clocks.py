@@ -70,6 +70,17 @@ def test_a_note_plays_its_attack_slowly_for_as_long_and_no_longer() -> None:
     assert speeds[0] == pytest.approx(0.25, abs=1e-3) and speeds[-1] == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.parametrize(("velocity", "speed"), [(127, 2.0), (64, 1.0), (0, 1.0), (1, 0.5), (95, 2.0 ** (31 / 63))])
+def test_a_key_let_go_of_fast_releases_up_to_twice_as_fast(velocity: int, speed: float) -> None:
+    growth = FakeGrowth(release_factor=0.99)
+    synth = make_synth(growth)
+    synth.send(midi.note_on(0, 60, 100), 0)
+    synth.send(midi.note_off(0, 60, velocity), 2000)
+    synth.render(10000)
+    ages = [float(age[0]) for age in growth.release_ages_s if age[0] >= 0.0]
+    assert np.diff(ages) == pytest.approx(speed * HOP_S, rel=1e-3)
+
+
 def test_the_first_release_of_a_note_is_the_one_that_counts() -> None:
     """A second release of the same note must neither begin it anew nor change its speed."""
 

@@ -111,6 +111,28 @@ def test_held_notes_sound_on_at_any_level() -> None:
         assert level_db(synth.render(RATE)) > -60.0
 
 
+@dataclass
+class Late(FakeGrowth):
+    """Is silent at first, as a very slow attack is."""
+
+    silent_s: float = 0.0
+
+    def step(self, genome: Genome, hop: HopInputs) -> FakeGrown:
+        grown = super().step(genome, hop)
+        fields = {"mel": grown.grid.transpose(0, 2, 1).copy()}
+        fields["mel"][hop.age_s < self.silent_s] = 0.0
+        return FakeGrown(grown.grid, fields, np.ones(len(grown.grid), bool))
+
+
+@pytest.mark.parametrize(("silent_s", "is_heard"), [(0.9, True), (1.1, False)])
+def test_a_held_note_may_be_silent_for_a_second(silent_s: float, is_heard: bool) -> None:
+    synth = make_synth(Late(silent_s=silent_s))
+    synth.send(midi.note_on(0, 60, 100), 0)
+    audio = synth.render(round(1.5 * RATE))
+    assert bool(synth.active_voices) == is_heard
+    assert (level_db(part(audio, 1.3, 1.5)) > -60.0) == is_heard
+
+
 def test_a_pedal_holds_and_a_note_it_holds_does_not_end() -> None:
     synth = released(falling(0.0), midi.control_change(0, midi.SUSTAIN, 127))
     synth.render(round(14.0 * RATE))

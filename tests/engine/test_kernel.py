@@ -25,6 +25,7 @@ from tnca_synth.engine.spectra.stft import stft
 from tnca_synth.engine.synth import Synth
 from tnca_synth.errors import BankError, UsageError
 from tnca_synth.midi import messages as midi
+from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE
 
 from .listening import Event, at, note, perform
 
@@ -99,6 +100,14 @@ def test_growth_is_tended_alike(growth: dict[str, float]) -> None:
         return synth.render(14000)
 
     assert goldens.snr_db(tended("numpy"), tended("kernel")) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize(("instrument", "key"), [("violin", 55), ("church-organ", 61), ("strings", 66)])
+def test_notes_that_have_been_held_for_long_sound_alike(instrument: str, key: int) -> None:
+    """At four times the speed motions come to where they repeat, and corrections to their end."""
+    fast = control(GROWTH_RATE, 127)
+    assert likeness_db(fast + note(key), 1.7, instrument=instrument, growth_controllers=True) > LEAST_DB
 
 
 @pytest.mark.usefixtures("standing")

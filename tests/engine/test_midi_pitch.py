@@ -204,6 +204,13 @@ def test_real_time_tuning_moves_notes_that_sound(message: bytes, semitones: floa
     assert pitch_of(part(audio, 0.6, 1.2)) == pytest.approx(69 + semitones, abs=0.02)
 
 
+def test_each_tuning_of_a_note_that_sounds_counts_from_its_key() -> None:
+    down = exclusive("7f 7f 08 02 00 01", 69, 68, 0, 0)
+    audio = play(note(69) + at(0.3, SINGLE_NOTE) + at(0.6, SCALE) + at(0.9, down), 1.2)
+    heard = [pitch_of(part(audio, start_s, start_s + 0.2)) for start_s in (0.05, 0.35, 0.65, 0.95)]
+    assert heard == pytest.approx([69.0, 70.5, 70.75, 68.25], abs=0.02)
+
+
 def test_other_keys_keep_their_pitch() -> None:
     assert pitch_of(play(at(0, SINGLE_NOTE) + note(68))) == pytest.approx(68, abs=0.02)
 

@@ -11,7 +11,7 @@ from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.engine.voices.timbre_pad import Morph, Pad, pad_weights
 from tnca_synth.errors import UsageError
 from tnca_synth.midi.messages import control_change as cc
-from tnca_synth.midi.messages import program_change
+from tnca_synth.midi.messages import note_on, program_change
 
 from .fakes import RATE
 from .listening import at, level_db, note, part, perform, roughness
@@ -112,6 +112,21 @@ def test_planting_is_rare_on_the_way() -> None:
     sweep = [(0.2 + 0.005 * step, cc(0, X, step)) for step in range(128)]
     perform(ensemble.synth, note(67) + sweep, 1.2)
     assert 6 <= len(plantings) <= 1 + 0.64 * RATE / 256 / 4 + 2
+
+
+def test_a_slow_way_over_the_pad_sounds_the_same_in_small_blocks() -> None:
+    """Slow enough that no single block brings the note far from where it was planted."""
+
+    def swept(block: int) -> FloatArray:
+        ensemble = open_dry("violin")
+        ensemble.set_morph(0, "clarinet")
+        synth = ensemble.synth
+        synth.send(note_on(0, 67, 100), 0)
+        for step in range(60):
+            synth.send(cc(0, X, step), 300 * step)
+        return np.concatenate([synth.render(block) for _ in range(20_480 // block)])
+
+    np.testing.assert_allclose(swept(128), swept(20_480), rtol=0, atol=1e-6)
 
 
 def test_a_voice_glides_however_far_the_controller_leaps() -> None:

@@ -113,6 +113,20 @@ def test_a_note_whose_clocks_run_fast_or_slow_is_as_old_on_the_other_path(asked:
     assert gone == pytest.approx(stayed, abs=2 * SPEC.hop_s)
 
 
+@pytest.mark.parametrize("late", [-2000, 0, 100, 250], ids=["before", "at once", "meanwhile", "at last"])
+@pytest.mark.parametrize(("velocity", "speed"), [(127, 2.0), (1, 0.5)])
+def test_a_release_goes_on_as_fast_on_the_other_path(velocity: int, speed: float, late: int) -> None:
+    """Also one that comes while the successor prepares."""
+    growth = FakeGrowth(release_factor=0.999)
+    synth = playing(growth=FakeGrowth(release_factor=0.999))
+    synth.send(midi.note_off(0, 60, velocity), synth.frame + 3000 + late)
+    synth.render(3000)
+    synth.set_path(path(growth=growth))
+    synth.render(RATE // 8)
+    ages_s = [float(one[0]) for one in growth.release_ages_s if one[0] > 0.0]
+    assert np.diff(ages_s[-5:]) == pytest.approx(speed * SPEC.hop_s, rel=1e-3)
+
+
 def test_with_the_same_growth_the_genome_is_kept() -> None:
     growth = FakeGrowth(held_factor=0.98)
     plain, switched = (playing(growth=growth, seconds=0.5) for _ in range(2))

@@ -51,3 +51,11 @@ def test_a_voice_keeps_nothing_of_what_it_handed_over() -> None:
     assert len(one.audio) == LENGTH + ONSET - 100
     one.take_audio(100, 200)  # the usual way
     assert len(one.audio) == LENGTH + ONSET - 200
+
+
+def test_where_one_voice_takes_over_from_another_their_gains_add_up_to_one() -> None:
+    edges = [290, 333, ONSET + LENGTH]
+    out = taken({"falls_at": 300, "end": 300 + CROSSFADE_SAMPLES}, edges)
+    into = taken({"rises_at": 300}, edges)
+    np.testing.assert_allclose(out + into, taken({}, edges), rtol=1e-6)
+    assert into[300] == 0.0 and out[299 + CROSSFADE_SAMPLES] > 0.0

@@ -24,6 +24,16 @@ def test_lateness_of_the_observer_does_not_show():
     assert max(map(abs, errors)) <= 2
 
 
+def test_an_observer_may_be_late_by_nearly_a_block():
+    """One punctual look in a quarter of a second is enough."""
+    clock, rng = OutputClock(RATE, BLOCK), np.random.default_rng(0)
+    for index in range(1000):
+        late = 0.01 if index % 20 == 0 else rng.uniform(0.1, 0.95)
+        clock.observe(50.0 + (index + late) * BLOCK / RATE, (index + 1) * BLOCK)
+        if index > 20:
+            assert abs(clock.frame_at(50.0 + index * BLOCK / RATE) - index * BLOCK) <= 2
+
+
 def test_a_device_with_another_crystal_is_followed():
     for rate in (RATE * 1.0002, RATE * 0.9998):
         clock = OutputClock(RATE, BLOCK)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -309,6 +311,35 @@ def test_a_note_that_begins_and_ends_within_a_block_is_sent_whole(stage: Stage) 
     (first, on), (second, off) = stage.synth.sent
     assert on[0] == 0x90 and off[0] == 0x80
     assert 0 < second - first < 20
+
+
+class Tape:
+    """What a recorder is given."""
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] = []
+        self.messages: list[tuple[int, bytes]] = []
+
+    def block(self, block: np.ndarray) -> None:
+        self.blocks.append(block.copy())
+
+    def message(self, frame: int, data: bytes) -> None:
+        self.messages.append((frame, data))
+
+
+def test_takes_begun_while_playing_count_their_messages_from_their_own_first_block(stage: Stage) -> None:
+    tapes = Tape(), Tape()
+    for begin_s, tape in zip((0.1, 0.3), tapes, strict=True):
+        swap = partial(stage.player.record_with, tape)
+        stage.clock.events.append((stage.clock.now_s + begin_s, partial(stage.player.do, swap)))
+        stage.at(begin_s + 0.05, note_on(0, 60, 100))
+        stage.at(begin_s + 0.1, note_off(0, 60))
+    stage.run(0.5)
+    sent = [frame for frame, _ in stage.synth.sent]
+    for tape, frames in zip(tapes, (sent[:2], sent[2:]), strict=True):
+        first = int(tape.blocks[0][0, 0])  # this synth renders the numbers of its frames
+        assert first > 0.05 * RATE
+        assert [frame for frame, _ in tape.messages] == [frame - first for frame in frames if frame is not None]
 
 
 def test_high_load_takes_voices_and_calm_gives_them_back(stage: Stage) -> None:

@@ -18,11 +18,11 @@ from tnca_synth.errors import AudioFileError, TncaError, UsageError
 from tnca_synth.live.protocol import Closed, EngineCommand, LiveOptions, Resumed
 from tnca_synth.live.recording import recorder as recorder_module
 from tnca_synth.live.recording.recorder import Recorder
-from tnca_synth.live.recording.take import finish_left_behind, finish_take
+from tnca_synth.live.recording.take import Journal, finish_left_behind, finish_take, free_name, messages_before
 from tnca_synth.live.session.process import main
 from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.files.writer import encode_midi_file, write_midi_file
-from tnca_synth.midi.messages import ALL_SOUND_OFF, note_off, note_on, system_exclusive
+from tnca_synth.midi.messages import ALL_SOUND_OFF, control_change, note_off, note_on, system_exclusive
 
 RATE, BLOCK = 48000, 128
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
@@ -201,6 +201,26 @@ def test_a_folder_that_is_removed_while_recording_is_said_at_once(tmp_path: Path
     with pytest.raises(TncaError, match="No such file"):
         recorder.close()
     assert "No such file or directory" in notices[0]
+
+
+def test_a_name_is_free_where_neither_the_sound_nor_the_midi_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    assert free_name(path) == tmp_path / "take-rescued.wav"
+    (tmp_path / "take-rescued.mid").touch()
+    assert free_name(path) == tmp_path / "take-rescued-2.wav"
+    (tmp_path / "take-rescued-2.wav").touch()
+    assert free_name(path) == tmp_path / "take-rescued-3.wav"
+
+
+def test_a_take_that_broke_off_has_what_was_to_play_before_its_end_and_ends_all_notes_there(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / ".take.journal", tmp_path / "take.wav", 48000)
+    for frame in (0, 99, 100, 101):
+        journal.append(frame, note_on(0, 60, 100))
+    journal.close()
+    facts, messages = messages_before(journal.path, 100)
+    assert facts == {"target": "take.wav", "sample_rate": 48000}
+    assert messages[:2] == [(0, note_on(0, 60, 100)), (99, note_on(0, 60, 100))]
+    assert messages[2:] == [(100, control_change(channel, ALL_SOUND_OFF, 0)) for channel in range(16)]
 
 
 # Records, tells so, and waits to be killed.
