@@ -24,7 +24,7 @@ FAKE = """
 import sys
 from contextlib import suppress
 from fake_session import FakeSession
-from tnca_synth.live import session
+from tnca_synth.live.session import session
 class Session(FakeSession):
     def close(self):
         if ("close", None) not in self.told:

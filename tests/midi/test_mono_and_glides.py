@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tnca_synth.midi import Command, Interpreter, NoteRelease, NoteStart, messages
-from tnca_synth.midi.commands import NoteMove
+from tnca_synth.midi.commands import ControlsChange, NoteMove
 from tnca_synth.midi.messages import control_change, note_off, note_on
 
 GLIDES = (control_change(0, messages.PORTAMENTO, 127), control_change(0, messages.PORTAMENTO_TIME, 127))
@@ -14,11 +14,11 @@ LONGEST_S = 2.0
 
 
 def play(*data: bytes) -> list[Command]:
-    """Return what the last message asks for."""
+    """Return what the last message asks of notes."""
     interpreter, commands = Interpreter(), []
     for message in data:
         commands = interpreter.handle(message)
-    return commands
+    return [one for one in commands if not isinstance(one, ControlsChange)]
 
 
 def moved(commands: list[Command]) -> list[tuple[int, int, float]]:
