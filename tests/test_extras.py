@@ -13,6 +13,8 @@ import pytest
 
 from tnca_synth.cli.commands import COMMANDS, TRAIN_PACKAGES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORT_NAMES = {"pyyaml": "yaml", "pillow": "PIL", "python-rtmidi": "rtmidi", "swift-f0": "swift_f0"}

@@ -13,6 +13,8 @@ import pytest
 
 import tnca_synth
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 PACKAGE_DIRS: dict[str, str] = SETUPTOOLS["package-dir"]

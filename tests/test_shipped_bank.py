@@ -19,6 +19,8 @@ from tnca_synth.engine.synth import Synth
 from tnca_synth.midi.messages import control_change, note_off, note_on, pitch_bend, program_change
 from tnca_synth.midi.spec.general_midi import FAMILY_NAMES
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RATE = 44_100
 PATHS = (("dual", "harmonic"), ("dual", "griffin-lim"), ("mel", "vocoder"), ("mel", "griffin-lim"))

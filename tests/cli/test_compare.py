@@ -12,6 +12,8 @@ from tnca_synth.errors import TncaError
 from tnca_synth.training.comparison import speed
 from tnca_synth.training.comparison.speed import Speed
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("compare", "--instruments", "Flute", "--keys", "1", "--path", "dual+harmonic")
 
 

@@ -20,7 +20,10 @@ NAMES = {
     "utf-8": "笛 Flöte.mid".encode(),
 }
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX systems alone")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX systems alone"),
+    pytest.mark.slow,
+]
 
 
 def render(folder: Path, name: bytes, encoding: str, *options: str) -> subprocess.CompletedProcess[bytes]:

@@ -18,6 +18,8 @@ from tnca_synth.cli import main
 from tnca_synth.engine.bank.bank import MANIFEST, Bank
 from tnca_synth.training.comparison.speed import Speed
 
+pytestmark = pytest.mark.slow
+
 TINY = """
 iterations = 2
 batch_size = 4

@@ -19,6 +19,8 @@ from tnca_synth.errors import DeviceError
 from tnca_synth.live.protocol import LiveOptions
 from tnca_synth.live.session import session as session_module
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FAKE = """
 import sys

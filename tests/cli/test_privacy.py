@@ -10,6 +10,8 @@ import pytest
 from tnca_synth.midi.files.writer import encode_midi_file
 from tnca_synth.midi.messages import note_off, note_on
 
+pytestmark = pytest.mark.device
+
 SUPPORT = Path(__file__).parents[1] / "support"
 SONG = encode_midi_file([(0, note_on(0, 60, 64)), (2400, note_off(0, 60))], 48_000)
 PATIENCE_S = 10.0

@@ -18,6 +18,8 @@ from tnca_synth.cli import main
 from tnca_synth.engine.open import OpenSynth
 from tnca_synth.engine.render import file
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SUPPORT = os.pathsep.join([str(ROOT / "tests" / "support"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
 CANON = ROOT / "examples" / "canon.mid"

@@ -6,9 +6,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tnca_synth import render_file
 from tnca_synth.midi.files.writer import encode_midi_file
 from tnca_synth.midi.messages import note_off, note_on
+
+pytestmark = pytest.mark.slow
 
 SONG = encode_midi_file([(0, note_on(0, 60, 64)), (2400, note_off(0, 60))], 48_000)
 LATE = b"\x00\x90\x3c\x40\x60\x80\x3c\x40" + b"\xff\xff\xff\x7f\xff\x2f\x00"

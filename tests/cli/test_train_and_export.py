@@ -16,6 +16,8 @@ from tnca_synth.engine.bank.manifest import MANIFEST
 from tnca_synth.export import parity
 from tnca_synth.training.loop.checkpoint import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 PRESET = """
 iterations = 3
 batch_size = 4

@@ -23,6 +23,8 @@ from tnca_synth.engine.decoders.imported.decoder import ImportedDecoder
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.spectra.spec import AudioSpec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def vocos(tmp_path: Path) -> Path:

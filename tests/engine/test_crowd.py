@@ -15,6 +15,8 @@ from tnca_synth.midi.commands import NoteRelease
 
 from .fakes import RATE, FakeGrowth, make_synth, render_in_blocks, set_up
 
+pytestmark = pytest.mark.slow
+
 WINDOW = round(0.05 * RATE)
 
 

@@ -23,6 +23,8 @@ from tnca_synth.training.codec.source import ExcitationInput
 
 from .decoding import chunks, decode, loudest_hz, steady
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 26
 HOP, RATE = tiny_codec.SPEC.hop_length, tiny_codec.SPEC.sample_rate
 

@@ -17,6 +17,8 @@ from tnca_synth.midi import messages as midi
 from .fakes import RATE, FakeDecoder, FakeGrowth, make_synth, set_up
 from .listening import Event, at, level_db, part, perform
 
+pytestmark = pytest.mark.slow
+
 OPEN, PEDAL, CLOSED = 46, 44, 42
 
 

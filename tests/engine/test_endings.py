@@ -20,6 +20,8 @@ from tnca_synth.midi.files.song import Song, TimedMessage
 from .fakes import HOP, RATE, FakeBank, FakeGrown, FakeGrowth, make_synth, set_up
 from .listening import level_db, part
 
+pytestmark = pytest.mark.slow
+
 HOP_S = HOP / RATE
 PIECE_S = 0.5
 

@@ -18,6 +18,8 @@ from tnca_synth.engine.spectra.tone import frequencies_hz
 
 from .decoding import A3_HZ, HOP, RATE, SPEC, cents, chunks, decode, harmonic_note, loudest_hz, rms_db, steady
 
+pytestmark = pytest.mark.slow
+
 FINE = replace(SPEC, num_mels=160)
 SUSTAIN = slice(RATE // 5, 4 * RATE // 5)
 

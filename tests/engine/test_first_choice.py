@@ -16,6 +16,8 @@ from tnca_synth.midi import messages as midi
 
 from .fakes import RATE, FakeBank, FakeInstrument, make_synth
 
+pytestmark = pytest.mark.slow
+
 CELLO = FakeInstrument("Cello", program=42)
 
 

@@ -19,6 +19,8 @@ from tnca_synth.training.hierarchical.sound import GlidingSound
 
 from .decoding import chunks, decode, loudest_hz, steady
 
+pytestmark = pytest.mark.slow
+
 SPEC = AudioSpec()
 BANDS, FRAMES = 24, 26
 HOP, RATE = SPEC.hop_length, SPEC.sample_rate

@@ -6,6 +6,8 @@ import goldens
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MOST_BYTES = 3_000_000
 
 

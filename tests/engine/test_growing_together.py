@@ -10,6 +10,8 @@ from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.models.growth_model import OnnxGrowthModel
 from tnca_synth.engine.open import assemble_synth
 
+pytestmark = pytest.mark.slow
+
 RATE, BLOCK = 48000, 128
 KEYS = (48, 52, 55, 60, 64, 67, 72)
 

@@ -19,6 +19,8 @@ from tnca_synth.midi.spec import growth_controllers
 from .fakes import RATE, render_in_blocks
 from .listening import Event, at, centroid_hz, level_db, note, part, perform
 
+pytestmark = pytest.mark.slow
+
 Setup = Callable[[OpenSynth], object]
 
 

@@ -34,6 +34,8 @@ from tnca_synth.engine.trial import try_bank
 from tnca_synth.errors import BankError, TncaError
 from tnca_synth.midi.messages import note_on
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Path(tnca_synth.instruments.__path__[0])
 SEED, STEP = "mel.seed.onnx", "mel.step.onnx"
 INSIDES = ("object has no attribute", "NoneType", "not subscriptable", "unhashable", "unexpected keyword", "a bug")

@@ -30,6 +30,8 @@ from tnca_synth.export.imported.probe import cap_snr_db, own_spec
 
 from .decoding import HOP, RATE, SPEC, decode, harmonic_note, steady, true_fields
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("bigvgan", "vocos")
 DB = 20.0 / np.log(10.0)
 MEL = ImportedMel(22050, 1024, 256, 80, 0.0, 11025.0, "slaney", 1e-5, centred=False)

@@ -29,6 +29,8 @@ from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE
 
 from .listening import Event, at, note, perform
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 LEAST_DB = 90.0
 

@@ -15,6 +15,8 @@ from tnca_synth.midi import messages as midi
 
 from .fakes import make_synth
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:

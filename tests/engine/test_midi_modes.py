@@ -16,6 +16,8 @@ from tnca_synth.midi.messages import control_change as cc
 from .fakes import HOP, RATE, FakeBank, FakeGrowth, make_synth
 from .listening import XG_ON, Event, at, band_db, is_noise, level_db, note, part, perform, pitch_of, play, roughness
 
+pytestmark = pytest.mark.slow
+
 HEARD_DB = -25.0  # in a band of its key
 SILENT_DB = -60.0
 

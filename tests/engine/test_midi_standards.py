@@ -28,6 +28,8 @@ from .listening import (
     xg,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def pitch(*messages: bytes, key: int = 69, channel: int = 0) -> float:
     return pitch_of(play(at(0, *messages) + note(key, channel=channel), 0.5))

@@ -13,6 +13,8 @@ from tnca_synth.midi.messages import control_change as cc
 from .fakes import RATE, FakeGrowth, make_synth
 from .listening import Event, at, centroid_hz, level_db, note, part, perform, play, play_bank, roughness
 
+pytestmark = pytest.mark.slow
+
 
 def with_controller(number: int, value: int, instrument: str = "violin", key: int = 67) -> FloatArray:
     """One second of a note that is held for 0.6 s."""

@@ -17,6 +17,8 @@ from .fakes import RATE
 from .listening import at, level_db, note, part, perform, roughness
 from .test_growth_controls import difference_db, open_dry, plain, play
 
+pytestmark = pytest.mark.slow
+
 X, Y = 102, 103
 
 

@@ -24,6 +24,8 @@ from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE
 from .fakes import HOP, RATE, SPEC, FakeBank, FakeDecoder, FakeGrown, FakeGrowth, make_synth, render_in_blocks, set_up
 from .listening import at, level_db, note, perform, pitch_of
 
+pytestmark = pytest.mark.slow
+
 LIMIT = round(0.02 * RATE)
 
 

@@ -33,6 +33,8 @@ from tnca_synth.midi.messages import note_off, note_on, program_change
 
 from .fakes import make_synth
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VIOLIN = program_change(0, 40)
 

@@ -15,6 +15,8 @@ from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.voices.voice import CROSSFADE_SAMPLES, Voice
 from tnca_synth.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 DECODERS = ("harmonic", "vocoder", "griffin-lim", "ensemble")
 

@@ -13,6 +13,8 @@ from tnca_synth.midi import messages as midi
 
 from .fakes import HOP, RATE, FakeBank, FakeDecoder, FakeGrowth, make_synth
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_model_that_grows_no_numbers_raises_one_clear_line(value: float) -> None:

@@ -21,6 +21,8 @@ from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE, growth_message
 
 from .fakes import make_synth
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 MAX_VOICES = 4
 

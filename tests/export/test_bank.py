@@ -26,6 +26,8 @@ from tnca_synth.export import bank, kinds
 from tnca_synth.export.bank import replace_files
 from tnca_synth.export.onnx_model import HALF_FROM, OPSET, in_half_precision, to_onnx
 
+pytestmark = pytest.mark.slow
+
 CELLS = tiny.SPEC.num_mels
 GROWTH_FILES = ("dual.seed.onnx", "dual.step.onnx", "mel.seed.onnx", "mel.step.onnx")
 

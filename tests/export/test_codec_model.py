@@ -25,6 +25,8 @@ from tnca_synth.export.codec.streaming import (
 from tnca_synth.training.codec.codec import ENCODEC_24KHZ, Codec
 from tnca_synth.training.codec.layers import Memory
 
+pytestmark = pytest.mark.slow
+
 KINDS = [("source", 0), ("waveform", 0), ("waveform", 2)]
 
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from tnca_synth.errors import BankError
 from tnca_synth.export.imported.weights import fill, named_as, read_weights
 
+pytestmark = pytest.mark.slow
+
 Weights = dict[str, Tensor]
 
 

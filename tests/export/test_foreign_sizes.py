@@ -19,6 +19,8 @@ from tnca_synth.export.imported.layouts import describe
 from tnca_synth.export.imported.weights import find_config, read_weights
 from tnca_synth.training.loop.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 BIGVGAN: dict[str, Any] = originals.TINY_BIGVGAN
 VOCOS: dict[str, Any] = originals.FITTING_VOCOS
 WRONG = (10**7, 10**12, 0, -1, None, "8", 1.5, float("nan"), float("inf"), [], {}, [10**7], [[1]])

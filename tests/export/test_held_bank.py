@@ -14,6 +14,8 @@ from tnca_synth.errors import UsageError
 from tnca_synth.export.held_bank import continue_held_notes
 from tnca_synth.training.correction.held_notes import measured_ends, with_mean_after
 
+pytestmark = pytest.mark.slow
+
 FILE = "dual.correction.npz"
 
 

@@ -24,6 +24,8 @@ from tnca_synth.export.model_files import growth_files
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked_bank
 from tnca_synth.midi.messages import control_change, note_off, note_on, program_change
 
+pytestmark = pytest.mark.slow
+
 STAGES = tiny_stages.STAGES
 RATE = STAGES.spec.sample_rate
 

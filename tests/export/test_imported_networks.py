@@ -16,6 +16,8 @@ from tnca_synth.export.imported.layouts import Imported, load
 from tnca_synth.export.imported.onnx_file import after_silence, export_imported
 from tnca_synth.export.imported.ops import TorchTape
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 9
 LIMIT = 1e-4
 

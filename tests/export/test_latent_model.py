@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 import tiny
 import tiny_codec
 import torch
@@ -19,6 +20,8 @@ from tnca_synth.export.codec.streaming import export_decoder
 from tnca_synth.export.model_files import played_model
 from tnca_synth.training.loop.checkpoint import Checkpoint
 from tnca_synth.training.loop.rollout import release_age
+
+pytestmark = pytest.mark.slow
 
 HOPS = 60
 

@@ -33,6 +33,8 @@ from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked
 from tnca_synth.midi.messages import note_off, note_on, program_change
 from tnca_synth.training.loop.checkpoint import Checkpoint
 
+pytestmark = pytest.mark.slow
+
 TWICE = replace(tiny_scales.SCALES, steps_per_hop=2)
 
 

@@ -26,6 +26,8 @@ from tnca_synth.export.parity import (
 )
 from tnca_synth.training.loop.rollout import NoteBatch, grow, swells
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 10.0
 REPRESENTATIONS = ("mel", "dual")
 

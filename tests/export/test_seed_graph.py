@@ -10,6 +10,8 @@ from tnca_synth.training.config.models import NCAConfig
 from tnca_synth.training.spectral.nca import TNCA
 from tnca_synth.training.spectral.partials import interpolate
 
+pytestmark = pytest.mark.slow
+
 VOICES = 64
 TOLERANCE = 2e-5
 """Lobes are a polynomial that is off by 2e-6; the steepest genes make a few times as much of it."""

@@ -16,6 +16,8 @@ from tnca_synth.export.parity import PARITY_LIMIT, difference
 from tnca_synth.training.spectral.partials import comb_features
 from tnca_synth.training.spectral.vocoder import MelVocoder
 
+pytestmark = pytest.mark.slow
+
 BIN_HZ = tiny.SPEC.sample_rate / tiny.SPEC.n_fft
 
 

@@ -30,6 +30,8 @@ from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity, write_checked
 from tnca_synth.midi.messages import note_off, note_on, program_change
 from tnca_synth.training.registry import growth_model
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def exported() -> Exported:

@@ -15,6 +15,8 @@ from tnca_synth.live.benchmark.with_device import first_heard
 from tnca_synth.live.benchmark.without_device import high_pass
 from tnca_synth.live.benchmark.workload import RATE, LiveWorkload
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_onset_of_each_note_is_found_and_a_missing_one_is_told():
     blocks = [(1000 + 128 * index, np.zeros((128, 2), np.float32)) for index in range(20)]

@@ -21,6 +21,8 @@ from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import control_change, note_off, note_on, program_change
 from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE, growth_message
 
+pytestmark = pytest.mark.device
+
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-choices-{os.getpid()}"
 TRUMPET, VIOLIN, GUNSHOT = 56, 40, 127

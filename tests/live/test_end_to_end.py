@@ -22,6 +22,8 @@ from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import control_change, note_off, note_on
 from tnca_synth.midi.spec.growth_controllers import growth_switch
 
+pytestmark = pytest.mark.device
+
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-test-{os.getpid()}"
 AUDIBLE = 1e-3

@@ -20,6 +20,8 @@ from tnca_synth.midi.messages import note_off, note_on
 from tnca_synth.midi.ports import jack_server
 from tnca_synth.midi.ports.jack_server import jack_period
 
+pytestmark = pytest.mark.device
+
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-devices-{os.getpid()}"
 PIPE = subprocess.PIPE

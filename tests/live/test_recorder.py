@@ -24,6 +24,8 @@ from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.files.writer import encode_midi_file, write_midi_file
 from tnca_synth.midi.messages import ALL_SOUND_OFF, control_change, note_off, note_on, system_exclusive
 
+pytestmark = pytest.mark.slow
+
 RATE, BLOCK = 48000, 128
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
 NOISE = np.rint(NOISE * 2**23).astype(np.float32) / np.float32(2**23)

@@ -25,6 +25,8 @@ from tnca_synth.midi.spec.growth_controllers import (
     growth_message,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 24
 COLUMNS = 80
 C4 = 60

@@ -24,6 +24,8 @@ from tnca_synth.live.session.session import LiveOptions, LiveSession
 from tnca_synth.midi.files.song import read_midi_file
 from tnca_synth.midi.messages import ALL_SOUND_OFF, control_change, note_on
 
+pytestmark = pytest.mark.device
+
 PERIOD, RATE = 256, 48000
 SERVER = f"tnca-survival-{os.getpid()}"
 PLAY = [sys.executable, "-m", "tnca_synth", "play", "--block-size", str(PERIOD)]

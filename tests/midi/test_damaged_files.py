@@ -9,6 +9,8 @@ import pytest
 from tnca_synth.midi import parse_midi
 from tnca_synth.midi.messages import is_note_start
 
+pytestmark = pytest.mark.slow
+
 END = b"\x00\xff\x2f\x00"
 SECOND = b"\x00\x91\x43\x40\x83\x60\x81\x43\x40"
 TWO = (b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x40", SECOND)

@@ -13,6 +13,8 @@ from tnca_synth.midi import parse_midi, read_midi_file
 from tnca_synth.midi.files import song as midi_file
 from tnca_synth.midi.messages import is_note_start
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tnca_synth.errors import MidiFileError
 from tnca_synth.midi import Interpreter, NoteStart, Song, parse_midi
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 TOUR = (EXAMPLES / "tour.mid").read_bytes()

@@ -15,6 +15,8 @@ from tnca_synth.training.measure.note_features import extract
 from tnca_synth.training.measure.recording import Recording
 from tnca_synth.training.measure.tuning_and_tonality import estimate_tuning, residual_power
 
+pytestmark = pytest.mark.slow
+
 SPEC = AudioSpec()
 RATE = SPEC.sample_rate
 SUSTAIN = slice(20, 60)

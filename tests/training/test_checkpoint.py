@@ -14,6 +14,8 @@ from tnca_synth.training.loop import checkpoint as module
 from tnca_synth.training.loop.checkpoint import FORMAT, load_checkpoint, save_checkpoint
 from tnca_synth.training.registry import growth_model, mel_vocoder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

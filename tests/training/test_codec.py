@@ -22,6 +22,8 @@ from tnca_synth.training.config.sound_models import CodecConfig
 from tnca_synth.training.loop.checkpoint import load_checkpoint
 from tnca_synth.training.measure.distance import stft_distance
 
+pytestmark = pytest.mark.slow
+
 HOP = tiny_codec.SPEC.hop_length
 LAYERS = (
     CausalConv(3, 5, 7),

@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tnca_synth.training.comparison.costs import count_macs, count_parameters, path_costs
 
+pytestmark = pytest.mark.slow
+
 
 def graph(
     nodes: list[onnx.NodeProto], inputs: dict[str, list[object]], weights: dict[str, tuple[int, ...]]

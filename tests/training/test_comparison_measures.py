@@ -22,6 +22,8 @@ from tnca_synth.training.comparison.measures import (
     phase_coherence,
 )
 
+pytestmark = pytest.mark.slow
+
 HOP = N_FFT // 4
 
 

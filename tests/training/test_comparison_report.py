@@ -35,6 +35,8 @@ from tnca_synth.training.comparison.summary import (
 from tnca_synth.training.comparison.tables import all_tables, sampler_sentence, winner_sentence
 from tnca_synth.training.config.run import load_preset
 
+pytestmark = pytest.mark.slow
+
 EQUAL = Measures(0.5, 0.5, 5.0, 6.0, 0.9, 1.0, 2.0, 0.5, 0.0)
 ROUTES = (Route("mel", "vocoder"), Route("dual", "harmonic"))
 

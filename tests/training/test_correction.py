@@ -16,6 +16,8 @@ from tnca_synth.training.correction.correction import measure_correction
 from tnca_synth.training.loop.rollout import NoteBatch
 from tnca_synth.training.measure.motions import smooth_course
 
+pytestmark = pytest.mark.slow
+
 NOTES = tiny.notes()
 OFF = 0.2  # level
 

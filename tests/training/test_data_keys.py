@@ -16,6 +16,8 @@ from tnca_synth.training.config.run import TrainConfig, load_preset, train_confi
 from tnca_synth.training.data.dataset import NoteSet, load_notes
 from tnca_synth.training.run import without_missing_compiler
 
+pytestmark = pytest.mark.slow
+
 
 def preset(folder: Path, data: str) -> TrainConfig:
     path = folder / "mine.toml"

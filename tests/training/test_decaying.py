@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import tiny
 
@@ -12,6 +13,8 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.spectra.pitch import pitch_to_hz
 from tnca_synth.training.config.run import DataConfig
 from tnca_synth.training.data.dataset import load_notes
+
+pytestmark = pytest.mark.slow
 
 RATE = tiny.SPEC.sample_rate
 

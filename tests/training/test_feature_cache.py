@@ -15,6 +15,8 @@ from tnca_synth.training.data.feature_cache import ARRAYS, COLUMNS, has_features
 from tnca_synth.training.data.rendered_notes import cache_path
 from tnca_synth.training.measure.note_features import NoteFeatures, extract
 
+pytestmark = pytest.mark.slow
+
 
 def some_notes() -> list[NoteFeatures]:
     return [extract(tiny.recording(tiny.REED, key, 60, 0.1 * n), tiny.SPEC, False) for n, key in enumerate((60, 62), 1)]

@@ -23,6 +23,8 @@ from tnca_synth.training.correction.held_notes import (
     with_mean_after,
 )
 
+pytestmark = pytest.mark.slow
+
 HOP_S = tiny.SPEC.hop_s
 LATER_DB = -2.5
 

@@ -22,6 +22,8 @@ from tnca_synth.training.loop.loop import Progress
 from tnca_synth.training.loop.rollout import NoteBatch, grow, plant
 from tnca_synth.training.validation.fields import save_picture
 
+pytestmark = pytest.mark.slow
+
 STAGES = tiny_stages.STAGES
 BANDS = STAGES.bands[0]
 COARSE, PARTIALS, NOISE = slice(0, BANDS), slice(BANDS, BANDS + MAX_PARTIALS), slice(BANDS + MAX_PARTIALS, None)

@@ -13,6 +13,8 @@ from tnca_synth.training.measure.inharmonic_partials import measure_inharmonic_p
 from tnca_synth.training.measure.note_features import NoteFeatures, extract
 from tnca_synth.training.measure.recording import Recording
 
+pytestmark = pytest.mark.slow
+
 SPEC = AudioSpec()
 RATE = SPEC.sample_rate
 KEY, HZ = 57, 220.0

@@ -12,6 +12,8 @@ from tnca_synth.engine.keys.motions import transposed
 from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.training.measure.zones import Measured, number_takes, share
 
+pytestmark = pytest.mark.slow
+
 SPEC = AudioSpec()
 COUNT = 160
 LOOP = 40.0

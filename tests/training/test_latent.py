@@ -20,6 +20,8 @@ from tnca_synth.training.loop.rollout import NoteBatch, plant
 from tnca_synth.training.registry import growth_model
 from tnca_synth.training.validation.sound import grown_latents, sound_distances, sound_of
 
+pytestmark = pytest.mark.slow
+
 HOP_S = tiny_codec.SPEC.hop_s
 
 

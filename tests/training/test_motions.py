@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tiny
 
 from tnca_synth.engine.keys.motions import MotionTable, transposed
@@ -17,6 +18,8 @@ from tnca_synth.training.measure.motions import (
     steps,
 )
 from tnca_synth.training.measure.note_features import NoteFeatures
+
+pytestmark = pytest.mark.slow
 
 SPEC = AudioSpec()
 FRAMES = 340

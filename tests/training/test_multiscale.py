@@ -21,6 +21,8 @@ from tnca_synth.training.multiscale.nca import MultiScaleNCA
 from tnca_synth.training.multiscale.trainer import MultiScaleTrainer, measure_scales
 from tnca_synth.training.validation.fields import validate
 
+pytestmark = pytest.mark.slow
+
 SCALES = tiny_scales.SCALES
 COARSE, MIDDLE, FINE = (slice(0, 8), slice(8, 24), slice(24, 56))
 

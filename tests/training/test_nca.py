@@ -16,6 +16,8 @@ from tnca_synth.training.loop.rollout import NoteBatch, grow, plant, release_age
 from tnca_synth.training.spectral import nca
 from tnca_synth.training.spectral.nca import ALIVE_ABOVE, TNCA
 
+pytestmark = pytest.mark.slow
+
 CELLS = tiny.SPEC.num_mels
 FRAMES = 20
 MOTIONS = tiny.notes().motions

@@ -18,6 +18,8 @@ from tnca_synth.errors import UsageError
 from tnca_synth.training.measure.recording import Recording
 from tnca_synth.training.notebook.grow import Training, grow_note, hear, note_set, read_note, small_config, train_note
 
+pytestmark = pytest.mark.slow
+
 RATE = tiny.SPEC.sample_rate
 CONFIG = replace(tiny.config("dual"), iterations=6, validate_every=3)
 

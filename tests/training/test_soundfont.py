@@ -16,6 +16,8 @@ from tnca_synth.training.data.dataset import load_notes
 from tnca_synth.training.measure.tuning_and_tonality import estimate_tuning
 from tnca_synth.training.sources.soundfont import SoundFont
 
+pytestmark = pytest.mark.slow
+
 SPEC = AudioSpec()
 PATH = DataConfig().soundfont
 FLUTE = InstrumentConfig("flute", program=73, low=71, high=73)

@@ -16,6 +16,8 @@ from tnca_synth.training.data.dataset import load_notes
 from tnca_synth.training.sources.soundfont import SoundFont
 from tnca_synth.training.sources.soundfont_file import SoundFontFile, check_programs
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 POINTS = 20_000
 

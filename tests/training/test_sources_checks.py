@@ -12,6 +12,8 @@ from tnca_synth.errors import AudioFileError
 from tnca_synth.training.sources.audio.checks import read_note
 from tnca_synth.training.sources.audio.envelope import fades_while_held, find_hold_s, onset, trim
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 
 

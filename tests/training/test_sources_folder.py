@@ -11,6 +11,8 @@ import soundfile
 from tnca_synth.errors import DatasetError
 from tnca_synth.training.sources import FolderSource, RecordingSource, Skipped, SourceReport
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 
 

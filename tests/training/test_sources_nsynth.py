@@ -12,6 +12,8 @@ import soundfile
 from tnca_synth.errors import DatasetError
 from tnca_synth.training.sources import NSynthSource
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 
 

@@ -8,6 +8,8 @@ import pytest
 from tnca_synth.errors import AudioFileError
 from tnca_synth.training.sources.audio.pitch import detect_pitch
 
+pytestmark = pytest.mark.slow
+
 RATE = 22050
 
 

@@ -9,6 +9,8 @@ from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.training.measure.note_features import tonal_and_noise
 from tnca_synth.training.measure.pitch_track import measure_sway, straighten
 
+pytestmark = pytest.mark.slow
+
 SPEC = AudioSpec()
 SECONDS = 2.0
 

@@ -22,6 +22,8 @@ from tnca_synth.training.registry import growth_model
 from tnca_synth.training.spectral.trainer import Trainer
 from tnca_synth.training.spectral.vocoder_trainer import VocoderTrainer
 
+pytestmark = pytest.mark.slow
+
 HOP_S = tiny.SPEC.hop_s
 CELLS = tiny.SPEC.num_mels
 LONG_REED, LONG_STRING, LONG_DRUM = ("reed", 60), ("string", 60), ("kit:36", 36)

@@ -24,6 +24,8 @@ from tnca_synth.training.loop.rollout import NoteBatch, plant
 from tnca_synth.training.validation.waveform import waveform_distances
 from tnca_synth.training.waveform.trainer import PartialTargets, WaveformTrainer
 
+pytestmark = pytest.mark.slow
+
 SPEC = tiny_codec.SPEC
 HOP, RATE = SPEC.hop_length, SPEC.sample_rate
 FRAMES = HOP // (NOISE_LENGTH // 2)  # of noise in a hop
