@@ -456,11 +456,11 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
             const double start = hop_start(m, call, v, r), frame = facts[NUM_FRAMES] + (double)r;
             const double since = start >= released ? (start - released) / rate : -1.0;
             const double speed = controls[start < ATTACK_S * rate ? C_ATTACK : C_DECAY];
-            call->age_s[at] = (float)(frame * hop_s + facts[AGE_LEAD]);
+            call->age_s[at] = (float)fmax(frame * hop_s + facts[AGE_LEAD], 0.0);
             facts[AGE_LEAD] += (speed * controls[C_GROWTH] - 1.0) * hop_s;
             facts[RELEASE_LEAD] +=
                 (controls[C_RELEASE] * facts[RELEASE_SPEED] - 1.0) * clipped(since, 0.0, hop_s);
-            call->release_age_s[at] = (float)(since >= 0.0 ? since + facts[RELEASE_LEAD] : -1.0);
+            call->release_age_s[at] = (float)(since >= 0.0 ? fmax(since + facts[RELEASE_LEAD], 0.0) : -1.0);
 
             const double *journey = facts[MORPHS] != 0.0 ? call->journey + at * JOURNEY : 0;
             const double moved = journey ? journey[J_PITCH] : 0.0;

@@ -71,9 +71,10 @@ def read_clocks(
     age_lead = age_lead + np.cumsum(gain, axis=0)
     speed = controls[..., Control.RELEASE] * release_speed
     release_lead = release_lead + np.cumsum((speed - 1.0) * np.clip(since, 0.0, hop / rate), axis=0)
+    # Leads of a successor are reckoned back from its note's, and may lie before the beginning: models know no such time.
     return EnvelopeClocks(
-        age_s=(age + (age_lead - gain)).astype(np.float32),
-        release_age_s=np.where(since >= 0.0, since + release_lead, -1.0).astype(np.float32),
+        age_s=np.maximum(age + (age_lead - gain), 0.0).astype(np.float32),
+        release_age_s=np.where(since >= 0.0, np.maximum(since + release_lead, 0.0), -1.0).astype(np.float32),
         age_lead_s=age_lead,
         release_lead_s=release_lead,
     )

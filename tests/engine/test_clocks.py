@@ -112,3 +112,12 @@ def release_ages_twice() -> list[float]:
     synth._sequencer._carry_out(6000, NoteRelease(1, 1))
     synth.render(6000)
     return [float(age[0]) for age in growth.release_ages_s]
+
+
+def test_clocks_of_a_successor_never_lie_before_their_beginning() -> None:
+    """Their leads are reckoned back, by more than there has been: a model that is told of such a time runs away."""
+    frames = np.arange(6, dtype=np.int64)[:, None]
+    pace = (np.ones((6, 1, NUM_CONTROLS)), np.array([-0.05]), np.array([-0.03]), np.ones(1))
+    read = read_clocks(frames, frames * HOP, np.array([2.0 * HOP]), pace, HOP, RATE)
+    np.testing.assert_allclose(read.age_s[:, 0], np.maximum(np.arange(6) * HOP_S - 0.05, 0.0), atol=1e-6)
+    np.testing.assert_allclose(read.release_age_s[2:, 0], np.maximum(np.arange(4) * HOP_S - 0.03, 0.0), atol=1e-6)
