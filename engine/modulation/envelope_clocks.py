@@ -71,7 +71,7 @@ def read_clocks(
     age_lead = age_lead + np.cumsum(gain, axis=0)
     speed = controls[..., Control.RELEASE] * release_speed
     release_lead = release_lead + np.cumsum((speed - 1.0) * np.clip(since, 0.0, hop / rate), axis=0)
-    # Leads of a successor are reckoned back from its note's, and may lie before the beginning: models know no such time.
+    # Leads of a successor are reckoned back from its note, perhaps to before its beginning, which models do not know.
     return EnvelopeClocks(
         age_s=np.maximum(age + (age_lead - gain), 0.0).astype(np.float32),
         release_age_s=np.where(since >= 0.0, np.maximum(since + release_lead, 0.0), -1.0).astype(np.float32),
