@@ -86,7 +86,7 @@ PLAYER = """
 import sys, time
 from pathlib import Path
 from tnca_synth.cli import play
-from tnca_synth.live import session
+from tnca_synth.live.session import session
 from tnca_synth.midi.messages import note_on
 class Session(session.LiveSession):
     def start(self, timeout_s=60.0):
