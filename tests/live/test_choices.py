@@ -122,6 +122,7 @@ def test_a_take_begun_while_playing_renders_as_it_was_played(
         assert growth_message(0, GROWTH_RATE, 90) in data and program_change(0, TRUMPET) in data
         second = session.start_recording()
         assert second != path
+        wait_for(session, lambda status: status.recording == str(second))
     assert second.is_file() and second.with_suffix(".mid").is_file(), "closing completes it"
     assert session.recordings == (path, second)
     assert "trumpet" in render_file(path.with_suffix(".mid"), tmp_path / "again.wav").instruments
