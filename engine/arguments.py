@@ -41,6 +41,12 @@ def check_text(name: str, value: object, *, is_optional: bool = False) -> None:
         raise UsageError(f"{name}: expected a name, got {value!r}")
 
 
+def check_instrument(value: object) -> None:
+    """Raise `UsageError` for what is neither the name of an instrument, nor a program, nor None."""
+    if not isinstance(value, int):
+        check_text("instrument", value, is_optional=True)
+
+
 def check_callable(name: str, value: object) -> None:
     """Raise `UsageError` for what is neither None nor can be called."""
     if value is not None and not callable(value):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import UsageError
-from .arguments import check_number, check_text
+from .arguments import check_instrument, check_number, check_text
 from .bank.bank import Bank
 from .bank.chooser import InstrumentSelection, find_instrument
 from .bank.instruments import BankInstrument
@@ -294,8 +294,7 @@ def assemble_synth(
     low, high = SAMPLE_RATE_RANGE_HZ
     for name, value in (("sample_rate", sample_rate), ("seed", seed), ("workers", workers), ("max_voices", max_voices)):
         check_number(name, value, whole=True)
-    if not isinstance(instrument, int):
-        check_text("instrument", instrument, is_optional=True)
+    check_instrument(instrument)
     for name, text in (("representation", representation), ("decoder", decoder)):
         check_text(name, text, is_optional=True)
     check_text("provider", provider)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -264,11 +264,6 @@ class Remembered(NamedTuple):
     """What the engine's process says now and then: messages that bring the channels to where they are."""
 
     messages: tuple[bytes, ...]
-
-
-def as_dict(options: LiveOptions) -> dict[str, Any]:
-    """Return the options as a flat dictionary, values as they are."""
-    return {one.name: getattr(options, one.name) for one in fields(options)}
 
 
 def _check_range(name: str, value: object, low: int, high: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
-from ..arguments import check_number, check_text
+from ..arguments import check_instrument, check_number, check_text
 from ..names import (
     BIT_DEPTHS,
     DEFAULT_BIT_DEPTH,
@@ -39,8 +39,7 @@ class Wishes:
 
     def __post_init__(self) -> None:
         """Check types and ranges; what depends on the bank is checked when that is opened."""
-        if not isinstance(self.instrument, int):
-            check_text("instrument", self.instrument, is_optional=True)
+        check_instrument(self.instrument)
         for name in ("representation", "decoder"):
             check_text(name, getattr(self, name), is_optional=True)
         check_text("provider", self.provider)
