@@ -55,8 +55,8 @@ def main() -> None:
             there, here = least(song, folder, options.soundfont, options.turns)
             rows.append(
                 {
-                    "song": song.name, "length_s": round(read_midi_file(song).duration_s, 1), "fluidsynth_s": round(there, 2),
-                    "synth_s": round(here, 2), "ratio": round(there / here, 2),
+                    "song": song.name, "length_s": round(read_midi_file(song).duration_s, 1),
+                    "fluidsynth_s": round(there, 2), "synth_s": round(here, 2), "ratio": round(there / here, 2),
                     "ratio_without_start": round((there - start[0]) / (here - start[1]), 2),
                 }
             )  # fmt: skip
