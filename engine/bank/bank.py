@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import BankError, UsageError
 from ..decoders.base import Decoder
 from ..decoders.catalogue import Parts, make_decoder
+from ..instrument_files import foundation_id
 from ..keys.correction import CorrectionArrays
 from ..keys.motions import MotionArrays
 from ..models.growth_model import OnnxGrowthModel
@@ -80,8 +81,18 @@ class Bank:
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
         models = self.models_of(representation)
+        return OnnxGrowthModel(models["seed"], models["step"], provider, threads, *self.measured(representation))
+
+    def measured(self, representation: str) -> tuple[MotionArrays | None, CorrectionArrays | None]:
+        """Return what was measured for the recorded keys of all instruments: motions, and corrections of growth."""
+        models = self.models_of(representation)
         correction = CorrectionArrays.from_bytes(models[CORRECTION]) if CORRECTION in models else None
-        return OnnxGrowthModel(models["seed"], models["step"], provider, threads, self._motions, correction)
+        return self._motions, correction
+
+    def foundation(self, representation: str) -> str:
+        """Return what identifies the models of a representation; see `engine.instrument_files.foundation_id`."""
+        models = self.models_of(representation)
+        return foundation_id(models["seed"], models["step"])
 
     @cached_property
     def _motions(self) -> MotionArrays | None:

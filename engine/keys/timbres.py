@@ -41,3 +41,13 @@ class TimbreTable:
         low = int(at)
         code = codes[low] + np.float32(at - low) * (codes[min(low + 1, len(codes) - 1)] - codes[low])
         return np.concatenate((self._vectors[name], code.astype(np.float32)))
+
+    def own_vector(self, name: str) -> FloatArray:
+        """Return the part of a timbre that all its keys share, float32 (D,)."""
+        return self._vectors[name]
+
+    def coded(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        """Return the recorded keys (K,) of a timbre and their codes (K, C); none of both where it has no codes."""
+        if name not in self._codes:
+            return np.zeros(0, np.float32), np.zeros((0, 0), np.float16)
+        return self._keys[name], self._codes[name].astype(np.float16)
