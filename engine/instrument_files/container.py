@@ -1,8 +1,12 @@
-"""The container of an instrument file: a zip archive of two members, read without trusting a word of it."""
+"""The container of an instrument file: a zip archive of two members, read without trusting a word of it.
+
+`instrument.json` is deflated; the arrays are an xz stream, which makes them a tenth smaller than deflating does.
+"""
 
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from typing import Final
@@ -10,9 +14,12 @@ from typing import Final
 from ...errors import BankError
 
 FACTS: Final = "instrument.json"
-ARRAYS: Final = "arrays.bin"
+ARRAYS: Final = "arrays.xz"
 MAX_FILE_BYTES: Final = 64 * 2**20
 MAX_FACTS_BYTES: Final = 2**20
+MAX_DECODER_BYTES: Final = 128 * 2**20
+"""Memory that the xz decoder may take: a stream can ask for gigabytes."""
+_PRESET: Final = 6
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 """Of every member, so that the same content gives the same bytes."""
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -21,11 +28,12 @@ _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def make_archive(facts: bytes, arrays: bytes) -> bytes:
     """Return an archive of both members; the same ones give the same bytes."""
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in ((FACTS, facts), (ARRAYS, arrays)):
+    with zipfile.ZipFile(target, "w") as archive:
+        packed = lzma.compress(arrays, lzma.FORMAT_XZ, lzma.CHECK_CRC32, _PRESET)
+        for name, content, method in ((FACTS, facts, zipfile.ZIP_DEFLATED), (ARRAYS, packed, zipfile.ZIP_STORED)):
             member = zipfile.ZipInfo(name, _DATE)
-            member.compress_type, member.create_system, member.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
-            archive.writestr(member, content)
+            member.create_system, member.external_attr = 3, 0o644 << 16  # else they tell the system it was made on
+            archive.writestr(member, content, method, compresslevel=9)
     return target.getvalue()
 
 
@@ -41,13 +49,13 @@ class Archive:
     def __init__(self, content: bytes) -> None:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                members = {one.filename: one for one in archive.infolist()}
-                count = len(archive.infolist())
+                found = archive.infolist()
         except Exception as error:  # zipfile raises many kinds for what is no archive
             raise BankError("it is no instrument file, or is not complete (no zip archive)") from error
-        if count != 2 or members.keys() != {FACTS, ARRAYS}:
+        if len(found) != 2 or {one.filename for one in found} != {FACTS, ARRAYS}:
             raise BankError(f"it is no instrument file: expected the members {FACTS} and {ARRAYS}")
-        self._content, self._members = content, members
+        self._content = content
+        self._members = {one.filename: one for one in found}
 
     def facts(self) -> bytes:
         """Return `instrument.json`."""
@@ -55,7 +63,15 @@ class Archive:
 
     def arrays(self, num_bytes: int) -> bytes:
         """Return the arrays, which must have so many bytes."""
-        return self._read(ARRAYS, num_bytes)
+        packed = self._read(ARRAYS, MAX_FILE_BYTES)
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_DECODER_BYTES)
+        try:
+            data = decoder.decompress(packed, num_bytes + 1)
+        except lzma.LZMAError as error:
+            raise BankError(f"{ARRAYS} is damaged: {error}") from error
+        if len(data) != num_bytes or not decoder.eof or decoder.unused_data:
+            raise BankError(f"{ARRAYS} is damaged: it does not unpack to {num_bytes} bytes")
+        return data
 
     def _read(self, name: str, most: int) -> bytes:
         member = self._members[name]
@@ -66,7 +82,7 @@ class Archive:
         try:
             with zipfile.ZipFile(io.BytesIO(self._content)) as archive, archive.open(member) as stream:
                 data = stream.read(most + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
             raise BankError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
         if len(data) != member.file_size:
             raise BankError(f"{name} is damaged: it has {len(data)} bytes, expected {member.file_size}")
