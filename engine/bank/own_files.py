@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import BankError, UsageError
+from ...midi.spec.general_midi import drum_name
 from ..instrument_files import InstrumentFacts, InstrumentFile
 from ..keys.parts import table_of
 from ..models.growth_model import OnnxGrowthModel
@@ -28,7 +29,9 @@ def instrument_of(bank: Bank, instrument: BankInstrument, growth: OnnxGrowthMode
         raise BankError(f"the bank has no motions, which a file of {instrument.name} would hold")
     tuning = instrument.measured
     try:
-        table = table_of(timbres, growth.timbres, motions, correction, (tuning.keys, tuning.cents, tuning.inharmonicity))
+        table = table_of(
+            timbres, growth.timbres, motions, correction, (tuning.keys, tuning.cents, tuning.inharmonicity)
+        )
     except ValueError as error:
         raise BankError(f"{instrument.name} cannot be written as a file: {error}") from error
     facts = InstrumentFacts(
@@ -40,6 +43,7 @@ def instrument_of(bank: Bank, instrument: BankInstrument, growth: OnnxGrowthMode
         high=instrument.high,
         programs=(instrument.program,),
         licence=str(growth.metadata.get("licence", "")),
+        drums={int(suffix[1:]): drum_name(int(suffix[1:])) or f"drum {suffix[1:]}" for suffix in timbres if suffix},
         learned_from=(str(growth.metadata.get("data", "")),) if growth.metadata.get("data") else (),
     )
     return InstrumentFile(facts, table)

@@ -40,9 +40,11 @@ class InstrumentFile:
     table: KeyTable
 
     def __post_init__(self) -> None:
-        """Check that a kit has drums, and that all else has none."""
-        if self.facts.is_drums == ("" in self.table.suffixes):
-            raise BankError(f"it is {self.facts.kind}, but its timbres are {', '.join(self.table.suffixes[:3])!r}")
+        """Check that a kit has the drums that it names, and that all else has none."""
+        drums = {f":{key}" for key in self.facts.drums} if self.facts.is_drums else {""}
+        if drums != set(self.table.suffixes):
+            expected = "its timbres must be those of its drums" if self.facts.is_drums else "it has one timbre"
+            raise BankError(f"it is of kind {self.facts.kind}: {expected}, got {len(self.table.suffixes)} timbres")
 
     def __repr__(self) -> str:
         """Tell name and size."""
@@ -60,8 +62,12 @@ def foundation_id(seed_model: bytes, step_model: bytes) -> str:
     ----------
     seed_model, step_model : the contents of both ONNX files
     """
-    digests = (hashlib.sha256(content).digest() for content in (seed_model, step_model))
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+    return foundation_of(*(hashlib.sha256(content).hexdigest() for content in (seed_model, step_model)))
+
+
+def foundation_of(seed_sha256: str, step_sha256: str) -> str:
+    """Return what `foundation_id` does, from the hexadecimal digests of both models."""
+    return hashlib.sha256(bytes.fromhex(seed_sha256) + bytes.fromhex(step_sha256)).hexdigest()
 
 
 def instrument_bytes(instrument: InstrumentFile) -> bytes:

@@ -186,6 +186,7 @@ class MotionTable:
     correction_table : CorrectionTable or None
     corrected_field : the field that `correction` sets right; "" without
     corrected_partials, corrected_bands : P and bands of what it gives; 0 without
+    added : what `add` has brought since it was made, for others that shall know the same rows
     """
 
     def __init__(
@@ -200,7 +201,11 @@ class MotionTable:
         self._spec = spec
         swells = arrays.shapes.shape[1] if arrays is not None else 1 if room is None else room.swells
         known = correction or (None if room is None else room.correction)
-        self.correction_table = None if known is None else CorrectionTable(known if isinstance(known, CorrectionRoom) else room_of(known), [], spec.hop_s)
+        self.correction_table = (
+            None
+            if known is None
+            else CorrectionTable(known if isinstance(known, CorrectionRoom) else room_of(known), [], spec.hop_s)
+        )
         self.corrected_field = "" if self.correction_table is None else self.correction_table.room.field
         self.corrected_partials = 0 if self.correction_table is None else self.correction_table.room.partials
         self.corrected_bands = 0 if self.correction_table is None else self.correction_table.room.bands
@@ -212,8 +217,10 @@ class MotionTable:
         self._rate_hz = GrowingRows(np.ones(1))
         self._modes = GrowingRows(np.zeros((1, MAX_INHARMONIC_PARTIALS), np.float32))
         self.tables = self._read_tables()
+        self.added: list[tuple[MotionArrays, CorrectionArrays | None]] = []
         if arrays is not None:
             self.add(arrays, correction)
+            self.added.clear()
 
     def add(self, arrays: MotionArrays, correction: CorrectionArrays | None = None) -> None:
         """Add what moves further keys, and what the growth misses on them; a timbre that is known is replaced.
@@ -246,6 +253,7 @@ class MotionTable:
         self._modes.add(arrays.modes.astype(np.float32))
         self._rate_hz.add(arrays.pace.astype(np.float64) * arrays.rate_hz)
         self.tables = self._read_tables()
+        self.added.append((arrays, correction))
 
     def _swells_missing(self, arrays: MotionArrays) -> int:
         """Return how many swells fewer a table has than there is room for; `BankError` if it does not fit."""

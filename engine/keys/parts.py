@@ -17,7 +17,11 @@ Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 
 
 def table_of(
-    timbres: dict[str, str], known: TimbreTable, motions: MotionArrays, correction: CorrectionArrays | None, tuned: Tuned
+    timbres: dict[str, str],
+    known: TimbreTable,
+    motions: MotionArrays,
+    correction: CorrectionArrays | None,
+    tuned: Tuned,
 ) -> KeyTable:
     """Return the key table of one instrument among many.
 
@@ -107,7 +111,9 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
 
 
 def _rows_of(motions: MotionArrays, name: str) -> NDArray[np.intp]:
-    rows = np.flatnonzero(motions.timbre == motions.names.index(name)) if name in motions.names else np.zeros(0, np.intp)
+    rows = (
+        np.flatnonzero(motions.timbre == motions.names.index(name)) if name in motions.names else np.zeros(0, np.intp)
+    )
     if not rows.size:
         raise ValueError(f"nothing was measured on keys of {name}")
     return rows
