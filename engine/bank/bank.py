@@ -128,7 +128,7 @@ class Bank:
         """Return the instruments as a growth model knows them; for `aside` see `TimbreBook`."""
         known = growth.representation, self.foundation(growth.representation)
         files = [one for one in self._files if (one.representation, one.foundation) == known]
-        return TimbreBook(self._own, growth.timbres, growth.motions, files, self._places, aside)
+        return TimbreBook(self._own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
 
     def decoder(self, name: str, growth: OnnxGrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""

@@ -41,11 +41,6 @@ class Instrument(Protocol):
         """Whether it is a drum kit."""
         ...
 
-    @property
-    def is_own(self) -> bool:
-        """Whether it is a user's, which no program number means."""
-        ...
-
 
 class Choice(Protocol):
     """What plays a key: an instrument, and the timbre it has there."""

@@ -44,6 +44,7 @@ class TimbreBook:
     Attributes
     ----------
     instruments : tuple of BankInstrument
+    representation : str
     only : None: a lock is the matter of `engine.bank.chooser.InstrumentSelection`
     failures : deque of str
         Why files could not be read aside, one line each.
@@ -59,7 +60,9 @@ class TimbreBook:
         files: Sequence[FileInstrument] = (),
         places: Mapping[Place, str] | None = None,
         aside: bool = False,
+        representation: str = "",
     ) -> None:
+        self.representation = representation
         self._timbres, self._motions = timbres, motions
         self._unread = {one.instrument.name: one for one in files}
         self._drums = {
@@ -121,6 +124,15 @@ class TimbreBook:
         if one is not None:
             self._add(name, one.read(), is_new=True)
 
+    def add_file(self, one: FileInstrument) -> None:
+        """Know one more instrument, of a name that none has, to be played by that."""
+        with self._adding:
+            name = one.instrument.name
+            if one.instrument.is_drums:
+                self._drums = {**self._drums, name: [*one.drums]}
+            self._unread[name] = one
+            self._by_name = {**self._by_name, name: one.instrument}  # others may be going through the old one
+
     def replace(self, name: str, instrument: InstrumentFile) -> None:
         """Let notes to come of an instrument sound as another file of it says; those that sound stay as they are.
 
@@ -140,8 +152,8 @@ class TimbreBook:
             self._motions.add(motions_of(table, name), correction_of(table, name))
             tuning = Tuning(*(tuple(v.tolist()) for v in (table.tuned_keys, table.cents, table.inharmonicity)))
             if instrument.facts.is_drums:
-                self._drums[name] = sorted(int(suffix[1:]) for suffix in table.suffixes)
-            self._by_name[name] = replace(self._by_name[name], measured=tuning)
+                self._drums = {**self._drums, name: sorted(int(suffix[1:]) for suffix in table.suffixes)}
+            self._by_name = {**self._by_name, name: replace(self._by_name[name], measured=tuning)}
             self._unread.pop(name, None)
             self._changes += 1
 

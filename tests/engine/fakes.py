@@ -155,7 +155,6 @@ class FakeInstrument:
     stretch: float = 0.0
     program: int = 0
     is_drums: bool = False
-    is_own: bool = False
 
 
 @dataclass(frozen=True)
