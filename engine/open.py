@@ -19,7 +19,7 @@ from .bank.timbre_book import TimbreBook
 from .decoders.base import Decoder
 from .growth.grower import Grower
 from .growth.workers import WorkerProcess
-from .instrument_files import InstrumentFile
+from .instrument_files import InstrumentFile, is_file_name
 from .kernel.cores import AUTO
 from .models.growth_model import OnnxGrowthModel
 from .names import (
@@ -37,7 +37,7 @@ from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
 from .trial import try_bank
 from .voices.voice import num_slots
-from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted, is_file_name
+from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted
 
 MAX_VOICES = 64
 WORKERS_LIMIT_S = 10.0

@@ -14,7 +14,7 @@ from .bank.bank import Bank
 from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
 from .bank.timbre_book import TimbreBook
-from .instrument_files import SUFFIX, InstrumentFile
+from .instrument_files import InstrumentFile, is_file_name
 from .instrument_files.folder import list_folder
 
 InstrumentSource = str | os.PathLike[str] | InstrumentFile
@@ -52,11 +52,6 @@ def check_wanted(instrument: object, instruments: object, mapping: object) -> No
     for place in mapping or {}:
         if not isinstance(place, str):
             raise UsageError(f"mapping: expected a place such as '0' or 'drums:0', got {place!r}")
-
-
-def is_file_name(wanted: object) -> bool:
-    """Tell whether what names an instrument is a path: it ends in .tnca, or is a path object."""
-    return isinstance(wanted, os.PathLike) or (isinstance(wanted, str) and wanted.lower().endswith(SUFFIX))
 
 
 def find_wanted(

@@ -111,6 +111,13 @@ class TimbreBook:
 
     unlocked_instrument_for = instrument_for
 
+    def asked_for(self, program: int, bank: int, is_drums: bool) -> str:
+        """Return the name of what plays a program, without what stands in for it; any kit stands for drums."""
+        placed = self._placed(program, bank, is_drums)
+        fitting = (one for one in self._candidates(is_drums) if one.is_drums == is_drums)
+        found = placed or next((one for one in fitting if is_drums or one.program == program), None)
+        return "" if found is None else found.name
+
     def named(self, instrument: Instrument, key: int) -> KeyChoice:
         """Return an instrument's own sound on a key, or what stands in for it where there is none of that name."""
         own = self._by_name.get(instrument.name)

@@ -68,6 +68,11 @@ def foundation_of(seed_sha256: str, step_sha256: str) -> str:
     return hashlib.sha256(bytes.fromhex(seed_sha256) + bytes.fromhex(step_sha256)).hexdigest()
 
 
+def is_file_name(wanted: object) -> bool:
+    """Tell whether what names an instrument is a path: it ends in .tnca, or is a path object."""
+    return isinstance(wanted, os.PathLike) or (isinstance(wanted, str) and wanted.lower().endswith(SUFFIX))
+
+
 def instrument_bytes(instrument: InstrumentFile) -> bytes:
     """Return the content of an instrument's file; the same instrument gives the same bytes."""
     about, arrays = pack(instrument.table)
