@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...errors import BankError, UsageError
 from ...midi.spec.general_midi import drum_name
 from ..instrument_files import InstrumentFacts, InstrumentFile
@@ -11,8 +13,14 @@ from .bank import Bank
 from .instruments import BankInstrument
 
 
-def instrument_of(bank: Bank, instrument: BankInstrument, growth: OnnxGrowthModel) -> InstrumentFile:
+def instrument_of(
+    bank: Bank, instrument: BankInstrument, growth: OnnxGrowthModel, versions: Mapping[str, str] | None = None
+) -> InstrumentFile:
     """Return an instrument of a bank as a file holds it, for the growth model that plays it.
+
+    Parameters
+    ----------
+    versions : of the programs that make the file
 
     Raises
     ------
@@ -43,6 +51,7 @@ def instrument_of(bank: Bank, instrument: BankInstrument, growth: OnnxGrowthMode
         high=instrument.high,
         programs=(instrument.program,),
         licence=str(growth.metadata.get("licence", "")),
+        versions=versions or {},
         drums={int(suffix[1:]): drum_name(int(suffix[1:])) or f"drum {suffix[1:]}" for suffix in timbres if suffix},
         learned_from=(str(growth.metadata.get("data", "")),) if growth.metadata.get("data") else (),
     )
