@@ -11,7 +11,7 @@ from own_files import made_bytes, made_instrument, shipped_instrument
 
 from tnca_synth.engine.instrument_files import instrument_bytes, write_instrument
 from tnca_synth.errors import BankError, UsageError
-from tnca_synth.live.protocol import Known, LiveOptions
+from tnca_synth.live.protocol import EngineCommand, Known, LiveOptions
 from tnca_synth.live.session import watch
 from tnca_synth.live.session.session import LiveSession
 from tnca_synth.live.session.watch import InstrumentWatch
@@ -169,7 +169,8 @@ def test_a_file_is_chosen_on_the_screen_and_its_newer_one_heard(
     stage.tell("instrument", str(path))
     assert stage.play() == ("fiddle", "fiddle")
     before = stage.engine._ensemble.book.changes
-    stage.tell("reload", ("fiddle", instrument_bytes(shipped_instrument("vibraphone"))))
+    stage.engine._obey(EngineCommand("reload", ("fiddle", instrument_bytes(shipped_instrument("vibraphone")))))
+    assert not stage.engine._player._tasks, "the thread that makes the sound has nothing to do with it"
     assert stage.engine.status().notices[-1] == "fiddle plays from its new file"
     assert stage.engine._ensemble.book.changes == before + 1
     assert stage.play() == ("fiddle", "fiddle"), "its name is what the player chose"
