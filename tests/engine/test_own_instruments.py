@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from own_files import shipped_instrument
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.added import Place, instrument_file, parse_place
 from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.manifest import MANIFEST, check_manifest
 from tnca_synth.engine.bank.own_files import bank_of_files
 from tnca_synth.engine.bank.timbre_book import TimbreBook
 from tnca_synth.engine.instrument_files import InstrumentFile, write_instrument
@@ -281,6 +284,62 @@ def test_a_damaged_instrument_of_a_bank_is_told_when_it_is_played(
     np.testing.assert_array_equal(play(opened(bank_path=tmp_path)), banks_own())
     with pytest.raises(BankError, match=r"violin\.tnca is damaged"):
         play(opened(bank_path=tmp_path, instrument="violin"))
+
+
+WRONG = (
+    (
+        "files",
+        {"dual": "missing.tnca"},
+        r"instruments\[5\]\.files\.dual is 'missing\.tnca', expected the name of a file",
+    ),
+    ("files", {"mel": "violin.tnca"}, r"instruments\[5\]\.files is \['mel'\], expected representations of the bank"),
+    ("files", {}, r"instruments\[5\]\.tuning is missing"),
+    ("low", 200, r"instruments\[5\]\.low is 200"),
+)
+WRONG_ROOMS = (
+    ({"swells": 65, "correction": None}, r"rooms\.dual\.swells is 65, expected a whole number in 0\.\.64"),
+    ({"swells": 12}, r"rooms\.dual\.correction is missing"),
+    ({"swells": 12, "correction": {"moments": [2, 1]}}, "expected rising spectral frames"),
+    (3, "names and values"),
+)
+
+
+@pytest.fixture(scope="module")
+def manifest(bank_folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((bank_folder / MANIFEST).read_bytes())
+    return values
+
+
+@pytest.mark.parametrize(("field", "value", "words"), WRONG)
+def test_a_wrong_entry_of_a_bank_of_files_is_named(
+    manifest: dict[str, Any], field: str, value: object, words: str
+) -> None:
+    entries = [dict(one) for one in manifest["instruments"]]
+    assert entries[5]["name"] == "violin"
+    entries[5][field] = value
+    with pytest.raises(BankError, match=words):
+        check_manifest(manifest | {"instruments": entries})
+    kit = {name: value for name, value in manifest["instruments"][-1].items() if name != "drums"}
+    with pytest.raises(BankError, match=r"instruments\[0\]\.drums is missing"):
+        check_manifest(manifest | {"instruments": [kit]})
+
+
+@pytest.mark.parametrize(("room", "words"), WRONG_ROOMS)
+def test_wrong_room_for_keys_is_named(manifest: dict[str, Any], room: object, words: str) -> None:
+    with pytest.raises(BankError, match=words):
+        check_manifest(manifest | {"rooms": {"dual": room}})
+
+
+def test_an_instrument_that_finds_no_room_is_refused_when_it_is_played(
+    manifest: dict[str, Any], bank_folder: Path, untried: None, tmp_path: Path
+) -> None:
+    for path in bank_folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / MANIFEST).unlink()
+    room = manifest["rooms"]["dual"]
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"rooms": {"dual": room | {"swells": 4}}}))
+    with pytest.raises(BankError, match="12 swells, this foundation has room for 4"):
+        play(opened(bank_path=tmp_path))
 
 
 class Slow:
