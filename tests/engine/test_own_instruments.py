@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -378,6 +379,46 @@ def test_what_is_not_read_yet_blocks_nobody_and_plays_once_it_is(slow: Slow) -> 
     choice = book.instrument_for(40, 0, False, 60)
     assert choice.instrument.name == "slow" and book.changes == before + 1
     np.testing.assert_array_equal(choice.timbre, book.named(replace(choice.instrument, name="violin"), 60).timbre)
+
+
+def live_synth(slow: Slow) -> OpenSynth:
+    """Return a synth as it plays live, with a slow instrument in the place of program 40."""
+    ensemble = opened(loads_aside=True, grows_together=True)
+    assert ensemble.bank is not None and ensemble.growth is not None
+    one = replace(instrument_file(slow.instrument), read=slow)
+    bank = ensemble.bank.with_files([one.renamed("slow")], {Place(False, 40): "slow"})
+    book = bank.timbre_book(ensemble.growth, aside=True)
+    ensemble.selection._bank = book
+    return ensemble
+
+
+def test_notes_wait_a_moment_for_their_instrument_and_others_do_not(slow: Slow) -> None:
+    ensemble = live_synth(slow)
+    synth = ensemble.synth
+    for data in (midi.program_change(0, 40), midi.note_on(0, 60, 100), midi.note_on(1, 72, 100)):
+        synth.send(data)
+    quick = np.concatenate([synth.render(128) for _ in range(4)])
+    assert [part.channel for part in synth.parts()] == [1] and np.abs(quick).max() > 1e-4
+    slow.may_go_on.set()
+    while ensemble.selection.changes == 0:
+        time.sleep(0.001)
+    synth.render(512)
+    assert [(part.channel, part.instrument) for part in synth.parts()] == [(0, "slow"), (1, "grand-piano")]
+    assert synth.substitutions == ()
+
+
+def test_notes_wait_for_a_tenth_of_a_second_at_most_and_keep_their_order(slow: Slow) -> None:
+    ensemble = live_synth(slow)
+    synth = ensemble.synth
+    for data in (midi.program_change(0, 40), midi.note_on(0, 60, 100), midi.note_off(0, 60), midi.note_on(0, 62, 100)):
+        synth.send(data)
+    synth.render(2000)
+    assert synth.parts() == []
+    synth.render(1000)
+    assert [(part.channel, part.instrument) for part in synth.parts()] == [(0, "violin")]
+    assert synth.notes_started == 2
+    synth.render(RATE)
+    assert synth.active_voices == 1, "the first note was let go after it began"
 
 
 def test_what_cannot_be_read_aside_is_told_and_stays_away(slow: Slow) -> None:
