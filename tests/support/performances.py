@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tnca_synth.training.sources.audio.envelope import onset
+from tnca_synth.training.sources.audio.envelope import levels_db, onset
 from tnca_synth.training.sources.soundfont import SoundFont
 from tnca_synth.training.sources.soundfont_file import Preset
 
@@ -30,19 +30,33 @@ def perform(
 ) -> tuple[np.ndarray, list[Played]]:
     """Play notes; return float32 (N,) at the font's rate, and the notes with the seconds at which they are heard.
 
-    `onset_s` of what is asked for is when the key goes down.
+    `onset_s` of what is asked for is when the key goes down. A note is heard from where its level comes within 10 dB
+    of what still sounds of the others.
     """
     rate = font.sample_rate
     end_s = max(note.onset_s + note.hold_s for note in notes) + tail_s + 0.5
     audio = np.zeros(int(end_s * rate), np.float32)
-    heard = []
+    alone = []
     for note in notes:
-        alone = font.play(Preset(bank, program, ""), note.key, note.velocity, note.hold_s, tail_s)
+        sound = font.play(Preset(bank, program, ""), note.key, note.velocity, note.hold_s, tail_s)
         at = int(note.onset_s * rate)
-        audio[at : at + len(alone)] += alone[: len(audio) - at]
-        begin_s = (at + onset(alone, rate)) / rate + 0.002  # `onset` leaves 2 ms before it
-        heard.append(Played(begin_s, note.key, note.velocity, note.hold_s))
+        sound = sound[: len(audio) - at]
+        audio[at : at + len(sound)] += sound
+        alone.append((at, sound))
+    heard = [
+        Played(_heard_s(audio, at, sound, rate), note.key, note.velocity, note.hold_s)
+        for note, (at, sound) in zip(notes, alone, strict=True)
+    ]
     return audio * np.float32(0.5 / np.abs(audio).max()), heard
+
+
+def _heard_s(audio: np.ndarray, at: int, sound: np.ndarray, rate: int) -> float:
+    begin = onset(sound, rate) + int(0.002 * rate)  # `onset` leaves 2 ms before it
+    own = levels_db(sound, rate, 0.001, 0.01)
+    rest = levels_db(audio[at : at + len(sound)] - sound, rate, 0.001, 0.01)
+    audible = np.flatnonzero(own >= rest - 10.0)
+    later = audible[audible >= begin / rate * 1000]
+    return at / rate + (later[0] / 1000 if len(later) else begin / rate)
 
 
 def one_by_one(

@@ -7,25 +7,29 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.ndimage import maximum_filter1d
 from scipy.signal import find_peaks
 
 from ....engine.arrays import FloatArray
 from .curves import HOP_S, RATE, Curves
 
-ATTACK_FLUX_DB: Final = 2.0
-FAINT_FLUX_DB: Final = 0.8
-RISE_DB: Final = 4.0
-RISE_S: Final = 0.06
+STRIKE_FLUX_DB: Final = 2.0
+DIP_DB: Final = 6.0
+TREMOLO_S, LEAST_TREMOLO = 0.35, 3
+DIP_FALL_S, DIP_RISE_S = 0.12, 0.15
+RISE_COUNTS_MORE_DB: Final = 1.5
 APART_S: Final = 0.08
 """Attacks closer than this are one: a hammer and its string."""
 CONFIDENT: Final = 0.4
 TRACK_S: Final = 0.016
 CHANGE: Final = 0.6
-CHANGE_FRAMES: Final = (10, 5)
-STEADY: Final = 0.2
+CHANGE_FRAMES: Final = ((10, 0.9), (5, 0.2))
+"""Frames on either side that are compared, and how far their pitches may spread: of short notes only steady ones."""
+MOST_STEP: Final = 1.5
 MOST_BLOCK_S: Final = 60.0
 AROUND_S: Final = 0.5
+
+Mean = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,33 +70,36 @@ def track_pitch(audio: FloatArray) -> Track:
     return Track(np.where(confidence >= CONFIDENT, key, np.nan), confidence)
 
 
-def attacks(curves: Curves) -> dict[int, float]:
-    """Return the frames at which a sound sets in, and how clearly: 1 where it is only just one."""
-    flux, _ = find_peaks(curves.flux_db, height=FAINT_FLUX_DB, prominence=FAINT_FLUX_DB / 2)
-    clear = {int(t): float(curves.flux_db[t]) / ATTACK_FLUX_DB for t in flux}
-    for t, rise in _rises(curves.level_db, curves.floor_db):
-        near = [other for other in clear if abs(other - t) * HOP_S < APART_S]
-        if near:
-            best = max(near, key=lambda other: clear[other])
-            clear[best] = max(clear[best], rise / RISE_DB)
+def strikes(curves: Curves) -> dict[int, float]:
+    """Return the frames at which much of the spectrum rises at once, and how clearly: 1 where it is only just one."""
+    flux, _ = find_peaks(curves.flux_db, height=STRIKE_FLUX_DB, prominence=STRIKE_FLUX_DB / 2)
+    return _apart({int(t): float(curves.flux_db[t]) / STRIKE_FLUX_DB for t in flux})
+
+
+def dips(curves: Curves) -> dict[int, float]:
+    """Return the frames at which the level comes out of a dip, and how clearly, as a bow or a tongue makes it.
+
+    Three and more that follow each other fast are a tremolo.
+    """
+    runs: list[list[tuple[int, float]]] = []
+    for t, depth in _dips(curves):
+        if runs and (t - runs[-1][-1][0]) * HOP_S < TREMOLO_S:
+            runs[-1].append((t, depth))
         else:
-            clear[t] = rise / RISE_DB
-    found = {t: clearness for t, clearness in clear.items() if clearness >= 1}
-    return _apart(found)
+            runs.append([(t, depth)])
+    return {t: depth / DIP_DB for run in runs if len(run) < LEAST_TREMOLO for t, depth in run}
 
 
-def _rises(level: NDArray[np.float64], floor: float) -> list[tuple[int, float]]:
-    """Return (frame, dB) where the level climbs within 60 ms out of a dip."""
-    reach = int(RISE_S / HOP_S)
-    audible = np.maximum(level, floor + 3.0)
-    before = minimum_filter1d(audible, reach, origin=(reach - 1) // 2)
-    rise = audible - before
-    peaks, _ = find_peaks(rise, height=RISE_DB, distance=int(APART_S / HOP_S))
-    begins = []
-    for t in peaks:
-        low = max(0, int(t) - reach)
-        begins.append((low + int(np.argmin(audible[low : t + 1])), float(rise[t])))
-    return begins
+def _dips(curves: Curves) -> list[tuple[int, float]]:
+    """Return (frame, dB) of the lowest points of dips in the level, the lesser of fall and rise."""
+    level = np.maximum(curves.level_db, curves.floor_db + 3.0)
+    valleys, _ = find_peaks(-level, distance=int(APART_S / HOP_S))
+    before, after = int(DIP_FALL_S / HOP_S), int(DIP_RISE_S / HOP_S)
+    depths = [
+        min(level[max(0, t - before) : t + 1].max(), level[t : t + after].max() + RISE_COUNTS_MORE_DB) - level[t]
+        for t in valleys
+    ]
+    return [(int(t), float(depth)) for t, depth in zip(valleys, depths, strict=True) if depth >= DIP_DB]
 
 
 def _apart(found: dict[int, float]) -> dict[int, float]:
@@ -105,28 +112,28 @@ def _apart(found: dict[int, float]) -> dict[int, float]:
 
 
 def changes(track: Track) -> list[int]:
-    """Return the frames of curves at which the pitch goes from one key to another."""
+    """Return the frames of curves at which the pitch goes from one key to another.
+
+    Octaves do not count: a tracker takes a partial for the pitch now and then, and what truly leaps sets in anew.
+    """
     step = np.zeros(len(track.key))
-    for frames in CHANGE_FRAMES:
+    for frames, most_spread in CHANGE_FRAMES:
         after, before = _means(track.key, frames)
-        steady = np.inf if frames == CHANGE_FRAMES[0] else STEADY
-        is_steady = (after[1] < steady) & (before[1] < steady)
-        step = np.maximum(step, np.where(is_steady, np.nan_to_num(np.abs(after[0] - before[0])), 0.0))
-    capped = np.minimum(step, 1.5)
-    peaks, _ = find_peaks(maximum_filter1d(capped, 3), height=CHANGE, distance=4, plateau_size=1)
+        is_steady = (after[1] < most_spread) & (before[1] < most_spread)
+        apart = np.abs((after[0] - before[0] + 6.0) % 12.0 - 6.0)
+        step = np.maximum(step, np.where(is_steady, np.nan_to_num(apart), 0.0))
+    peaks, _ = find_peaks(maximum_filter1d(np.minimum(step, MOST_STEP), 3), height=CHANGE, distance=4, plateau_size=1)
     return [round(t * TRACK_S / HOP_S) for t in peaks]
 
 
-def _means(
-    key: NDArray[np.float64], frames: int
-) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return (mean, deviation) of the pitches after each frame, and of those before it; nan where few are known."""
-    padded = np.pad(key, frames, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, frames)
+def _means(key: NDArray[np.float64], frames: int) -> tuple[Mean, Mean]:
+    """Return (mean, deviation) of the pitches after each frame and before it, within an octave; nan: few are known."""
+    turned = np.exp(2j * np.pi * np.pad(key, frames, constant_values=np.nan) / 12)
+    windows = np.lib.stride_tricks.sliding_window_view(turned, frames)
     known = np.isfinite(windows).sum(axis=1)
-    total = np.nansum(windows, axis=1)
-    mean = np.where(known >= (frames + 1) // 2, total / np.maximum(known, 1), np.nan)
-    squares = np.nansum((windows - mean[:, None]) ** 2, axis=1)
-    spread = np.sqrt(squares / np.maximum(known, 1))
+    mean = np.nansum(windows, axis=1) / np.maximum(known, 1)
+    enough = known >= (frames + 1) // 2
+    where = np.where(enough, np.angle(mean) * 12 / (2 * np.pi), np.nan)
+    spread = np.sqrt(-2 * np.log(np.clip(np.abs(mean), 1e-6, 1.0))) * 12 / (2 * np.pi)
     count = len(key)
-    return (mean[frames:][:count], spread[frames:][:count]), (mean[:count], spread[:count])
+    return (where[frames:][:count], spread[frames:][:count]), (where[:count], spread[:count])

@@ -26,6 +26,10 @@ NEIGHBOURS: Final = 3
 QUIET_SHARE: Final = 5
 """Percent of a take that are quieter than its noise is taken to be."""
 CLEAR_OF_NOISE_DB: Final = 25.0
+LOUD_SHARE: Final = 98
+LEAST_ABOVE_NOISE_DB: Final = 12.0
+UNVOICED: Final = 0.2
+LEAST_RESTS_S: Final = 0.2
 LEAST_FLOOR_DB: Final = -90.0
 
 Curve = NDArray[np.float64]
@@ -47,18 +51,25 @@ class Curves:
     floor_db: float
 
 
-def measure(audio: FloatArray) -> Curves:
-    """Measure a take, float32 (N,) at `RATE`."""
-    level = levels_db(audio, RATE, HOP / RATE, LEVEL_S)
-    floor = _floor(level)
-    return Curves(level, _flux(audio, len(level)), floor)
+def measure(audio: FloatArray, confidence: Curve, frame_s: float) -> Curves:
+    """Measure a take, float32 (N,) at `RATE`; `confidence` says every `frame_s` how surely something has a pitch."""
+    level = levels_db(audio, RATE, HOP_S, LEVEL_S)
+    voiced = np.interp(np.arange(len(level)) * HOP_S, np.arange(len(confidence)) * frame_s, confidence)
+    return Curves(level, _flux(audio, len(level)), _floor(level, voiced))
 
 
-def _floor(level: Curve) -> float:
-    """Return the level of the noise; a take without rests does not show it, and then notes stand well above it."""
-    quiet = float(np.percentile(level, QUIET_SHARE))
-    loud = float(np.percentile(level, 98))
-    return max(LEAST_FLOOR_DB, min(quiet, loud - CLEAR_OF_NOISE_DB))
+def _floor(level: Curve, voiced: Curve) -> float:
+    """Return the level of the noise: of the rests, or else of what has no pitch.
+
+    A take without either does not show it, and then all of it sounds.
+    """
+    quiet, loud = (float(np.percentile(level, share)) for share in (QUIET_SHARE, LOUD_SHARE))
+    if quiet < loud - CLEAR_OF_NOISE_DB:
+        return max(LEAST_FLOOR_DB, quiet)
+    rests = level[(voiced < UNVOICED) & (level < loud - LEAST_ABOVE_NOISE_DB)]
+    if len(rests) * HOP_S < LEAST_RESTS_S:
+        return max(LEAST_FLOOR_DB, float(level.min()) - 6.0)
+    return max(LEAST_FLOOR_DB, float(np.percentile(rests, 20)))
 
 
 def _flux(audio: FloatArray, length: int) -> Curve:
