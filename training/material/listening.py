@@ -82,14 +82,20 @@ def out_of_tune(notes: Sequence[Note]) -> list[Finding]:
 
 
 def same_sounds(notes: Sequence[Note]) -> tuple[list[Note], list[Finding]]:
-    """Leave out notes whose samples are exactly those of another."""
-    first: dict[bytes, str] = {}
+    """Leave out notes whose samples are exactly those of another of the same key and velocity.
+
+    Drums may share a sound, and a map may use a sample for two layers: that is a doubt.
+    """
+    first: dict[bytes, Note] = {}
     kept, findings = [], []
     for note in notes:
-        digest = sha256(note.recording.audio.tobytes()).digest()
-        if digest in first:
-            findings.append(Finding(note.recording.origin, f"duplicate: the same sound as {first[digest]}"))
+        other = first.setdefault(sha256(note.recording.audio.tobytes()).digest(), note).recording
+        own = note.recording
+        if other is own:
+            kept.append(note)
             continue
-        first[digest] = note.recording.origin
-        kept.append(note)
+        is_refused = (other.pitch, other.velocity) == (own.pitch, own.velocity)
+        findings.append(Finding(own.origin, f"duplicate: the same sound as {other.origin}", is_refused))
+        if not is_refused:
+            kept.append(note)
     return kept, findings

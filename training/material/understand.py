@@ -15,10 +15,12 @@ from .folders import read_folder, read_nsynth
 from .listening import doubt_names, find_offset, listen, out_of_tune, same_sounds, trust_pitch
 from .material import Finding, Gathered, Material, Note, Wishes, in_order
 from .presets import read_preset
+from .sfz import read_sfz
 from .takes import read_takes
 
 SAMPLE_RATE: Final = 22050
 NO_WISHES: Final = Wishes()
+SFZ: Final = ".sfz"
 SOUNDFONTS: Final = (".sf2", ".sf3")
 Reader = Callable[[Path, int, Wishes], Gathered]
 
@@ -58,6 +60,8 @@ def _reader(path: Path) -> Reader:
         raise DatasetError(f"there is no file or folder {path}")
     if path.suffix.lower() in SOUNDFONTS:
         return read_preset
+    if path.suffix.lower() == SFZ:
+        return read_sfz
     if path.suffix.lower() in SUFFIXES:
         return read_takes
     raise DatasetError(
