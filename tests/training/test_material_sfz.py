@@ -48,7 +48,8 @@ def test_inheritance_defines_includes_and_layers(tmp_path):
         tmp_path,
         "<control>\ndefault_path=samples\\\n/* a block\n<region> sample=nothing.wav */\n"
         '<global> loop_mode=no_loop\n#include "map.txt"\n<group> lovel=64 hivel=127\n'
-        "<region> key=57 sample=loud a3.wav\n<region> lokey=58 hikey=62 pitch_keycenter=c4 tune=-30 sample=loud c4.wav\n",
+        "<region> key=57 sample=loud a3.wav\n<region> lokey=58 hikey=62 pitch_keycenter=c4 tune=-30\n"
+        "sample=loud c4.wav\n",
     )
     material = understand(path)
     assert (material.kind, material.name, material.findings, material.offset) == ("sfz", "lib", (), None)
@@ -79,8 +80,8 @@ def test_offset_end_gain_and_transposition(tmp_path):
     begin = int(0.4 * RATE) + 2205
     path = sfz(
         tmp_path,
-        f"<region> sample=long.wav offset={begin - 500} end={begin + int(0.6 * RATE)} pitch_keycenter=50 lokey=50 hikey=50"
-        " transpose=-10 volume=6.0206\n",
+        f"<region> sample=long.wav offset={begin - 500} end={begin + int(0.6 * RATE)}"
+        " pitch_keycenter=50 lokey=50 hikey=50 transpose=-10 volume=6.0206\n",
     )
     (note,) = understand(path).notes
     assert note.recording.pitch == 50
@@ -97,7 +98,8 @@ def test_a_loop_is_followed_for_seconds_at_its_pitch_and_level(tmp_path):
     write(tmp_path / "a.wav", audio, rate)
     path = sfz(
         tmp_path,
-        f"<region> sample=a.wav key=69 loop_mode=loop_continuous loop_start={100 * period} loop_end={150 * period - 1}\n",
+        f"<region> sample=a.wav key=69 loop_mode=loop_continuous\n"
+        f"loop_start={100 * period} loop_end={150 * period - 1}\n",
     )
     (note,) = understand(path).notes
     held = note.recording

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from ....errors import AudioFileError, DatasetError
 from ...measure.recording import Recording
 from ...sources.audio.checks import read_sound
@@ -71,8 +69,8 @@ def _recording(folder: Path, region: Region, sample_rate: int, is_kit: bool) -> 
     tune = region.tune + (key - root if region.is_tracked and not is_kit else 0)
     speed = 2.0 ** (tune / 12)
     note = note_of(sound[region.offset : end], rate * speed, sample_rate, _loop(region, marks))
-    gain = np.float32(10 ** (region.gain_db / 20))
-    note = note if gain == 1 else note.louder(gain)
+    if region.gain_db:
+        note = note.louder(10 ** (region.gain_db / 20))
     return recorded_note(
         note, sample_rate, "sfz", key, region.velocity, pitched=not is_kit and region.is_tracked, origin=region.sample
     )
