@@ -20,6 +20,7 @@ from .takes import read_takes
 
 SAMPLE_RATE: Final = 22050
 MOST_LISTED: Final = 12
+DRUMS_HINT: Final = "--drums gives each sound of a folder a key of its own"
 NO_WISHES: Final = Wishes()
 SFZ: Final = ".sfz"
 SOUNDFONTS: Final = (".sf2", ".sf3")
@@ -132,6 +133,8 @@ def _nothing(path: Path, findings: tuple[Finding, ...]) -> str:
     refused = [one for one in findings if one.is_refused]
     if not refused:
         return f"nothing to learn from in {path}: no sound files"
-    return (
+    text = (
         f"nothing to learn from in {path}: {len(refused)} refused; the first: {refused[0].place}: {refused[0].reason}"
     )
+    unpitched = sum(one.kind == "unpitched" for one in refused)
+    return f"{text}; {DRUMS_HINT}" if 2 * unpitched > len(refused) else text
