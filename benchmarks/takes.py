@@ -1,4 +1,5 @@
-"""Long takes split into notes: what is found, at which pitch, how exactly in time, and what is found that nobody played.
+"""Long takes split into notes: what is found, at which pitch, how exactly in time, and what nobody played.
+
 
 PYTHONPATH=tests/support python benchmarks/takes.py
 
