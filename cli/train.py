@@ -45,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="where torch runs (default: cpu)")
     parser.add_argument(
-        "--start-from", type=Path, metavar="CHECKPOINT", help="begin with the weights of another run where they fit"
+        "--start-from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with the weights of another run, or of a bank's folder, where they fit",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.add_argument(

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from ..engine.bank.bank import Bank
 from ..errors import UsageError
 from .config.run import TrainConfig
 from .correction.correction import measure_correction
@@ -26,11 +28,13 @@ from .loop.progress import ProgressReport, tell
 from .loop.resuming import check_resumable
 from .multiscale.nca import MultiScaleNCA
 from .registry import KINDS, GrownModel, Kind
+from .spectral.exported import read_exported
 from .spectral.nca import TNCA
 from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
+DUAL = "dual"
 COMPILERS = ("g++", "clang++", "cl")
 
 
@@ -99,8 +103,20 @@ def _begin(trainer: TrainingLoop, path: Path, resume: bool, say: Callable[[str],
         trainer.resume(checkpoint)
         say(f"going on with {path} after {trainer.iteration} iterations")
     elif started_from:
-        fresh = trainer.start_from(*load_start(Path(started_from)))
+        fresh = trainer.start_from(*_weights_of(Path(started_from)))
         say(f"started from {started_from}; new weights: {', '.join(fresh) or 'none'}")
+
+
+def _weights_of(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
+    """Return weights, timbre names and seconds spent, of a checkpoint, or of the dual model of a bank's folder."""
+    if not path.is_dir():
+        return load_start(path)
+    bank = Bank.load(path)
+    if DUAL not in bank.representations:
+        raise UsageError(f"the bank {path} has no dual model to start from, only {', '.join(bank.representations)}")
+    models = bank.models_of(DUAL)
+    exported = read_exported(models["seed"], models["step"])
+    return exported.model.state_dict(), exported.timbre_names, exported.seconds
 
 
 def _plan(config: TrainConfig, notes: NoteSet, trainer: TrainingLoop, place: str) -> str:
