@@ -30,6 +30,7 @@ from .multiscale.nca import MultiScaleNCA
 from .registry import KINDS, GrownModel, Kind
 from .spectral.exported import read_exported
 from .spectral.nca import TNCA
+from .spectral.widening import begun
 from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
@@ -103,12 +104,15 @@ def _begin(trainer: TrainingLoop, path: Path, resume: bool, say: Callable[[str],
         trainer.resume(checkpoint)
         say(f"going on with {path} after {trainer.iteration} iterations")
     elif started_from:
-        fresh = trainer.start_from(*_weights_of(Path(started_from)))
+        fresh = trainer.start_from(*_weights_of(Path(started_from), trainer))
         say(f"started from {started_from}; new weights: {', '.join(fresh) or 'none'}")
 
 
-def _weights_of(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
-    """Return weights, timbre names and seconds spent, of a checkpoint, or of the dual model of a bank's folder."""
+def _weights_of(path: Path, trainer: TrainingLoop) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
+    """Return weights, timbre names and seconds spent, of a checkpoint, or of the dual model of a bank's folder.
+
+    What a bank's model lacks, because it is smaller, begins with the nearest that it has; see `widening.begun`.
+    """
     if not path.is_dir():
         return load_start(path)
     bank = Bank.load(path)
@@ -116,7 +120,13 @@ def _weights_of(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
         raise UsageError(f"the bank {path} has no dual model to start from, only {', '.join(bank.representations)}")
     models = bank.models_of(DUAL)
     exported = read_exported(models["seed"], models["step"])
-    return exported.model.state_dict(), exported.timbre_names, exported.seconds
+    weights, names = exported.model.state_dict(), exported.timbre_names
+    if isinstance(trainer.model, TNCA):
+        spec, wanted, config = exported.model.config.spec, trainer.notes.timbre_names, trainer.config
+        instruments, keys = config.data.instruments, exported.recorded_keys
+        weights = begun(trainer.model, weights, spec, (names, wanted), instruments, keys, config.seed)
+        names = wanted
+    return weights, names, exported.seconds
 
 
 def _plan(config: TrainConfig, notes: NoteSet, trainer: TrainingLoop, place: str) -> str:

@@ -98,14 +98,18 @@ class PartialAxis:
     spec : AudioSpec
     partials : int
         P.
+    bins : int64 (F,), optional
+        Which bins the values are of; all by default.
     """
 
-    def __init__(self, spec: AudioSpec, partials: int) -> None:
+    def __init__(self, spec: AudioSpec, partials: int, bins: NDArray[np.int64] | None = None) -> None:
         self._spec, self.partials = spec, partials
+        self._bins = np.arange(spec.num_bins) if bins is None else bins
         low, share = bins_among_bands(spec)
         self._to_bands = np.zeros((spec.num_mels, spec.num_bins), np.float32)
         np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
         np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
+        self._to_bands = self._to_bands[:, self._bins]
 
     def read(
         self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float
@@ -122,6 +126,7 @@ class PartialAxis:
     def weights(self, loudness: FloatArray, hz: float, stretch: float) -> FloatArray:
         """Return which share each bin has in each of N, (N, bins), by the loudness (bins,) of the bins."""
         near, own = partial_places(self._spec, hz, stretch, self.partials)
+        near, own = near[self._bins], own[self._bins]
         share = np.zeros((self.partials, len(near)), np.float32)
         share[near, np.arange(len(near))] = own * loudness
         rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
@@ -134,14 +139,14 @@ class _Spectrum:
     def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
         self._field, self._notes = field, notes
         self.partials = PARTIALS if field == LINEAR else 0
-        self._axis = PartialAxis(spec, self.partials)
+        self._axis = PartialAxis(spec, self.partials, notes.bins)
 
     def wanted(self, note: int, length: int) -> FloatArray:
         level: FloatArray = self._notes.frames(self._field, note)[:length, 0].float().numpy()
         return level
 
     def grown(self, frames: FloatArray) -> FloatArray:
-        return frames[:, 0]
+        return frames[:, 0][:, self._notes.kept(self._field)]
 
     def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
         if not self.partials:

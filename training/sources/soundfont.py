@@ -51,7 +51,9 @@ class SoundFont:
         self._font.set_output(tsf.OutputMode.Mono, self.RENDER_RATE, 0.0)
         self.sample_rate = sample_rate
 
-    def render(self, program: int, key: int, velocity: int, hold_s: float, tail_s: float, drums: bool) -> FloatArray:
+    def render(
+        self, program: int, key: int, velocity: int, hold_s: float, tail_s: float, drums: bool, bank: int = 0
+    ) -> FloatArray:
         """Render one note, float32 (N,) at `sample_rate`, `hold_s` seconds held and `tail_s` after."""
         held, tail = int(hold_s * self.RENDER_RATE), int(tail_s * self.RENDER_RATE)
         audio = np.zeros(held + tail, np.float32)
@@ -59,6 +61,7 @@ class SoundFont:
         self._font.reset()
         self._font.render(bytearray(4 * int(FADE_S * self.RENDER_RATE)))  # else the note before fades out in this one
         try:
+            self._font.channel_set_bank(0, bank)
             self._font.channel_set_preset_number(0, program, drums)
         except RuntimeError as error:
             raise DatasetError(without_program(self._file, program, drums)) from error
@@ -66,6 +69,8 @@ class SoundFont:
         self._font.render(view[: held * 4])
         self._font.channel_note_off(0, key)
         self._font.render(view[held * 4 :])
+        if self.sample_rate == self.RENDER_RATE:
+            return audio
         return soxr.resample(audio, self.RENDER_RATE, self.sample_rate, quality="VHQ").astype(np.float32)
 
     def recordings(
