@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from ..engine.bank.bank import Bank
 from ..errors import UsageError
 from .config.run import TrainConfig
 from .correction.correction import measure_correction
@@ -28,14 +27,12 @@ from .loop.progress import ProgressReport, tell
 from .loop.resuming import check_resumable
 from .multiscale.nca import MultiScaleNCA
 from .registry import KINDS, GrownModel, Kind
-from .spectral.exported import read_exported
 from .spectral.nca import TNCA
-from .spectral.widening import begun
+from .spectral.widening import begun, read_start
 from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
-DUAL = "dual"
 COMPILERS = ("g++", "clang++", "cl")
 
 
@@ -108,25 +105,16 @@ def _begin(trainer: TrainingLoop, path: Path, resume: bool, say: Callable[[str],
         say(f"started from {started_from}; new weights: {', '.join(fresh) or 'none'}")
 
 
-def _weights_of(path: Path, trainer: TrainingLoop) -> tuple[dict[str, Tensor], tuple[str, ...], float]:
-    """Return weights, timbre names and seconds spent, of a checkpoint, or of the dual model of a bank's folder.
+def _weights_of(path: Path, trainer: TrainingLoop) -> tuple[Mapping[str, Tensor], tuple[str, ...], float]:
+    """Return weights, timbre names and seconds spent, of a checkpoint or of what `read_start` knows.
 
-    What a bank's model lacks, because it is smaller, begins with the nearest that it has; see `widening.begun`.
+    What the latter lacks, because it is smaller, begins with the nearest that it has; see `widening.begun`.
     """
-    if not path.is_dir():
+    model, names, config = trainer.model, trainer.notes.timbre_names, trainer.config
+    start = read_start(path) if isinstance(model, TNCA) else None
+    if start is None or not isinstance(model, TNCA):
         return load_start(path)
-    bank = Bank.load(path)
-    if DUAL not in bank.representations:
-        raise UsageError(f"the bank {path} has no dual model to start from, only {', '.join(bank.representations)}")
-    models = bank.models_of(DUAL)
-    exported = read_exported(models["seed"], models["step"])
-    weights, names = exported.model.state_dict(), exported.timbre_names
-    if isinstance(trainer.model, TNCA):
-        spec, wanted, config = exported.model.config.spec, trainer.notes.timbre_names, trainer.config
-        instruments, keys = config.data.instruments, exported.recorded_keys
-        weights = begun(trainer.model, weights, spec, (names, wanted), instruments, keys, config.seed)
-        names = wanted
-    return weights, names, exported.seconds
+    return begun(start, model, names, config.data.instruments, config.seed), names, start.seconds
 
 
 def _plan(config: TrainConfig, notes: NoteSet, trainer: TrainingLoop, place: str) -> str:

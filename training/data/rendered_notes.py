@@ -34,7 +34,7 @@ def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioS
     font = SoundFont(data.soundfont, spec.sample_rate)
     if data.zones:
         zones = SoundFontZones(data.soundfont)
-        recordings = zone_recordings(font, zones, instrument, data.holds_s[0], data.tail_s)
+        recordings = zone_recordings(font, zones, instrument, data.velocities, data.holds_s[0], data.tail_s)
     else:
         recordings = font.recordings(instrument, data.velocities, data.holds_s, data.tail_s)
     kept = kept_bins(data, spec)

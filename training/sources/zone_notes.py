@@ -17,27 +17,31 @@ LOWEST, HIGHEST = 21, 108
 """Keys of a piano: zones beyond are left out where others are there."""
 WIDEST: Final = 12
 """Keys of a zone that is told by one of them; a wider one is told by several, so that none is transposed far."""
-TOLD_VELOCITIES: Final = (127, 50, 100, 84)
-"""Layers that hold these are rendered, the first for as long as anything; between them growth is smooth."""
 JUDGED: Final = 2
 """Held-out keys of each instrument."""
 JUDGED_HOLD_S: Final = 2.5
 
 
 def zone_recordings(
-    font: SoundFont, zones: SoundFontZones, instrument: InstrumentConfig, holds_s: tuple[float, ...], tail_s: float
+    font: SoundFont,
+    zones: SoundFontZones,
+    instrument: InstrumentConfig,
+    velocities: tuple[int, ...],
+    holds_s: tuple[float, ...],
+    tail_s: float,
 ) -> Iterator[Recording]:
     """Yield the notes of an instrument, and a few of keys and a velocity that training never hears.
 
     A SoundFont player makes no difference between the velocities of a layer but their level. So of each layer the
-    loudest is rendered, and `Recording.softest` says how far down it serves. The loudest layer is held for the longest
-    of `holds_s`, and the others in turn for the shorter ones; a single layer is rendered twice.
+    loudest is rendered, and `Recording.softest` says how far down it serves. Layers are those of `velocities`, between
+    which growth is smooth. The first is held for the longest of `holds_s`, and the others in turn for the shorter ones;
+    a single layer is rendered twice.
     """
     longest, *shorter = sorted(holds_s, reverse=True)
     count = 0
     found = told_zones(zones, instrument)
     for zone in found:
-        layers = _told_layers(zone)
+        layers = told_layers(zone, velocities)
         for order, (softest, loudest) in enumerate(layers if len(layers) > 1 else 2 * layers):
             hold_s = shorter[count % len(shorter)] if order and shorter else longest
             count += order > 0
@@ -77,9 +81,9 @@ def _parts(zone: Zone) -> Iterator[Zone]:
         yield replace(zone, low=int(part[0]), high=int(part[-1]), root=root)
 
 
-def _told_layers(zone: Zone) -> list[Range]:
-    """Return the layers that are rendered, the loudest first."""
-    told = [one for velocity in TOLD_VELOCITIES for one in zone.layers if one[0] <= velocity <= one[1]]
+def told_layers(zone: Zone, velocities: tuple[int, ...]) -> list[Range]:
+    """Return the layers that hold some velocities, in their order."""
+    told = [one for velocity in velocities for one in zone.layers if one[0] <= velocity <= one[1]]
     return [*dict.fromkeys(told)] or [zone.layers[-1]]
 
 

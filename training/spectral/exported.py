@@ -24,6 +24,7 @@ from ...errors import BankError
 from ..config.models import NCAConfig
 from .nca import NUM_KEYS, SWELL_UNIT, TNCA
 
+DUAL = "dual"
 HALF = ".half"
 HEADS = ("trunk.0", "trunk.2", "band_head", "pitch_head", "partial_head")
 """Layers of the seed network that are exported as they are."""
@@ -59,7 +60,7 @@ def read_exported(seed_model: bytes, step_model: bytes) -> ExportedModel:
     facts = read_metadata(open_session(seed_model, "cpu"))
     spec = spec_in(facts)
     step = read_weights(step_model, spec)
-    if facts.get("representation") != "dual" or step is None:
+    if facts.get("representation") != DUAL or step is None:
         raise BankError("only an exported model of the dual representation can be trained further")
     timbres_in(facts, int(facts["timbre_size"]))  # checks the tables
     names = tuple(facts["timbres"])
@@ -106,7 +107,7 @@ def _config(seed: _Seed, step: Weights, facts: dict[str, Any], spec: AudioSpec) 
     partial_genes = constants["into_bins"].shape[0] - 3
     band_genes = constants["seed.band_head.bias"].size // spec.num_mels
     return NCAConfig(
-        representation="dual",
+        representation=DUAL,
         channels=step.channels,
         hidden=step.hidden,
         steps_per_hop=int(facts["steps_per_hop"]),

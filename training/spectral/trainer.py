@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,7 @@ class Trainer(PooledLoop[SamplePool]):
         return losses
 
     def start_from(
-        self, weights: dict[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
+        self, weights: Mapping[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
     ) -> tuple[str, ...]:
         """Begin with the weights of another run, narrowed to the hidden units that matter most where it has more."""
         before = widths(weights)

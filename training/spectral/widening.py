@@ -7,20 +7,70 @@ Letters: F cells, G genes, H units of the seed network.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...engine.bank.bank import Bank
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import mel_edges_hz
+from ...errors import BankError
 from ...midi.spec.kinship import distance
 from ..config.instruments import InstrumentConfig
+from ..config.run import train_config
+from ..loop.half_weights import SUFFIX, load_half
+from .exported import DUAL, read_exported
 from .nca import NUM_KEYS, TNCA
 
 BAND_HEAD, TRUNK = "seed.band_head", "seed.trunk"
 TIMBRES, KEYS = "timbres.weight", "keys.weight"
 READS_TRUNK = ("band_head", "pitch_head", "partial_head")
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a model has learnt.
+
+    Attributes
+    ----------
+    weights : by name, as in a checkpoint
+    spec : of its fields
+    timbre_names : one per row of its timbre table
+    recorded_keys : timbre name -> the keys that have codes of their own
+    seconds : the training time it took
+    """
+
+    weights: Mapping[str, Tensor]
+    spec: AudioSpec
+    timbre_names: tuple[str, ...]
+    recorded_keys: Mapping[str, Sequence[int]]
+    seconds: float
+
+
+def read_start(path: Path) -> Start | None:
+    """Return what the dual model of a bank's folder has learnt, or weights in half precision; None for other files.
+
+    Raises
+    ------
+    BankError
+        The folder is no bank, or the file cannot be read.
+    """
+    if path.suffix == SUFFIX:
+        half = load_half(path)
+        spec = train_config(half.config).model.spec
+        return Start(half.weights, spec, half.timbre_names, half.recorded_keys, half.seconds)
+    if not path.is_dir():
+        return None
+    bank = Bank.load(path)
+    if DUAL not in bank.representations:
+        raise BankError(f"the bank {path} has no {DUAL} model to start from, only {', '.join(bank.representations)}")
+    models = bank.models_of(DUAL)
+    exported = read_exported(models["seed"], models["step"])
+    weights, spec = exported.model.state_dict(), exported.model.config.spec
+    return Start(weights, spec, exported.timbre_names, exported.recorded_keys, exported.seconds)
 
 
 def on_bands(weights: Mapping[str, Tensor], before: AudioSpec, after: AudioSpec) -> dict[str, Tensor]:
@@ -104,26 +154,18 @@ def _nearest(name: str, known: Sequence[str], instruments: Sequence[InstrumentCo
 
 
 def begun(
-    model: TNCA,
-    weights: Mapping[str, Tensor],
-    spec: AudioSpec,
-    names: tuple[Sequence[str], Sequence[str]],
-    instruments: Sequence[InstrumentConfig],
-    recorded: Mapping[str, Sequence[int]],
-    seed: int,
+    start: Start, model: TNCA, names: Sequence[str], instruments: Sequence[InstrumentConfig], seed: int
 ) -> dict[str, Tensor]:
     """Return weights for a larger model.
 
     Parameters
     ----------
-    model : the larger one
-    weights, spec : of the smaller one
-    names : timbres of the smaller one and of the larger one
-    instruments, recorded : see `with_timbres`
+    start : what the smaller one has learnt
+    model, names : the larger one and its timbres
+    instruments : see `with_timbres`
     seed : of the random numbers that new units begin with
     """
-    generator = torch.Generator().manual_seed(seed)
     config = model.config
-    found = dict(weights) if spec == config.spec else on_bands(weights, spec, config.spec)
-    found = with_wider_seed(found, config.seed_hidden, generator)
-    return with_timbres(found, *names, instruments, recorded)
+    found = start.weights if start.spec == config.spec else on_bands(start.weights, start.spec, config.spec)
+    found = with_wider_seed(found, config.seed_hidden, torch.Generator().manual_seed(seed))
+    return with_timbres(found, start.timbre_names, names, instruments, start.recorded_keys)
