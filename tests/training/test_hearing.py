@@ -9,7 +9,16 @@ import pytest
 import soxr
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.training.measure.hearing import HEARING_RATE, hearing_distance, opus_rate, visqol_mos
+from tnca_synth.training.measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
+from tnca_synth.training.validation.anchors import (
+    ANCHORS,
+    OPUS_KBPS,
+    anchors,
+    opus_name,
+    opus_rate,
+    opus_text,
+    through_opus,
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +59,50 @@ def test_what_is_silent_or_very_short_gets_a_figure(note: FloatArray) -> None:
     assert hearing_distance(note[:10], note[:4], HEARING_RATE) >= 0.0
 
 
+def test_anchors_are_as_long_as_the_recording_and_in_time_with_it(note: FloatArray) -> None:
+    for name, audio in anchors(note).items():
+        assert audio.shape == note.shape, name
+        lag = np.argmax(np.correlate(audio[4800:14400], note[4800 + 96 : 14400 - 96], "valid")) - 96
+        assert abs(lag) <= 2, name
+
+
+def test_a_low_pass_keeps_what_is_below_and_nothing_above() -> None:
+    noise = np.random.default_rng(1).standard_normal(HEARING_RATE).astype(np.float32)
+    window = np.hanning(HEARING_RATE)
+    filtered, whole = (np.abs(np.fft.rfft(window * one)) ** 2 for one in (anchors(noise)["low-pass 3.5 kHz"], noise))
+    power = filtered / whole
+    assert np.median(power[:3300]) == pytest.approx(1.0, abs=0.05)
+    assert power[3300] > 0.5
+    assert np.median(power[4000:]) < 1e-7
+
+
+def test_a_higher_rate_of_opus_is_nearer(note: FloatArray) -> None:
+    far, near = (hearing_distance(note, through_opus(note, kbps), HEARING_RATE) for kbps in (12, 48))
+    assert 0.0 < near < 0.5 * far
+
+
+def opus_means(distances: dict[int, float]) -> dict[str, float]:
+    return {opus_name(kbps): distance for kbps, distance in distances.items()}
+
+
 def test_the_rate_of_a_codec_is_read_between_the_anchors() -> None:
-    anchors = {12: 0.008, 24: 0.002, 48: 0.0005}
-    assert opus_rate(0.002, anchors) == pytest.approx(24.0)
-    assert opus_rate(0.004, anchors) == pytest.approx(12.0 * math.sqrt(2.0))
-    assert opus_rate(0.009, anchors) == 0.0
-    assert opus_rate(0.0004, anchors) == math.inf
+    means = opus_means({12: 0.008, 16: 0.004, 24: 0.002, 32: 0.001, 48: 0.0005})
+    assert opus_rate(0.002, means) == pytest.approx(24.0)
+    assert opus_rate(0.004 * math.sqrt(2.0), means) == pytest.approx(math.sqrt(12.0 * 16.0))
+    assert opus_rate(0.009, means) == 0.0
+    assert opus_rate(0.0004, means) == math.inf
+    assert math.isnan(opus_rate(0.002, {}))
 
 
 def test_a_rate_that_came_out_worse_than_a_lower_one_counts_as_that() -> None:
-    assert opus_rate(0.002, {12: 0.008, 24: 0.002, 32: 0.003, 48: 0.0005}) == pytest.approx(32.0, abs=9.0)
+    means = opus_means({12: 0.008, 16: 0.004, 24: 0.002, 32: 0.003, 48: 0.0005})
+    assert opus_rate(0.001, means) == pytest.approx(32.0 * math.sqrt(1.5))
+
+
+def test_rates_outside_the_anchors_are_said_in_words() -> None:
+    assert [opus_text(rate) for rate in (19.7, 0.0, math.inf, math.nan)] == ["20", "below 12", "above 48", "-"]
+
+
+def test_every_anchor_has_its_name(note: FloatArray) -> None:
+    assert tuple(anchors(note)) == ANCHORS
+    assert {opus_name(kbps) for kbps in OPUS_KBPS} < set(ANCHORS)

@@ -1,4 +1,4 @@
-"""How far a sound is from its recording as ears judge it: two models of hearing, and codecs as a scale to read them by.
+"""How far a sound is from its recording as ears judge it: two models of hearing.
 
 Zimtohrli (https://github.com/google/zimtohrli) and ViSQOL (https://github.com/google/visqol) compare two sounds with
 what is known of hearing. Neither minds the pitch much, which has a judge of its own.
@@ -6,7 +6,6 @@ what is known of hearing. Neither minds the pitch much, which has a judge of its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -79,28 +78,3 @@ def _visqol() -> Any:
     judge = VisqolApi()
     judge.create(mode="audio")
     return judge
-
-
-def opus_rate(distance: float, anchors: Mapping[float, float]) -> float:
-    """Return at which Opus rate in kb/s a recording is as far from itself as `distance` says.
-
-    Between the anchors both rate and distance run on logarithmic scales. A rate that came out worse than a lower one
-    counts as that.
-
-    Parameters
-    ----------
-    distance : by `hearing_distance`
-    anchors : rate in kb/s -> distance of the recordings after Opus at this rate
-
-    Returns
-    -------
-    float
-        0 below the lowest rate, infinity above the highest one.
-    """
-    rates = np.array(sorted(anchors))
-    nearest = np.minimum.accumulate(np.maximum([anchors[rate] for rate in rates], 1e-9))
-    if distance > nearest[0]:
-        return 0.0
-    if distance < nearest[-1]:
-        return float("inf")
-    return float(np.exp(np.interp(-np.log(max(distance, 1e-9)), -np.log(nearest), np.log(rates))))
