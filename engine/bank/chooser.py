@@ -28,12 +28,15 @@ def find_instrument(instruments: Iterable[Named], wanted: str | int) -> Named:
         The name is unknown (it says the nearest), or the number is none of a program.
     """
     by_name = {one.name: one for one in instruments}
-    programs = {one.name: None if one.is_drums else one.program for one in by_name.values()}
+    programs = {one.name: None if one.is_drums or one.is_own else one.program for one in by_name.values()}
     return by_name[instrument_name(wanted, programs)]
 
 
 def instrument_name(wanted: str | int, programs: Mapping[str, int | None]) -> str:
-    """Return what `find_instrument` does of instruments by name, with their programs; drum kits have None."""
+    """Return what `find_instrument` does of instruments by name, with their programs.
+
+    Drum kits have None, and so have a user's own instruments.
+    """
     program = _program(wanted, programs)
     if program is None:
         return closest(str(wanted), programs, "instrument")
@@ -105,6 +108,11 @@ class InstrumentSelection:
     def has_drums(self) -> bool:
         """Whether there is a drum kit to choose."""
         return self._bank.has_drums
+
+    @property
+    def changes(self) -> int:
+        """How often what the bank answers has changed."""
+        return self._bank.changes
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key (see `engine.bank.interfaces.InstrumentChooser`)."""

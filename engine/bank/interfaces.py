@@ -41,6 +41,11 @@ class Instrument(Protocol):
         """Whether it is a drum kit."""
         ...
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a user's, which no program number means."""
+        ...
+
 
 class Choice(Protocol):
     """What plays a key: an instrument, and the timbre it has there."""
@@ -96,6 +101,11 @@ class InstrumentChooser(Protocol):
     @property
     def has_drums(self) -> bool:
         """Whether there is a drum kit to choose."""
+        ...
+
+    @property
+    def changes(self) -> int:
+        """How often answers have changed, for instruments were read or replaced."""
         ...
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:

@@ -155,6 +155,7 @@ class FakeInstrument:
     stretch: float = 0.0
     program: int = 0
     is_drums: bool = False
+    is_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ class FakeBank:
 
     only: ClassVar[Instrument | None] = None
     has_drums: ClassVar[bool] = True
+    changes: ClassVar[int] = 0
     cents: float = 0.0
     motions: tuple[Motion, ...] = (STILL,)  # of the programs, the last one of all others
     asked: list[tuple[int, int, bool, int]] = field(default_factory=list)
