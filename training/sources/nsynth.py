@@ -85,7 +85,7 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         hold_s = max(HOLD_S - cut / self.sample_rate, MIN_S)
         hold_s = min(hold_s, len(audio) / self.sample_rate)
         sustains = not fades_while_held(audio, hold_s, self.sample_rate)
-        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains)
+        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains, origin=entry.path.name)
 
 
 def _read_examples(path: Path) -> dict[str, dict[str, Any]]:
