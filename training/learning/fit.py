@@ -6,18 +6,21 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config.run import TrainConfig
 from ..data.dataset import NoteSet
 from ..loop.rollout import NoteBatch, grow
-from ..spectral.nca import NUM_KEYS
+from ..spectral.nca import NUM_KEYS, TNCA
 from ..spectral.trainer import Trainer
 from .foundation import Foundation
 from .start import Start
 
 TABLES = ("timbres.weight", "keys.weight")
 """What is fitted: everything else belongs to the foundation."""
+HEARD_DB = 60.0
+"""Below the loudest bin of a note, from where an error counts."""
 
 
 class InstrumentFit(Trainer):
@@ -83,16 +86,17 @@ def _tables(own: Mapping[str, Tensor], notes: NoteSet, starts: Mapping[str, Star
     return {"timbres.weight": timbres, "keys.weight": keys}
 
 
-def error_db(fit: Trainer, notes: NoteSet, which: np.ndarray, most_frames: int) -> float:
-    """Return the mean level error of notes in dB as they are played, over mel bands and linear bins."""
-    model = fit.averaged_model()
+@torch.no_grad()
+def error_db(model: TNCA, notes: NoteSet, which: NDArray[np.int64], most_frames: int) -> float:
+    """Return the mean level error of notes in dB as they are played; what is 60 dB below their loudest is silence."""
     frames = int(min(notes.num_frames[which].max(), most_frames))
-    grown = grow(model, NoteBatch.of(notes, which), frames, notes.motions)
-    total = []
-    for name, field in grown.items():
-        for row, note in enumerate(which):
-            wanted = notes.frames(name, int(note))[:frames, 0].float()
-            got = field[row, : len(wanted), 0].clamp_min(0.0)
-            counts = torch.maximum(wanted, got) > 0.25
-            total.append(float(((got - wanted).abs() * counts).sum() / counts.sum().clamp_min(1)))
-    return float(np.mean(total)) * model.config.spec.level_scale_db
+    scale = model.config.spec.level_scale_db
+    errors = []
+    for name, field in grow(model, NoteBatch.of(notes, which), frames, notes.motions).items():
+        for row, note in enumerate(which.tolist()):
+            wanted = notes.frames(name, note)[:frames, 0].float()
+            silence = (wanted.max() - HEARD_DB / scale).clamp_min(0.0)
+            wanted, grown = wanted.clamp_min(silence), field[row, : len(wanted), 0].clamp_min(silence)
+            counts = torch.maximum(wanted, grown) > silence
+            errors.append(float(((grown - wanted).abs() * counts).sum() / counts.sum().clamp_min(1)))
+    return float(np.mean(errors)) * scale

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...engine.arrays import FloatArray
+from ...engine.spectra.spec import AudioSpec
+from ...engine.spectra.stft import level_from_power, mel_filterbank, power_spectrogram
 from ..measure.note_features import NoteFeatures
+from ..measure.recording import Recording
 from .foundation import Foundation
 
 HEARD_FRAMES = 60
@@ -52,15 +55,14 @@ class Start:
     error_db: float
 
 
-def loudness_db(foundation: Foundation, keys: Sequence[int], velocities: Sequence[int]) -> FloatArray:
-    """Return how loud the known pitched instruments are on keys and velocities in the mean, dB (N,)."""
-    note = torch.arange(len(keys))
-    chosen = [_candidates(foundation, key, True, 1) for key in keys]
-    rows = torch.cat([torch.full((len(own),), n) for n, own in zip(note.tolist(), chosen, strict=True)])
-    pitch, velocity = torch.tensor(keys).float()[rows], torch.tensor(velocities).float()[rows] / 127.0
-    level = _grown(foundation, np.concatenate(chosen), pitch, velocity, torch.ones(len(rows)))
+def loudness_db(foundation: Foundation, recordings: Sequence[Recording]) -> FloatArray:
+    """Return how loud the foundation's instruments are in the mean where recordings are, dB (N,)."""
+    chosen = [_candidates(foundation, one.pitch, one.pitched, 1) for one in recordings]
+    rows = np.repeat(np.arange(len(recordings)), [len(own) for own in chosen])
+    facts = [[float(one.pitch), one.velocity / 127.0, float(one.pitched)] for one in recordings]
+    level = _grown(foundation, np.concatenate(chosen), *torch.tensor(facts)[torch.from_numpy(rows)].T)
     db = _power_db(level, foundation.spec.level_scale_db, foundation.spec.floor_db)
-    return np.array([float(np.mean(db[(rows == n).numpy()])) for n in note.tolist()], np.float32)
+    return np.array([float(np.mean(db[rows == n])) for n in range(len(recordings))], np.float32)
 
 
 def _power_db(level: FloatArray, scale_db: float, floor_db: float) -> FloatArray:
@@ -69,10 +71,11 @@ def _power_db(level: FloatArray, scale_db: float, floor_db: float) -> FloatArray
     return np.asarray(10.0 * np.log10(power.sum(2).mean(1) + 1e-12), np.float32)
 
 
-def heard_db(note: NoteFeatures, scale_db: float, floor_db: float) -> float:
-    """Return the power of a note over the frames that are compared, dB."""
-    level = note.mel[:HEARD_FRAMES:STEP_FRAMES, 0].astype(np.float32)
-    return float(_power_db(level[None], scale_db, floor_db)[0])
+def heard_db(audio: FloatArray, spec: AudioSpec) -> float:
+    """Return the power of a recording over the frames that are compared, dB, as `loudness_db` measures it."""
+    heard = audio[: HEARD_FRAMES * spec.hop_length]
+    level = level_from_power(power_spectrogram(heard, spec) @ mel_filterbank(spec).T, spec)
+    return float(_power_db(level[None, ::STEP_FRAMES], spec.level_scale_db, spec.floor_db)[0])
 
 
 def nearest_start(foundation: Foundation, notes: Sequence[NoteFeatures]) -> Start:

@@ -144,7 +144,9 @@ def _sounds(curves: Curves) -> Iterator[tuple[int, int]]:
     yield from ((a, b) for a, b in merged if loud[a:b].any() and (b - a) * HOP_S >= LEAST_SOUND_S)
 
 
-def _span(audio: FloatArray, curves: Curves, track: Track, begin: int, end: int, attack: float, is_struck: bool) -> Span:
+def _span(
+    audio: FloatArray, curves: Curves, track: Track, begin: int, end: int, attack: float, is_struck: bool
+) -> Span:
     level = float(curves.level_db[begin:end].max())
     loud = curves.level_db[begin:end] >= level - LOUD_PART_DB
     heard, spread = _pitch(audio, track, begin, begin + int(np.flatnonzero(loud)[-1]) + 1)
