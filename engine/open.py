@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import UsageError
-from .arguments import check_instrument, check_number, check_text
+from .arguments import check_number, check_text
 from .bank.added import Place, check_foundation, instrument_file
 from .bank.bank import Bank
-from .bank.chooser import InstrumentSelection, find_instrument
+from .bank.chooser import InstrumentSelection, find_playable
 from .bank.instruments import BankInstrument
 from .bank.path import SignalPath as SynthPath
 from .bank.timbre_book import TimbreBook
 from .decoders.base import Decoder
 from .growth.grower import Grower
 from .growth.workers import WorkerProcess
-from .instrument_files import InstrumentFile
+from .instrument_files import InstrumentFile, is_file_name
 from .kernel.cores import AUTO
 from .models.growth_model import OnnxGrowthModel
 from .names import (
@@ -37,7 +37,7 @@ from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
 from .trial import try_bank
 from .voices.voice import num_slots
-from .wanted_instruments import InstrumentSource, Wanted, find_wanted
+from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted
 
 MAX_VOICES = 64
 WORKERS_LIMIT_S = 10.0
@@ -180,15 +180,15 @@ class OpenSynth:
         """Let another decoder sound the notes of a MIDI channel, or of all; see `set_path`."""
         self.set_path(decoder=name, channel=channel)
 
-    def begin_with(self, instrument: str | int, channel: int | None = None) -> None:
+    def begin_with(self, instrument: Wanted, channel: int | None = None) -> None:
         """Let notes to come of a MIDI channel 0..15, or of all but the drums, be an instrument's.
 
         Each channel keeps it until its next program change.
 
         Parameters
         ----------
-        instrument : str or int
-            A name in the bank, in any case, or a program 0..127.
+        instrument : str, int, path-like or InstrumentFile
+            As `assemble_synth` has it.
         channel : int, optional
 
         Raises
@@ -198,7 +198,7 @@ class OpenSynth:
         """
         self.synth.begin_with(self._instrument(instrument), channel)
 
-    def lock_instrument(self, instrument: str | int) -> None:
+    def lock_instrument(self, instrument: Wanted) -> None:
         """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
         self.selection.play_only(self._instrument(instrument))
         self.synth.begin_with(None)  # what was chosen before would go on playing
@@ -215,10 +215,29 @@ class OpenSynth:
         """Name of the instrument that plays all but the drums; "" where programs say."""
         return "" if self.selection.only is None else self.selection.only.name
 
-    def _instrument(self, wanted: str | int) -> BankInstrument:
-        if self.bank is None:
+    def make_ready(self, wanted: Wanted) -> str:
+        """Return the name of an instrument, once its file is read, if it is one of a file.
+
+        Thread: any, so that the one which makes the sound need not read it.
+
+        Raises
+        ------
+        UsageError, BankError
+            There is no such instrument, or its file cannot be read or is for another foundation.
+        """
+        if self.bank is None or self.book is None:
             raise UsageError(f"without a bank there is no instrument {wanted!r}")
-        return find_instrument(self.bank.instruments, wanted)
+        if not isinstance(wanted, int) and (isinstance(wanted, InstrumentFile) or is_file_name(wanted)):
+            self.bank, self.files, name = add_file(self.bank, self.book, self.files, wanted)
+        else:
+            name = find_playable(self.bank.instruments, wanted if isinstance(wanted, int) else str(wanted)).name
+        self.book.load(name)
+        return name
+
+    def _instrument(self, wanted: Wanted) -> BankInstrument:
+        name = self.make_ready(wanted)
+        assert self.bank is not None
+        return find_playable(self.bank.instruments, name)
 
     def set_morph(
         self, channel: int, right: str | int, upper: str | int | None = None, far: str | int | None = None
@@ -231,7 +250,7 @@ class OpenSynth:
             A name is unknown, or there is no bank.
         """
         known = () if self.bank is None else tuple(one for one in self.bank.instruments if not one.is_drums)
-        corners = [None if name is None else find_instrument(known, name) for name in (right, upper, far)]
+        corners = [None if name is None else find_playable(known, name) for name in (right, upper, far)]
         for corner, one in enumerate(corners):
             if one is not None:
                 self.synth.morph_into(channel, corner, one if one.is_own else None)
@@ -323,7 +342,7 @@ def assemble_synth(
         What voices are grown with: "kernel", compiled, or "numpy"; "auto" is what the environment variable
         `TNCA_SYNTH_CORE` says, else the kernel if there is one.
     loads_aside : bool
-        Whether instruments from files are read in a thread of their own when they are first asked for; see `TimbreBook`.
+        Whether files of instruments are read in a thread of their own when they are first asked for; see `TimbreBook`.
     kits_play_drums_alone : bool
         Whether a kit from a file leaves the melodic parts as they are.
 
@@ -337,9 +356,7 @@ def assemble_synth(
     low, high = SAMPLE_RATE_RANGE_HZ
     for name, value in (("sample_rate", sample_rate), ("seed", seed), ("workers", workers), ("max_voices", max_voices)):
         check_number(name, value, whole=True)
-    for one in (instrument, *instruments, *(mapping or {}).values()):
-        if not isinstance(one, InstrumentFile | os.PathLike):
-            check_instrument(one)
+    check_wanted(instrument, instruments, mapping)
     for name, text in (("representation", representation), ("decoder", decoder)):
         check_text(name, text, is_optional=True)
     check_text("provider", provider)

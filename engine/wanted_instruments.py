@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import BankError, UsageError
-from .bank.added import FileInstrument, Place, check_foundation, instrument_file, parse_place
+from .arguments import check_instrument
+from .bank.added import FileInstrument, check_foundation, instrument_file, parse_place
 from .bank.bank import Bank
-from .bank.chooser import find_instrument
+from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
-from .instrument_files import SUFFIX, InstrumentFile
+from .bank.timbre_book import TimbreBook
+from .instrument_files import InstrumentFile, is_file_name
 from .instrument_files.folder import list_folder
 
 InstrumentSource = str | os.PathLike[str] | InstrumentFile
@@ -38,9 +40,18 @@ class Found(NamedTuple):
     asked_for: tuple[str, ...]
 
 
-def is_file_name(wanted: object) -> bool:
-    """Tell whether what names an instrument is a path: it ends in .tnca, or is a path object."""
-    return isinstance(wanted, os.PathLike) or (isinstance(wanted, str) and wanted.lower().endswith(SUFFIX))
+def check_wanted(instrument: object, instruments: object, mapping: object) -> None:
+    """Raise `UsageError` for arguments that cannot name instruments."""
+    if not isinstance(mapping, Mapping | None):
+        raise UsageError(f"mapping: expected places with instruments, got {mapping!r}")
+    if isinstance(instruments, str | bytes) or not isinstance(instruments, Sequence):
+        raise UsageError(f"instruments: expected a list of files, got {instruments!r}")
+    for one in (instrument, *instruments, *(mapping or {}).values()):
+        if not isinstance(one, InstrumentFile | os.PathLike):
+            check_instrument(one)
+    for place in mapping or {}:
+        if not isinstance(place, str):
+            raise UsageError(f"mapping: expected a place such as '0' or 'drums:0', got {place!r}")
 
 
 def find_wanted(
@@ -80,6 +91,41 @@ def find_wanted(
     return Found(bank.with_files([*search.files.values()], names), chosen, search.paths, known)
 
 
+def add_file(
+    bank: Bank, book: TimbreBook, paths: Mapping[str, Path], wanted: InstrumentSource
+) -> tuple[Bank, Mapping[str, Path], str]:
+    """Return bank and paths with one more instrument file, which a book knows from then on too, and its name.
+
+    Raises
+    ------
+    BankError
+        It cannot be read, or is for another foundation.
+    """
+    if not isinstance(wanted, InstrumentFile):
+        path = Path(wanted).expanduser()
+        known = next((name for name, other in paths.items() if os.path.realpath(other) == os.path.realpath(path)), None)
+        if known is not None:
+            return bank, paths, known
+        wanted, paths = path, {**paths}
+    one = instrument_file(wanted)
+    what = f"the instrument {wanted.facts.name!r}" if isinstance(wanted, InstrumentFile) else os.fspath(wanted)
+    check_foundation(one, book.representation, bank.foundation(book.representation), what)
+    own = one.renamed(_free_name(one.instrument.name, (known.name for known in bank.instruments)))
+    book.add_file(own)
+    if isinstance(wanted, Path):
+        paths = {**paths, own.instrument.name: wanted}
+    return bank.with_files([own], {}), paths, own.instrument.name
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    """Return a name, with a number behind it if others have it already."""
+    known, number, free = {one.lower() for one in taken}, 1, name
+    while free.lower() in known:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
 class _Search:
     """Finds instruments, and gathers those that are no bank's under names of their own."""
 
@@ -101,7 +147,7 @@ class _Search:
         if not isinstance(wanted, int) and is_file_name(wanted):
             return self._take(Path(wanted).expanduser())
         every = (*self._bank.instruments, *(one.instrument for one in self.files.values()))
-        return find_instrument(every, wanted if isinstance(wanted, int) else str(wanted))
+        return find_playable(every, wanted if isinstance(wanted, int) else str(wanted))
 
     def _take(self, path: Path) -> BankInstrument:
         """Return the instrument of a file, which may be known already."""
@@ -115,10 +161,6 @@ class _Search:
         if self._representation not in self._bank.representations:
             raise BankError(f"{what}: this bank has no representation {self._representation!r}")
         check_foundation(one, self._representation, self._foundation, what)
-        taken = {known.name.lower() for known in self._bank.instruments} | {name.lower() for name in self.files}
-        name, number = one.instrument.name, 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{one.instrument.name} ({number})"
+        name = _free_name(one.instrument.name, (*(known.name for known in self._bank.instruments), *self.files))
         self.files[name] = one.renamed(name)
         return self.files[name].instrument

@@ -62,6 +62,11 @@ class BankInstrument:
         """General MIDI family, or "Drums"."""
         return "Drums" if self.is_drums else family_of(self.program)
 
+    @property
+    def asked_program(self) -> int | None:
+        """The program by which it can be asked for; None of drums and of a user's own."""
+        return None if self.is_drums or self.is_own else self.program
+
     def timbre_name(self, key: int) -> str:
         """Return the timbre that plays a key: a kit's nearest drum, else the instrument's own."""
         return f"{self.name}:{min(max(key, self.low), self.high)}" if self.is_drums else self.name

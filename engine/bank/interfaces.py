@@ -41,11 +41,6 @@ class Instrument(Protocol):
         """Whether it is a drum kit."""
         ...
 
-    @property
-    def is_own(self) -> bool:
-        """Whether it is a user's, which no program number means."""
-        ...
-
 
 class Choice(Protocol):
     """What plays a key: an instrument, and the timbre it has there."""
@@ -106,6 +101,10 @@ class InstrumentChooser(Protocol):
     @property
     def changes(self) -> int:
         """How often answers have changed, for instruments were read or replaced."""
+        ...
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> None:
+        """Make ready what plays a program, if that can be done aside: notes may ask for it soon."""
         ...
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:

@@ -44,6 +44,7 @@ class TimbreBook:
     Attributes
     ----------
     instruments : tuple of BankInstrument
+    representation : str
     only : None: a lock is the matter of `engine.bank.chooser.InstrumentSelection`
     failures : deque of str
         Why files could not be read aside, one line each.
@@ -59,7 +60,9 @@ class TimbreBook:
         files: Sequence[FileInstrument] = (),
         places: Mapping[Place, str] | None = None,
         aside: bool = False,
+        representation: str = "",
     ) -> None:
+        self.representation = representation
         self._timbres, self._motions = timbres, motions
         self._unread = {one.instrument.name: one for one in files}
         self._drums = {
@@ -97,16 +100,30 @@ class TimbreBook:
 
         A drum that the kit lacks is silent, unless the kit has one of its kind. Of bank numbers only places know.
         """
-        placed = self._placed(program, bank, is_drums)
-        candidates = self._candidates(is_drums)
-        instrument = placed or min(candidates, key=lambda one: (distance(program, one.program), one.program))
+        instrument, is_placed = self._wanted(program, bank, is_drums)
         if self._is_awaited(instrument):
-            loaded = [one for one in candidates if one.name not in self._unread]
-            instrument = min(loaded, key=lambda one: (distance(program, one.program), one.program), default=instrument)
-        is_another = placed is None and instrument.program != program
-        return self._choice(instrument, is_another, is_drums, key)
+            loaded = [one for one in self._candidates(is_drums) if one.name not in self._unread]
+            instrument = _nearest(program, loaded or [instrument])
+        return self._choice(instrument, not is_placed and instrument.program != program, is_drums, key)
+
+    def _wanted(self, program: int, bank: int, is_drums: bool) -> tuple[BankInstrument, bool]:
+        """Return what shall play a program, and whether it was put there."""
+        placed = self._placed(program, bank, is_drums)
+        return placed or _nearest(program, self._candidates(is_drums)), placed is not None
 
     unlocked_instrument_for = instrument_for
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> None:
+        """Begin to read what plays a program, if that is done aside."""
+        if self._stage is not None:
+            self._is_awaited(self._wanted(program, bank, is_drums)[0])
+
+    def asked_for(self, program: int, bank: int, is_drums: bool) -> str:
+        """Return the name of what plays a program, without what stands in for it; any kit stands for drums."""
+        placed = self._placed(program, bank, is_drums)
+        fitting = (one for one in self._candidates(is_drums) if one.is_drums == is_drums)
+        found = placed or next((one for one in fitting if is_drums or one.program == program), None)
+        return "" if found is None else found.name
 
     def named(self, instrument: Instrument, key: int) -> KeyChoice:
         """Return an instrument's own sound on a key, or what stands in for it where there is none of that name."""
@@ -120,6 +137,15 @@ class TimbreBook:
         one = self._unread.get(name)
         if one is not None:
             self._add(name, one.read(), is_new=True)
+
+    def add_file(self, one: FileInstrument) -> None:
+        """Know one more instrument, of a name that none has, to be played by that."""
+        with self._adding:
+            name = one.instrument.name
+            if one.instrument.is_drums:
+                self._drums = {**self._drums, name: [*one.drums]}
+            self._unread[name] = one
+            self._by_name = {**self._by_name, name: one.instrument}  # others may be going through the old one
 
     def replace(self, name: str, instrument: InstrumentFile) -> None:
         """Let notes to come of an instrument sound as another file of it says; those that sound stay as they are.
@@ -140,8 +166,8 @@ class TimbreBook:
             self._motions.add(motions_of(table, name), correction_of(table, name))
             tuning = Tuning(*(tuple(v.tolist()) for v in (table.tuned_keys, table.cents, table.inharmonicity)))
             if instrument.facts.is_drums:
-                self._drums[name] = sorted(int(suffix[1:]) for suffix in table.suffixes)
-            self._by_name[name] = replace(self._by_name[name], measured=tuning)
+                self._drums = {**self._drums, name: sorted(int(suffix[1:]) for suffix in table.suffixes)}
+            self._by_name = {**self._by_name, name: replace(self._by_name[name], measured=tuning)}
             self._unread.pop(name, None)
             self._changes += 1
 
@@ -191,3 +217,8 @@ class TimbreBook:
         """Return the drum of a kit that sounds most like the one on a key: its own, one of its kind, else any."""
         wanted = key if key in self._drums[kit.name] else SAME_KIND.get(key, key)
         return min(self._drums[kit.name], key=lambda one: (abs(one - wanted), one))
+
+
+def _nearest(program: int, candidates: Sequence[BankInstrument]) -> BankInstrument:
+    """Return the instrument that is made most like a program."""
+    return min(candidates, key=lambda one: (distance(program, one.program), one.program))

@@ -66,7 +66,7 @@ class Task(NamedTuple):
     facts: list[tuple[Any, ...]]
     until: int
     controls_at: ControlsAt
-    added: list[AddedKeys]
+    added: Sequence[AddedKeys] = ()
 
 
 class Result(NamedTuple):

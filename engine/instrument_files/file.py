@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ... import __version__
 from ...errors import BankError
 from ...whole_files import write_whole
 from ..keys.table import KeyTable
@@ -23,7 +22,6 @@ from .facts import FORMAT, VERSION, InstrumentFacts, facts_as_json, facts_in, pa
 from .packing import num_bytes_in, pack, unpack
 
 SUFFIX: Final = ".tnca"
-PROGRAM: Final = "tnca-synth"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +68,15 @@ def foundation_of(seed_sha256: str, step_sha256: str) -> str:
     return hashlib.sha256(bytes.fromhex(seed_sha256) + bytes.fromhex(step_sha256)).hexdigest()
 
 
+def is_file_name(wanted: object) -> bool:
+    """Tell whether what names an instrument is a path: it ends in .tnca, or is a path object."""
+    return isinstance(wanted, os.PathLike) or (isinstance(wanted, str) and wanted.lower().endswith(SUFFIX))
+
+
 def instrument_bytes(instrument: InstrumentFile) -> bytes:
     """Return the content of an instrument's file; the same instrument gives the same bytes."""
     about, arrays = pack(instrument.table)
-    facts = facts_as_json(instrument.facts)
-    facts["versions"] = {PROGRAM: __version__, **facts["versions"]}
-    values: dict[str, Any] = {"format": f"{FORMAT} {VERSION}", **facts, **about}
+    values: dict[str, Any] = {"format": f"{FORMAT} {VERSION}", **facts_as_json(instrument.facts), **about}
     values["sha256"] = hashlib.sha256(arrays).hexdigest()
     return make_archive((json.dumps(values, separators=(",", ":")) + "\n").encode(), arrays)
 

@@ -1,4 +1,4 @@
-"""Key tables as bytes: all arrays one after the other, and a list of names, types and sizes that says which is which."""
+"""Key tables as bytes: all arrays one after the other, and a list of their names, types and sizes."""
 
 from __future__ import annotations
 

@@ -174,8 +174,8 @@ class CorrectionTable:
         own = self.room
         if (room.field, room.partials, room.bands) != (own.field, own.partials, own.bands):
             raise BankError(
-                f"corrections of {room.partials} partials and {room.bands} bands of the field {room.field!r} do not fit "
-                f"this foundation's {own.partials} and {own.bands} of {own.field!r}"
+                f"corrections of {room.partials} partials and {room.bands} bands of {room.field!r} do not fit this "
+                f"foundation's {own.partials} and {own.bands} of {own.field!r}"
             )
         if room.courses > own.courses:
             raise BankError(f"corrections have {room.courses} courses, this foundation has room for {own.courses}")

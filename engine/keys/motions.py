@@ -126,7 +126,7 @@ class MotionArrays(KeyedArrays):
 
 
 class KeyArrays(NamedTuple):
-    """What hops are computed from, as the kernel wants it; rows are those of K recorded keys after one that stands still.
+    """What hops are computed from, as the kernel wants it: rows of K recorded keys after one that stands still.
 
     Attributes
     ----------

@@ -87,6 +87,11 @@ class NoteOn:
         else:
             self._corners[channel, corner] = instrument
 
+    def expect(self, channel: int, path: int) -> None:
+        """Let what a channel's program asks for be made ready, where that is done aside."""
+        state = self._interpreter.channels[channel]
+        self._paths[path].bank.expect(state.program, state.bank, state.is_drums)
+
     def first_choice(self, channel: int) -> str:
         """Return the name of what a channel begins with; "" where its program says."""
         first = self._first.get(channel)

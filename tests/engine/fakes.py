@@ -155,7 +155,6 @@ class FakeInstrument:
     stretch: float = 0.0
     program: int = 0
     is_drums: bool = False
-    is_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +190,9 @@ class FakeBank:
         self.asked.append((program, bank, is_drums, key))
         motion = self.motions[min(program, len(self.motions) - 1)]
         return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7, motion)
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> None:
+        pass
 
     def unlocked_instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> FakeChoice:
         return self.instrument_for(program, bank, is_drums, key)
