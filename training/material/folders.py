@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from ...errors import DatasetError
+from ...errors import DatasetError, UsageError
 from ..sources.base import CheckedSource, Entry
 from ..sources.folder import FolderSource
 from ..sources.naming.drums import drum_key
@@ -13,36 +13,48 @@ from ..sources.naming.naming import NameParts
 from ..sources.nsynth import NSynthSource
 from .keeping import Keeper
 from .material import Finding, Gathered, Wishes
+from .takes import is_take, read_takes, sound_files
 
 MOST_ARE_DRUMS: Final = 0.6
 LEAST_DRUMS: Final = 2
+MOST_LISTED: Final = 12
+MOST_TAKES: Final = 40
+TRIED: Final = 3
 
 
 def read_folder(path: Path, sample_rate: int, wishes: Wishes) -> Gathered:
-    """Read a folder of notes, or of drums where its names say so."""
+    """Read a folder of notes, of drums where its names say so, or of long takes."""
     source = FolderSource(path, sample_rate, velocity=wishes.velocity, compare=False)
-    is_kit = are_drums(source.names()) if wishes.drums is None else wishes.drums
+    names = source.names()
+    is_kit = are_drums(names) if wishes.drums is None else wishes.drums
+    if not is_kit and _are_takes(path, names):
+        return read_takes(path, sample_rate, wishes)
     if is_kit:
         source = FolderSource(path, sample_rate, drums=True, velocity=wishes.velocity, compare=False)
     gathered = _gather(source, sample_rate, "folder", path)
     gathered.is_kit = is_kit
     instruments = sorted({one.instrument for one in gathered.recordings})
     if len(instruments) > 1 and not is_kit:
-        shown = ", ".join(instruments[:5]) + (" ..." if len(instruments) > 5 else "")
         gathered.remarks.append(
-            f"names tell {len(instruments)} instruments, learned as one: {shown}; name a sub-folder to learn one of them"
+            f"names tell {len(instruments)} instruments, learned as one: {_some(instruments)}; "
+            "name a sub-folder to learn one alone"
         )
     return gathered
 
 
 def read_nsynth(path: Path, sample_rate: int, wishes: Wishes) -> Gathered:
-    """Read the notes of an NSynth folder; it must hold one instrument."""
-    gathered = _gather(NSynthSource(path, sample_rate), sample_rate, "nsynth", path)
-    instruments = sorted({one.instrument for one in gathered.recordings})
+    """Read the notes of one instrument of an NSynth folder: of the one that is asked for, or the only one."""
+    source = NSynthSource(path, sample_rate, instruments=[wishes.preset] if wishes.preset else ())
+    instruments = source.instruments()
     if len(instruments) > 1:
-        shown = ", ".join(instruments[:5]) + (" ..." if len(instruments) > 5 else "")
-        raise DatasetError(f"{path} holds {len(instruments)} instruments: {shown}; name one with --preset")
+        raise UsageError(f"{path} holds {len(instruments)} instruments, name one with --preset: {_some(instruments)}")
+    gathered = _gather(source, sample_rate, "nsynth", path)
+    gathered.name = instruments[0] if instruments else None
     return gathered
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_LISTED]) + (" ..." if len(names) > MOST_LISTED else "")
 
 
 def are_drums(names: list[NameParts]) -> bool:
@@ -50,6 +62,15 @@ def are_drums(names: list[NameParts]) -> bool:
     keys = [drum_key(one.words) or drum_key(one.prefix) for one in names if one.pitch is None or one.is_bare]
     drums = [key for key in keys if key is not None]
     return len(drums) >= MOST_ARE_DRUMS * len(names) and len(set(drums)) >= LEAST_DRUMS
+
+
+def _are_takes(path: Path, names: list[NameParts]) -> bool:
+    """Tell whether the files of a folder hold several notes each, from some of those that name no key."""
+    files = sound_files(path)
+    if not files or len(files) > MOST_TAKES or any(one.pitch is not None and not one.is_bare for one in names):
+        return False
+    tried = [is_take(file) for file in files[:TRIED]]
+    return 2 * sum(tried) > len(tried)
 
 
 def _gather(source: CheckedSource[Entry], sample_rate: int, kind: str, path: Path) -> Gathered:

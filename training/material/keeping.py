@@ -50,4 +50,4 @@ class Keeper:
         most = int(self._limit_s * self._rate)
         if len(recording.audio) <= most:
             return recording
-        return replace(recording, audio=recording.audio[:most].copy(), hold_s=min(recording.hold_s, self._limit_s))
+        return replace(recording, audio=recording.audio[:most].copy(), hold_s=min(recording.hold_s, most / self._rate))

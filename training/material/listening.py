@@ -22,6 +22,9 @@ DIED_AWAY_DB: Final = 25.0
 """A quietest moment so far below the loudest is the noise of the room, and no longer the note."""
 LEAST_TO_TRUST: Final = 4
 """Notes that must agree with their names before the names of the others are doubted."""
+STRIKE_S, REST_DB, LOUD_DB = 0.02, 25.0, 12.0
+LEAST_TWO_S, FIRST, LATER = 0.6, 0.35, (0.6, 0.95)
+ANOTHER_KEY: Final = 0.8
 DETUNED_CENTS: Final = 35.0
 
 
@@ -37,6 +40,48 @@ def listen(recording: Recording, sample_rate: int) -> Note:
         except AudioFileError:
             pass
     return Note(recording, heard, loudest, quietest if quietest < loudest - DIED_AWAY_DB else None)
+
+
+def several_notes(notes: Sequence[Note], sample_rate: int) -> tuple[list[Note], list[Finding]]:
+    """Leave out recordings that hold two notes or more, one after the other."""
+    kept, findings = [], []
+    for note in notes:
+        reason = _second_note(note, sample_rate)
+        if reason:
+            findings.append(Finding(note.recording.origin, f"two notes: {reason}; a file of its own splits them"))
+        else:
+            kept.append(note)
+    return kept, findings
+
+
+def _second_note(note: Note, sample_rate: int) -> str | None:
+    """Say where a pitched recording begins again, or how its pitch differs later on; None where it is one note."""
+    audio, own = note.recording.audio, note.recording
+    if not own.pitched or own.loop is not None:
+        return None
+    levels = levels_db(audio, sample_rate, STRIKE_S, 2 * STRIKE_S)
+    begin = int(np.argmax(levels > levels.max() - LOUD_DB))
+    lowest = np.minimum.accumulate(levels[begin:])
+    again = np.flatnonzero((levels[begin:] > lowest + REST_DB) & (levels[begin:] > levels.max() - LOUD_DB))
+    if len(again):
+        return f"after a rest another begins at {(begin + again[0]) * STRIKE_S:.1f} s"
+    return _second_pitch(note, sample_rate)
+
+
+def _second_pitch(note: Note, sample_rate: int) -> str | None:
+    hold_s = note.recording.hold_s
+    if hold_s < LEAST_TWO_S:
+        return None
+    begin, end = (int(share * hold_s * sample_rate) for share in LATER)
+    try:
+        later = detect_pitch(note.recording.audio[begin:end], sample_rate)
+        first = detect_pitch(note.recording.audio[: int(FIRST * hold_s * sample_rate)], sample_rate)
+    except AudioFileError:
+        return None
+    off = abs(later.key + later.cents / 100 - first.key - first.cents / 100)
+    if off < ANOTHER_KEY or abs(off - 12 * round(off / 12)) < ANOTHER_KEY:
+        return None
+    return f"{key_name(first.key)}, then {key_name(later.key)}"
 
 
 def find_offset(notes: Sequence[Note]) -> Offset | None:
@@ -82,14 +127,20 @@ def out_of_tune(notes: Sequence[Note]) -> list[Finding]:
 
 
 def same_sounds(notes: Sequence[Note]) -> tuple[list[Note], list[Finding]]:
-    """Leave out notes whose samples are exactly those of another."""
-    first: dict[bytes, str] = {}
+    """Leave out notes whose samples are exactly those of another of the same key and velocity.
+
+    Drums may share a sound, and a map may use a sample for two layers: that is a doubt.
+    """
+    first: dict[bytes, Note] = {}
     kept, findings = [], []
     for note in notes:
-        digest = sha256(note.recording.audio.tobytes()).digest()
-        if digest in first:
-            findings.append(Finding(note.recording.origin, f"duplicate: the same sound as {first[digest]}"))
+        other = first.setdefault(sha256(note.recording.audio.tobytes()).digest(), note).recording
+        own = note.recording
+        if other is own:
+            kept.append(note)
             continue
-        first[digest] = note.recording.origin
-        kept.append(note)
+        is_refused = (other.pitch, other.velocity) == (own.pitch, own.velocity)
+        findings.append(Finding(own.origin, f"duplicate: the same sound as {other.origin}", is_refused))
+        if not is_refused:
+            kept.append(note)
     return kept, findings

@@ -7,18 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ...errors import DatasetError
+from ...errors import DatasetError, UsageError
 from ..measure.recording import Recording
 from ..sources.folder import SUFFIXES
 from ..sources.naming.names import instrument_name
 from .folders import read_folder, read_nsynth
-from .listening import doubt_names, find_offset, listen, out_of_tune, same_sounds, trust_pitch
+from .listening import doubt_names, find_offset, listen, out_of_tune, same_sounds, several_notes, trust_pitch
 from .material import Finding, Gathered, Material, Note, Wishes, in_order
 from .presets import read_preset
+from .sfz import read_sfz
 from .takes import read_takes
 
 SAMPLE_RATE: Final = 22050
+MOST_LISTED: Final = 12
+DRUMS_HINT: Final = "--drums gives each sound of a folder a key of its own"
 NO_WISHES: Final = Wishes()
+SFZ: Final = ".sfz"
 SOUNDFONTS: Final = (".sf2", ".sf3")
 Reader = Callable[[Path, int, Wishes], Gathered]
 
@@ -40,7 +44,7 @@ def understand(path: str | Path, sample_rate: int = SAMPLE_RATE, wishes: Wishes 
     DatasetError
         There is nothing there, or no note in it is of use: one line with the first reasons.
     """
-    path = Path(path)
+    path = _map_within(Path(path))
     gathered = _reader(path)(path, sample_rate, wishes)
     name = instrument_name(wishes.name or gathered.name or path.resolve().stem) or "instrument"
     recordings = [_named(one, name, gathered.is_kit) for one in gathered.recordings]
@@ -50,14 +54,29 @@ def understand(path: str | Path, sample_rate: int = SAMPLE_RATE, wishes: Wishes 
     return replace(material, name=name, path=path)
 
 
+def _map_within(path: Path) -> Path:
+    """Return the SFZ or SoundFont of a folder that holds nothing else to read, or whose samples it maps."""
+    if not path.is_dir():
+        return path
+    maps = sorted(one for one in path.iterdir() if one.suffix.lower() in (SFZ, *SOUNDFONTS) and one.is_file())
+    if len(maps) > 1:
+        names = ", ".join(one.name for one in maps[:MOST_LISTED]) + (" ..." if len(maps) > MOST_LISTED else "")
+        raise UsageError(f"{path} holds {len(maps)} instruments, name one of the files: {names}")
+    return maps[0] if maps else path
+
+
 def _reader(path: Path) -> Reader:
     """Return what reads a path."""
     if path.is_dir():
         return read_nsynth if (path / "examples.json").is_file() else read_folder
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"{path} is neither a file nor a folder")
     if not path.is_file():
         raise DatasetError(f"there is no file or folder {path}")
     if path.suffix.lower() in SOUNDFONTS:
         return read_preset
+    if path.suffix.lower() == SFZ:
+        return read_sfz
     if path.suffix.lower() in SUFFIXES:
         return read_takes
     raise DatasetError(
@@ -72,6 +91,7 @@ def _named(recording: Recording, name: str, is_kit: bool) -> Recording:
 def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wishes: Wishes) -> Material:
     """Listen to what was gathered, and doubt it."""
     notes, same = same_sounds([listen(one, sample_rate) for one in recordings])
+    notes, several = several_notes(notes, sample_rate) if gathered.kind != "take" else (notes, [])
     offset = None
     doubts: list[Finding] = []
     if gathered.is_named and not gathered.is_kit:
@@ -82,7 +102,7 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
         else:
             notes, doubts = doubt_names(notes, offset)
         doubts += beyond
-    findings = (*gathered.findings, *same, *doubts, *out_of_tune(notes))
+    findings = (*gathered.findings, *same, *several, *doubts, *out_of_tune(notes))
     return Material(
         name="",
         kind=gathered.kind,
@@ -113,6 +133,8 @@ def _nothing(path: Path, findings: tuple[Finding, ...]) -> str:
     refused = [one for one in findings if one.is_refused]
     if not refused:
         return f"nothing to learn from in {path}: no sound files"
-    return (
+    text = (
         f"nothing to learn from in {path}: {len(refused)} refused; the first: {refused[0].place}: {refused[0].reason}"
     )
+    unpitched = sum(one.kind == "unpitched" for one in refused)
+    return f"{text}; {DRUMS_HINT}" if 2 * unpitched > len(refused) else text

@@ -163,7 +163,10 @@ class FolderSource(CheckedSource[FolderEntry]):
             return
         for path in paths:
             if path.is_dir():
-                yield from self._scan(path, above | {real})
+                inside = list(self._scan(path, above | {real}))
+                yield from inside
+                if not inside and path.suffix.lower() in SUFFIXES:
+                    yield FolderEntry(path, problem="folder: it is named like a sound file, and holds none")
             elif path.suffix.lower() in SUFFIXES:
                 yield FolderEntry(path)
             elif path.suffix.lower() in OTHER_AUDIO:

@@ -70,6 +70,10 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         if not self._notes:
             raise DatasetError(_no_match(notes, families, instruments, self.path))
 
+    def instruments(self) -> list[str]:
+        """Return the names of the instruments of all notes that are wanted."""
+        return sorted({str(one.fields.get("instrument_str")) for one in self._notes})
+
     def _entries(self) -> Iterator[NSynthEntry]:
         yield from self._notes
 

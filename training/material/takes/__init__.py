@@ -1,5 +1,5 @@
 """Long takes: where their notes begin, what they sound, how loud they are."""
 
-from .reading import read_takes
+from .reading import is_take, read_takes, sound_files
 
-__all__ = ["read_takes"]
+__all__ = ["is_take", "read_takes", "sound_files"]

@@ -63,7 +63,7 @@ def read_note(path: Path, sample_rate: int) -> FloatArray:
     return mono_note(audio, rate, sample_rate)
 
 
-def mono_note(audio: FloatArray, rate: int, sample_rate: int) -> FloatArray:
+def mono_note(audio: FloatArray, rate: float, sample_rate: int) -> FloatArray:
     """Check the sound of a file, float32 (N, audio channels) at `rate`, and make of it what `read_note` returns."""
     for check in (damaged, silent, clipped):
         reason = check(audio)
@@ -75,7 +75,7 @@ def mono_note(audio: FloatArray, rate: int, sample_rate: int) -> FloatArray:
     return to_mono(audio, rate, sample_rate)
 
 
-def to_mono(audio: FloatArray, rate: int, sample_rate: int) -> FloatArray:
+def to_mono(audio: FloatArray, rate: float, sample_rate: int) -> FloatArray:
     """Take out constant offsets, mix, and resample: float32 (N, audio channels) at `rate` becomes float32 (N,)."""
     mono = mix_to_mono(audio - audio.mean(axis=0, dtype=np.float64).astype(np.float32))
     if rate != sample_rate:
@@ -184,7 +184,7 @@ def silent(audio: FloatArray) -> str | None:
     return f"silent: the peak is {level}, expected at least {20 * np.log10(PEAK_SILENT):.0f} dBFS"
 
 
-def too_short(num_samples: int, sample_rate: int) -> str | None:
+def too_short(num_samples: int, sample_rate: float) -> str | None:
     """Return why so few samples are unusable, or None."""
     if num_samples >= MIN_S * sample_rate:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,10 @@ class NoteFile:
     loop: Loop | None = None
     hold_s: float | None = None
 
+    def louder(self, gain: float) -> NoteFile:
+        """Return it with its samples multiplied."""
+        return replace(self, audio=(self.audio * np.float32(gain)).astype(np.float32))
+
 
 def read_note_file(path: Path, sample_rate: int) -> NoteFile:
     """Read and trim one note; `AudioFileError` with the reason where it is of no use."""
@@ -44,7 +48,7 @@ def read_note_file(path: Path, sample_rate: int) -> NoteFile:
 
 
 def note_of(
-    sound: FloatArray, rate: int, sample_rate: int, loop: tuple[int, int] | None, key: int | None = None
+    sound: FloatArray, rate: float, sample_rate: int, loop: tuple[int, int] | None, key: int | None = None
 ) -> NoteFile:
     """Check and trim a sound, float32 (N, audio channels) at `rate`, and hold it through its loop, in frames of it."""
     if loop is None or not 0 <= loop[0] < loop[1] <= len(sound):
