@@ -5,6 +5,7 @@ Letters: B notes, T frames, F bins or bands, K moments, P partials, N = P + band
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -177,11 +178,28 @@ class _Partials:
         return missed, loudness
 
 
-def measure_correction(model: GrowingModel, notes: NoteSet) -> CorrectionArrays:
+@dataclass(frozen=True)
+class Reach:
+    """What a correction is measured of, and how far it may go.
+
+    Attributes
+    ----------
+    furthest : level that it may reach
+    velocities : of the notes it is measured of; where a key has no such notes, all of them
+    """
+
+    furthest: float = FURTHEST
+    velocities: tuple[int, int] = USUAL_VELOCITIES
+
+
+USUAL_REACH = Reach()
+
+
+def measure_correction(model: GrowingModel, notes: NoteSet, reach: Reach = USUAL_REACH) -> CorrectionArrays:
     """Grow every recorded key and measure what its last field misses of the smooth course of levels while held."""
     field = model.config.field_names[-1]
     spec = model.config.spec
-    chosen = _usual_notes(notes)
+    chosen = _usual_notes(notes, *reach.velocities)
     axes: _Axes
     if isinstance(notes, SoundNotes):
         axes, chosen = _Partials(notes), chosen[notes.pitched.numpy()[chosen] > 0.0]
@@ -196,25 +214,25 @@ def measure_correction(model: GrowingModel, notes: NoteSet) -> CorrectionArrays:
         grown = grow(model, NoteBatch.of(notes, chosen[rows]), int(held[rows].max()), notes.motions)[field]
         for frames, note, length in zip(grown.numpy(), chosen[rows], held[rows], strict=True):
             feature = notes.features[note]
-            missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0))
+            missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0), reach.furthest)
             sums.setdefault((feature.instrument, feature.pitch), _Sum(missed[0].shape[1])).add(*missed)
     return _coded(sums, field, axes.partials, notes.decaying)
 
 
-def _usual_notes(notes: NoteSet) -> NDArray[np.int64]:
+def _usual_notes(notes: NoteSet, softest: int, loudest: int) -> NDArray[np.int64]:
     """Return the notes to measure: of each recorded key those of usual velocities, or all where there are none."""
     recorded = notes.indices(held_out=False)
-    usual = [i for i in recorded if USUAL_VELOCITIES[0] <= notes.features[i].velocity <= USUAL_VELOCITIES[1]]
+    usual = [i for i in recorded if softest <= notes.features[i].velocity <= loudest]
     known = {(notes.features[i].instrument, notes.features[i].pitch) for i in usual}
     others = [i for i in recorded if (notes.features[i].instrument, notes.features[i].pitch) not in known]
     return np.sort(np.array([*usual, *others], np.int64))
 
 
-def _missed(axes: _Axes, note: int, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _missed(axes: _Axes, note: int, level: FloatArray, furthest: float) -> tuple[FloatArray, FloatArray]:
     """Return what a note that was grown with levels (T, F) misses at the moments, and how loud it is; see `_Axes`."""
     wanted = smooth_course(axes.wanted(note, len(level)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
-    missed = np.clip((wanted - smooth_course(level))[moments], -FURTHEST, FURTHEST)
+    missed = np.clip((wanted - smooth_course(level))[moments], -furthest, furthest)
     return axes.read(missed, loudness_of(wanted.mean(0)), note)
 
 

@@ -30,6 +30,8 @@ NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
 Measure = Callable[[NoteFeatures], dict[str, NDArray[np.float16]]]
 """Further fields (T, 2, bands) of a note by name, from its linear side."""
+Choose = Callable[[list[NoteFeatures]], list[NoteFeatures]]
+"""Marks which notes of a group training must not hear; see `split`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,23 +151,24 @@ def assemble(
     decaying: frozenset[str] = frozenset(),
     measure: Measure | None = None,
     bins: NDArray[np.int64] | None = None,
+    choose: Choose = hold_out,
 ) -> NoteSet:
     """Lay the features of all notes into tensors.
 
     Parameters
     ----------
-    groups : all features of an instrument, or several, taken one by one so that no more than one is held twice; what
-        training may hear of them is decided here (see `split`)
+    groups : all features of an instrument, or several, taken one by one so that no more than one is held twice
     spec : what they were measured with
     with_linear : keep the linear side, six times the size of the mel side
     decaying : names of instruments that fade out while held
     measure : what else to keep of each note
     bins : which linear bins their linear side has; None for all
+    choose : marks what training must not hear of a group
     """
     features: list[NoteFeatures] = []
     mels, linears = [], []
     further: dict[str, list[NDArray[np.float16]]] = {}
-    for group in map(hold_out, filter(None, groups)):
+    for group in map(choose, filter(None, groups)):
         for values in [measure(note) for note in group] if measure else []:
             for name, value in values.items():
                 further.setdefault(name, []).append(value)

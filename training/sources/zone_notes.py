@@ -11,6 +11,7 @@ import numpy as np
 from ..config.instruments import InstrumentConfig
 from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
 from .soundfont import PEAK_SILENT, SoundFont
+from .soundfont_file import DRUM_BANK, Preset
 from .soundfont_zones import Range, SoundFontZones, Zone
 
 LOWEST, HIGHEST = 21, 108
@@ -59,8 +60,7 @@ def told_zones(zones: SoundFontZones, instrument: InstrumentConfig) -> list[Zone
 
     Roots are no held-out keys where a zone has others. Of drums each key is a zone of its own.
     """
-    bank = 128 if instrument.drum_keys else instrument.bank
-    found = zones.zones(bank, instrument.program)
+    found = zones.zones(_bank(instrument), instrument.program)
     if instrument.drum_keys:
         keys = instrument.keys or range(instrument.low, instrument.high + 1)
         return [
@@ -69,6 +69,10 @@ def told_zones(zones: SoundFontZones, instrument: InstrumentConfig) -> list[Zone
     low, high = max(instrument.low, LOWEST), min(instrument.high, HIGHEST)
     inner = [replace(one, low=max(one.low, low), high=min(one.high, high)) for one in found]
     return [part for zone in inner if zone.low <= zone.high for part in _parts(zone)]
+
+
+def _bank(instrument: InstrumentConfig) -> int:
+    return DRUM_BANK if instrument.drum_keys else instrument.bank
 
 
 def _parts(zone: Zone) -> Iterator[Zone]:
@@ -99,8 +103,8 @@ def _recording(
     font: SoundFont, instrument: InstrumentConfig, key: int, velocity: int, hold_s: float, tail_s: float
 ) -> Recording | None:
     """Render a note; None where nothing is heard."""
-    drums = instrument.drum_keys
-    audio = font.render(instrument.program, key, velocity, hold_s, tail_s, drums, instrument.bank)
+    preset = Preset(_bank(instrument), instrument.program, instrument.name)
+    audio = font.play(preset, key, velocity, hold_s, tail_s)
     if np.abs(audio).max() < PEAK_SILENT:
         return None
     return Recording(audio, instrument.timbre_name(key), key, velocity, hold_s, instrument.pitched)
