@@ -76,6 +76,8 @@ class SoundFont:
         self._font.render(view[: held * 4])
         self._font.channel_note_off(0, key)
         self._font.render(view[held * 4 :])
+        if self.sample_rate == self.RENDER_RATE:
+            return audio
         return soxr.resample(audio, self.RENDER_RATE, self.sample_rate, quality="VHQ").astype(np.float32)
 
     def recordings(
