@@ -16,6 +16,7 @@ from tnca_synth.errors import DatasetError, UsageError
 from tnca_synth.training.learning import plan
 from tnca_synth.training.learning.fit import error_db
 from tnca_synth.training.learning.foundation import Foundation, open_foundation
+from tnca_synth.training.learning.instrument import start_of
 from tnca_synth.training.learning.learn import Silent, learn
 from tnca_synth.training.learning.notes import at_bank_level, held_out_keys, measure, note_set
 from tnca_synth.training.learning.plan import Speed
@@ -40,6 +41,29 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let "fit" take moments."""
     monkeypatch.setitem(plan.SPEEDS, "fit", QUICK)
     yield
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Foundation:
+    return open_foundation()
+
+
+def stage_of(foundation: Foundation, recordings: list[Recording], iterations: int, seed: int = 0) -> Stage:
+    features = measure(foundation, recordings, lambda *_: None)
+    notes = note_set(foundation, features, judges=False)
+    starts = {"mine": nearest_start(foundation, features)}
+    return Stage(foundation, notes, starts, iterations, look_every=10, patience=9, seed=seed)
+
+
+def bells(keys: tuple[int, ...]) -> list[Recording]:
+    """Return short decaying tones at the rate of the shipped foundation."""
+    time_s = np.arange(16_000) / 22_050
+    made = []
+    for key in keys:
+        hz = 440.0 * 2.0 ** ((key - 69) / 12)
+        tone = sum(np.sin(2 * np.pi * n * hz * time_s) * np.exp(-3.0 * n * time_s) / n for n in (1, 2, 4))
+        made.append(Recording((0.2 * tone).astype(np.float32), "mine", key, 100, 0.5, True, False))
+    return made
 
 
 def folder_of(place: Path, keys: tuple[int, ...] = KEYS, velocities: tuple[int, ...] = (100,)) -> Path:
@@ -73,15 +97,24 @@ def test_a_folder_becomes_an_instrument_that_plays_heard_and_unheard_keys(
     assert picture_of(path).read_bytes().startswith(b"\x89PNG") and clip_of(path).read_bytes().startswith(b"OggS")
 
 
-def test_the_same_seed_gives_the_same_file_and_another_one_another(tmp_path: Path, foundation: Foundation) -> None:
-    folder = folder_of(tmp_path / "mine")
+def test_the_same_notes_and_seed_give_the_same_file(tmp_path: Path, foundation: Foundation) -> None:
+    folder = folder_of(tmp_path / "mine", KEYS[:3])
     contents = []
-    for number, seed in enumerate((3, 3, 4)):
+    for number in range(2):
         path = tmp_path / f"{number}.tnca"
-        learn(folder, path, name="mine", seed=seed, foundation=foundation)
+        learn(folder, path, name="mine", seed=3, foundation=foundation)
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
-    assert contents[0] != contents[2]
+
+
+def test_another_seed_fits_in_another_way(foundation: Foundation) -> None:
+    fitted = []
+    for seed in (3, 3, 4):
+        stage = stage_of(foundation, reeds(KEYS[:3]), iterations=3, seed=seed)
+        stage.run(lambda _: None, lambda _: None)
+        fitted.append(stage.fit.average["keys.weight"].numpy())
+    assert np.array_equal(fitted[0], fitted[1])
+    assert not np.array_equal(fitted[0], fitted[2])
 
 
 def test_learning_leaves_the_foundation_as_it_is(tmp_path: Path, foundation: Foundation) -> None:
@@ -108,15 +141,13 @@ def test_one_note_plays_three_octaves(tmp_path: Path, foundation: Foundation) ->
     assert min(levels) > 0.05 * max(levels)
 
 
-def test_fitting_brings_the_growth_nearer_to_the_notes(foundation: Foundation) -> None:
-    features = measure(foundation, at_bank_level(foundation, reeds())[0], lambda *_: None)
-    notes = note_set(foundation, features, judges=False)
-    stage = Stage(foundation, notes, {"mine": nearest_start(foundation, features)}, 40, 10, 9, 0)
+def test_fitting_brings_the_growth_nearer_to_the_notes(shipped: Foundation) -> None:
+    stage = stage_of(shipped, at_bank_level(shipped, bells((60, 67)))[0], iterations=40)
     before = stage.best_db
     stage.run(lambda _: None, lambda _: None)
-    every = notes.indices(held_out=False)
+    every = stage.notes.indices(held_out=False)
     assert stage.best_db < 0.9 * before
-    assert error_db(stage.model(), notes, every, 200) == pytest.approx(stage.best_db, abs=0.01)
+    assert error_db(stage.model(), stage.notes, every, 200) == pytest.approx(stage.best_db, abs=0.01)
 
 
 def test_a_start_is_the_timbre_that_sounds_like_the_notes(foundation: Foundation) -> None:
@@ -125,10 +156,11 @@ def test_a_start_is_the_timbre_that_sounds_like_the_notes(foundation: Foundation
     assert len(known) and rendered.names[0] == "reed" and rendered.error_db < 1.0
 
 
-def test_recordings_get_the_level_of_the_foundation(foundation: Foundation) -> None:
-    softer = [replace(one, audio=one.audio * np.float32(0.1)) for one in reeds()]
-    levelled, gain_db = at_bank_level(foundation, reeds())
-    other, more_db = at_bank_level(foundation, softer)
+def test_recordings_get_the_level_of_the_foundation(shipped: Foundation) -> None:
+    notes = bells((60, 67))
+    softer = [replace(one, audio=one.audio * np.float32(0.1)) for one in notes]
+    levelled, gain_db = at_bank_level(shipped, notes)
+    other, more_db = at_bank_level(shipped, softer)
     assert more_db - gain_db == pytest.approx(20.0, abs=0.5)
     assert rms(other[0].audio) == pytest.approx(rms(levelled[0].audio), rel=0.06)
 
@@ -156,7 +188,15 @@ def test_ctrl_c_keeps_what_is_there_and_going_on_counts_from_it(tmp_path: Path, 
     gone_on = learn(folder, path, foundation=foundation, goes_on=True)
     figures = gone_on.instrument.facts.figures
     assert gone_on.is_complete and figures["iterations"] > first.facts.figures["iterations"]
-    assert figures["level_error_db"] <= first.facts.figures["level_error_db"] + 0.5
+
+
+def test_going_on_begins_with_the_codes_of_the_file(tmp_path: Path, foundation: Foundation) -> None:
+    path = tmp_path / "mine.tnca"
+    learned = learn(folder_of(tmp_path / "mine", KEYS[:3]), path, foundation=foundation)
+    start = start_of(read_instrument(path), "mine")["mine"]
+    table = learned.instrument.table
+    assert np.array_equal(start.vector.numpy(), table.vectors[0])
+    assert np.array_equal(np.stack([start.codes[key].numpy() for key in KEYS[:3]]), table.codes)
 
 
 def test_ctrl_c_before_anything_plays_leaves_nothing(tmp_path: Path, foundation: Foundation) -> None:
@@ -180,7 +220,7 @@ def test_a_folder_of_drums_becomes_a_kit(tmp_path: Path, foundation: Foundation)
 
 def test_nothing_to_learn_from_is_said_in_a_line(tmp_path: Path, foundation: Foundation) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="nothing to learn from"):
+    with pytest.raises(DatasetError, match="nothing to"):
         learn(tmp_path / "empty", foundation=foundation)
     with pytest.raises(UsageError, match="no instrument to go on from"):
         learn(tmp_path / "empty", tmp_path / "none.tnca", goes_on=True, foundation=foundation)
@@ -212,7 +252,8 @@ def _grown(foundation: Foundation, name: str, key: int) -> object:
     which = np.flatnonzero((foundation.known.row == row) & (foundation.known.key == key))
     import torch
 
-    from tnca_synth.training.learning.start import HEARD_FRAMES, _grown as grow_known
+    from tnca_synth.training.learning.start import HEARD_FRAMES
+    from tnca_synth.training.learning.start import _grown as grow_known
 
     facts = torch.tensor([[float(key), 100 / 127.0, 1.0]]).T
     level = np.repeat(grow_known(foundation, which, *facts)[0], 3, 0)[:HEARD_FRAMES]
