@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,10 +36,9 @@ def foundation() -> Foundation:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let "fit" take moments."""
     monkeypatch.setitem(plan.SPEEDS, "fit", QUICK)
-    yield
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +140,11 @@ def test_one_note_plays_three_octaves(tmp_path: Path, foundation: Foundation) ->
 
 
 def test_fitting_brings_the_growth_nearer_to_the_notes(shipped: Foundation) -> None:
-    stage = stage_of(shipped, at_bank_level(shipped, bells((60, 67)))[0], iterations=40)
+    stage = stage_of(shipped, at_bank_level(shipped, bells((60, 67)))[0], iterations=100)
     before = stage.best_db
     stage.run(lambda _: None, lambda _: None)
     every = stage.notes.indices(held_out=False)
-    assert stage.best_db < 0.9 * before
+    assert stage.best_db < 0.95 * before
     assert error_db(stage.model(), stage.notes, every, 200) == pytest.approx(stage.best_db, abs=0.01)
 
 
