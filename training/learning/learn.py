@@ -38,8 +38,8 @@ NO_WISHES: Final = Wishes()
 class Listener(Protocol):
     """Hears how the learning goes on."""
 
-    def understood(self, material: Material) -> None:
-        """Hear what was brought."""
+    def understood(self, material: Material) -> Material:
+        """Hear what was brought, and return it, with its keys moved where they were found to be off."""
 
     def say(self, text: str) -> None:
         """Hear a line."""
@@ -54,8 +54,9 @@ class Listener(Protocol):
 class Silent:
     """A listener that keeps quiet."""
 
-    def understood(self, material: Material) -> None:
-        """Keep quiet."""
+    def understood(self, material: Material) -> Material:
+        """Keep quiet, and leave it as it is."""
+        return material
 
     def say(self, text: str) -> None:
         """Keep quiet."""
@@ -203,7 +204,7 @@ class _Run:
 
     def learn(self, wishes: Wishes, before: InstrumentFile | None) -> Learned:
         material = understand(self.source, self.foundation.spec.sample_rate, wishes)
-        self.listener.understood(material)
+        material = self.listener.understood(material)
         self.speed = self.speed.scaled(len(material.notes))
         self.about = self._about(material)
         recordings, gain_db = at_bank_level(self.foundation, material.recordings)
@@ -227,7 +228,9 @@ class _Run:
         )  # fmt: skip
 
     def _about(self, material: Material) -> About:
-        origins = tuple(dict.fromkeys(Path(one.origin).name for one in material.recordings if one.origin))
+        origins = tuple(
+            dict.fromkeys(Path(one.origin).name.partition(" at ")[0] for one in material.recordings if one.origin)
+        )
         sources = origins[:MOST_SOURCES] or (material.path.name,)
         return About(self.name or material.name, material.is_kit, self.author, self.licence, sources)
 

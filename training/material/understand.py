@@ -13,7 +13,7 @@ from ..sources.folder import SUFFIXES
 from ..sources.naming.names import instrument_name
 from .folders import read_folder, read_nsynth
 from .listening import doubt_names, find_offset, listen, out_of_tune, same_sounds, several_notes, trust_pitch
-from .material import Finding, Gathered, Material, Note, Wishes, in_order
+from .material import Finding, Gathered, Material, Note, Wishes, in_order, transposed
 from .presets import read_preset
 from .sfz import read_sfz
 from .takes import read_takes
@@ -103,7 +103,7 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
     if not gathered.is_rendered and gathered.kind != "take":
         notes = without(several_notes(notes, sample_rate))
     if gathered.is_named and not gathered.is_kit:
-        notes = without(_transposed(notes, wishes.transpose))
+        notes = without(transposed(notes, wishes.transpose))
     if gathered.is_named and not gathered.is_kit and not gathered.is_rendered:
         offset = find_offset(notes)
         if wishes.trust_pitch:
@@ -123,18 +123,6 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
         is_kit=gathered.is_kit,
         velocities_heard=gathered.velocities_heard,
     )
-
-
-def _transposed(notes: list[Note], semitones: int) -> tuple[list[Note], list[Finding]]:
-    """Move all names; what leaves the keyboard is left out."""
-    kept, findings = [], []
-    for note in notes:
-        key = note.recording.pitch + semitones
-        if 0 <= key <= 127:
-            kept.append(replace(note, recording=replace(note.recording, pitch=key)))
-        else:
-            findings.append(Finding(note.recording.origin, f"bad pitch: {key} after --transpose, expected 0..127"))
-    return kept, findings
 
 
 def _nothing(path: Path, findings: tuple[Finding, ...]) -> str:
