@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .splitting import Span
+if TYPE_CHECKING:
+    from .splitting import Span
 
 ALIKE_DB: Final = 5.0
 """Levels that differ by less were meant to be the same."""
