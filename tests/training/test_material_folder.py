@@ -156,8 +156,8 @@ def test_a_folder_named_by_drums_is_a_kit_with_keys_of_general_midi(tmp_path):
 
 def test_unpitched_sounds_without_names_of_drums_can_be_made_a_kit(tmp_path):
     rng = np.random.default_rng(0)
-    for i in range(4):
-        write(tmp_path / f"door {i}.wav", 0.2 * rng.standard_normal(RATE // 4) * np.exp(-np.arange(RATE // 4) / 900))
+    for name in ("door", "glass", "chain", "cup"):
+        write(tmp_path / f"{name}.wav", 0.2 * rng.standard_normal(RATE // 4) * np.exp(-np.arange(RATE // 4) / 900))
     with pytest.raises(DatasetError, match=r"4 refused; the first: .*unpitched.*--drums"):
         understand(tmp_path)
     material = understand(tmp_path, wishes=Wishes(drums=True))

@@ -22,6 +22,8 @@ DIED_AWAY_DB: Final = 25.0
 """A quietest moment so far below the loudest is the noise of the room, and no longer the note."""
 LEAST_TO_TRUST: Final = 4
 """Notes that must agree with their names before the names of the others are doubted."""
+CLEAR_KEYS: Final = range(24, 106)
+"""Keys whose pitch can be told from a sound for certain."""
 STRIKE_S, REST_DB, LOUD_DB = 0.02, 25.0, 12.0
 LEAST_TWO_S, FIRST, LATER = 0.6, 0.35, (0.6, 0.95)
 ANOTHER_KEY: Final = 0.8
@@ -104,7 +106,7 @@ def doubt_names(notes: Sequence[Note], offset: Offset | None) -> tuple[list[Note
     kept, findings = [], []
     for note in notes:
         off = 0 if note.heard is None else round(note.heard) - note.recording.pitch - offset.semitones
-        if not off or note.heard is None:
+        if not off or note.heard is None or note.recording.pitch + offset.semitones not in CLEAR_KEYS:
             kept.append(note)
             continue
         named, sounds = key_name(note.recording.pitch), key_name(round(note.heard))

@@ -155,7 +155,8 @@ class Gathered:
     ----------
     recordings : as the input names them
     findings, remarks : see `Material`
-    is_named : whether pitches come from names or a map, and not from the sound
+    is_named : whether pitches come from names or a map, which may be wrong
+    is_rendered : whether an instrument was played for it, so that nothing is doubtful
     is_kit : whether every key is a drum of its own
     velocities_heard : whether velocities were estimated from levels
     name : of the instrument; None where the path names it
@@ -166,6 +167,7 @@ class Gathered:
     findings: list[Finding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     is_named: bool = True
+    is_rendered: bool = False
     is_kit: bool = False
     velocities_heard: bool = False
     name: str | None = None

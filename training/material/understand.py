@@ -90,26 +90,34 @@ def _named(recording: Recording, name: str, is_kit: bool) -> Recording:
 
 def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wishes: Wishes) -> Material:
     """Listen to what was gathered, and doubt it."""
-    notes, same = same_sounds([listen(one, sample_rate) for one in recordings])
-    notes, several = several_notes(notes, sample_rate) if gathered.kind != "take" else (notes, [])
+    notes = [listen(one, sample_rate) for one in recordings]
+    findings = list(gathered.findings)
     offset = None
-    doubts: list[Finding] = []
+
+    def without(doubted: tuple[list[Note], list[Finding]]) -> list[Note]:
+        findings.extend(doubted[1])
+        return doubted[0]
+
+    if not gathered.is_rendered:
+        notes = without(same_sounds(notes))
+    if not gathered.is_rendered and gathered.kind != "take":
+        notes = without(several_notes(notes, sample_rate))
     if gathered.is_named and not gathered.is_kit:
-        notes, beyond = _transposed(notes, wishes.transpose)
+        notes = without(_transposed(notes, wishes.transpose))
+    if gathered.is_named and not gathered.is_kit and not gathered.is_rendered:
         offset = find_offset(notes)
         if wishes.trust_pitch:
             notes, offset = trust_pitch(notes, offset), None
         else:
-            notes, doubts = doubt_names(notes, offset)
-        doubts += beyond
-    findings = (*gathered.findings, *same, *several, *doubts, *out_of_tune(notes))
+            notes = without(doubt_names(notes, offset))
+        findings += out_of_tune(notes)
     return Material(
         name="",
         kind=gathered.kind,
         path=Path(),
         sample_rate=sample_rate,
         notes=in_order(notes),
-        findings=findings,
+        findings=tuple(findings),
         remarks=tuple(gathered.remarks),
         offset=offset if offset and offset.semitones else None,
         is_kit=gathered.is_kit,
