@@ -190,6 +190,10 @@ class Sequencer:
         """Put an instrument into a corner of a channel's pad; see `Synth.morph_into`."""
         self._note_on.morph_into(channel, corner, instrument)
 
+    def morphs_into(self, channel: int, corner: int) -> str:
+        """Return the name of what is in a corner; see `Synth.morphs_into`."""
+        return self._note_on.morphs_into(channel, corner)
+
     def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
         self._note_on.begin_with(channel, instrument)

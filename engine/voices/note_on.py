@@ -87,6 +87,11 @@ class NoteOn:
         else:
             self._corners[channel, corner] = instrument
 
+    def morphs_into(self, channel: int, corner: int) -> str:
+        """Return the name of what was put into a corner of a channel's pad, "" where a program says."""
+        own = self._corners.get((channel, corner))
+        return "" if own is None else own.name
+
     def expect(self, channel: int, path: int) -> None:
         """Let what a channel's program asks for be made ready, where that is done aside."""
         state = self._interpreter.channels[channel]

@@ -114,7 +114,7 @@ def learn(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
-    speed: str = "fit",
+    speed: str | Speed = "fit",
     name: str | None = None,
     seed: int = 0,
     goes_on: bool = False,
@@ -133,7 +133,7 @@ def learn(
         A folder of notes, a long take, or a SoundFont; see `training.material.understand`.
     output : path-like, optional
         The instrument's file, written as soon as it can be played and again whenever it got better.
-    speed : str
+    speed : str or Speed
         "fit", for minutes, or "full", which goes on longer.
     name : str, optional
         Of the instrument; by default that of what it is learned from.
@@ -163,7 +163,7 @@ def learn(
     KeyboardInterrupt
         Before anything could be played; later on, what was learned so far is returned.
     """
-    chosen = speed_of(speed)
+    chosen = speed if isinstance(speed, Speed) else speed_of(speed)
     path = None if output is None else Path(output)
     if goes_on and (path is None or not path.is_file()):
         raise UsageError(f"there is no instrument to go on from: {path or 'no output is named'}")
@@ -216,7 +216,7 @@ class _Run:
         try:
             judgement = self._fit(recordings, features, starts)
         except KeyboardInterrupt:
-            if self.instrument is None:
+            if self.instrument is None or (self.path is not None and not self.num_bytes):
                 raise
             is_complete = False
         assert self.instrument is not None
