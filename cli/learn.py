@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -101,7 +102,7 @@ def _understand(arguments: argparse.Namespace, console: Console) -> int:
 
 def _output(source: Path, wanted: Path | None) -> Path:
     """Return where the instrument goes; `UsageError` for a name or a place that cannot be."""
-    path = wanted or Path(f"{source.resolve().stem}{SUFFIX}")
+    path = wanted or Path(f"{Path(os.path.abspath(source)).stem or 'instrument'}{SUFFIX}")
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"the instrument's file must end in {SUFFIX}, got {path}")
     if not path.absolute().parent.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from os.path import abspath
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,7 @@ def understand(path: str | Path, sample_rate: int = SAMPLE_RATE, wishes: Wishes 
     """
     path = _map_within(Path(path))
     gathered = _reader(path)(path, sample_rate, wishes)
-    name = instrument_name(wishes.name or gathered.name or path.resolve().stem) or "instrument"
+    name = instrument_name(wishes.name or gathered.name or Path(abspath(path)).stem) or "instrument"
     recordings = [_named(one, name, gathered.is_kit) for one in gathered.recordings]
     material = _heard(recordings, gathered, sample_rate, wishes)
     if not material.notes:
@@ -58,7 +59,10 @@ def _map_within(path: Path) -> Path:
     """Return the SFZ or SoundFont of a folder that holds nothing else to read, or whose samples it maps."""
     if not path.is_dir():
         return path
-    maps = sorted(one for one in path.iterdir() if one.suffix.lower() in (SFZ, *SOUNDFONTS) and one.is_file())
+    try:
+        maps = sorted(one for one in path.iterdir() if one.suffix.lower() in (SFZ, *SOUNDFONTS) and one.is_file())
+    except OSError as error:
+        raise DatasetError(f"cannot read the folder {path}: {error.strerror}") from error
     if len(maps) > 1:
         names = ", ".join(one.name for one in maps[:MOST_LISTED]) + (" ..." if len(maps) > MOST_LISTED else "")
         raise UsageError(f"{path} holds {len(maps)} instruments, name one of the files: {names}")
