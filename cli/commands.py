@@ -73,6 +73,7 @@ COMMANDS: Final = (
     CliCommand("devices", "devices", "list MIDI inputs and audio outputs, and what is missing"),
     CliCommand("render", "render", "turn a MIDI file into a WAV or FLAC file"),
     CliCommand("instruments", "instruments", "list the instruments of the bank"),
+    CliCommand("learn", "learn", "make an instrument of your own from recorded notes"),
     CliCommand("train", "train", "train a growth model or a decoder"),
     CliCommand("export", "export", "write a trained model as ONNX, or a bank"),
     CliCommand("codec", "codec", "turn a codec that was trained elsewhere into a decoder of latents"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .live.protocol import LiveOptions
     from .live.session.session import LiveSession
     from .midi.files.song import Song, read_midi_file
+    from .training.learning.learn import learn
 
 __version__ = "0.2.0"
 
@@ -33,6 +34,7 @@ __all__ = [
     "Song",
     "Synth",
     "__version__",
+    "learn",
     "open_synth",
     "read_instrument",
     "read_midi_file",
@@ -49,6 +51,7 @@ _HOMES = {
     "RenderReport": ".engine.render.song",
     "Song": ".midi.files.song",
     "Synth": ".engine.synth",
+    "learn": ".training.learning.learn",
     "open_synth": ".engine.open",
     "read_instrument": ".engine.instrument_files",
     "read_midi_file": ".midi.files.song",

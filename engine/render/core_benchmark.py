@@ -7,6 +7,7 @@ matters little.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from time import process_time, thread_time
 from typing import Any
 
@@ -40,13 +41,15 @@ class Contender:
     ----------
     core : "kernel" or "numpy"
     voices : int
+    bank : Path, optional
+        The bank to play; the shipped one by default.
     """
 
-    def __init__(self, core: str, voices: int) -> None:
-        ensemble = assemble_synth(provider="cpu", core="numpy")  # for its bank and models
-        growth, bank = ensemble.growth, ensemble.bank
-        assert growth is not None and bank is not None
-        decoder = bank.decoder(ensemble.decoder, growth, num_slots(voices))
+    def __init__(self, core: str, voices: int, bank: Path | None = None) -> None:
+        ensemble = assemble_synth(provider="cpu", core="numpy", bank_path=bank)  # for its bank and models
+        growth, opened = ensemble.growth, ensemble.bank
+        assert growth is not None and opened is not None
+        decoder = opened.decoder(ensemble.decoder, growth, num_slots(voices))
         self._grower = Grower(growth, decoder, voices, 1.0, grows_together=True, core=core)
         interpreter = Interpreter()
         for channel, program in enumerate(PROGRAMS):
@@ -71,12 +74,12 @@ class Contender:
         self._grower.grow(self._voices, self._until, self._controls.at)
 
 
-def measure_core(voices: int) -> dict[str, Any]:
-    """Measure hops of so many voices; return microseconds per voice-hop and their share of the GEMM peak, by core.
+def measure_core(voices: int, bank: Path | None = None) -> dict[str, Any]:
+    """Measure hops of so many voices of a bank; return microseconds per voice-hop and shares of the GEMM peak, by core.
 
     The share is that of the growth model's multiplications alone, of what the processor does in a large matrix product.
     """
-    contenders = {core: Contender(core, voices) for core in (("kernel", "numpy") if library() else ("numpy",))}
+    contenders = {core: Contender(core, voices, bank) for core in (("kernel", "numpy") if library() else ("numpy",))}
     times: dict[str, list[float]] = {core: [] for core in contenders}
     peaks = []
     for _ in range(TURNS):
@@ -107,10 +110,15 @@ def gemm_per_s() -> float:
     return GEMM_SIZE**3 / min(_timed(lambda: matrix @ matrix, process_time) for _ in range(3))
 
 
-def measure_outside(core: str) -> float:
+def measure_outside(core: str, bank: Path | None = None) -> float:
     """Return the share of a core that everything but growing takes: 32 held notes, live, 48 kHz, blocks of 256."""
     synth = assemble_synth(
-        provider="cpu", core=core, sample_rate=OUTSIDE_RATE, grows_together=True, on_model_error="mute"
+        provider="cpu",
+        core=core,
+        sample_rate=OUTSIDE_RATE,
+        grows_together=True,
+        on_model_error="mute",
+        bank_path=bank,
     ).synth
     for channel, program in enumerate(PROGRAMS):
         synth.send(program_change(channel, program))
