@@ -21,9 +21,10 @@ import soundfile
 import soxr
 
 from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.training.learning.figures import Player, nearest_recording, sampled
 from tnca_synth.training.learning.foundation import Foundation, open_foundation
-from tnca_synth.training.learning.learn import Learned, learn
-from tnca_synth.training.learning.sound import Player, nearest_recording, sampled
+from tnca_synth.training.learning.learn import learn
+from tnca_synth.training.learning.outcome import Learned
 from tnca_synth.training.measure.hearing import HEARING_RATE, hearing_distance
 from tnca_synth.training.measure.recording import Recording
 from tnca_synth.training.sources.soundfont import SoundFont

@@ -15,7 +15,7 @@ from .train import positive, seed_number
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..training.learning.learn import Learned
+    from ..training.learning.outcome import Learned
     from ..training.loop.progress import ProgressReport
     from ..training.material import Material
 

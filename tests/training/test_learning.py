@@ -13,15 +13,15 @@ import tiny
 from tnca_synth.engine.instrument_files import read_instrument
 from tnca_synth.errors import DatasetError, UsageError
 from tnca_synth.training.learning import plan
-from tnca_synth.training.learning.fit import error_db
+from tnca_synth.training.learning.figures import Player, nearest_recording, sampled
+from tnca_synth.training.learning.fit import Stage, error_db
 from tnca_synth.training.learning.foundation import Foundation, open_foundation
 from tnca_synth.training.learning.instrument import start_of
-from tnca_synth.training.learning.learn import Silent, learn
-from tnca_synth.training.learning.notes import at_bank_level, held_out_keys, measure, note_set
+from tnca_synth.training.learning.learn import learn
+from tnca_synth.training.learning.notes import at_bank_level, at_most, held_out_keys, measure, note_set
+from tnca_synth.training.learning.outcome import Silent
 from tnca_synth.training.learning.plan import Speed
 from tnca_synth.training.learning.report import clip_of, picture_of
-from tnca_synth.training.learning.sound import Player, nearest_recording, sampled
-from tnca_synth.training.learning.stages import Stage
 from tnca_synth.training.learning.start import nearest_start
 from tnca_synth.training.measure.recording import Recording
 
@@ -231,6 +231,15 @@ def test_few_keys_are_all_learned_from_and_outer_ones_always() -> None:
     many = range(40, 88, 2)
     held_out = held_out_keys(many)
     assert 4 <= len(held_out) <= 5 and not {40, 86} & held_out
+
+
+def test_of_too_many_notes_every_key_keeps_some_spread_over_its_velocities() -> None:
+    many = [
+        Recording(np.zeros(1, np.float32), "mine", key, velocity, 1.0) for key in (60, 64) for velocity in range(1, 17)
+    ]
+    few = at_most(many, 6)
+    assert [(one.pitch, one.velocity) for one in few] == [(60, 1), (60, 8), (60, 16), (64, 1), (64, 8), (64, 16)]
+    assert at_most(many, 100) == many
 
 
 def test_the_sampler_resamples_the_nearest_recording(foundation: Foundation) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 import torch
 
@@ -20,94 +20,22 @@ from ..material import Material, Wishes, understand
 from ..measure.note_features import NoteFeatures
 from ..measure.recording import Recording
 from .figures import Judgement, judge
+from .fit import Look, Stage
 from .foundation import Foundation, open_foundation
 from .instrument import About, make_instrument, start_of, with_figures
-from .notes import at_bank_level, measure, note_set
+from .notes import at_bank_level, at_most, measure, note_set
+from .outcome import Learned, Listener, Silent
 from .plan import Speed, speed_of
 from .report import Showing
-from .stages import Look, Stage
 from .start import Start, nearest_start
 
 ITERATIONS: Final = "iterations"
 """The figure that says how far an instrument has been fitted."""
+MOST_NOTES: Final = 400
+"""More take memory by the gigabyte, and hardly tell anything new."""
 MOST_SOURCES: Final = 1000
 """Recordings that an instrument's file names."""
 NO_WISHES: Final = Wishes()
-
-
-class Listener(Protocol):
-    """Hears how the learning goes on."""
-
-    def understood(self, material: Material) -> Material:
-        """Hear what was brought, and return it, with its keys moved where they were found to be off."""
-
-    def say(self, text: str) -> None:
-        """Hear a line."""
-
-    def measured(self, count: int, total: int) -> None:
-        """Hear that so many notes are measured."""
-
-    def step(self, iteration: int, iterations: int, level_db: float) -> None:
-        """Hear that an iteration is done."""
-
-
-class Silent:
-    """A listener that keeps quiet."""
-
-    def understood(self, material: Material) -> Material:
-        """Keep quiet, and leave it as it is."""
-        return material
-
-    def say(self, text: str) -> None:
-        """Keep quiet."""
-
-    def measured(self, count: int, total: int) -> None:
-        """Keep quiet."""
-
-    def step(self, iteration: int, iterations: int, level_db: float) -> None:
-        """Keep quiet."""
-
-
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What was learned.
-
-    Attributes
-    ----------
-    instrument : InstrumentFile
-    material : what it was learned from
-    judgement : how near it comes
-    nearest : instruments of the bank that it started from, the nearest first
-    seconds : until it was playable for the first time, and in all
-    iterations : how far it was fitted
-    is_complete : whether it was not interrupted
-    path, num_bytes : of its file; None and 0 where none was asked for
-    """
-
-    instrument: InstrumentFile
-    material: Material
-    judgement: Judgement
-    nearest: tuple[str, ...]
-    seconds: tuple[float, float]
-    iterations: int
-    is_complete: bool
-    path: Path | None = None
-    num_bytes: int = 0
-
-    def as_values(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return {
-            "name": self.instrument.facts.name,
-            "path": None if self.path is None else str(self.path),
-            "bytes": self.num_bytes,
-            "notes": len(self.material.notes),
-            "refused": len(self.material.refused),
-            "nearest": list(self.nearest),
-            "figures": dict(self.instrument.facts.figures),
-            "seconds_to_playable": round(self.seconds[0], 2),
-            "seconds": round(self.seconds[1], 2),
-            "complete": self.is_complete,
-        }
 
 
 def learn(
@@ -199,15 +127,21 @@ class _Run:
     began_s: float = field(default_factory=time.monotonic)
     instrument: InstrumentFile | None = None
     playable_s: float = 0.0
+    before: int = 0
     iterations: int = 0
     num_bytes: int = 0
+    about: About = field(init=False)
+    showing: Showing | None = field(init=False)
 
     def learn(self, wishes: Wishes, before: InstrumentFile | None) -> Learned:
         material = understand(self.source, self.foundation.spec.sample_rate, wishes)
         material = self.listener.understood(material)
-        self.speed = self.speed.scaled(len(material.notes))
+        self.speed = self.speed.scaled(min(len(material.notes), MOST_NOTES))
         self.about = self._about(material)
-        recordings, gain_db = at_bank_level(self.foundation, material.recordings)
+        chosen = at_most(material.recordings, MOST_NOTES)
+        if len(chosen) < len(material.recordings):
+            self.listener.say(f"learns from {len(chosen)} of {len(material.recordings)} notes, of every key")
+        recordings, gain_db = at_bank_level(self.foundation, chosen)
         self.listener.say(f"level: {gain_db:+.1f} dB, to be as loud as the other instruments")
         self.showing = Showing(self.foundation, recordings) if self.path else None
         features = measure(self.foundation, recordings, self.listener.measured)
@@ -245,7 +179,7 @@ class _Run:
         self.listener.say(f"starts from {known}" + (" and others" if len(starts) > 1 else ""))
         if before is None:
             return starts
-        self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
+        self.before = self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
         self.listener.say(f"goes on after {self.iterations} iterations")
         stem = next(iter(starts)).partition(":")[0]
         for name, start in start_of(before, stem).items():
@@ -260,29 +194,22 @@ class _Run:
         self, recordings: Sequence[Recording], features: Sequence[NoteFeatures], starts: dict[str, Start]
     ) -> Judgement:
         """Fit with some notes held out, judge by them, and go on with all."""
-        whole = note_set(self.foundation, features, judges=False)
         part = note_set(self.foundation, features, judges=True)
         judging = {i for i, note in enumerate(part.features) if note.held_out}
         programs = self._programs(starts)
-        total = self.speed.iterations + self.speed.with_all
-        first = Stage(
-            self.foundation, part, starts, self.speed.iterations, self.speed.look_every, self.speed.patience,
-            self.seed, self.iterations,
-        )  # fmt: skip
-        self._keep(first, whole if not judging else part, programs)
+        first = self._stage(part, starts, self.speed.iterations, 0)
+        self._keep(first, part, programs)
         self.playable_s = time.monotonic() - self.began_s
         self.listener.say(f"playable after {self.playable_s:.0f} s; {first.best_db:.1f} dB off")
-        self._run_stage(first, part, programs, total)
+        self._run_stage(first, part, programs)
         judgement = Judgement((), True)
         if judging:
             own = make_instrument(self.foundation, first.model(), part, self.about, programs, {})
             learned, judged = ([one for i, one in enumerate(recordings) if (i in judging) == kind] for kind in (0, 1))
             judgement = judge(self.foundation, own, judged, learned, are_unheard=True)
-        second = Stage(
-            self.foundation, whole, first.best_starts(whole), self.speed.with_all, self.speed.look_every,
-            self.speed.patience, self.seed + 1, first.before + first.fit.iteration,
-        )  # fmt: skip
-        self._run_stage(second, whole, programs, total)
+        whole = note_set(self.foundation, features, judges=False) if judging else part
+        second = self._stage(whole, first.best_starts(whole), self.speed.with_all, 1)
+        self._run_stage(second, whole, programs)
         self._keep(second, whole, programs)
         assert self.instrument is not None
         if not judging:
@@ -290,7 +217,16 @@ class _Run:
         self._write(with_figures(self.instrument, judgement.as_figures()))
         return judgement
 
-    def _run_stage(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...], total: int) -> None:
+    def _stage(self, notes: NoteSet, starts: Mapping[str, Start], iterations: int, number: int) -> Stage:
+        """Return a stage that begins where the one before ended."""
+        return Stage(
+            self.foundation, notes, starts, iterations, self.speed.look_every, self.speed.patience,
+            self.seed + number, self.iterations,
+        )  # fmt: skip
+
+    def _run_stage(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...]) -> None:
+        total = self.before + self.speed.iterations + self.speed.with_all
+
         def step(progress: Progress) -> None:
             self.iterations = progress.iteration
             self.listener.step(progress.iteration, total, progress.losses["level_db"])
