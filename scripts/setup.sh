@@ -33,7 +33,7 @@ dev)
     # The engine's kernel is compiled on installing, where that is possible; its tests need it.
     command -v "${CC:-cc}" >/dev/null || scripts/system_packages.sh gcc libc6-dev
     echo "Installing tnca-synth, torch and the tools for tests (about 1.5 GB)"
-    pip install --constraint constraints.txt --editable '.[train,dev]'
+    pip install --constraint constraints.txt --editable '.[train,scale,dev]'
     # Without what it asks for: PyAudio, which only its playing uses, often does not build.
     pip install --constraint constraints.txt --no-deps tinysoundfont
     # Tests compare with them; what else they ask for trains and downloads.
