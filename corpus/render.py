@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-from contextlib import suppress
 from functools import cache
 from multiprocessing import parent_process
 from pathlib import Path
@@ -38,8 +37,8 @@ STEMS: Final = "stems"
 SHARD_CHARACTERS: Final = 2
 """Of its hash in the folder above a song's: 256 folders, so that a million songs make no folder of a million."""
 
-NO_ROOM_BYTES: Final = 2**20
-"""A disk with less room is full: what failed meanwhile failed for that."""
+PROBE_BYTES: Final = 2**20
+"""Where so little cannot be written, the disk is full."""
 
 Row = dict[str, Any]
 """What the manifest says of a song."""
@@ -117,7 +116,7 @@ def render_song_task(task: SongTask) -> Outcome:
         _publish(part, final)
         row = _read_row(final) or failed_row(task, f"{final / FACTS} cannot be read back")
     except Exception as error:
-        row, is_full = failed_row(task, _reason(error)), _is_full(error, corpus)
+        row, is_full = failed_row(task, _reason(error)), _is_full(error, part)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Outcome(row, warnings, perf_counter() - began, process_time() - cpu_began, is_full)
@@ -248,12 +247,16 @@ def _reason(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
-def _is_full(error: BaseException | None, corpus: Path) -> bool:
-    """Tell whether there is no room left: libsndfile does not say so in numbers."""
+def _is_full(error: BaseException | None, part: Path) -> bool:
+    """Tell whether there is no room left; libsndfile does not say why it could not write, so that is tried."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
         error = error.__cause__
-    with suppress(OSError):
-        return shutil.disk_usage(corpus).free < NO_ROOM_BYTES
+    probe = part / "probe"
+    try:
+        probe.write_bytes(bytes(PROBE_BYTES))
+        _store(probe)
+    except OSError:
+        return True
     return False

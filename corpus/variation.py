@@ -104,23 +104,32 @@ def humanised(song: Song, timing_ms: float, velocity: float, chance: np.random.G
     messages = list(song.messages)
     fences = _fences(song)
     for (part, _), own in _strokes(song).items():
-        times_s = [-inf, *(song.messages[index].time_s for index in own), inf, inf]
-        shifts: list[float] = []  # of strokes whose release is to come
-        for place, index in enumerate(own):
-            one = song.messages[index]
+        events = [song.messages[index] for index in own]
+        shift = 0.0  # of the stroke whose release is next
+        for place, (index, one) in enumerate(zip(own, events, strict=True)):
             if not is_note_start(one.data):
-                shift = shifts.pop(0) if shifts else 0.0
-                messages[index] = one._replace(time_s=max(one.time_s + shift, 0.0))
+                messages[index] = one._replace(time_s=one.time_s + shift)
+                shift = 0.0
                 continue
-            before_s, _, release_s, following_s = times_s[place : place + 4]
-            low, high = _around(one.time_s, fences[part])
-            low, high = max(low, (before_s - one.time_s) / 2.0), min(high, (following_s - release_s) / 2.0)
-            shift = min(max(1e-3 * timing_ms * _cut_normal(chance), low), max(high, 0.0))
-            shifts.append(shift)
+            low, high = _room(events, place)
+            before_s, after_s = _around(one.time_s, index, fences[part])
+            shift = min(max(1e-3 * timing_ms * _cut_normal(chance), low, before_s), high, after_s)
             level = min(max(round(one.data[2] + velocity * _cut_normal(chance)), 1), 127)
             messages[index] = one._replace(time_s=one.time_s + shift, data=note_on(part[1], one.data[1], level))
     messages.sort(key=lambda one: one.time_s)
     return replace(song, messages=messages, duration_s=max(song.duration_s, messages[-1].time_s))
+
+
+def _room(events: list[TimedMessage], place: int) -> tuple[float, float]:
+    """Return how far a stroke, with its release, may move among those of its key: half-way to its neighbours.
+
+    Strokes of a key that overlap stay where they are.
+    """
+    before, rest = events[:place][-1:], events[place + 1 : place + 3]
+    if any(is_note_start(one.data) for one in (*before, *rest[:1])):
+        return 0.0, 0.0
+    low = (before[0].time_s - events[place].time_s) / 2.0 if before else -inf
+    return low, (rest[1].time_s - rest[0].time_s) / 2.0 if len(rest) > 1 else inf
 
 
 def _strokes(song: Song) -> dict[tuple[Part, int], list[int]]:
@@ -132,21 +141,23 @@ def _strokes(song: Song) -> dict[tuple[Part, int], list[int]]:
     return strokes
 
 
-def _fences(song: Song) -> defaultdict[Part, list[float]]:
-    """Return the times that notes of a part do not pass: its changes of program and bank, and all SysEx."""
-    exclusive = [one.time_s for one in song.messages if one.data[0] == SYSTEM_EXCLUSIVE]
-    fences: defaultdict[Part, list[float]] = defaultdict(exclusive.copy)
-    for one in song.messages:
+def _fences(song: Song) -> defaultdict[Part, list[tuple[float, int]]]:
+    """Return time and place of what notes of a part do not pass: its changes of program and bank, and all SysEx."""
+    places = [(one.time_s, index) for index, one in enumerate(song.messages)]
+    exclusive = [place for place in places if song.messages[place[1]].data[0] == SYSTEM_EXCLUSIVE]
+    fences: defaultdict[Part, list[tuple[float, int]]] = defaultdict(exclusive.copy)
+    for place, one in zip(places, song.messages, strict=True):
         kind = one.data[0] & 0xF0
         if kind == PROGRAM_CHANGE or (kind == CONTROL_CHANGE and one.data[1] in (BANK_MSB, BANK_LSB)):
-            insort(fences[_part(one)], one.time_s)
+            insort(fences[_part(one)], place)
     return fences
 
 
-def _around(time_s: float, fences: list[float]) -> tuple[float, float]:
+def _around(time_s: float, index: int, fences: list[tuple[float, int]]) -> tuple[float, float]:
     """Return how far a stroke may move back and forth between fences, and not before the beginning."""
-    after = bisect_right(fences, time_s)
-    return (fences[after - 1] if after else 0.0) - time_s, (fences[after] if after < len(fences) else inf) - time_s
+    after = bisect_right(fences, (time_s, index))
+    before_s = fences[after - 1][0] if after else 0.0
+    return before_s - time_s, (fences[after][0] if after < len(fences) else inf) - time_s
 
 
 def _cut_normal(chance: np.random.Generator) -> float:
