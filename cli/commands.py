@@ -78,6 +78,7 @@ COMMANDS: Final = (
     CliCommand(
         "render-corpus", "render_corpus", "render many songs, with stems and annotations, on all cores or a cluster"
     ),
+    CliCommand("render-notes", "render_notes", "render an instrument's notes as samples with an SFZ file"),
     CliCommand("instruments", "instruments", "list the instruments of the bank"),
     CliCommand("train", "train", "train a growth model or a decoder"),
     CliCommand("export", "export", "write a trained model as ONNX, or a bank"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
@@ -28,7 +26,7 @@ from ..engine.names import (
     TRANSPOSE_RANGE,
 )
 from ..errors import UsageError
-from .output import print_json, print_warning
+from .output import print_json, print_warning, progress_bar
 from .values import integer, num_cores, number
 
 if TYPE_CHECKING:
@@ -136,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         warnings.append(text)
         print_warning(text)
 
-    with _progress_bar(shown=sys.stderr.isatty() and not arguments.json) as progress:
+    with progress_bar("rendering", shown=sys.stderr.isatty() and not arguments.json) as progress:
         report = render_file(
             sys.stdin.buffer if arguments.input == STREAM else arguments.input,
             sys.stdout.buffer if output == STREAM else output,
@@ -195,21 +193,6 @@ def _print_report(report: RenderReport, output: str, stream: TextIO) -> None:
     print(f"instruments: {', '.join(report.instruments)}", file=stream)
     if report.stems:
         print(f"stems: {', '.join(report.stems)}", file=stream)
-
-
-@contextmanager
-def _progress_bar(shown: bool) -> Iterator[Callable[[float, float], None] | None]:
-    """Give a function that takes (seconds done, seconds in all) and draws them on stderr, or None."""
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("rendering"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rendering", total=None)
-        yield lambda done_s, total_s: bar.update(task, completed=done_s, total=total_s)
 
 
 def _sample_rate_hz(text: str) -> int:
