@@ -44,6 +44,7 @@ def song(seed: int, minutes: float | None = None) -> bytes:
     chance = random.Random(seed)
     beat = RATE * 60 // chance.randint(88, 138)
     bars = round((minutes or chance.uniform(2.0, 3.0)) * 60 * RATE / (4 * beat))
+    density = chance.uniform(0.25, 0.75)  # 3 to 10 held notes on average, as in songs that people have written
     root, progression = chance.randint(0, 11), chance.choice(PROGRESSIONS)
     messages: Messages = []
     for channel, programs in enumerate(PROGRAMS):
@@ -54,7 +55,7 @@ def song(seed: int, minutes: float | None = None) -> bytes:
         begin, chord = 4 * beat * bar, root + progression[bar % 4]
         minor = progression[bar % 4] in (2, 9)
         triad = [chord, chord + (3 if minor else 4), chord + 7]
-        playing = [part for part in range(8) if part == 0 or chance.random() < 0.7]
+        playing = [part for part in range(8) if part == 0 or chance.random() < density]
         for part in playing:
             messages += PARTS[part](chance, part, begin, beat, triad)
         messages += drums(chance, begin, beat)
@@ -236,15 +237,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--port", type=int, default=6399)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, help="of each song (default: 2 to 3, for `memory` 60)")
     arguments = parser.parse_args()
     if arguments.what == "make":
         arguments.folder.mkdir(parents=True, exist_ok=True)
         for seed in range(arguments.songs):
-            (arguments.folder / f"song-{seed:03}.mid").write_bytes(song(seed))
+            (arguments.folder / f"song-{seed:03}.mid").write_bytes(song(seed, arguments.minutes))
         return
     if arguments.what == "memory":
-        print(json.dumps(measure_memory(arguments.minutes), indent=2))
+        print(json.dumps(measure_memory(arguments.minutes or 60.0), indent=2))
     elif arguments.what == "speed":
         print(json.dumps(measure_speed(arguments.folder, arguments.workers, arguments.soundfont), indent=2))
     else:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..config.run import TrainConfig
 from ..data.dataset import NoteSet
 from .checkpoint import Checkpoint, save_checkpoint
+from .team import ALONE
 
 WARM_UP_ITERATIONS = 50
 FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
@@ -41,6 +42,10 @@ class TrainingLoop(ABC):
     config, notes : what to train on what
     model : freshly initialised
     place : torch device
+
+    Attributes
+    ----------
+    team : the processes that train together; this one alone, unless it is set
     """
 
     def __init__(self, config: TrainConfig, notes: NoteSet, model: nn.Module, place: str = "cpu") -> None:
@@ -51,6 +56,7 @@ class TrainingLoop(ABC):
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.optimizer = torch.optim.Adam(self.model.parameters(), config.learning_rate, betas=(0.9, 0.98))
         self.iteration, self.seconds = 0, 0.0
+        self.team = ALONE
 
     @abstractmethod
     def iterate(self) -> Losses:
@@ -66,13 +72,18 @@ class TrainingLoop(ABC):
         report: Callable[[Progress], None],
         validate: Callable[[TrainingLoop], None] | None = None,
     ) -> None:
-        """Train to the end, leaving a checkpoint in `folder` every `checkpoint_every` iterations and at the end."""
+        """Train to the end, leaving a checkpoint in `folder` every `checkpoint_every` iterations and at the end.
+
+        Of several processes the first one reports, validates and writes.
+        """
         config = self.config
         while self.iteration < config.iterations:
             began = time.perf_counter()
             losses = self.iterate()
             self.iteration += 1
             self.seconds += time.perf_counter() - began
+            if not self.team.is_first:
+                continue
             report(Progress(self.iteration, config.iterations, losses, self.seconds))
             last = self.iteration == config.iterations
             if last or self.iteration % config.checkpoint_every == 0:
@@ -85,7 +96,7 @@ class TrainingLoop(ABC):
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
+        self.team.backward(losses["total"], self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if torch.isfinite(norm):
             self.optimizer.step()
