@@ -190,6 +190,8 @@ def _print_report(report: RenderReport, output: str, stream: TextIO) -> None:
         f"peak {report.peak_dbfs:.1f} dBFS{loudness}",
         file=stream,
     )
+    if report.why_provider:
+        print(report.why_provider, file=stream)
     print(f"instruments: {', '.join(report.instruments)}", file=stream)
     if report.stems:
         print(f"stems: {', '.join(report.stems)}", file=stream)

@@ -16,8 +16,10 @@ from .bank.path import SignalPath as SynthPath
 from .decoders.base import Decoder
 from .growth.grower import Grower
 from .growth.workers import WorkerProcess
+from .held_notes import faster_provider
 from .kernel.cores import AUTO
 from .models.growth_model import OnnxGrowthModel
+from .models.keep_alive import KeepAlive
 from .names import (
     DECODERS,
     DEFAULT_PROVIDER,
@@ -76,6 +78,10 @@ class OpenSynth:
         Where all of it comes from.
     worker_processes : list of WorkerProcess
         Processes that grow notes beside this one.
+    why_provider : str
+        Why "auto" chose the provider; "" where there was nothing to choose.
+    keep_alive : KeepAlive, optional
+        What keeps a GPU awake while nobody plays.
     catalogue : PathCatalogue, optional
         The other representations and decoders to choose among.
     """
@@ -89,6 +95,8 @@ class OpenSynth:
     bank: Bank | None = None
     worker_processes: list[WorkerProcess] = field(default_factory=list)
     catalogue: PathCatalogue | None = None
+    why_provider: str = ""
+    keep_alive: KeepAlive | None = None
 
     def __post_init__(self) -> None:
         """Know no channel that has a path of its own."""
@@ -105,6 +113,8 @@ class OpenSynth:
 
     def close(self) -> None:
         """End the workers; the synth must not be used any more."""
+        if self.keep_alive is not None:
+            self.keep_alive.close()
         while self.worker_processes:
             self.worker_processes.pop().close()
 
@@ -314,6 +324,8 @@ def assemble_synth(
     representation = _representation(bank, representation)
     chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
+    growth, why_provider = _faster(bank, representation, growth, provider, max_voices, core)
+    provider = growth.provider if why_provider else provider
     selection = InstrumentSelection(bank.timbre_book(growth), chosen if is_locked else None)
     decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
     recipe = Recipe(representation, decoder, folder, max_voices, core)
@@ -340,8 +352,30 @@ def assemble_synth(
     catalogue.adopt(representation, decoder, growth, first)
     synth.find_paths_with(catalogue.find)
     return OpenSynth(
-        synth, selection, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue
+        synth,
+        selection,
+        growth.provider,
+        representation,
+        decoder,
+        growth,
+        bank,
+        worker_processes,
+        catalogue,
+        why_provider,
+        KeepAlive(growth) if grows_together and growth.provider == "cuda" else None,
     )
+
+
+def _faster(
+    bank: Bank, representation: str, growth: OnnxGrowthModel, provider: str, max_voices: int, core: str
+) -> tuple[OnnxGrowthModel, str]:
+    """Return the model on the faster provider, where "auto" has a GPU to choose, and why it is that one."""
+    if provider != "auto" or growth.provider == "cpu":
+        return growth, ""
+    models = {"cuda": growth, "cpu": bank.growth_model(representation, "cpu")}
+    decoder, _ = _open_decoder(bank, representation, growth, None, num_slots(max_voices))
+    best, why = faster_provider(bank, models, decoder, max_voices, core)
+    return models[best], why
 
 
 def _representation(bank: Bank, wanted: str | None) -> str:

@@ -245,6 +245,8 @@ def _play(
             one.begin_again()
         with closing(_open(song, replace(wishes, workers=1), bool(stems))) as alone:
             report = render_song(song, alone, rest, stem_writers=rests, progress=progress)
+    if ensemble.growth is not None and ensemble.growth.why_lost:
+        warn(ensemble.growth.why_lost)
     for text in report.substitutions:
         warn(f"not in the bank, played by the nearest: {text}")
     for text in report.silent_keys:

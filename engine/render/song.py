@@ -85,6 +85,8 @@ class RenderReport:
         What grew the voices: "kernel", compiled, or "numpy".
     channels : tuple of PlayedChannel
         The MIDI channels that played, in the order of the stems.
+    why_provider : str
+        Why "auto" chose the provider, where there was a GPU; else "".
     """
 
     audio_seconds: float
@@ -108,6 +110,7 @@ class RenderReport:
     core: str = "numpy"
     channels: tuple[PlayedChannel, ...] = ()
     silent_keys: tuple[str, ...] = ()
+    why_provider: str = ""
 
 
 def render_song(
@@ -171,7 +174,8 @@ def render_song(
         instruments=ensemble.selection.instruments,
         substitutions=synth.substitutions,
         silent_keys=synth.silent_keys,
-        provider=ensemble.provider,
+        provider=ensemble.provider if ensemble.growth is None else ensemble.growth.provider,
+        why_provider=ensemble.why_provider,
         core=ensemble.core,
         channels=played_channels(song),
         representation=ensemble.representation,

@@ -47,7 +47,7 @@ class Team:
         """Return the whole of a batch, (count, ...), of which this process has its share."""
         if self.size == 1:
             return part
-        gathered: Tensor = _Gathered.apply(part, self, count)  # type: ignore[no-untyped-call]
+        gathered: Tensor = _Gathered.apply(part, self, count)
         return gathered
 
     def divided(self, function: Callable[..., Tensor], *batch: Any) -> Tensor:
