@@ -16,9 +16,9 @@ from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.spectra.stft import power_spectrogram
 from tnca_synth.training.config.run import load_preset
 from tnca_synth.training.measure.distance import match_rms, stft_distance
-from tnca_synth.training.measure.recording import Recording
 from tnca_synth.training.sources.soundfont import SoundFont
-from tnca_synth.training.validation.evaluation import HOLD_S, TAIL_S, Evaluator, controls, decode_note, grow_note
+from tnca_synth.training.validation.evaluation import HOLD_S, TAIL_S
+from tnca_synth.training.validation.rendered import NoteRenderer
 
 NOTES = (("grand-piano", 55, 64), ("clarinet", 67, 64), ("violin", 71, 64), ("trumpet", 63, 64), ("choir", 63, 64))
 
@@ -31,27 +31,24 @@ def main() -> None:
     parser.add_argument("--bank", type=Path)
     arguments = parser.parse_args()
     representation, _, decoder_name = arguments.path.partition("+")
-    evaluator = Evaluator(Bank.load(arguments.bank), ((representation, decoder_name),))
-    growth = evaluator.growth[representation]
-    book = evaluator.books[representation]
+    bank = Bank.load(arguments.bank)
+    growth = bank.growth_model(representation, "cpu")
+    spec = growth.spec
+    renderer = NoteRenderer(bank, growth, decoder_name, spec.sample_rate)
     data = load_preset("dual").data
-    font = SoundFont(data.soundfont, growth.spec.sample_rate)
-    programs = {one.name: one.program for one in data.instruments}
+    font = SoundFont(data.soundfont, spec.sample_rate)
+    instruments = {one.name: one for one in data.instruments}
     figure = Figure(figsize=(3.0 * len(NOTES), 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, len(NOTES), squeeze=False, sharey=True)
     for column, (name, key, velocity) in enumerate(NOTES):
-        recorded = font.render(programs[name], key, velocity, HOLD_S, TAIL_S, False)
-        recording = Recording(recorded, name, key, velocity, HOLD_S)
-        choice = book.instrument_for(programs[name], 0, False, key)
-        frames = len(recorded) // growth.spec.hop_length + 4
-        steady, _, _ = controls(growth, choice, key, frames)
-        fields = grow_note(growth, choice, recording, frames)
-        grown = decode_note(evaluator.decoders[(representation, decoder_name)], fields, steady, key)[: len(recorded)]
+        instrument = instruments[name]
+        recorded = font.render(instrument.program, key, velocity, HOLD_S, TAIL_S, False)
+        grown = renderer.render(instrument, key, velocity, HOLD_S, len(recorded))
         axes[0][column].set_title(f"{name}, key {key}: {stft_distance(grown, recorded):.2f}", fontsize=9)
         for row, audio in enumerate((recorded, match_rms(grown, recorded))):
-            db = 10 * np.log10(power_spectrogram(audio, growth.spec).T + 1e-11)
-            extent = (0.0, len(recorded) / growth.spec.sample_rate, 0.0, growth.spec.sample_rate / 2000)
+            db = 10 * np.log10(power_spectrogram(audio, spec).T + 1e-11)
+            extent = (0.0, len(recorded) / spec.sample_rate, 0.0, spec.sample_rate / 2000)
             axes[row][column].imshow(
                 db, origin="lower", aspect="auto", vmin=-100, vmax=-20, cmap="magma", extent=extent
             )

@@ -61,8 +61,8 @@ def _run_core(arguments: argparse.Namespace) -> int:
     from ..engine.render.benchmark import machine
     from ..engine.render.core_benchmark import measure_core, measure_outside
 
-    results = [measure_core(voices) for voices in arguments.voices]
-    outside = {core: measure_outside(core) for core in results[0]["cores"]}
+    results = [measure_core(voices, arguments.bank) for voices in arguments.voices]
+    outside = {core: measure_outside(core, arguments.bank) for core in results[0]["cores"]}
     if arguments.json:
         print_json({"machine": machine(), "results": results, "outside": outside})
         return 0

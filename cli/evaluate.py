@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from ..training.validation.evaluation import NoteResult
 
 MEANS = ("new keys", "new velocity", "pitched")
+GROUPS = ("all", *MEANS)
+"""Of notes in a summary, beside the instruments."""
+COLUMNS = (
+    ("Zimtohrli", "zimtohrli", 4),
+    ("ViSQOL", "visqol", 2),
+    (">10 kHz dB", "top_db", 1),
+    ("STFT distance", "distance", 2),
+    ("mel dB", "mel_db", 2),
+    ("within 10 cents", "within_10_cents", 3),
+    ("within 5 cents", "within_5_cents", 3),
+)
+TABLES = (("Zimtohrli", "zimtohrli", 4), ("STFT distance", "distance", 2))
+Summary = dict[str, dict[str, dict[str, float]]]
 DEFAULT_PATHS = ("dual+harmonic", "dual+griffin-lim", "mel+vocoder", "mel+griffin-lim")
 
 
@@ -38,45 +51,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play held-out notes and print how far they are from their recordings."""
+    from ..engine.bank.bank import Bank
     from ..training.config.run import load_preset
+    from ..training.validation.anchors import ANCHORS
     from ..training.validation.evaluation import as_rows, summarise
 
     if arguments.keys < 1:
         raise UsageError(f"--keys must be at least 1, got {arguments.keys}")
     config = load_preset(arguments.preset)
-    results = _results(arguments, config)
+    bank = Bank.load(arguments.bank)
+    results = _results(arguments, config, bank)
     summary = summarise(results)
     if arguments.json:
         print_json({"summary": summary, "notes": as_rows(results)})
         return 0
+    print("\nheld-out notes with a pitch")
+    header = [
+        "path",
+        "per-key correction",
+        "like Opus at kb/s",
+        *(title for title, _, _ in COLUMNS),
+        "nearer than the sampler",
+    ]
+    print_table(header, [_overall(path, summary, bank) for path in summary])
     instruments = list(dict.fromkeys(result.instrument for result in results))
-    for title, key, digits in (("STFT distance", "distance", 2), ("mel error, dB", "mel_db", 2)):
+    shown = {path: table for path, table in summary.items() if path not in ANCHORS}
+    for title, key, digits in TABLES:
         print(f"\n{title}, mean over held-out notes")
+        groups = [*((name, name) for name in instruments), *((f"mean, {name}", name) for name in MEANS)]
         rows = [
-            [name, *(_cell(table.get(name, {}), key, digits) for table in summary.values())] for name in instruments
+            [label, *(_cell(table.get(name, {}), key, digits) for table in shown.values())] for label, name in groups
         ]
-        for mean in MEANS:
-            rows.append([f"mean, {mean}", *(_cell(table.get(mean, {}), key, digits) for table in summary.values())])
-        print_table(["", *summary], rows)
-    print("\nshare of pitched notes within 10 cents of the recording (SwiftF0)")
-    print_table(list(summary), [[_cell(table.get("pitched", {}), "within_10_cents", 3) for table in summary.values()]])
+        print_table(["", *shown], rows)
     return 0
 
 
-def _results(arguments: argparse.Namespace, config: TrainConfig) -> list[NoteResult]:
-    from ..engine.bank.bank import Bank
+def _overall(path: str, summary: Summary, bank: Bank) -> list[str]:
+    """Return a row that sums up a path."""
+    from ..engine.bank.bank import CORRECTION
+    from ..training.validation.anchors import opus_text
+
+    pitched = summary[path].get("pitched", {})
+    representation = path.partition("+")[0]
+    corrected = "-"
+    if representation in bank.representations:
+        corrected = "yes" if CORRECTION in bank.models_of(representation) else "no"
+    rate = opus_text(pitched.get("opus_kbps", math.nan))
+    cells = [_cell(pitched, key, digits) for _, key, digits in COLUMNS]
+    return [path, corrected, rate, *cells, _against_sampler(summary[path], summary.get("sampler", {}))]
+
+
+def _against_sampler(ours: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]) -> str:
+    """Say on how many instruments a path is nearer to the recordings than the sampler."""
+    both = [name for name in ours if name in theirs and name not in GROUPS]
+    if not both or ours is theirs:
+        return "-"
+    return f"{sum(ours[name]['zimtohrli'] < theirs[name]['zimtohrli'] for name in both)} of {len(both)}"
+
+
+def _results(arguments: argparse.Namespace, config: TrainConfig, bank: Bank) -> list[NoteResult]:
     from ..engine.bank.chooser import find_instrument
     from ..training.data.references import instruments_to_judge
     from ..training.validation.evaluation import Evaluator, reference_notes
 
-    bank = Bank.load(arguments.bank)
     known = {one.name: one for one in instruments_to_judge(config.data, bank)}
     wanted = [find_instrument(known.values(), name).name for name in arguments.instrument or known]
     evaluator = Evaluator(bank, tuple(map(_path, arguments.path)) if arguments.path else _paths_of(bank))
     results: list[NoteResult] = []
     heard = []
     for name in dict.fromkeys(wanted):
-        for reference in reference_notes(known[name], config.data, evaluator.sample_rate, arguments.keys):
+        for reference in reference_notes(known[name], config.data, arguments.keys):
             results += evaluator.note(reference, known[name])
             heard += [] if reference.is_held_out else [name]
     if heard:

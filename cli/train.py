@@ -45,18 +45,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="where torch runs (default: cpu)")
     parser.add_argument(
-        "--start-from", type=Path, metavar="CHECKPOINT", help="begin with the weights of another run where they fit"
+        "--start-from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with the weights of another run, or of a bank's folder, where they fit",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.add_argument(
         "--threads",
-        type=_positive,
+        type=positive,
         default=DEFAULT_THREADS,
         metavar="N",
         help=f"CPU threads to train with (default: {DEFAULT_THREADS})",
     )
-    parser.add_argument("--seed", type=_seed, metavar="N", help="of all chance (default: the preset's)")
-    parser.add_argument("--iterations", type=_positive, metavar="N", help="how long to train (default: the preset's)")
+    parser.add_argument("--seed", type=seed_number, metavar="N", help="of all chance (default: the preset's)")
+    parser.add_argument("--iterations", type=positive, metavar="N", help="how long to train (default: the preset's)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,11 +104,13 @@ def _preset(arguments: argparse.Namespace) -> str:
     return preset or representation or DEFAULT_REPRESENTATION
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Return a number of 1 or more that an argument gives."""
     return _integer(text, 1)
 
 
-def _seed(text: str) -> int:
+def seed_number(text: str) -> int:
+    """Return a seed that an argument gives."""
     return _integer(text, 0)
 
 

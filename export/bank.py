@@ -16,6 +16,7 @@ from ..engine.bank.manifest import FORMAT, MANIFEST
 from ..engine.keys.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.config.instruments import InstrumentConfig
+from ..training.data.heard_tuning import heard_tuning
 from ..training.loop.checkpoint import Checkpoint
 from .kinds import EXPORTERS
 
@@ -28,12 +29,11 @@ def tuning_entry(name: str, checkpoint: Checkpoint, motions: MotionTable) -> dic
     if name not in checkpoint.tuning:
         return {"keys": [60], "cents": [0.0], "inharmonicity": [0.0]}
     recorded = Tuning(**{column: tuple(values) for column, values in checkpoint.tuning[name].items()})
-    keys = range(recorded.keys[0], recorded.keys[-1] + 1)
-    cents, stretch = zip(*(recorded.at(motions.heard_key(name, key)) for key in keys), strict=True)
+    heard = heard_tuning(recorded, motions, name)
     return {
-        "keys": list(keys),
-        "cents": [round(value, 2) for value in cents],
-        "inharmonicity": [round(value, 8) for value in stretch],
+        "keys": list(heard.keys),
+        "cents": [round(value, 2) for value in heard.cents],
+        "inharmonicity": [round(value, 8) for value in heard.inharmonicity],
     }
 
 

@@ -32,6 +32,8 @@ base)
 dev)
     # The engine's kernel is compiled on installing, where that is possible; its tests need it.
     command -v "${CC:-cc}" >/dev/null || scripts/system_packages.sh gcc libc6-dev
+    # A judge of hearing that the tests use, visqol-python, asks for libsvm, which has no wheels.
+    command -v "${CXX:-c++}" >/dev/null || scripts/system_packages.sh g++
     echo "Installing tnca-synth, torch and the tools for tests (about 1.5 GB)"
     pip install --constraint constraints.txt --editable '.[train,scale,dev]'
     # Without what it asks for: PyAudio, which only its playing uses, often does not build.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import UsageError
@@ -28,6 +29,7 @@ from .loop.team import Team, joined
 from .multiscale.nca import MultiScaleNCA
 from .registry import KINDS, GrownModel, Kind
 from .spectral.nca import TNCA
+from .spectral.widening import begun, read_start
 from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
@@ -123,8 +125,20 @@ def _begin(trainer: TrainingLoop, path: Path, resume: bool, say: Callable[[str],
         trainer.resume(checkpoint)
         say(f"going on with {path} after {trainer.iteration} iterations")
     elif started_from:
-        fresh = trainer.start_from(*load_start(Path(started_from)))
+        fresh = trainer.start_from(*_weights_of(Path(started_from), trainer))
         say(f"started from {started_from}; new weights: {', '.join(fresh) or 'none'}")
+
+
+def _weights_of(path: Path, trainer: TrainingLoop) -> tuple[Mapping[str, Tensor], tuple[str, ...], float]:
+    """Return weights, timbre names and seconds spent, of a checkpoint or of what `read_start` knows.
+
+    What the latter lacks, because it is smaller, begins with the nearest that it has; see `widening.begun`.
+    """
+    model, names, config = trainer.model, trainer.notes.timbre_names, trainer.config
+    start = read_start(path) if isinstance(model, TNCA) else None
+    if start is None or not isinstance(model, TNCA):
+        return load_start(path)
+    return begun(start, model, names, config.data.instruments, config.seed), names, start.seconds
 
 
 def _plan(config: TrainConfig, notes: NoteSet, trainer: TrainingLoop, place: str) -> str:

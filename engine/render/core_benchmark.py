@@ -7,6 +7,7 @@ matters little.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from time import process_time, thread_time
 from typing import Any
 
@@ -26,20 +27,20 @@ GEMM_SIZE = 768
 OUTSIDE_RATE, OUTSIDE_BLOCK, OUTSIDE_VOICES, OUTSIDE_BLOCKS = 48_000, 256, 32, 400
 
 
-def contender(core: str, voices: int) -> HeldNotes:
-    """Return held notes on the default path, grown with "kernel" or "numpy"."""
-    ensemble = assemble_synth(provider="cpu", core="numpy")  # for its bank and models
+def contender(core: str, voices: int, bank_path: Path | None = None) -> HeldNotes:
+    """Return held notes of a bank on the default path, grown with "kernel" or "numpy"."""
+    ensemble = assemble_synth(provider="cpu", core="numpy", bank_path=bank_path)  # for its bank and models
     growth, bank = ensemble.growth, ensemble.bank
     assert growth is not None and bank is not None
     return HeldNotes(bank, growth, ensemble.decoder, voices, core)
 
 
-def measure_core(voices: int) -> dict[str, Any]:
-    """Measure hops of so many voices; return microseconds per voice-hop and their share of the GEMM peak, by core.
+def measure_core(voices: int, bank: Path | None = None) -> dict[str, Any]:
+    """Measure hops of so many voices of a bank; return microseconds per voice-hop and shares of the GEMM peak, by core.
 
     The share is that of the growth model's multiplications alone, of what the processor does in a large matrix product.
     """
-    contenders = {core: contender(core, voices) for core in (("kernel", "numpy") if library() else ("numpy",))}
+    contenders = {core: contender(core, voices, bank) for core in (("kernel", "numpy") if library() else ("numpy",))}
     times: dict[str, list[float]] = {core: [] for core in contenders}
     peaks = []
     for _ in range(TURNS):
@@ -70,10 +71,15 @@ def gemm_per_s() -> float:
     return GEMM_SIZE**3 / min(_timed(lambda: matrix @ matrix, process_time) for _ in range(3))
 
 
-def measure_outside(core: str) -> float:
+def measure_outside(core: str, bank: Path | None = None) -> float:
     """Return the share of a core that everything but growing takes: 32 held notes, live, 48 kHz, blocks of 256."""
     synth = assemble_synth(
-        provider="cpu", core=core, sample_rate=OUTSIDE_RATE, grows_together=True, on_model_error="mute"
+        provider="cpu",
+        core=core,
+        sample_rate=OUTSIDE_RATE,
+        grows_together=True,
+        on_model_error="mute",
+        bank_path=bank,
     ).synth
     for channel, program in enumerate(PROGRAMS):
         synth.send(program_change(channel, program))

@@ -17,6 +17,7 @@ from ...midi.spec.growth_controllers import (
     OWN_CONTROLLERS,
     growth_message,
 )
+from ...midi.spec.key_names import key_name
 from ...midi.spec.path_controllers import DECODER, REPRESENTATION
 
 TARGET_CONTROLLERS: Final = {
@@ -51,7 +52,6 @@ TARGET_CONTROLLERS: Final = {
 
 _NOT_LEARNED: Final = frozenset((0, 6, 32, 38, *range(96, 102), *range(120, 128)))
 """Bank, data entry and parameter numbers, and the channel mode messages, are no knobs."""
-_KEY_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _NAMES: Final = {number: name for name, number in TARGET_CONTROLLERS.items() if number not in OWN_CONTROLLERS}
 
 
@@ -138,8 +138,3 @@ def describe(data: bytes) -> str:
         0xE0: f"bend {bend:+d}",
     }
     return f"ch {channel} {texts[kind]}"
-
-
-def key_name(key: int) -> str:
-    """Return a key's name; 60 is C4."""
-    return f"{_KEY_NAMES[key % 12]}{key // 12 - 1}"

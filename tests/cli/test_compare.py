@@ -11,6 +11,7 @@ from tnca_synth.cli import main
 from tnca_synth.errors import TncaError
 from tnca_synth.training.comparison import speed
 from tnca_synth.training.comparison.speed import Speed
+from tnca_synth.training.validation.anchors import ANCHORS
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,13 @@ def test_a_path_is_compared_with_the_sampler_and_written_down(
     numbers = {kind: table["flute"]["notes"] for kind, table in means.items()}
     assert numbers == {"all": 2, "key": 1, "layer": 1, "shared": 2}
     assert 0.0 < means["all"]["all"]["distance"] < 1.5
+    ours, sampler, opus = (
+        values["paths"][name]["means"]["all"]["flute"]["zimtohrli"]
+        for name in ("dual+harmonic", "sampler", "Opus 48 kb/s")
+    )
+    assert 0.0 < opus < ours < sampler
+    assert 12.0 <= means["all"]["flute"]["opus_kbps"] <= 48.0
+    assert values["paths"]["dual+harmonic"]["has_correction"] is True
     assert means["all"]["all"]["phase"] > 0.3
     assert timed == [("dual", "harmonic")]
 
@@ -57,7 +65,7 @@ def test_json_is_all_that_is_printed(capsys: pytest.CaptureFixture[str], timed: 
     values = json.loads(capsys.readouterr().out)
     assert set(values) == {"machine", "winner", "paths", "expectations", "notes"}
     assert values["winner"] == "dual+harmonic"
-    assert {note["path"] for note in values["notes"]} == {"sampler", "dual+harmonic"}
+    assert {note["path"] for note in values["notes"]} == {"sampler", *ANCHORS, "dual+harmonic"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import tiny
 from tnca_synth.cli import main
 from tnca_synth.engine.bank.bank import MANIFEST, Bank
 from tnca_synth.training.comparison.speed import Speed
+from tnca_synth.training.validation.anchors import ANCHORS
 
 pytestmark = pytest.mark.slow
 
@@ -81,8 +82,11 @@ def test_evaluate_judges_what_the_bank_plays_and_asks_for_no_vocoder(
 ) -> None:
     assert main(["evaluate", "--bank", str(bank), "--preset", str(reed), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert set(report["summary"]) == {"sampler", "mel+griffin-lim"}
+    assert set(report["summary"]) == {"sampler", *ANCHORS, "mel+griffin-lim"}
     assert {(one["instrument"], one["pitch"]) for one in report["notes"]} == {("reed", 63)}
+    means = {path: table["reed"]["zimtohrli"] for path, table in report["summary"].items()}
+    assert 0.0 < means["Opus 48 kb/s"] < means["Opus 12 kb/s"] < means["mel+griffin-lim"]
+    assert means["low-pass 10.5 kHz"] == pytest.approx(0.0, abs=1e-5)  # recorded at 8 kHz
     sampled = report["summary"]["sampler"]["reed"]
     assert sampled["distance"] < 0.5  # transposed from the next key
 
@@ -133,7 +137,7 @@ def test_notes_that_training_heard_are_called_so(
     assert main(["evaluate", "--bank", str(bank), "--preset", str(reed), "--json"]) == 0
     captured = capsys.readouterr()
     assert "nothing is held out of reed: these are notes that training heard" in captured.err
-    assert len(json.loads(captured.out)["notes"]) == 8
+    assert {one["pitch"] for one in json.loads(captured.out)["notes"]} == {60, 62, 64, 65}
 
 
 def test_a_folder_of_drums_becomes_a_kit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

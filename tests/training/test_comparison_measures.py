@@ -10,28 +10,31 @@ import pytest
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.training.comparison.measures import (
+    HIGH_FROM_HZ,
     N_FFT,
     RATE,
     Measures,
     envelope_error_db,
-    log_spectral_error_db,
     loudness_error_db,
     loudness_lufs,
     measure,
     onset_error_ms,
     phase_coherence,
 )
+from tnca_synth.training.measure.attacks import rise_ms
+from tnca_synth.training.measure.distance import log_spectral_error_db, top_error_db
+from tnca_synth.training.measure.hearing import HEARING_RATE
 
 pytestmark = pytest.mark.slow
 
 HOP = N_FFT // 4
 
 
-def bowed(f0_hz: float = 220.0, seconds: float = 1.6, depth_cents: float = 15.0) -> FloatArray:
+def bowed(f0_hz: float = 220.0, seconds: float = 1.6, depth_cents: float = 15.0, rate: int = RATE) -> FloatArray:
     """Return twenty partials with vibrato, a soft onset, and breath."""
-    time_s = np.arange(round(seconds * RATE)) / RATE
+    time_s = np.arange(round(seconds * rate)) / rate
     cents = depth_cents * np.sin(2 * np.pi * 5.5 * time_s)
-    phase = 2 * np.pi * np.cumsum(f0_hz * 2.0 ** (cents / 1200)) / RATE
+    phase = 2 * np.pi * np.cumsum(f0_hz * 2.0 ** (cents / 1200)) / rate
     tone = sum(np.sin(h * phase + h * h) / h for h in range(1, 21))
     noise = 0.01 * np.random.default_rng(3).standard_normal(len(time_s))
     envelope = np.clip(time_s / 0.05, 0, 1) * np.clip((seconds - 0.3 - time_s) / 0.1 + 1, 0, 1)
@@ -62,19 +65,20 @@ def delayed(audio: FloatArray, seconds: float) -> FloatArray:
 
 
 def test_the_recording_itself_is_perfect() -> None:
-    note = bowed()
-    perfect = measure(note, note, pitched=True, cents=0.0)
+    note = bowed(rate=HEARING_RATE)
+    perfect = measure(note, note, pitched=True, sustains=False, cents=0.0)
     for name in Measures.names():
-        expected = 1.0 if name == "phase" else 0.0
-        assert getattr(perfect, name) == pytest.approx(expected, abs=1e-6), name
+        expected = {"phase": 1.0, "visqol": 4.732}.get(name, 0.0)
+        assert getattr(perfect, name) == pytest.approx(expected, abs=1e-3), name
 
 
 def test_level_alone_shows_in_the_loudness_alone() -> None:
-    note = bowed()
-    quiet = measure(note * 0.5, note, pitched=True, cents=0.0)
+    note = bowed(rate=HEARING_RATE)
+    quiet = measure(note * 0.5, note, pitched=True, sustains=False, cents=0.0)
     assert quiet.loudness_db == pytest.approx(20 * math.log10(2), abs=0.01)
     assert quiet.phase == pytest.approx(1.0, abs=1e-6)
-    for name in ("distance", "auraloss", "spectrum_db", "high_db", "envelope_db", "onset_ms"):
+    matched = ("zimtohrli", "top_db", "rise_ms", "distance", "auraloss", "spectrum_db", "high_db", "envelope_db")
+    for name in (*matched, "onset_ms"):
         assert getattr(quiet, name) == pytest.approx(0.0, abs=1e-3), name
 
 
@@ -108,8 +112,30 @@ def test_silence_has_no_phase_and_no_onset() -> None:
 
 
 def test_unpitched_notes_have_no_phase_coherence() -> None:
-    note = bowed()
-    assert math.isnan(measure(note, note, pitched=False, cents=float("nan")).phase)
+    note = bowed(rate=HEARING_RATE)
+    assert math.isnan(measure(note, note, pitched=False, sustains=True, cents=float("nan")).phase)
+
+
+def test_what_is_missing_above_10_khz_shows_there_alone() -> None:
+    noise = 0.05 * np.random.default_rng(1).standard_normal(HEARING_RATE).astype(np.float32)
+    spectrum = np.fft.rfft(noise)
+    top = np.fft.rfftfreq(len(noise), 1 / HEARING_RATE) > 10_000.0
+    softer = np.fft.irfft(np.where(top, 0.25, 1.0) * spectrum, len(noise)).astype(np.float32)
+    level_db = 10 * math.log10(float(np.mean(noise**2) / np.mean(softer**2)))
+    assert top_error_db(softer, noise) == pytest.approx(12.04 - level_db, abs=0.3)
+    tone = np.sin(2 * np.pi * 440 * np.arange(HEARING_RATE) / HEARING_RATE).astype(np.float32)
+    faded = tone * np.hanning(HEARING_RATE).astype(np.float32)
+    assert math.isnan(top_error_db(faded * 0.3, faded))
+
+
+@pytest.mark.parametrize("rise_s", [0.0, 0.004, 0.02])
+def test_the_rise_of_a_ramp_is_its_time_from_10_to_90_per_cent(rise_s: float) -> None:
+    time_s = np.arange(HEARING_RATE // 2) / HEARING_RATE
+    ramp = np.clip(time_s / rise_s, 0.0, 1.0) if rise_s else np.ones_like(time_s)
+    noise = np.sign(np.random.default_rng(2).standard_normal(len(time_s)))
+    # The window of 1 ms alone rises from 10 to 90 % of its level in 0.8 of its time, by power.
+    assert rise_ms((ramp * noise).astype(np.float32), HEARING_RATE) == pytest.approx(800.0 * rise_s + 0.4, abs=0.5)
+    assert math.isnan(rise_ms(np.zeros(480, np.float32), HEARING_RATE))
 
 
 def test_a_spectrum_6_db_louder_above_4_khz_shows_there() -> None:
@@ -117,7 +143,7 @@ def test_a_spectrum_6_db_louder_above_4_khz_shows_there() -> None:
     spectrum = np.fft.rfft(note)
     high = np.fft.rfftfreq(len(note), 1 / RATE) > 4000
     tilted = np.fft.irfft(np.where(high, 2.0, 1.0) * spectrum, len(note)).astype(np.float32)
-    overall, above = log_spectral_error_db(tilted, note)
+    overall, above = log_spectral_error_db(tilted, note, RATE, N_FFT, (0.0, HIGH_FROM_HZ))
     # Matching the levels moves both sides: together they still lie 6.02 dB apart.
     level_db = 10 * math.log10(float(np.mean(tilted**2) / np.mean(note**2)))
     assert above == pytest.approx(6.02 - level_db, abs=0.2)
@@ -128,7 +154,7 @@ def test_a_spectrum_6_db_louder_above_4_khz_shows_there() -> None:
 def test_nothing_above_4_khz_is_no_error_there() -> None:
     tone = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
     faded = tone * np.hanning(RATE).astype(np.float32)
-    assert math.isnan(log_spectral_error_db(faded, faded * 0.3)[1])
+    assert math.isnan(log_spectral_error_db(faded, faded * 0.3, RATE, N_FFT, (HIGH_FROM_HZ,))[0])
 
 
 @pytest.mark.parametrize("shift_ms", [2, 10, 40])
@@ -155,5 +181,7 @@ def test_loudness_is_that_of_the_standard() -> None:
 
 
 def test_a_shorter_note_is_padded_with_silence() -> None:
-    note = bowed()
-    assert measure(note[: RATE // 2], note, pitched=True, cents=0.0).envelope_db > 5.0
+    note = bowed(rate=HEARING_RATE)
+    short = measure(note[: HEARING_RATE // 2], note, pitched=True, sustains=True, cents=0.0)
+    assert short.envelope_db > 5.0 and short.zimtohrli > 0.001
+    assert math.isnan(short.rise_ms)

@@ -17,7 +17,7 @@ import tiny
 
 from tnca_synth.training.comparison.costs import Costs, path_costs
 from tnca_synth.training.comparison.expectations import FAILS, HOLDS, UNKNOWN, Verdict, judge
-from tnca_synth.training.comparison.measures import RATE, Measures
+from tnca_synth.training.comparison.measures import Measures
 from tnca_synth.training.comparison.notes import KEY, LAYER, HeldOutNote, held_out_notes, spread
 from tnca_synth.training.comparison.page.player import SAMPLER, NotePlayer, NoteRow, Route, fitting_routes
 from tnca_synth.training.comparison.page.report import FRONTIER_NAME, HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_report
@@ -34,10 +34,26 @@ from tnca_synth.training.comparison.summary import (
 )
 from tnca_synth.training.comparison.tables import all_tables, sampler_sentence, winner_sentence
 from tnca_synth.training.config.run import load_preset
+from tnca_synth.training.measure.hearing import HEARING_RATE
+from tnca_synth.training.validation.anchors import ANCHORS
 
 pytestmark = pytest.mark.slow
 
-EQUAL = Measures(0.5, 0.5, 5.0, 6.0, 0.9, 1.0, 2.0, 0.5, 0.0)
+EQUAL = Measures(
+    zimtohrli=0.005,
+    visqol=4.0,
+    top_db=9.0,
+    rise_ms=-1.0,
+    distance=0.5,
+    auraloss=0.5,
+    spectrum_db=5.0,
+    high_db=6.0,
+    phase=0.9,
+    envelope_db=1.0,
+    onset_ms=2.0,
+    loudness_db=0.5,
+    cents=0.0,
+)
 ROUTES = (Route("mel", "vocoder"), Route("dual", "harmonic"))
 
 
@@ -45,9 +61,9 @@ def row(path: str = "mel+vocoder", kind: str = KEY, instrument: str = "reed", **
     return NoteRow(path, instrument, kind, 63, 64, True, replace(EQUAL, **changes))
 
 
-def path_result(name: str, distance: float, voices: float = 50.0, training_s: float = 100.0) -> PathResult:
+def path_result(name: str, zimtohrli: float, voices: float = 50.0, training_s: float = 100.0) -> PathResult:
     route = None if name == SAMPLER else Route(*name.split("+"))
-    means = summarise([row(name, distance=distance)])[name]
+    means = summarise([row(name, zimtohrli=zimtohrli)])[name]
     if route is None:
         return PathResult(name, None, means)
     return PathResult(name, route, means, Costs(1, 2, 0.1, 0.1, training_s, 10), Speed(1.0 / voices, 9.0))
@@ -56,14 +72,14 @@ def path_result(name: str, distance: float, voices: float = 50.0, training_s: fl
 def verdict_on(claim: str, **measured: dict[str, float]) -> Verdict:
     """Judge paths of which one note was measured; `dual_harmonic` is dual+harmonic."""
     rows = [row(name.replace("_", "+", 1), **measures) for name, measures in measured.items()]
-    paths = [path_result(one.path, one.measures.distance) for one in rows]
+    paths = [path_result(one.path, one.measures.zimtohrli) for one in rows]
     (found,) = [one for one in judge(paths, rows) if one.claim.startswith(claim)]
     return found
 
 
 def held_out_note(key: int, velocity: int, kind: str) -> HeldOutNote:
     slow = tiny.recording(tiny.REED, key, velocity, 1.0)
-    recording = replace(slow, audio=soxr.resample(slow.audio, tiny.SPEC.sample_rate, RATE))
+    recording = replace(slow, audio=soxr.resample(slow.audio, tiny.SPEC.sample_rate, HEARING_RATE))
     return HeldOutNote(recording, recording.audio, kind, tiny.REED)
 
 
@@ -75,11 +91,12 @@ def comparison() -> Comparison:
     for note in (held_out_note(63, 60, KEY), held_out_note(64, 90, LAYER)):
         played = player.play(note)
         rows += player.measure(note, played)
-    examples = {"reed": Example("reed, key 64", 64, {RECORDING: note.recording.audio, **played})}
+    shown = {name: audio for name, audio in played.items() if name not in ANCHORS}
+    examples = {"reed": Example("reed, key 64", 64, {RECORDING: note.recording.audio, **shown})}
     means = summarise(rows)
-    paths = [PathResult(SAMPLER, None, means[SAMPLER])]
+    paths = [PathResult(name, None, means[name]) for name in (SAMPLER, *ANCHORS)]
     paths += [
-        PathResult(str(one), one, means[str(one)], path_costs(tiny.bank(), *one), Speed(0.01, float("nan")))
+        PathResult(str(one), one, means[str(one)], path_costs(tiny.bank(), *one), Speed(0.01, float("nan")), True)
         for one in ROUTES
     ]
     return Comparison(paths, rows, judge(paths, rows), {"cores": "2"}, examples)
@@ -107,7 +124,7 @@ def test_every_decoder_that_fits_is_found() -> None:
 def test_notes_are_as_long_as_their_recordings_whatever_the_rate_of_the_model() -> None:
     note = held_out_note(63, 60, KEY)
     played = NotePlayer(tiny.bank(), list(ROUTES)).play(note)
-    assert list(played) == [SAMPLER, "mel+vocoder", "dual+harmonic"]
+    assert list(played) == [SAMPLER, *ANCHORS, "mel+vocoder", "dual+harmonic"]
     for name, audio in played.items():
         if name != SAMPLER:  # which is shorter, since it plays faster
             assert len(audio) == len(note.recording.audio)
@@ -141,7 +158,7 @@ def test_means_leave_out_what_says_nothing() -> None:
     means = mean_measures([row(distance=1.0, phase=nan, cents=-4.0), row(distance=2.0, phase=0.8, cents=1200.0)])
     assert means["distance"] == 1.5
     assert means["phase"] == 0.8
-    assert (means["in_tune"], means["pitch_heard"], means["notes"]) == (0.5, 2, 2)
+    assert (means["in_tune"], means["well_in_tune"], means["pitch_heard"], means["notes"]) == (0.5, 0.5, 2, 2)
     deaf = mean_measures([row(cents=nan)])
     assert math.isnan(deaf["cents"]) and math.isnan(deaf["in_tune"])
 
@@ -176,13 +193,14 @@ def test_phase_is_judged_by_what_is_missing_to_coherence() -> None:
 
 def test_the_best_decoder_of_each_representation_is_judged() -> None:
     measured = {"mel_vocoder": 1.0, "mel_griffin-lim": 2.0, "dual_harmonic": 0.9}
-    distances = {name: {"distance": value} for name, value in measured.items()}
+    distances = {name: {"distance": value, "zimtohrli": value} for name, value in measured.items()}
     assert verdict_on("dual against mel: overall", **distances).measured == pytest.approx(0.1)
 
 
 def test_two_sides_are_judged_on_the_notes_that_both_play() -> None:
-    rows = [row("mel+vocoder", distance=1.0), row("mel+vocoder", instrument="kit", distance=9.0)]
-    rows += [row("dual+harmonic", distance=0.5)]
+    rows = [row("mel+vocoder", distance=1.0, zimtohrli=0.002)]
+    rows += [row("mel+vocoder", instrument="kit", distance=9.0, zimtohrli=0.018)]
+    rows += [row("dual+harmonic", distance=0.5, zimtohrli=0.001)]
     means = summarise(rows)
     paths = [replace(path_result(name, 1.0), means=means[name]) for name in means]
     overall = next(one for one in judge(paths, rows) if one.claim == "dual against mel: overall +25 %")
@@ -190,9 +208,9 @@ def test_two_sides_are_judged_on_the_notes_that_both_play() -> None:
     assert paths[0].overall["distance"] == 1.0
     assert paths[0].means[ALL][ALL]["distance"] == 5.0
     tables = all_tables(replace(comparison(), paths=paths))
-    assert "notes of the instruments that every path plays" in [one.title for one in tables]
+    assert "as ears judge it: notes of the instruments that every path plays" in [one.title for one in tables]
     (by_instrument,) = [one for one in tables if one.title.endswith("by instrument")]
-    assert by_instrument.rows == [["reed", "1.00", "0.50"], ["kit", "9.00", "-"]]
+    assert by_instrument.rows == [["reed", "2.0", "1.0"], ["kit", "18.0", "-"]]
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(140.0, HOLDS), (160.0, FAILS), (float("nan"), UNKNOWN)])
@@ -225,29 +243,61 @@ def test_the_winner_plays_enough_voices() -> None:
 
 def test_the_winner_is_held_against_the_sampler_on_every_instrument() -> None:
     def path(name: str, reed: float, kit: float) -> PathResult:
-        rows = [row(name, distance=reed), row(name, instrument="kit", distance=kit)]
+        rows = [row(name, zimtohrli=reed), row(name, instrument="kit", zimtohrli=kit)]
         route = None if name == SAMPLER else Route(*name.split("+"))
         return PathResult(name, route, summarise(rows)[name], speed=None if route is None else Speed(0.01, 1.0))
 
     both = replace(comparison(), paths=[path(SAMPLER, 1.0, 0.6), path("dual+harmonic", 0.5, 0.7)])
     assert sampler_sentence(both) == (
-        "Against the sampler dual+harmonic takes 25 % off the STFT distance in the mean; "
+        "Against the sampler dual+harmonic takes 25 % off the Zimtohrli distance in the mean; "
         "better on 1 of 2 instruments, not on kit."
     )
+    (table,) = [one for one in all_tables(both) if one.title == "against the sampler"]
+    assert table.rows == [["dual+harmonic", "1 of 2", "kit"]]
     assert sampler_sentence(replace(comparison(), paths=[])) == ""
+
+
+def test_a_path_sounds_like_opus_on_the_same_notes() -> None:
+    def codecs(instrument: str, times: float) -> list[NoteRow]:
+        distances = (0.012, 0.01, 0.008, 0.006, 0.004, 0.002, 0.001)
+        return [
+            row(name, instrument=instrument, zimtohrli=times * one)
+            for name, one in zip(ANCHORS, distances, strict=True)
+        ]
+
+    rows = [*codecs("reed", 1.0), *codecs("kit", 100.0), row(zimtohrli=0.004)]
+    means = summarise(rows)
+    assert means["mel+vocoder"][ALL][ALL]["opus_kbps"] == pytest.approx(24.0)
+    assert math.isnan(means[ANCHORS[0]][ALL][ALL]["opus_kbps"])
+    (table,) = [
+        one
+        for one in all_tables(replace(comparison(), paths=[PathResult(SAMPLER, None, means["mel+vocoder"])]))
+        if one.title == "as ears judge it: all held-out notes"
+    ]
+    assert dict(zip(table.header, table.rows[0], strict=True))["like Opus at kb/s"] == "24"
+
+
+def test_attacks_are_summed_up_by_their_median_and_by_how_many_rise_alike() -> None:
+    means = mean_measures([row(rise_ms=value) for value in (-9.0, 1.0, 2.0, float("nan"))])
+    assert (means["rise_ms"], means["attacks"]) == (2.0, 3)
+    assert means["rises_alike"] == pytest.approx(2 / 3)
+
+
+def test_tables_say_which_representations_are_corrected() -> None:
+    paths = [replace(path_result("mel+vocoder", 0.1), has_correction=True), path_result("dual+harmonic", 0.1)]
+    table = all_tables(replace(comparison(), paths=[path_result(SAMPLER, 0.2), *paths]))[0]
+    assert [cells[1] for cells in table.rows] == ["-", "yes", "no"]
 
 
 def test_every_row_of_every_table_is_complete() -> None:
     tables = all_tables(comparison())
-    assert [one.title for one in tables][:3] == [
-        "all held-out notes",
-        "keys never recorded",
-        "recorded keys at the held-out velocity",
-    ]
+    notes = ["all held-out notes", "keys never recorded", "recorded keys at the held-out velocity"]
+    wanted = [f"{judged}: {kind}" for judged in ("as ears judge it", "spectra and envelopes") for kind in notes]
+    assert [one.title for one in tables][:6] == wanted
     for one in tables:
         assert one.rows
         assert {len(cells) for cells in one.rows} == {len(one.header)}, one.title
-    assert [cells[0] for cells in tables[0].rows] == [SAMPLER, "mel+vocoder", "dual+harmonic"]
+    assert [cells[0] for cells in tables[0].rows] == [SAMPLER, *ANCHORS, "mel+vocoder", "dual+harmonic"]
 
 
 def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) -> None:
@@ -256,10 +306,10 @@ def test_the_files_are_complete_and_need_nothing_from_outside(tmp_path: Path) ->
     for picture in written[3:]:
         assert picture.read_bytes().startswith(b"\x89PNG")
     values = json.loads(written[1].read_text())
-    assert set(values["paths"]) == {SAMPLER, "mel+vocoder", "dual+harmonic"}
+    assert set(values["paths"]) == {SAMPLER, *ANCHORS, "mel+vocoder", "dual+harmonic"}
     assert values["paths"]["dual+harmonic"]["speed"] == {"rtf": 0.01, "memory_mb": None, "voices": 100.0}
     assert values["paths"][SAMPLER]["costs"] is None
-    assert len(values["notes"]) == 6
+    assert len(values["notes"]) == 2 * len(values["paths"])
     assert set(Measures.names()) <= set(values["notes"][0])
     assert written[2].read_text().count("\n| --- |") == len(all_tables(comparison()))
     page = written[0].read_text()

@@ -93,7 +93,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path):
     write(tmp_path / "c_A4.wav", np.clip(5 * note(), -1, 1))
     write(tmp_path / "d_A4.wav", note(duration_s=0.02))
     (tmp_path / "e_A4.wav").write_text("not a sound")
-    (tmp_path / "f_A4.mp3").write_bytes(b"ID3")
+    (tmp_path / "f_A4.m4a").write_bytes(b"ID3")
     (tmp_path / "readme.txt").write_text("nothing to hear")
     (tmp_path / "._a_A4.wav").write_bytes(b"what another system leaves behind")
     write(tmp_path / "g_A4_C5.wav")
@@ -104,7 +104,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path):
     kinds = {name: reason.split(":")[0] for name, reason in reasons(source).items()}
     assert kinds == {
         "b_A4.wav": "silent", "c_A4.wav": "clipped", "d_A4.wav": "too short", "e_A4.wav": "unreadable",
-        "f_A4.mp3": "unsupported", "g_A4_C5.wav": "bad pitch", "broken.wav": "unreadable",
+        "f_A4.m4a": "unsupported", "g_A4_C5.wav": "bad pitch", "broken.wav": "unreadable",
     }  # fmt: skip
     lines = source.report.summary().splitlines()
     assert lines[0].startswith("2 recordings, 7 skipped (2 unreadable, ")

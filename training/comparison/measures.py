@@ -7,16 +7,18 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
 from ...engine.spectra.stft import hann, stft
-from ..measure.distance import match_rms, stft_distance
+from ..measure.attacks import rise_ms
+from ..measure.distance import log_spectral_error_db, match_rms, stft_distance, top_error_db
+from ..measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
 
 RATE = 22050
-"""Rate in Hz at which notes are compared; a path with another one is resampled to it."""
+"""Rate in Hz of the measures that look at no more than half the band; they get what was rendered, resampled."""
 N_FFT, HOP = 1024, 256
-SPECTRAL_RANGE_DB = 80.0
 HIGH_FROM_HZ = 4000.0
 ENVELOPE_WINDOW_S, ENVELOPE_STEP_S, ENVELOPE_RANGE_DB = 0.020, 0.005, 60.0
 ONSET_WINDOW_S, ONSET_STEP_S = 0.010, 0.001
@@ -32,15 +34,22 @@ class Measures:
 
     Attributes
     ----------
+    zimtohrli, visqol : `training.measure.hearing`: distance, and mean opinion score
+    top_db : log-spectral error in dB above 10 kHz
+    rise_ms : 10 to 90 % rise of the attack minus the recording's, of sounds that do not sustain
     distance : `training.measure.distance.stft_distance`
     auraloss : multi-resolution STFT distance of the package auraloss, with its defaults
-    spectrum_db, high_db : log-spectral error in dB, overall and above 4 kHz
+    spectrum_db, high_db : log-spectral error in dB up to 11 kHz: overall, and above 4 kHz
     phase : phase coherence, 1 for the recording itself and about 0 for random phases
     envelope_db, onset_ms : temporal structure
     loudness_db : loudness error by ITU-R BS.1770
     cents : pitch above the recording's, by a tracker that is not ours
     """
 
+    zimtohrli: float
+    visqol: float
+    top_db: float
+    rise_ms: float
     distance: float
     auraloss: float
     spectrum_db: float
@@ -57,44 +66,26 @@ class Measures:
         return tuple(one.name for one in fields(cls))
 
 
-def measure(audio: FloatArray, reference: FloatArray, pitched: bool, cents: float) -> Measures:
-    """Measure a note against its recording, both float32 (N,) at `RATE`; `cents` is what the tracker said."""
+def measure(audio: FloatArray, reference: FloatArray, pitched: bool, sustains: bool, cents: float) -> Measures:
+    """Measure a note against its recording, both float32 (N,) at `HEARING_RATE`; `cents` is what the tracker said."""
     audio = np.pad(audio, (0, max(0, len(reference) - len(audio))))[: len(reference)]
-    spectrum_db, high_db = log_spectral_error_db(audio, reference)
+    low, low_reference = (soxr.resample(one, HEARING_RATE, RATE, quality="VHQ") for one in (audio, reference))
+    spectrum_db, high_db = log_spectral_error_db(low, low_reference, RATE, N_FFT, (0.0, HIGH_FROM_HZ))
     return Measures(
-        distance=stft_distance(audio, reference),
-        auraloss=auraloss_distance(audio, reference),
+        zimtohrli=hearing_distance(reference, audio, HEARING_RATE),
+        visqol=visqol_mos(reference, audio, HEARING_RATE),
+        top_db=top_error_db(audio, reference),
+        rise_ms=float("nan") if sustains else rise_ms(audio, HEARING_RATE) - rise_ms(reference, HEARING_RATE),
+        distance=stft_distance(low, low_reference),
+        auraloss=auraloss_distance(low, low_reference),
         spectrum_db=spectrum_db,
         high_db=high_db,
-        phase=phase_coherence(audio, reference) if pitched else float("nan"),
-        envelope_db=envelope_error_db(audio, reference),
-        onset_ms=onset_error_ms(audio, reference),
-        loudness_db=loudness_error_db(audio, reference),
+        phase=phase_coherence(low, low_reference) if pitched else float("nan"),
+        envelope_db=envelope_error_db(low, low_reference),
+        onset_ms=onset_error_ms(low, low_reference),
+        loudness_db=loudness_error_db(low, low_reference),
         cents=cents,
     )
-
-
-def log_spectral_error_db(audio: FloatArray, reference: FloatArray) -> tuple[float, float]:
-    """Return the log-spectral error in dB, overall and above 4 kHz, after matching the levels by RMS.
-
-    Each spectral frame counts the root mean square over the bins in which either signal is less than 80 dB below the
-    loudest bin of the recording; all such frames count alike. Where there are none, the error is nan.
-    """
-    levels = [
-        10.0 * np.log10(np.abs(stft(x, N_FFT, HOP)) ** 2 + 1e-20) for x in (match_rms(audio, reference), reference)
-    ]
-    floor = levels[1].max() - SPECTRAL_RANGE_DB
-    matters = np.maximum(*levels) > floor
-    squares = np.square(np.maximum(levels[0], floor) - np.maximum(levels[1], floor)) * matters
-    high = np.arange(N_FFT // 2 + 1) * RATE / N_FFT >= HIGH_FROM_HZ
-    return _mean_of_roots(squares, matters), _mean_of_roots(squares[:, high], matters[:, high])
-
-
-def _mean_of_roots(squares: NDArray[np.float64], matters: NDArray[np.bool_]) -> float:
-    """Return the mean over frames of the root mean square over the bins that matter; nan where none does."""
-    count = matters.sum(1)
-    counted = count > 0
-    return float(np.sqrt(squares.sum(1)[counted] / count[counted]).mean()) if counted.any() else float("nan")
 
 
 def phase_coherence(audio: FloatArray, reference: FloatArray) -> float:

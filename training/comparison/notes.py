@@ -11,10 +11,10 @@ from ...engine.arrays import FloatArray
 from ..config.instruments import InstrumentConfig
 from ..config.run import DataConfig
 from ..data.references import references
+from ..measure.hearing import HEARING_RATE
 from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
 from ..sources.soundfont import SoundFont
 from ..validation.evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
-from .measures import RATE
 
 KEY, LAYER, HEARD = "key", "layer", "heard"
 KINDS = (KEY, LAYER, HEARD)
@@ -29,7 +29,7 @@ class HeldOutNote:
 
     Attributes
     ----------
-    recording : at `measures.RATE`
+    recording : at `HEARING_RATE`
     lower : the recording from which the sampler makes the note, float32 (N,); None where there is none
     kind : one of `KINDS`
     instrument : of the preset
@@ -49,11 +49,11 @@ def held_out_notes(instrument: InstrumentConfig, data: DataConfig, num_keys: int
     Of folders and NSynth sets it is what they hold, or what training heard where nothing is held out.
     """
     if data.source != "soundfont":
-        for one in references(instrument, data, RATE, num_keys):
+        for one in references(instrument, data, HEARING_RATE, num_keys):
             kind = (KEY if one.is_new_key else LAYER) if one.is_held_out else HEARD
             yield HeldOutNote(one.recording, one.nearest, kind, instrument, one.semitones)
         return
-    font = SoundFont(data.soundfont, RATE)
+    font = SoundFont(data.soundfont, HEARING_RATE)
     for kind, key, velocity in _choose(instrument, num_keys):
         audio, lower = (
             font.render(instrument.program, at, velocity, HOLD_S, TAIL_S, instrument.drum_keys)

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.arrays import FloatArray
-from ...engine.bank.bank import Bank
+from ...engine.bank.bank import CORRECTION, Bank
 from ...engine.render.benchmark import machine
 from ...errors import UsageError
 from ..config.instruments import InstrumentConfig
 from ..config.run import DataConfig
+from ..validation.anchors import ANCHORS
 from .costs import path_costs
 from .expectations import Verdict, judge
 from .notes import HeldOutNote, held_out_notes
-from .page.player import SAMPLER, NotePlayer, NoteRow, Route, fitting_routes
+from .page.player import NotePlayer, NoteRow, Route, fitting_routes
 from .speed import measure_speed
 from .summary import PathResult, best, best_in_budget, summarise
 
@@ -26,7 +27,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One note of an instrument, to look at: its recording and what every path made of it, by name."""
+    """One note of an instrument, to look at: by name, its recording and what every path made of it, at 48 kHz."""
 
     title: str
     pitch: int
@@ -39,7 +40,7 @@ class Comparison:
 
     Attributes
     ----------
-    paths : the sampler first, then every route
+    paths : the sampler first, then the anchors, then every route
     rows : one per note and path
     verdicts : on the design's expectations
     examples : instrument -> the note nearest to the middle of its range
@@ -101,7 +102,7 @@ def compare(
             played = player.play(note)
             rows += player.measure(note, played)
             _keep_middle(examples, note, played)
-    if not any(row.path != SAMPLER for row in rows):
+    if not any(row.path in map(str, routes) for row in rows):
         raise UsageError("no path of the bank plays any of these notes; see --preset, --instruments and --path")
     means = summarise(rows)
     by_name: dict[str, Route] = {str(route): route for route in routes}
@@ -115,7 +116,8 @@ def _path_result(
     if route is None:
         return PathResult(name, None, means)
     report(f"timing {name}")
-    return PathResult(name, route, means, path_costs(bank, *route), measure_speed(bank_path, *route))
+    has_correction = CORRECTION in bank.models_of(route.representation)
+    return PathResult(name, route, means, path_costs(bank, *route), measure_speed(bank_path, *route), has_correction)
 
 
 def _keep_middle(examples: dict[str, Example], note: HeldOutNote, played: dict[str, FloatArray]) -> None:
@@ -125,4 +127,5 @@ def _keep_middle(examples: dict[str, Example], note: HeldOutNote, played: dict[s
     kept = examples.get(instrument.name)
     if kept is None or abs(recording.pitch - middle) < abs(kept.pitch - middle):
         title = f"{instrument.name}, key {recording.pitch}, velocity {recording.velocity}"
-        examples[instrument.name] = Example(title, recording.pitch, {RECORDING: recording.audio, **played})
+        shown = {name: audio for name, audio in played.items() if name not in ANCHORS}
+        examples[instrument.name] = Example(title, recording.pitch, {RECORDING: recording.audio, **shown})

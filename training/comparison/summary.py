@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..validation.anchors import ANCHORS, opus_rate
 from .costs import Costs
 from .measures import Measures
 from .notes import KINDS
@@ -15,7 +18,11 @@ from .page.player import NoteRow, Route
 from .speed import Speed
 
 ALL, SHARED = "all", "shared"
-IN_TUNE_CENTS = 10.0
+IN_TUNE_CENTS = {"in_tune": 10.0, "well_in_tune": 5.0}
+"""Means that are shares of notes -> how far their pitches may be from the recordings'."""
+RISE_MS = 2.0
+JUDGE = "zimtohrli"
+"""The measure by which paths are ranked."""
 BUDGET_VOICES = 32
 """Voices that one core must play in real time for a path to be the default: the design's figure for dual."""
 Means = dict[str, float]
@@ -28,9 +35,10 @@ class PathResult:
     Attributes
     ----------
     name : such as "dual+harmonic", or "sampler"
-    route : None for the sampler, which has neither models nor costs
+    route : None for the sampler and the anchors, which have neither models nor costs
     means : kind of held-out notes, "all" or "shared" (those that every path plays) -> instrument or "all" -> measure
         -> mean
+    has_correction : whether the bank has per-key correction for the representation
     """
 
     name: str
@@ -38,11 +46,17 @@ class PathResult:
     means: dict[str, dict[str, Means]]
     costs: Costs | None = None
     speed: Speed | None = None
+    has_correction: bool = False
 
     @property
     def overall(self) -> Means:
         """Means over the notes that every path plays, over its own where there are none: what paths are ranked by."""
         return self.means.get(SHARED, self.means[ALL])[ALL]
+
+    @property
+    def score(self) -> float:
+        """What the path is ranked by: less is better."""
+        return self.overall[JUDGE]
 
     @property
     def by_instrument(self) -> dict[str, Means]:
@@ -53,6 +67,7 @@ class PathResult:
         """Return plain values."""
         return {
             "means": self.means,
+            "has_correction": self.has_correction,
             "costs": asdict(self.costs) if self.costs else None,
             "speed": asdict(self.speed) | {"voices": self.speed.voices} if self.speed else None,
         }
@@ -61,26 +76,37 @@ class PathResult:
 def mean_measures(rows: Sequence[NoteRow]) -> Means:
     """Return the mean of every measure over the notes that it says something of.
 
-    Of the pitch: `cents`, the median distance from the recording's, `in_tune`, the share of notes within 10 cents,
-    and `pitch_heard`, how many notes the tracker heard in both.
+    Of the pitch: `cents`, the median distance from the recording's, `in_tune` and `well_in_tune`, the shares of notes
+    within 10 and 5 cents, and `pitch_heard`, how many notes the tracker heard in both. Of attacks: `rise_ms`, the
+    median distance, `rises_alike`, the share of notes within 2 ms, and `attacks`, how many there are.
     """
-    means = {}
+    means: Means = {}
     for name in Measures.names():
         values = np.array([getattr(row.measures, name) for row in rows])
         known = values[np.isfinite(values)]
         if name == "cents":
-            off = np.abs(known)
-            means[name] = float(np.median(off)) if len(off) else float("nan")
-            means["in_tune"] = float((off <= IN_TUNE_CENTS).mean()) if len(off) else float("nan")
-            means["pitch_heard"] = len(off)
+            means |= _median_and_shares(known, name, IN_TUNE_CENTS) | {"pitch_heard": len(known)}
+        elif name == "rise_ms":
+            means |= _median_and_shares(known, name, {"rises_alike": RISE_MS}) | {"attacks": len(known)}
         else:
             means[name] = float(known.mean()) if len(known) else float("nan")
     return means | {"notes": len(rows)}
 
 
+def _median_and_shares(off: NDArray[np.float64], name: str, within: Mapping[str, float]) -> Means:
+    """Return the median distance under `name`, and the shares of distances up to some bounds."""
+    nothing = len(off) == 0
+    shares = {share: float("nan") if nothing else float((np.abs(off) <= most).mean()) for share, most in within.items()}
+    return {name: float("nan") if nothing else float(np.median(np.abs(off))), **shares}
+
+
 def summarise(rows: Sequence[NoteRow]) -> dict[str, dict[str, dict[str, Means]]]:
-    """Return path -> kind, "all" or "shared" -> instrument or "all" -> means; groups without a note are left out."""
+    """Return path -> kind, "all" or "shared" -> instrument or "all" -> means; groups without a note are left out.
+
+    Beside `mean_measures` there is `opus_kbps`: the rate at which Opus leaves the same notes as far from themselves.
+    """
     shared = shared_notes(rows, {row.path for row in rows})
+    through_codecs = {(row.path, row.note): row.measures.zimtohrli for row in rows if row.path in ANCHORS}
     groups: dict[tuple[str, str, str], list[NoteRow]] = {}
     for row in rows:
         for kind in (ALL, row.kind, *((SHARED,) if row.note in shared else ())):
@@ -88,9 +114,18 @@ def summarise(rows: Sequence[NoteRow]) -> dict[str, dict[str, dict[str, Means]]]
                 groups.setdefault((row.path, kind, instrument), []).append(row)
     table: dict[str, dict[str, dict[str, Means]]] = {}
     for (path, kind, instrument), group in groups.items():
-        table.setdefault(path, {}).setdefault(kind, {})[instrument] = mean_measures(group)
+        means = mean_measures(group)
+        means["opus_kbps"] = math.nan if path in ANCHORS else _opus_rate(means[JUDGE], group, through_codecs)
+        table.setdefault(path, {}).setdefault(kind, {})[instrument] = means
     ordered = (ALL, *KINDS, SHARED)
     return {path: {kind: kinds[kind] for kind in ordered if kind in kinds} for path, kinds in table.items()}
+
+
+def _opus_rate(
+    distance: float, group: Sequence[NoteRow], through_codecs: Mapping[tuple[str, tuple[str, int, int]], float]
+) -> float:
+    found = {name: [through_codecs.get((name, row.note), math.nan) for row in group] for name in ANCHORS}
+    return opus_rate(distance, {name: float(np.mean(values)) for name, values in found.items()})
 
 
 def shared_notes(rows: Iterable[NoteRow], paths: Collection[str]) -> set[tuple[str, int, int]]:
@@ -103,8 +138,8 @@ def shared_notes(rows: Iterable[NoteRow], paths: Collection[str]) -> set[tuple[s
 
 
 def best(paths: Iterable[PathResult]) -> PathResult | None:
-    """Return the path with the least mean distance; None of none."""
-    return min(paths, key=lambda one: one.overall["distance"], default=None)
+    """Return the path that is nearest to the recordings, as ears judge it; None of none."""
+    return min(paths, key=lambda one: one.score, default=None)
 
 
 def best_in_budget(paths: Iterable[PathResult]) -> PathResult | None:
@@ -116,6 +151,6 @@ def frontier(paths: Iterable[PathResult], cost: Mapping[str, float]) -> list[Pat
     """Return the paths that no cheaper one is as good as, the cheapest first; `cost` is by a path's name."""
     found: list[PathResult] = []
     for one in sorted((one for one in paths if one.name in cost), key=lambda one: (cost[one.name], one.name)):
-        if not found or one.overall["distance"] < found[-1].overall["distance"]:
+        if not found or one.score < found[-1].score:
             found.append(one)
     return found

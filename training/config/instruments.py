@@ -13,6 +13,7 @@ class InstrumentConfig:
 
     `low` and `high` bound the recorded keys. `drum_keys` true makes every key its own timbre, played on channel 10.
     `sustains` says whether a held note keeps its level for ever; beats and slow swells make that hard to measure.
+    `bank` is that of a variation. `keys` are those that are recorded, all of them where it is empty.
     """
 
     name: str
@@ -23,12 +24,18 @@ class InstrumentConfig:
     inharmonic: bool = False
     drum_keys: bool = False
     sustains: bool = True
+    bank: int = 0
+    keys: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.program <= 127:
             raise DatasetError(f"instrument {self.name}: program must be in 0..127, got {self.program}")
         if not 0 <= self.low <= self.high <= 127:
             raise DatasetError(f"instrument {self.name}: keys must satisfy 0 <= low <= high <= 127")
+        if not 0 <= self.bank <= 127:
+            raise DatasetError(f"instrument {self.name}: bank must be in 0..127, got {self.bank}")
+        if any(not self.low <= key <= self.high for key in self.keys):
+            raise DatasetError(f"instrument {self.name}: keys must lie in {self.low}..{self.high}")
 
     @property
     def is_drums(self) -> bool:

@@ -29,6 +29,9 @@ class DataConfig:
     "folder" or "nsynth" (`path` names the folder). `holds_s` groups hold lengths in seconds: every key and velocity is
     rendered once per group, cycling through it.
 
+    With `zones` one key of each zone of the SoundFont is rendered instead of all, and what its velocity layers have
+    (`sources.zone_notes`). Linear bins above `thinned_above_hz` are kept one in `thinned`; 0 keeps all.
+
     Of a folder `instrument`, `middle_c_octave`, `unpitched`, `drums` and `velocity` say what its names do not (see
     `sources.FolderSource`). Of an NSynth set `families` and `chosen` say what to take, all where they are empty, and
     `limit` how many notes at most, 0 for all; a preset may write ``instruments = ["NAME"]`` for `chosen`.
@@ -42,6 +45,9 @@ class DataConfig:
     holds_s: tuple[tuple[float, ...], ...] = ((0.15, 0.5, 1.0), (1.5, 2.5, 4.0))
     tail_s: float = 1.0
     instruments: tuple[InstrumentConfig, ...] = ()
+    zones: bool = False
+    thinned_above_hz: float = 0.0
+    thinned: int = 8
     instrument: str = ""
     middle_c_octave: int = 4
     unpitched: bool | tuple[str, ...] = ()
@@ -56,7 +62,12 @@ class DataConfig:
             raise UsageError(f"data.source must be one of {', '.join(SOURCES)}, got {self.source!r}")
         if self.source != "soundfont" and not self.path:
             raise UsageError(f"data.path must name the folder of the {self.source} source")
-        for name, low, high in (("middle_c_octave", 2, 6), ("velocity", 1, 127), ("limit", 0, 1_000_000_000)):
+        for name, low, high in (
+            ("middle_c_octave", 2, 6),
+            ("velocity", 1, 127),
+            ("limit", 0, 1_000_000_000),
+            ("thinned", 1, 64),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"data.{name} must be in {low}..{high}, got {getattr(self, name)}")
         for source, names in OPTIONS_OF.items():
@@ -88,6 +99,7 @@ class LossConfig:
 
     `frequency_weight` is the weight of the top band where the lowest has 1. `l1` weighs the level error,
     `perceptual` the loudness error over several scales, `linear` the linear side of the dual representation.
+    `hearing`, 0..1, is how far levels count less that are masked by louder ones; see `losses.audibility`.
     `convergence` weighs the spectral convergence of the side that is decoded, from iteration `convergence_from` on,
     `waveform` what is heard of the hierarchical representation.
     """
@@ -96,6 +108,7 @@ class LossConfig:
     perceptual: float = 0.0
     frequency_weight: float = 1.0
     tonality: float = 0.3
+    hearing: float = 0.0
     linear: float = 0.5
     convergence: float = 0.0
     convergence_from: int = 0
@@ -111,7 +124,9 @@ class TrainConfig:
     `kind` is what is trained: "growth" (the TNCA of `model`), "vocoder", "codec", "latent", "waveform" or
     "multi-scale". `started_from` is the
     checkpoint whose weights it begins with, if any. `pitch_jitter` (semitones) and
-    `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. `borrowed_key_share` of the notes take
+    `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. Of each window `read_frames` are read out
+    on the linear side, on `read_bins` bins drawn anew for each; 0 reads all. With `balance` 0 all notes are drawn
+    equally often, with 1 all instruments. `borrowed_key_share` of the notes take
     the colour of their key from its neighbours, as keys never recorded must. `scales_join` says after which shares of
     the iterations the second and the third scale of "multi-scale" join the first, `stages_join` after which
     "hierarchical" goes on to its refinement, its waveform decoder, and all of it together.
@@ -125,6 +140,9 @@ class TrainConfig:
     batch_size: int = 64
     window_frames: int = 32
     pool_size: int = 512
+    read_bins: int = 0
+    read_frames: int = 4
+    balance: float = 0.0
     learning_rate: float = 3e-3
     ema: float = 0.998
     pitch_jitter: float = 0.0
@@ -153,6 +171,8 @@ class TrainConfig:
             raise UsageError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if not 1 <= self.batch_size <= self.pool_size:
             raise UsageError(f"batch_size must be in 1..pool_size={self.pool_size}, got {self.batch_size}")
+        if self.data.zones and self.kind != "growth":
+            raise UsageError(f"data.zones is for the kind growth, got {self.kind}")
         if self.iterations < 1 or self.window_frames < 2:
             raise UsageError("iterations must be at least 1 and window_frames at least 2")
 
@@ -192,7 +212,7 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     if listed and all(isinstance(one, str) for one in listed):
         data["chosen"] = listed
     else:
-        data["instruments"] = tuple(table(InstrumentConfig, one, "data.instruments") for one in listed)
+        data["instruments"] = tuple(_instrument(one) for one in listed)
     for name in ("unpitched", "families", "chosen"):
         data[name] = _names(data.get(name, ()), name)
     values["scales_join"] = tuple(values.get("scales_join", TrainConfig.scales_join))
@@ -222,6 +242,11 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
     values["vocoder"] = table(VocoderConfig, vocoder, "vocoder")
     values["loss"] = table(LossConfig, section(values, "loss"), "loss")
     return table(TrainConfig, values, "the preset")
+
+
+def _instrument(values: dict[str, Any]) -> InstrumentConfig:
+    keys = tuple(values.get("keys", ()))
+    return table(InstrumentConfig, {**values, "keys": keys}, "data.instruments")
 
 
 def _names(value: Any, key: str) -> bool | tuple[str, ...]:

@@ -5,6 +5,7 @@ Letters: B notes, T frames, F bins or bands, K moments, P partials, N = P + band
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -98,14 +99,18 @@ class PartialAxis:
     spec : AudioSpec
     partials : int
         P.
+    bins : int64 (F,), optional
+        Which bins the values are of; all by default.
     """
 
-    def __init__(self, spec: AudioSpec, partials: int) -> None:
+    def __init__(self, spec: AudioSpec, partials: int, bins: NDArray[np.int64] | None = None) -> None:
         self._spec, self.partials = spec, partials
+        self._bins = np.arange(spec.num_bins) if bins is None else bins
         low, share = bins_among_bands(spec)
         self._to_bands = np.zeros((spec.num_mels, spec.num_bins), np.float32)
         np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
         np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
+        self._to_bands = self._to_bands[:, self._bins]
 
     def read(
         self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float
@@ -122,6 +127,7 @@ class PartialAxis:
     def weights(self, loudness: FloatArray, hz: float, stretch: float) -> FloatArray:
         """Return which share each bin has in each of N, (N, bins), by the loudness (bins,) of the bins."""
         near, own = partial_places(self._spec, hz, stretch, self.partials)
+        near, own = near[self._bins], own[self._bins]
         share = np.zeros((self.partials, len(near)), np.float32)
         share[near, np.arange(len(near))] = own * loudness
         rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
@@ -134,14 +140,14 @@ class _Spectrum:
     def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
         self._field, self._notes = field, notes
         self.partials = PARTIALS if field == LINEAR else 0
-        self._axis = PartialAxis(spec, self.partials)
+        self._axis = PartialAxis(spec, self.partials, notes.bins)
 
     def wanted(self, note: int, length: int) -> FloatArray:
         level: FloatArray = self._notes.frames(self._field, note)[:length, 0].float().numpy()
         return level
 
     def grown(self, frames: FloatArray) -> FloatArray:
-        return frames[:, 0]
+        return frames[:, 0][:, self._notes.kept(self._field)]
 
     def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
         if not self.partials:
@@ -172,11 +178,28 @@ class _Partials:
         return missed, loudness
 
 
-def measure_correction(model: GrowingModel, notes: NoteSet) -> CorrectionArrays:
+@dataclass(frozen=True)
+class Reach:
+    """What a correction is measured of, and how far it may go.
+
+    Attributes
+    ----------
+    furthest : level that it may reach
+    velocities : of the notes it is measured of; where a key has no such notes, all of them
+    """
+
+    furthest: float = FURTHEST
+    velocities: tuple[int, int] = USUAL_VELOCITIES
+
+
+USUAL_REACH = Reach()
+
+
+def measure_correction(model: GrowingModel, notes: NoteSet, reach: Reach = USUAL_REACH) -> CorrectionArrays:
     """Grow every recorded key and measure what its last field misses of the smooth course of levels while held."""
     field = model.config.field_names[-1]
     spec = model.config.spec
-    chosen = _usual_notes(notes)
+    chosen = _usual_notes(notes, *reach.velocities)
     axes: _Axes
     if isinstance(notes, SoundNotes):
         axes, chosen = _Partials(notes), chosen[notes.pitched.numpy()[chosen] > 0.0]
@@ -191,25 +214,25 @@ def measure_correction(model: GrowingModel, notes: NoteSet) -> CorrectionArrays:
         grown = grow(model, NoteBatch.of(notes, chosen[rows]), int(held[rows].max()), notes.motions)[field]
         for frames, note, length in zip(grown.numpy(), chosen[rows], held[rows], strict=True):
             feature = notes.features[note]
-            missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0))
+            missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0), reach.furthest)
             sums.setdefault((feature.instrument, feature.pitch), _Sum(missed[0].shape[1])).add(*missed)
     return _coded(sums, field, axes.partials, notes.decaying)
 
 
-def _usual_notes(notes: NoteSet) -> NDArray[np.int64]:
+def _usual_notes(notes: NoteSet, softest: int, loudest: int) -> NDArray[np.int64]:
     """Return the notes to measure: of each recorded key those of usual velocities, or all where there are none."""
     recorded = notes.indices(held_out=False)
-    usual = [i for i in recorded if USUAL_VELOCITIES[0] <= notes.features[i].velocity <= USUAL_VELOCITIES[1]]
+    usual = [i for i in recorded if softest <= notes.features[i].velocity <= loudest]
     known = {(notes.features[i].instrument, notes.features[i].pitch) for i in usual}
     others = [i for i in recorded if (notes.features[i].instrument, notes.features[i].pitch) not in known]
     return np.sort(np.array([*usual, *others], np.int64))
 
 
-def _missed(axes: _Axes, note: int, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _missed(axes: _Axes, note: int, level: FloatArray, furthest: float) -> tuple[FloatArray, FloatArray]:
     """Return what a note that was grown with levels (T, F) misses at the moments, and how loud it is; see `_Axes`."""
     wanted = smooth_course(axes.wanted(note, len(level)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
-    missed = np.clip((wanted - smooth_course(level))[moments], -FURTHEST, FURTHEST)
+    missed = np.clip((wanted - smooth_course(level))[moments], -furthest, furthest)
     return axes.read(missed, loudness_of(wanted.mean(0)), note)
 
 

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...engine.bank.instruments import Tuning
-from ...engine.keys.motions import MotionArrays, MotionTable
+from ...engine.keys.motions import Motion, MotionArrays, MotionTable
 from ...engine.spectra.spec import AudioSpec
+from ...engine.spectra.transpose import LINEAR
 from ...errors import DatasetError
 from ..config.run import DataConfig
 from ..measure.motions import measure_motions
 from ..measure.note_features import NoteFeatures, extract
 from ..sources import open_source
-from .rendered_notes import rendered_notes
+from .rendered_notes import kept_bins, rendered_notes
 from .split import describe, hold_out
 
 EMPTY = np.zeros((0, 2, 0), np.float16)
@@ -29,6 +30,8 @@ NO_SWAY = np.zeros(0, np.float16)
 AUDIBLE_LEVEL = 0.02
 Measure = Callable[[NoteFeatures], dict[str, NDArray[np.float16]]]
 """Further fields (T, 2, bands) of a note by name, from its linear side."""
+Choose = Callable[[list[NoteFeatures]], list[NoteFeatures]]
+"""Marks which notes of a group training must not hear; see `split`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +42,10 @@ class NoteSet:
     ----------
     features : list of NoteFeatures, one per note, without their arrays, which are in `mel` and `linear`
     mel, linear : float16 (frames of all notes, 2, bands or bins)
+    bins : int64 (bins,), which linear bins are kept; None for all
     offset, num_frames : int64 (notes,), where a note's frames begin and how many there are
     pitch, velocity, pitched, stretch, hold_s : float32 (notes,); pitch includes the measured tuning
+    softest : float32 (notes,), the lowest velocity at which a note is alike but for its level
     timbre : int64 (notes,), row of the timbre table
     last_audible : int64 (notes, bands), last frame in which a band sounds
     timbre_names : one per row of the timbre table
@@ -74,6 +79,8 @@ class NoteSet:
     motions: MotionTable
     own_motion: NDArray[np.float64]
     lent_motion: NDArray[np.float64]
+    softest: Tensor
+    bins: NDArray[np.int64] | None = None
     further: dict[str, Tensor] = field(default_factory=dict)
 
     def all_frames(self, name: str) -> Tensor:
@@ -83,6 +90,10 @@ class NoteSet:
     def frames(self, name: str, note: int) -> Tensor:
         """Return one note's frames of field `name`, float16 (T, 2, bands or bins)."""
         return self.all_frames(name)[self.offset[note] : self.offset[note] + self.num_frames[note]]
+
+    def kept(self, name: str) -> slice | NDArray[np.int64]:
+        """Return which bands or bins of field `name` its frames have."""
+        return self.bins if name == LINEAR and self.bins is not None else slice(None)
 
     def indices(self, held_out: bool) -> NDArray[np.int64]:
         """Return the notes to train on, or those held out."""
@@ -139,22 +150,25 @@ def assemble(
     with_linear: bool = True,
     decaying: frozenset[str] = frozenset(),
     measure: Measure | None = None,
+    bins: NDArray[np.int64] | None = None,
+    choose: Choose = hold_out,
 ) -> NoteSet:
     """Lay the features of all notes into tensors.
 
     Parameters
     ----------
-    groups : all features of an instrument, or several, taken one by one so that no more than one is held twice; what
-        training may hear of them is decided here (see `split`)
+    groups : all features of an instrument, or several, taken one by one so that no more than one is held twice
     spec : what they were measured with
     with_linear : keep the linear side, six times the size of the mel side
     decaying : names of instruments that fade out while held
     measure : what else to keep of each note
+    bins : which linear bins their linear side has; None for all
+    choose : marks what training must not hear of a group
     """
     features: list[NoteFeatures] = []
     mels, linears = [], []
     further: dict[str, list[NDArray[np.float16]]] = {}
-    for group in map(hold_out, filter(None, groups)):
+    for group in map(choose, filter(None, groups)):
         for values in [measure(note) for note in group] if measure else []:
             for name, value in values.items():
                 further.setdefault(name, []).append(value)
@@ -171,7 +185,7 @@ def assemble(
     last_audible = torch.from_numpy(np.stack([_last_audible(note) for note in features]))
     arrays = measure_motions(features, spec, decaying)
     motions = MotionTable(spec, arrays)
-    heard = [motions.heard_key(note.instrument, note.pitch) for note in features]
+    heard = [_heard_key(note, motions) for note in features]
     flat = Tuning()
     tuned = [tuning.get(note.instrument, flat).at(key) for note, key in zip(features, heard, strict=True)]
     features = [replace(note, mel=EMPTY, linear=EMPTY, sway=NO_SWAY) for note in features]
@@ -201,12 +215,26 @@ def assemble(
         motions=motions,
         own_motion=_motions(features, motions, without_own=False),
         lent_motion=_motions(features, motions, without_own=True),
+        softest=column((note.softest or note.velocity) / 127 for note in features),
+        bins=bins,
         further={name: _concatenate(parts) for name, parts in further.items()},
     )
 
 
+def _heard_key(note: NoteFeatures, motions: MotionTable) -> float:
+    """Return the key whose recording a note is heard from: as a SoundFont says, or as motions tell."""
+    return float(note.root) if note.root >= 0 else motions.heard_key(note.instrument, note.pitch)
+
+
 def _motions(features: list[NoteFeatures], motions: MotionTable, without_own: bool) -> NDArray[np.float64]:
-    return np.array([motions.find(note.instrument, note.pitch, without_own) for note in features], np.float64)
+    return np.array([_motion(note, motions, without_own) for note in features], np.float64)
+
+
+def _motion(note: NoteFeatures, motions: MotionTable, without_own: bool) -> Motion:
+    if note.root < 0:
+        return motions.find(note.instrument, note.pitch, without_own)
+    row, pace = motions.find(note.instrument, note.root)
+    return Motion(row, pace * 2.0 ** ((note.pitch - note.root) / 12.0))
 
 
 def _join(group: list[NoteFeatures], name: str) -> NDArray[np.float16]:
@@ -281,6 +309,7 @@ def load_notes(
         raise DatasetError("the preset lists no instruments")
     else:
         decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-        notes = assemble(rendered_notes(data, spec, cache, workers, report), spec, with_linear, decaying, measure)
+        rendered = rendered_notes(data, spec, cache, workers, report)
+        notes = assemble(rendered, spec, with_linear, decaying, measure, kept_bins(data, spec))
     report(describe(notes.features))
     return notes

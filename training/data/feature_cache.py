@@ -16,6 +16,7 @@ ARRAYS: Final = ("mel", "linear", "sway")
 """Fields of a note that have a row for each spectral frame."""
 COLUMNS: Final = (
     "instrument", "pitch", "velocity", "pitched", "held_out", "hold_s", "tuning_cents", "inharmonicity", "sustains",
+    "softest", "root",
 )  # fmt: skip
 
 

@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...engine.spectra.spec import AudioSpec
 from ...errors import DatasetError
@@ -19,22 +21,40 @@ from ..config.run import DataConfig
 from ..measure.note_features import NoteFeatures, extract
 from ..sources.soundfont import SoundFont
 from ..sources.soundfont_file import check_programs
+from ..sources.soundfont_zones import SoundFontZones
+from ..sources.zone_notes import zone_recordings
 from .feature_cache import has_features, load_features, save_features
 
-FEATURES_VERSION = 7
+FEATURES_VERSION = 8
+RENDERED_BY = ("soundfont", "velocities", "holds_s", "tail_s", "zones", "thinned_above_hz", "thinned")
 
 
 def render_features(instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> list[NoteFeatures]:
     """Render and measure every note of one instrument."""
     font = SoundFont(data.soundfont, spec.sample_rate)
-    recordings = font.recordings(instrument, data.velocities, data.holds_s, data.tail_s)
-    return [extract(recording, spec, instrument.inharmonic) for recording in recordings]
+    if data.zones:
+        zones = SoundFontZones(data.soundfont)
+        recordings = zone_recordings(font, zones, instrument, data.velocities, data.holds_s[0], data.tail_s)
+    else:
+        recordings = font.recordings(instrument, data.velocities, data.holds_s, data.tail_s)
+    kept = kept_bins(data, spec)
+    notes = [extract(recording, spec, instrument.inharmonic) for recording in recordings]
+    return notes if kept is None else [replace(note, linear=note.linear[:, :, kept]) for note in notes]
+
+
+def kept_bins(data: DataConfig, spec: AudioSpec) -> NDArray[np.int64] | None:
+    """Return which linear bins are kept; None for all."""
+    if not data.thinned_above_hz:
+        return None
+    bins = np.arange(spec.num_bins)
+    first = int(data.thinned_above_hz * spec.n_fft / spec.sample_rate)
+    return bins[(bins <= first) | ((bins - first) % data.thinned == 0)]
 
 
 def cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
     """Return where the notes of an instrument are kept: what they depend on is in the name."""
     recorded = {name: value for name, value in asdict(instrument).items() if name != "sustains"}
-    rendered = {name: getattr(data, name) for name in ("soundfont", "velocities", "holds_s", "tail_s")}
+    rendered = {name: getattr(data, name) for name in RENDERED_BY}
     values = {**rendered, "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
     return cache / f"{re.sub(r'[^A-Za-z0-9-]', '_', instrument.name)}-{digest}.npz"

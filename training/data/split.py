@@ -62,10 +62,15 @@ def held_out_flags(notes: Sequence[Note]) -> list[bool]:
     for note in notes:
         own[note.instrument].append(note)
     rules = {
-        name: next((rule for rule in RULES if not all(map(rule, group))), lambda _: False)
+        name: next((rule for rule in _rules_for(group) if not all(map(rule, group))), lambda _: False)
         for name, group in own.items()
     }
     return [rules[note.instrument](note) for note in notes]
+
+
+def _rules_for(group: Sequence[Note]) -> tuple[Rule, ...]:
+    """Return the rules for the notes of an instrument; where zones were read, their roots are all to be heard."""
+    return (_by_velocity,) if any(getattr(note, "root", -1) >= 0 for note in group) else RULES
 
 
 def hold_out(notes: Sequence[NoteFeatures]) -> list[NoteFeatures]:

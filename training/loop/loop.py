@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..config.run import TrainConfig
 from ..data.dataset import NoteSet
 from .checkpoint import Checkpoint, save_checkpoint
+from .half_weights import SUFFIX, save_half
 from .team import ALONE
 
 WARM_UP_ITERATIONS = 50
@@ -74,6 +75,7 @@ class TrainingLoop(ABC):
     ) -> None:
         """Train to the end, leaving a checkpoint in `folder` every `checkpoint_every` iterations and at the end.
 
+        Beside it lie its weights in half precision; see `half_weights`.
         Of several processes the first one reports, validates and writes.
         """
         config = self.config
@@ -87,7 +89,9 @@ class TrainingLoop(ABC):
             report(Progress(self.iteration, config.iterations, losses, self.seconds))
             last = self.iteration == config.iterations
             if last or self.iteration % config.checkpoint_every == 0:
-                save_checkpoint(folder / "checkpoint.pt", self.checkpoint())
+                checkpoint = self.checkpoint()
+                save_checkpoint(folder / "checkpoint.pt", checkpoint)
+                save_half(folder / f"weights{SUFFIX}", checkpoint)
             if validate and (last or self.iteration % config.validate_every == 0):
                 validate(self)
 
@@ -115,7 +119,7 @@ class TrainingLoop(ABC):
             self.average[name].lerp_(value, 1.0 - decay)
 
     def start_from(
-        self, weights: dict[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
+        self, weights: Mapping[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
     ) -> tuple[str, ...]:
         """Begin with the weights of another run where name and shape agree; return the names of those that do not.
 

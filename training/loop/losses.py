@@ -14,6 +14,8 @@ SOUNDING_LEVEL = 0.05
 LOUDNESS_SCALES = (1, 2, 4)
 LOUDEST_LEVEL = 2.6  # 4 dB over full scale
 CONVERGENCE_FLOOR = 1e-3  # of a full-scale sine
+MASKED_BELOW_DB, THRESHOLD_DB, SOFT_DB = 55.0, 15.0, 6.0
+"""Below the loudest band of a frame; above the floor; over how many dB audibility fades."""
 
 
 def band_weights(num_bands: int, frequency_weight: float) -> Tensor:
@@ -58,11 +60,28 @@ def convergence_loss(level: Tensor, target: Tensor, valid: Tensor, spec: AudioSp
     return (error / (wanted.square().sum((1, 2)).sqrt() + CONVERGENCE_FLOOR)).mean()
 
 
-def pair_loss(grown: Tensor, target: Tensor, valid: Tensor, config: LossConfig) -> tuple[Tensor, Tensor]:
+def audibility(level: Tensor, scale_db: float) -> Tensor:
+    """Return how far levels (..., F) are heard beside the loudest one of their frame, 0..1.
+
+    What lies far below a loud sound is masked, and what lies near the floor is below the threshold of hearing; both are
+    crude, of the kind of the simplest models of hearing.
+    """
+    loudest = level.amax(-1, keepdim=True)
+    heard_from = torch.maximum(loudest - MASKED_BELOW_DB / scale_db, level.new_tensor(THRESHOLD_DB / scale_db))
+    return torch.sigmoid((level - heard_from) * (scale_db / SOFT_DB))
+
+
+def pair_loss(
+    grown: Tensor, target: Tensor, valid: Tensor, config: LossConfig, scale_db: float = 40.0
+) -> tuple[Tensor, Tensor]:
     """Return the L1 errors of level and tonality (B, W, 2, F); tonality counts where there is sound."""
     weights = band_weights(grown.shape[3], config.frequency_weight).to(grown)
-    level = weighted_mean((grown[:, :, 0] - target[:, :, 0]).abs() * weights, valid)
     sounding = (target[:, :, 0] > SOUNDING_LEVEL).to(grown)
+    if config.hearing > 0.0:
+        heard = torch.maximum(audibility(target[:, :, 0], scale_db), audibility(grown[:, :, 0].detach(), scale_db))
+        counts = 1.0 - config.hearing * (1.0 - heard)
+        weights, sounding = weights * counts, sounding * counts
+    level = weighted_mean((grown[:, :, 0] - target[:, :, 0]).abs() * weights, valid)
     tonality = weighted_mean((grown[:, :, 1] - target[:, :, 1]).abs() * sounding, valid)
     return level, tonality
 

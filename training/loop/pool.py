@@ -19,6 +19,8 @@ from ..data.dataset import AUDIBLE_LEVEL, NoteSet
 OVERTIME_FROM_S = 1.5  # shorter holds say nothing about a sound's steady state
 JUMP_CHANCE, JUMP_MAX_S, RESEED_CHANCE = 0.3, 6.0, 0.04
 DAMAGED_SHARE_OF_CELLS = 0.25
+STATE = ("note", "frame", "skipped_s", "held", "velocity")
+"""Arrays of a pool that a resumed run needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Overtime:
             decays = note.instrument.split(":")[0] in notes.decaying
             for name in names:
                 last = notes.frames(name, i)[end - second : end].float().numpy()
-                last[:, 0] -= _on(name, notes.motions.swell(notes.own_motion[i : i + 1], ages)[:, 0], spec)
+                last[:, 0] -= _on(name, notes.motions.swell(notes.own_motion[i : i + 1], ages)[:, 0], spec, notes.bins)
                 base[name][i] = torch.from_numpy(last[-fifth:].mean(0))
                 if decays:
                     fall = (last[-fifth:, 0].mean(0) - last[:fifth, 0].mean(0)) / ((second - fifth) * hop_s)
@@ -62,19 +64,30 @@ class Overtime:
         return cls(start_s, base, slope)
 
 
-def _on(name: str, swell: FloatArray, spec: AudioSpec) -> FloatArray:
-    """Return swells (..., F) of mel bands as field `name` has them, on its bands or bins."""
+def _on(name: str, swell: FloatArray, spec: AudioSpec, bins: NDArray[np.int64] | None) -> FloatArray:
+    """Return swells (..., F) of mel bands as field `name` has them, on its bands or bins, of which `bins` are kept."""
     if name == "mel":
         return swell
-    places = bins_among_bands(spec) if name == "linear" else bands_among_bands(spec, int(name.removeprefix("mel")))
-    return between(swell, *places)
+    if name != "linear":
+        return between(swell, *bands_among_bands(spec, int(name.removeprefix("mel"))))
+    low, share = bins_among_bands(spec)
+    kept = slice(None) if bins is None else bins
+    return between(swell, low[kept], share[kept])
+
+
+def _lowered(pair: Tensor, softer: Tensor) -> Tensor:
+    """Return level and tonality (B, W, 2, F) with lower levels, by `softer` (B, 1, 1)."""
+    if not softer.any():
+        return pair
+    return torch.stack([(pair[:, :, 0] - softer).clamp_min(0.0), pair[:, :, 1]], 2)
 
 
 class SamplePool:
     """P notes in mid-growth.
 
     Each entry is a note of the training set, the frame it has reached, its grid, and whether it is being held
-    overtime. `skipped_s` counts time that overtime entries jumped over.
+    overtime. `skipped_s` counts time that overtime entries jumped over. `velocity` is drawn from those that the
+    recording of its note serves. Of each note the share `drawn` (notes to train on,) is drawn; equal ones by default.
     """
 
     def __init__(
@@ -86,14 +99,29 @@ class SamplePool:
         channels: int,
         spec: AudioSpec,
         rng: np.random.Generator,
+        drawn: NDArray[np.float64] | None = None,
     ) -> None:
         self.notes, self.overtime, self.spec, self.hop_s, self.rng = notes, overtime, spec, spec.hop_s, rng
         self._train = notes.indices(held_out=False)
-        self.note = rng.choice(self._train, size)
+        self._drawn = drawn
+        self.note = rng.choice(self._train, size, p=drawn)
         self.frame = np.zeros(size, np.int64)
         self.skipped_s = np.zeros(size)
         self.held = np.zeros(size, bool)
         self.grid = torch.zeros(size, cells, channels)
+        self.velocity = notes.velocity.numpy()[self.note]
+        for entry in range(size):
+            self.velocity[entry] = self._drawn_velocity(self.note[entry])
+
+    def _drawn_velocity(self, note: int) -> float:
+        """Draw a velocity 0..1 of those that a note was recorded for."""
+        low, high = float(self.notes.softest[note]), float(self.notes.velocity[note])
+        return high if low >= high else float(self.rng.uniform(low, high))
+
+    def _softer(self, chosen: NDArray[np.int64]) -> Tensor:
+        """Return by how much the levels of chosen notes lie below those recorded, (B,); in dB it is 20 log10 v."""
+        share = self.velocity[chosen] / self.notes.velocity.numpy()[self.note[chosen]]
+        return torch.from_numpy(-20.0 * np.log10(share) / self.spec.level_scale_db).float()
 
     def draw(self, count: int) -> NDArray[np.int64]:
         """Choose entries to grow next."""
@@ -120,26 +148,34 @@ class SamplePool:
             intact[b, first : first + erased] = 0.0
         return grid * intact
 
-    def targets(self, chosen: NDArray[np.int64], name: str, frames: NDArray[np.int64]) -> Tensor:
-        """Return what field `name` should be at the coming `frames` of the window, float32 (B, len(frames), 2, ...)."""
+    def targets(
+        self, chosen: NDArray[np.int64], name: str, frames: NDArray[np.int64], columns: NDArray[np.int64] | None = None
+    ) -> Tensor:
+        """Return what field `name` should be at the coming `frames` of the window, float32 (B, len(frames), 2, ...).
+
+        `columns` are those of its bands or bins that are asked for; all by default.
+        """
+        some = slice(None) if columns is None else torch.from_numpy(columns)
         note = self.note[chosen]
         at = self.frame[chosen][:, None] + frames
         row = self.notes.offset[note][:, None] + np.minimum(at, self.notes.num_frames[note][:, None] - 1)
-        recorded = self.notes.all_frames(name)[row].float()
+        recorded = self.notes.all_frames(name)[row][..., some].float()
+        softer = self._softer(chosen)[:, None, None]
         if not self.held[chosen].any():
-            return recorded
+            return _lowered(recorded, softer)
         beyond = self.ages(chosen, int(frames.max()) + 1)[:, frames] - self.overtime.start_s[note][:, None]
-        base, slope = self.overtime.base[name][note].float(), self.overtime.slope[name][note].float()
+        base, slope = (of[name][note][..., some].float() for of in (self.overtime.base, self.overtime.slope))
         level = base[:, None, 0] + slope[:, None] * beyond.clamp(0.0, 1e6)[..., None]
-        level = torch.where(level > 0.0, (level + self._swell(chosen, name, frames)).clamp_min(0.0), 0.0)
+        swell = self._swell(chosen, name, frames)[..., some]
+        level = torch.where(level > 0.0, (level + swell).clamp_min(0.0), 0.0)
         extended = torch.stack([level, base[:, None, 1].expand_as(level)], 2)
         use = torch.from_numpy(self.held[chosen])[:, None] & (beyond > 0)
-        return torch.where(use[..., None, None], extended, recorded)
+        return _lowered(torch.where(use[..., None, None], extended, recorded), softer)
 
     def _swell(self, chosen: NDArray[np.int64], name: str, frames: NDArray[np.int64]) -> Tensor:
         ages = self.ages(chosen, int(frames.max()) + 1)[:, frames].numpy().T.astype(np.float64)
         swell = self.notes.motions.swell(self.notes.own_motion[self.note[chosen]], ages)
-        return torch.from_numpy(_on(name, swell, self.spec)).transpose(0, 1)
+        return torch.from_numpy(_on(name, swell, self.spec, self.notes.bins)).transpose(0, 1)
 
     def valid(self, chosen: NDArray[np.int64], window: int) -> Tensor:
         """Return 1 for frames that have a target, float32 (B, W)."""
@@ -174,17 +210,18 @@ class SamplePool:
                 self._reseed(entry)
 
     def _reseed(self, entry: int) -> None:
-        self.note[entry] = self.rng.choice(self._train)
+        self.note[entry] = self.rng.choice(self._train, p=self._drawn)
         self.frame[entry], self.skipped_s[entry], self.held[entry] = 0, 0.0, False
+        self.velocity[entry] = self._drawn_velocity(self.note[entry])
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed run needs."""
-        arrays = {name: torch.from_numpy(getattr(self, name).copy()) for name in ("note", "frame", "skipped_s", "held")}
+        arrays = {name: torch.from_numpy(getattr(self, name).copy()) for name in STATE}
         return arrays | {"grid": self.grid.clone(), "rng": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`'s values."""
-        for name in ("note", "frame", "skipped_s", "held"):
+        for name in STATE:
             setattr(self, name, state[name].numpy().copy())
         self.grid = state["grid"].clone()
         self.rng.bit_generator.state = state["rng"]

@@ -6,6 +6,7 @@ Letters: B notes, W frames of a window, F cells, C channels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def grow_window(
     """
     config, window, pool = run.config, run.config.window_frames, run.pool
     borrow = run.rng.random(len(chosen)) < config.borrowed_key_share
-    batch = NoteBatch.of(run.notes, pool.note[chosen], borrow).to(run.place)
+    batch = NoteBatch.of(run.notes, pool.note[chosen], borrow)
+    batch = replace(batch, velocity=torch.from_numpy(pool.velocity[chosen])).to(run.place)
     planted = plant(model, batch, jitter)
     grid = pool.starts(chosen, planted["grid"].cpu(), config.damage_share).to(run.place)
     age_s = pool.ages(chosen, window).to(run.place)

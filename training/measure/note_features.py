@@ -30,6 +30,7 @@ class NoteFeatures:
     tuning_cents, inharmonicity : measured by `estimate_tuning`, 0 when unpitched.
     sway : float16 (T,), semitones that the pitch is off at each spectral frame; see `measure_sway`
     sustains : whether it keeps its level while held
+    softest, root : of `Recording`
     """
 
     instrument: str
@@ -44,6 +45,8 @@ class NoteFeatures:
     inharmonicity: float
     sway: np.ndarray
     sustains: bool = True
+    softest: int = 0
+    root: int = -1
 
 
 def tonality(total: FloatArray, residual: FloatArray, spec: AudioSpec) -> FloatArray:
@@ -90,5 +93,5 @@ def extract(recording: Recording, spec: AudioSpec, inharmonic: bool) -> NoteFeat
     return NoteFeatures(
         recording.instrument, recording.pitch, recording.velocity, recording.pitched, recording.held_out,
         recording.hold_s, fields[0], fields[1], cents, stretch, sway.astype(np.float16),
-        recording.sustains,
+        recording.sustains, recording.softest, recording.root,
     )  # fmt: skip

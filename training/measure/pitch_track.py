@@ -23,7 +23,7 @@ STEADY_CENTS = 1.2  # what wavers by less counts as steady
 DISAGREEING_CENTS = 12.0  # partials that waver apart are several sources, without a pitch that could be followed
 SETTLED_FRAMES = 8
 SMOOTHING_FRAMES = 0.7
-OVERSAMPLING = 4  # before cubic interpolation, whose error then lies below -90 dB
+FINE_RATE = 88_200  # Hz, for cubic interpolation, whose error up to 11 kHz then lies below -90 dB
 
 
 def measure_sway(audio: FloatArray, f0_hz: float, inharmonicity: float, spec: AudioSpec) -> FloatArray:
@@ -105,8 +105,9 @@ def straighten(audio: FloatArray, sway: FloatArray, spec: AudioSpec) -> tuple[Fl
     at_samples = np.interp(np.arange(len(audio)) / spec.hop_length, np.arange(len(sway)), sway)
     passed = np.concatenate([[0.0], np.cumsum(2.0 ** (at_samples / 12.0))])  # straight samples before each sample
     times = np.interp(np.arange(int(passed[-1])), passed, np.arange(len(passed)))
-    fine = soxr.resample(audio, spec.sample_rate, OVERSAMPLING * spec.sample_rate, quality="VHQ")
-    straight = CubicSpline(np.arange(len(fine)) / OVERSAMPLING, fine)(np.minimum(times, len(audio) - 1))
+    finer = max(2, FINE_RATE // spec.sample_rate)
+    fine = soxr.resample(audio, spec.sample_rate, finer * spec.sample_rate, quality="VHQ")
+    straight = CubicSpline(np.arange(len(fine)) / finer, fine)(np.minimum(times, len(audio) - 1))
     at_frames = passed[np.minimum(np.arange(len(sway)) * spec.hop_length, len(passed) - 1)]
     frames = np.rint(at_frames / spec.hop_length).astype(np.intp)
     return straight.astype(np.float32), np.minimum(frames, len(straight) // spec.hop_length)

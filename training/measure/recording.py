@@ -9,6 +9,19 @@ from ...engine.arrays import FloatArray
 HELD_OUT_VELOCITY = 90
 
 
+@dataclass(frozen=True)
+class Loop:
+    """What a sampler repeats while a key is held, as a file or an instrument's map says.
+
+    Attributes
+    ----------
+    begin_s, end_s : seconds from the onset of the recording; the sample at `end_s` is followed by that at `begin_s`
+    """
+
+    begin_s: float
+    end_s: float
+
+
 @dataclass(frozen=True, eq=False)
 class Recording:
     """One recorded note.
@@ -21,6 +34,10 @@ class Recording:
     hold_s : seconds from onset to release
     pitched : whether `pitch` names a fundamental
     sustains : whether it keeps its level while held; those of SoundFonts have that from their preset
+    softest : the lowest velocity at which it sounds alike but for its level; 0 where only its own is known
+    root : the key whose recording this key is heard from; -1 where that is not known
+    origin : where it was read, for messages: a file, or a file and a second in it
+    loop : what its file says that a sampler repeats, if anything
     """
 
     audio: FloatArray
@@ -30,6 +47,10 @@ class Recording:
     hold_s: float
     pitched: bool = True
     sustains: bool = True
+    softest: int = 0
+    root: int = -1
+    origin: str = ""
+    loop: Loop | None = None
 
     @property
     def held_out(self) -> bool:

@@ -1,4 +1,4 @@
-"""A folder of recorded notes, WAV or FLAC."""
+"""A folder of recorded notes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ...engine.arrays import FloatArray
 from ...errors import AudioFileError, DatasetError
 from ..measure.recording import Recording
 from .audio.checks import read_note
-from .audio.envelope import fades_while_held, find_hold_s, trim
+from .audio.envelope import trim
 from .audio.heard import names_are_keys, semitones_off, transposition
+from .audio.note_file import NoteFile, read_note_file, recorded_note
 from .audio.pitch import detect_pitch
 from .base import CheckedSource
 from .naming import notes_csv
@@ -20,8 +21,11 @@ from .naming.drums import drum_key, free_key
 from .naming.names import instrument_name
 from .naming.naming import NameParts, read_names
 
-SUFFIXES: Final = (".wav", ".wave", ".flac")
-OTHER_AUDIO: Final = (".aif", ".aiff", ".au", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".w64", ".wma")
+SUFFIXES: Final = (
+    *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".aif", ".aiff", ".aifc"),
+    *(".ogg", ".oga", ".opus", ".mp3", ".au", ".snd", ".caf"),
+)
+OTHER_AUDIO: Final = (".m4a", ".mp4", ".aac", ".wma", ".ape", ".wv", ".wvc", ".mpc", ".ac3", ".mka", ".webm")
 DEFAULT_VELOCITY: Final = 100
 UNPITCHED_KEY: Final = 60
 NUM_HEARD: Final = 5
@@ -64,6 +68,8 @@ class FolderSource(CheckedSource[FolderEntry]):
         (``snare`` is 38), or a free one.
     velocity : int
         Of notes that do not tell theirs.
+    compare : bool
+        Compare names with what sounds, for the warning.
 
     Raises
     ------
@@ -81,6 +87,7 @@ class FolderSource(CheckedSource[FolderEntry]):
         unpitched: Collection[str] | bool = (),
         drums: bool = False,
         velocity: int = DEFAULT_VELOCITY,
+        compare: bool = True,
     ) -> None:
         super().__init__(f"the folder {path}")
         self.path = Path(path)
@@ -92,9 +99,15 @@ class FolderSource(CheckedSource[FolderEntry]):
         self.unpitched = unpitched if isinstance(unpitched, bool) else frozenset(unpitched)
         self.drums = drums
         self.velocity = velocity
+        self.compare = compare
         self._names: dict[PurePath, NameParts] = {}
         self._offsets: list[int] = []
         self._drums: dict[str, int] = {}
+
+    def names(self) -> list[NameParts]:
+        """Return what the names of all files say, without a look into the files."""
+        entries = [one for one in self._scan(self.path, frozenset()) if not one.problem]
+        return list(read_names([self._relative(one.path) for one in entries], self.middle_c_octave).values())
 
     def _entries(self) -> Iterator[FolderEntry]:
         entries = list(self._scan(self.path, frozenset()))
@@ -150,11 +163,14 @@ class FolderSource(CheckedSource[FolderEntry]):
             return
         for path in paths:
             if path.is_dir():
-                yield from self._scan(path, above | {real})
+                inside = list(self._scan(path, above | {real}))
+                yield from inside
+                if not inside and path.suffix.lower() in SUFFIXES:
+                    yield FolderEntry(path, problem="folder: it is named like a sound file, and holds none")
             elif path.suffix.lower() in SUFFIXES:
                 yield FolderEntry(path)
             elif path.suffix.lower() in OTHER_AUDIO:
-                yield FolderEntry(path, problem=f"unsupported: {path.suffix} is not read, convert to WAV or FLAC")
+                yield FolderEntry(path, problem=f"unsupported: {path.suffix} is not read, convert it to WAV or FLAC")
 
     def _listed(self, table: Path) -> Iterator[FolderEntry]:
         """List the rows of a table, then the files that it leaves out."""
@@ -176,20 +192,21 @@ class FolderSource(CheckedSource[FolderEntry]):
         if parts.problem and row.pitch is None:  # what the table says of a file, its name need not
             raise AudioFileError(parts.problem)
         instrument = self.instrument or row.instrument or self._instrument(parts.prefix)
-        audio, _ = trim(read_note(entry.path, self.sample_rate), self.sample_rate)
+        note = read_note_file(entry.path, self.sample_rate)
         pitched = not self._is_unpitched(instrument)
         pitch = parts.pitch if row.pitch is None else row.pitch
         if self.drums:
             pitch = self._drum_key(parts, pitch)
             instrument = f"{self._kit_name(row.instrument)}:{pitch}"
         elif pitch is None:
-            pitch = self._detected(audio) if pitched else UNPITCHED_KEY
-        elif pitched:
-            self._compare(audio, pitch)
+            pitch = self._detected(note) if pitched else UNPITCHED_KEY
+        elif pitched and self.compare:
+            self._compare(note.audio, pitch)
         velocity = row.velocity or parts.velocity or self.velocity
-        hold_s = min(row.hold_s or find_hold_s(audio, self.sample_rate), len(audio) / self.sample_rate)
-        sustains = not fades_while_held(audio, hold_s, self.sample_rate)
-        return Recording(audio, instrument, pitch, velocity, hold_s, pitched, sustains)
+        origin = str(self._relative(entry.path))
+        return recorded_note(
+            note, self.sample_rate, instrument, pitch, velocity, pitched=pitched, hold_s=row.hold_s, origin=origin
+        )
 
     def _is_unpitched(self, instrument: str) -> bool:
         return self.drums or self.unpitched is True or (self.unpitched is not False and instrument in self.unpitched)
@@ -216,8 +233,11 @@ class FolderSource(CheckedSource[FolderEntry]):
         if off is not None:
             self._offsets.append(off)
 
-    def _detected(self, audio: FloatArray) -> int:
+    def _detected(self, note: NoteFile) -> int:
+        """Return the pitch that a note sounds, or else the key that its file names."""
         try:
-            return detect_pitch(audio, self.sample_rate).key
+            return detect_pitch(note.audio, self.sample_rate).key
         except AudioFileError as error:
+            if note.key is not None:
+                return note.key
             raise AudioFileError(f"{error}; give its pitch in its name or in {notes_csv.FILE_NAME}") from error

@@ -70,6 +70,10 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         if not self._notes:
             raise DatasetError(_no_match(notes, families, instruments, self.path))
 
+    def instruments(self) -> list[str]:
+        """Return the names of the instruments of all notes that are wanted."""
+        return sorted({str(one.fields.get("instrument_str")) for one in self._notes})
+
     def _entries(self) -> Iterator[NSynthEntry]:
         yield from self._notes
 
@@ -85,7 +89,7 @@ class NSynthSource(CheckedSource[NSynthEntry]):
         hold_s = max(HOLD_S - cut / self.sample_rate, MIN_S)
         hold_s = min(hold_s, len(audio) / self.sample_rate)
         sustains = not fades_while_held(audio, hold_s, self.sample_rate)
-        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains)
+        return Recording(audio, instrument, pitch, velocity, hold_s, sustains=sustains, origin=entry.path.name)
 
 
 def _read_examples(path: Path) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from ...engine.arrays import FloatArray
 from ...errors import DatasetError
 from ..config.instruments import InstrumentConfig
 from ..measure.recording import Recording
-from .soundfont_file import SoundFontFile, open_file, without_program
+from .soundfont_file import Preset, SoundFontFile, open_file, without_program
 
 PEAK_SILENT = 1e-4
 FADE_S = 0.05  # longer than TinySoundFont takes to silence its voices
@@ -53,19 +53,31 @@ class SoundFont:
 
     def render(self, program: int, key: int, velocity: int, hold_s: float, tail_s: float, drums: bool) -> FloatArray:
         """Render one note, float32 (N,) at `sample_rate`, `hold_s` seconds held and `tail_s` after."""
+        try:
+            return self._note(
+                lambda: self._font.channel_set_preset_number(0, program, drums), key, velocity, hold_s, tail_s
+            )
+        except RuntimeError as error:
+            raise DatasetError(without_program(self._file, program, drums)) from error
+
+    def play(self, preset: Preset, key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+        """Render one note of a preset in any bank, otherwise like `render`."""
+        index = self._font.get_preset_index(preset.bank, preset.program)
+        return self._note(lambda: self._font.channel_set_preset_index(0, index), key, velocity, hold_s, tail_s)
+
+    def _note(self, choose: Callable[[], None], key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
         held, tail = int(hold_s * self.RENDER_RATE), int(tail_s * self.RENDER_RATE)
         audio = np.zeros(held + tail, np.float32)
         view = audio.data.cast("B")
         self._font.reset()
         self._font.render(bytearray(4 * int(FADE_S * self.RENDER_RATE)))  # else the note before fades out in this one
-        try:
-            self._font.channel_set_preset_number(0, program, drums)
-        except RuntimeError as error:
-            raise DatasetError(without_program(self._file, program, drums)) from error
+        choose()
         self._font.channel_note_on(0, key, velocity / 127)
         self._font.render(view[: held * 4])
         self._font.channel_note_off(0, key)
         self._font.render(view[held * 4 :])
+        if self.sample_rate == self.RENDER_RATE:
+            return audio
         return soxr.resample(audio, self.RENDER_RATE, self.sample_rate, quality="VHQ").astype(np.float32)
 
     def recordings(

@@ -84,12 +84,20 @@ class SoundFontFile:
         parts = [chunk(b"LIST", kind + b"".join(map(copied, names))) for kind, names in lists]
         return chunk(b"RIFF", b"sfbk" + b"".join(parts))
 
+    def tables(self) -> dict[bytes, bytes]:
+        """Return the chunks of `pdta` by name: presets, instruments, samples, and their zones and generators."""
+        with self.path.open("rb") as stream:
+            return {name: self._content(stream, name) for name in PARTS}
+
+    def _content(self, stream: BinaryIO, name: bytes) -> bytes:
+        chunk = self._chunks[name]
+        stream.seek(chunk.begin)
+        return stream.read(chunk.size)
+
     def _read_presets(self, stream: BinaryIO) -> Iterator[Preset]:
         """Yield the presets, without the last record, which ends them."""
-        phdr = self._chunks[b"phdr"]
-        stream.seek(phdr.begin)
-        records = stream.read(phdr.size)
-        for at in range(0, phdr.size - 2 * PRESET_BYTES + 1, PRESET_BYTES):
+        records = self._content(stream, b"phdr")
+        for at in range(0, len(records) - 2 * PRESET_BYTES + 1, PRESET_BYTES):
             name, program, bank = struct.unpack_from("<20sHH", records, at)
             yield Preset(bank, program, name.split(b"\0")[0].decode("latin-1").strip())
 

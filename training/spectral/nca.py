@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...engine.spectra.stft import bins_among_bands, mel_edges_hz, mel_filterbank
+from ...engine.spectra.stft import bins_among_bands, hz_to_mel, mel_edges_hz, mel_filterbank
 from ..config.models import ALPHA, LINEAR_LEVEL, LINEAR_TONALITY, MEL_LEVEL, MEL_TONALITY, NCAConfig
 from .partials import PITCH_PERIODS, comb_features, interpolate, note_features, partial_number
 
@@ -19,6 +20,8 @@ ALIVE_ABOVE = 0.1
 CLOCK_TIMES_S = (0.015, 0.06, 0.25, 1.0, 4.0)
 RELEASE_CLOCK_TIMES_S = (0.03, 0.15, 0.6)
 NUM_KEYS = 128
+PLACE_1_HZ, PLACE_BANDS = 11025.0, 80
+"""What place 1 of bins and bands means in hertz, in every spec: models of one band can go on in another."""
 SWELL_UNIT = 0.1  # level of a swell that the hidden units see as 1: 4 dB
 PITCH_AXIS = (-1.0, 8.0, 8)  # octaves relative to f0: from, to, points per octave
 PARTIAL_AXIS = (48, 2)  # partials, points per partial
@@ -33,6 +36,12 @@ def timbre_vectors(
     return torch.cat([timbres(timbre), code], 1)
 
 
+def places_of_bands(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where bands with some centres lie: 0 in the lowest of 80 bands up to `PLACE_1_HZ`, 1 in the highest."""
+    share = hz_to_mel(hz) / float(hz_to_mel(PLACE_1_HZ))
+    return (share * (PLACE_BANDS + 1) - 1.0) / (PLACE_BANDS - 1)
+
+
 class NoteSeed(nn.Module):
     """From MIDI to the static side of a note: the initial grid and the genes every cell reads while it lives."""
 
@@ -42,6 +51,7 @@ class NoteSeed(nn.Module):
     filterbank: Tensor
     band_place: Tensor
     bin_place: Tensor
+    read_bins: Tensor
 
     def __init__(self, config: NCAConfig) -> None:
         super().__init__()
@@ -72,12 +82,13 @@ class NoteSeed(nn.Module):
         self.register_buffer("mels_hz", torch.tensor(mels_hz, dtype=torch.float32), persistent=False)
         self.register_buffer("bandwidth_hz", torch.tensor(bandwidth, dtype=torch.float32), persistent=False)
         self.register_buffer("filterbank", torch.tensor(mel_filterbank(spec)), persistent=False)
-        band = torch.arange(spec.num_mels) / (spec.num_mels - 1)
+        band = torch.tensor(places_of_bands(mels_hz), dtype=torch.float32)
         self.register_buffer(
             "band_place", torch.stack([band, torch.sin(np.pi * band), torch.cos(np.pi * band)], 1), persistent=False
         )
-        place = torch.arange(spec.num_bins) / (spec.num_bins - 1)
+        place = torch.tensor(bins_hz / PLACE_1_HZ, dtype=torch.float32)
         self.register_buffer("bin_place", torch.stack([place, place.sqrt()], 1), persistent=False)
+        self.register_buffer("read_bins", torch.arange(spec.num_bins), persistent=False)
 
     def forward(
         self,
@@ -102,7 +113,7 @@ class NoteSeed(nn.Module):
 
         Returns
         -------
-        grid (B, F, C), cell (B, F, H) and rates (B, F, 4); dual also bin (B, N, readout_hidden).
+        grid (B, F, C), cell (B, F, H) and rates (B, F, 4); dual also bin (B, N, readout_hidden) of `read_bins`.
         """
         spec, config = self.config.spec, self.config
         shown = (pitch, velocity) if jitter is None else (pitch + jitter[:, 0], velocity + jitter[:, 1])
@@ -141,10 +152,11 @@ class NoteSeed(nn.Module):
         stretch, pitched : (B,)
         comb : (B, N, 3), see `comb_features`
         """
-        number = partial_number(self.bins_hz.double(), f0, stretch.double()).to(comb.dtype)
+        hz, place, comb = self.bins_hz[self.read_bins], self.bin_place[self.read_bins], comb[:, self.read_bins]
+        number = partial_number(hz.double(), f0, stretch.double()).to(comb.dtype)
         genes = self.partial_head(z).view(-1, self.partial_points, self.config.partial_genes)
         genes = interpolate(genes, number * PARTIAL_AXIS[1]) * pitched[:, None, None]
-        return {"bin": self.to_readout(torch.cat([genes, comb, self.bin_place + 0.0 * comb[..., :1]], 2))}
+        return {"bin": self.to_readout(torch.cat([genes, comb, place + 0.0 * comb[..., :1]], 2))}
 
 
 class TNCA(nn.Module):
@@ -261,6 +273,14 @@ class TNCA(nn.Module):
         alpha = grid[..., ALPHA : ALPHA + 1].detach().transpose(1, 2)
         return (F.max_pool1d(alpha, 3, 1, 1) > ALIVE_ABOVE).to(grid.dtype).transpose(1, 2)
 
+    def read_at(self, bins: Tensor) -> None:
+        """Plant and read out some bins, int64 (N,), instead of all: the read-out is a function of frequency."""
+        kept = self.seed.read_bins
+        if kept.shape == bins.shape:
+            kept.copy_(bins)
+        else:
+            self.seed.read_bins = bins.to(kept.device).clone()
+
     def fields(self, grid: Tensor, planted: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what a grid offers decoders by name, each (B, 2, bands or bins): level and tonality."""
         mel = {"mel": self.mel(grid)}
@@ -271,8 +291,9 @@ class TNCA(nn.Module):
         return grid[..., : MEL_TONALITY + 1].transpose(1, 2)
 
     def linear(self, grid: Tensor, planted: dict[str, Tensor]) -> Tensor:
-        """Read linear level and tonality out of a dual grid, (B, 2, N)."""
-        low = grid.index_select(1, self.bin_low)
-        here = low + self.bin_mix * (grid.index_select(1, self.bin_low + 1) - low)
+        """Read linear level and tonality out of a dual grid, (B, 2, N), at the bins that were planted."""
+        below, mix = self.bin_low[self.seed.read_bins], self.bin_mix[self.seed.read_bins]
+        low = grid.index_select(1, below)
+        here = low + mix * (grid.index_select(1, below + 1) - low)
         correction = self.read_out(F.relu(self.read_state(here) + planted["bin"]))
         return (here[..., LINEAR_LEVEL : LINEAR_TONALITY + 1] + correction).transpose(1, 2)

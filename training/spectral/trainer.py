@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config.models import ALPHA
@@ -19,8 +20,6 @@ from ..loop.pool import Overtime, SamplePool
 from ..loop.pruning import importance, narrowed, widths
 from ..loop.windows import grow_window
 from .nca import TNCA
-
-LINEAR_FRAMES = 4  # frames of a window whose linear side is read out; reading all would double the cost
 
 
 class Trainer(PooledLoop[SamplePool]):
@@ -36,7 +35,11 @@ class Trainer(PooledLoop[SamplePool]):
         overtime = Overtime.of(notes, self.fields, spec)
         pool_rng = np.random.default_rng(config.seed + 1)
         cells, channels = spec.num_mels, config.model.channels
-        self.pool = SamplePool(notes, overtime, config.pool_size, cells, channels, spec, pool_rng)
+        drawn = shares(notes, config.balance) if config.balance else None
+        self.pool = SamplePool(notes, overtime, config.pool_size, cells, channels, spec, pool_rng, drawn)
+        self.bins = np.arange(spec.num_bins) if notes.bins is None else notes.bins
+        self.model.read_at(torch.from_numpy(self.bins))
+        self._read: np.ndarray | None = None
         self.step, self.read_linear = self.model.step, self.model.linear
         if config.compile:
             self.step, self.read_linear = torch.compile(self.step), torch.compile(self.read_linear)
@@ -55,7 +58,7 @@ class Trainer(PooledLoop[SamplePool]):
         return losses
 
     def start_from(
-        self, weights: dict[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
+        self, weights: Mapping[str, Tensor], timbre_names: Sequence[str] = (), seconds: float = 0.0
     ) -> tuple[str, ...]:
         """Begin with the weights of another run, narrowed to the hidden units that matter most where it has more."""
         before = widths(weights)
@@ -72,8 +75,12 @@ class Trainer(PooledLoop[SamplePool]):
     def _grow_window(self, chosen: np.ndarray) -> tuple[Tensor, list[Tensor], np.ndarray]:
         """Grow the chosen notes by a window; return all grids (B, W, F, C), some linear read-outs and their frames."""
         jitter = self._jitter(len(chosen)).to(self.place)
+        if self.config.read_bins:
+            count = min(self.config.read_bins, len(self.bins))
+            self._read = np.sort(self.rng.choice(len(self.bins), count, replace=False))
+            self.model.read_at(torch.from_numpy(self.bins[self._read]).to(self.place))
         _, planted, grids = grow_window(self, self.model, chosen, self.step, jitter)
-        frames = np.sort(self.rng.choice(self.config.window_frames, LINEAR_FRAMES, replace=False))
+        frames = np.sort(self.rng.choice(self.config.window_frames, self.config.read_frames, replace=False))
         read = frames if "linear" in self.fields else ()
         return grids, [self.team.divided(self.read_linear, grids[:, w], planted) for w in read], frames
 
@@ -88,7 +95,7 @@ class Trainer(PooledLoop[SamplePool]):
         valid = self.pool.valid(chosen, window).to(self.place)
         mel = self.pool.targets(chosen, "mel", np.arange(window)).to(self.place)
         grown = grids[..., :2].transpose(2, 3)
-        level, tonality = pair_loss(grown, mel, valid, weights)
+        level, tonality = pair_loss(grown, mel, valid, weights, scale_db)
         alpha = alpha_loss(grids[..., ALPHA], self.pool.alive(chosen, mel.cpu()).to(self.place), valid)
         overflow = overflow_loss(grids)
         total = weights.l1 * level + weights.tonality * tonality + weights.alpha * alpha + weights.overflow * overflow
@@ -97,8 +104,8 @@ class Trainer(PooledLoop[SamplePool]):
             losses["perceptual"] = perceptual_loss(grids[..., 0], mel[:, :, 0], valid, scale_db)
             total = total + weights.perceptual * losses["perceptual"]
         if linear:
-            target = self.pool.targets(chosen, "linear", read).to(self.place)
-            side, side_tonality = pair_loss(torch.stack(linear, 1), target, valid[:, read], weights)
+            target = self.pool.targets(chosen, "linear", read, self._read).to(self.place)
+            side, side_tonality = pair_loss(torch.stack(linear, 1), target, valid[:, read], weights, scale_db)
             losses["linear_db"] = side * scale_db
             total = total + weights.linear * (side + weights.tonality * side_tonality)
         if weights.convergence > 0.0 and self.iteration >= weights.convergence_from:
@@ -113,3 +120,14 @@ class Trainer(PooledLoop[SamplePool]):
         model = TNCA(self.config.model, len(self.notes.timbre_names))
         model.load_state_dict({name: value.cpu() for name, value in self.average.items()})
         return model.eval()
+
+
+def shares(notes: NoteSet, balance: float) -> NDArray[np.float64]:
+    """Return how often each note to train on is drawn, so that timbres with many notes do not crowd out others.
+
+    With `balance` 0 that is equally often, with 1 as often in all from each timbre.
+    """
+    timbre = notes.timbre.numpy()[notes.indices(held_out=False)]
+    share = np.bincount(timbre).astype(np.float64)[timbre] ** -balance
+    drawn: NDArray[np.float64] = share / share.sum()
+    return drawn

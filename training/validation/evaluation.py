@@ -22,13 +22,17 @@ from ...engine.spectra.stft import mel_filterbank, power_spectrogram
 from ..config.instruments import InstrumentConfig
 from ..config.run import DataConfig
 from ..data.references import Reference, references
-from ..measure.distance import stft_distance
+from ..measure.distance import stft_distance, top_error_db
+from ..measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
 from ..measure.note_features import extract
 from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
 from ..sources.soundfont import SoundFont
+from .anchors import ANCHORS, anchors, opus_rate
+from .rendered import NoteRenderer
 
 HOLD_S, TAIL_S = 1.5, 0.8
 VELOCITIES = (64, 90)
+SAMPLER = "sampler"
 SAMPLER_SEMITONES = 3
 RECORDED_BESIDE = 2  # semitones from a key never recorded to the recorded one that is heard beside it
 GRIFFIN_LIM_ITERATIONS = 32
@@ -41,7 +45,9 @@ class NoteResult:
 
     Attributes
     ----------
-    path : what made the sound: "mel+vocoder", "dual+harmonic", "sampler", ...
+    path : what made the sound: "mel+vocoder", "dual+harmonic", "sampler", "Opus 24 kb/s", ...
+    zimtohrli, visqol : distance and opinion score by `training.measure.hearing`
+    top_db : log-spectral error in dB above 10 kHz, nan where there is nothing
     distance : `stft_distance` to the recording
     mel_db : mean absolute mel level error in dB, nan where the path grows no mel
     cents : pitch against the recording's by an independent tracker, nan where either has none
@@ -53,6 +59,9 @@ class NoteResult:
     velocity: int
     pitched: bool
     path: str
+    zimtohrli: float
+    visqol: float
+    top_db: float
     distance: float
     mel_db: float = float("nan")
     cents: float = float("nan")
@@ -66,18 +75,16 @@ def held_out_keys(instrument: InstrumentConfig) -> list[int]:
     return list(range(instrument.low, instrument.high + 1, 8))
 
 
-def reference_notes(
-    instrument: InstrumentConfig, data: DataConfig, sample_rate: int, max_keys: int
-) -> Iterable[Reference]:
-    """Yield held-out recordings, each with the recording three semitones lower (for the sampler).
+def reference_notes(instrument: InstrumentConfig, data: DataConfig, max_keys: int) -> Iterable[Reference]:
+    """Yield held-out recordings at 48 kHz, each with the recording three semitones lower (for the sampler).
 
     Of pitched instruments both kinds are heard: keys never recorded, and beside each a recorded key in the velocity
     that was not, so that all of the keyboard is judged. Of folders and NSynth sets it is what they hold.
     """
     if data.source != "soundfont":
-        yield from references(instrument, data, sample_rate, max_keys)
+        yield from references(instrument, data, HEARING_RATE, max_keys)
         return
-    font = SoundFont(data.soundfont, sample_rate)
+    font = SoundFont(data.soundfont, HEARING_RATE)
     keys = held_out_keys(instrument)
     chosen = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, max_keys).astype(int))]
     for held_out in chosen:
@@ -208,77 +215,94 @@ class Evaluator:
 
     def __init__(self, bank: Bank, paths: tuple[tuple[str, str], ...]) -> None:
         representations = dict.fromkeys(representation for representation, _ in paths)
-        self.growth = {name: bank.growth_model(name, "cpu") for name in representations}
-        self.books = {name: bank.timbre_book(growth) for name, growth in self.growth.items()}
-        self.decoders = {path: bank.decoder(path[1], self.growth[path[0]], 1) for path in paths}
-        mel = next((growth for growth in self.growth.values() if "mel" in growth.fields), None)
+        self._growth = {name: bank.growth_model(name, "cpu") for name in representations}
+        self._books = {name: bank.timbre_book(growth) for name, growth in self._growth.items()}
+        self._renderers = {path: NoteRenderer(bank, self._growth[path[0]], path[1]) for path in paths}
+        self._spec = next(iter(self._growth.values())).spec
+        mel = next((growth for growth in self._growth.values() if "mel" in growth.fields), None)
         asked = mel is not None and any(decoder == "vocoder" for _, decoder in paths)
-        self.vocoder = bank.decoder("vocoder", mel, 1) if mel is not None and asked else None
-        self.judge = PitchJudge()
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate in Hz at which the models, and so the recordings, are compared."""
-        return next(iter(self.growth.values())).spec.sample_rate
+        self._vocoder = bank.decoder("vocoder", mel, 1) if mel is not None and asked else None
+        self._judge = PitchJudge()
 
     def note(self, reference: Reference, instrument: InstrumentConfig) -> list[NoteResult]:
-        """Measure one held-out note on every path and baseline."""
-        results = self._results(reference, instrument)
-        return [replace(one, is_new_key=reference.is_new_key) for one in results]
-
-    def _results(self, reference: Reference, instrument: InstrumentConfig) -> list[NoteResult]:
-        spec = next(iter(self.growth.values())).spec
-        recording, results = reference.recording, []
+        """Measure one held-out note, recorded at 48 kHz, on every path, baseline and anchor."""
+        recording, played = reference.recording, dict[str, FloatArray]()
         if reference.nearest is not None:
-            played = sampler(reference.nearest, spec.sample_rate, reference.semitones)
-            results.append(self._result(recording, "sampler", played))
-        truth = extract(recording, spec, instrument.inharmonic)
-        wanted = truth.mel[:, 0].astype(np.float32)
-        frames = len(truth.mel)
-        for representation, growth in self.growth.items():
-            choice = self.books[representation].instrument_for(
-                instrument.program, 0, instrument.drum_keys, recording.pitch
-            )
-            fields = grow_note(growth, choice, recording, frames + 4)
-            mel = fields["mel"][0, :frames, 0] if "mel" in fields else np.full_like(wanted, np.nan)
-            mel_db = float(np.abs(mel - wanted).mean() * spec.level_scale_db)
-            steady, _, _ = controls(growth, choice, recording.pitch, frames + 4)
-            for (of, name), decoder in self.decoders.items():
-                if of == representation:
-                    audio = decode_note(decoder, fields, steady, recording.pitch)[: len(recording.audio)]
-                    results.append(self._result(recording, f"{of}+{name}", audio, mel_db))
-        return results + self._from_true_mel(recording, truth.mel, instrument, spec)
-
-    def _from_true_mel(
-        self, recording: Recording, mel: NDArray[np.float16], instrument: InstrumentConfig, spec: AudioSpec
-    ) -> list[NoteResult]:
-        """Vocoder and Griffin-Lim on the recording's own mel."""
-        if self.vocoder is None:
-            return []
-        name, book = next(iter(self.books.items()))
-        choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
-        steady, _, _ = controls(self.growth[name], choice, recording.pitch, len(mel))
-        audio = decode_note(self.vocoder, {"mel": mel[None].astype(np.float32)}, steady, recording.pitch)
-        power = power_spectrogram(recording.audio, spec) @ mel_filterbank(spec).T
-        rival = griffin_lim(power, spec, len(recording.audio))
+            played[SAMPLER] = sampler(reference.nearest, HEARING_RATE, reference.semitones)
+        played |= anchors(recording.audio)
+        at = (instrument, recording.pitch, recording.velocity, recording.hold_s, len(recording.audio))
+        played |= {"+".join(path): renderer.render(*at) for path, renderer in self._renderers.items()}
+        truth = extract(replace(recording, audio=self._as_trained(recording.audio)), self._spec, instrument.inharmonic)
+        played |= self._from_true_mel(recording, truth.mel, instrument)
+        mel_db = {name: self._mel_error_db(name, recording, truth.mel, instrument) for name in self._growth}
         return [
-            self._result(recording, "true mel+vocoder", audio),
-            self._result(recording, "true mel+Griffin-Lim 32", rival),
+            self._result(reference, path, audio, mel_db.get(path.partition("+")[0], float("nan")))
+            for path, audio in played.items()
         ]
 
-    def _result(self, recording: Recording, path: str, audio: FloatArray, mel_db: float = float("nan")) -> NoteResult:
-        audio = audio[: len(recording.audio)]
+    def _as_trained(self, audio: FloatArray) -> FloatArray:
+        """Return a recording at the rate of the models."""
+        resampled: FloatArray = soxr.resample(audio, HEARING_RATE, self._spec.sample_rate, quality="VHQ")
+        return resampled
+
+    def _choice(self, representation: str, instrument: InstrumentConfig, key: int) -> KeyChoice:
+        return self._books[representation].instrument_for(instrument.program, 0, instrument.drum_keys, key)
+
+    def _mel_error_db(
+        self, representation: str, recording: Recording, truth: NDArray[np.float16], instrument: InstrumentConfig
+    ) -> float:
+        """Return the mean error of grown mel levels in dB; nan where the representation grows none."""
+        growth, frames = self._growth[representation], len(truth)
+        if "mel" not in growth.fields:
+            return float("nan")
+        choice = self._choice(representation, instrument, recording.pitch)
+        grown = grow_note(growth, choice, recording, frames)["mel"][0, :, 0]
+        return float(np.abs(grown - truth[:, 0].astype(np.float32)).mean() * self._spec.level_scale_db)
+
+    def _from_true_mel(
+        self, recording: Recording, mel: NDArray[np.float16], instrument: InstrumentConfig
+    ) -> dict[str, FloatArray]:
+        """Return what vocoder and Griffin-Lim make of the recording's own mel."""
+        if self._vocoder is None:
+            return {}
+        name, spec = next(iter(self._books)), self._spec
+        choice = self._choice(name, instrument, recording.pitch)
+        steady, _, _ = controls(self._growth[name], choice, recording.pitch, len(mel))
+        audio = decode_note(self._vocoder, {"mel": mel[None].astype(np.float32)}, steady, recording.pitch)
+        recorded = self._as_trained(recording.audio)
+        rival = griffin_lim(power_spectrogram(recorded, spec) @ mel_filterbank(spec).T, spec, len(recorded))
+        both = {"true mel+vocoder": audio, "true mel+Griffin-Lim 32": rival}
+        return {path: soxr.resample(one, spec.sample_rate, HEARING_RATE, quality="VHQ") for path, one in both.items()}
+
+    def _result(self, reference: Reference, path: str, audio: FloatArray, mel_db: float) -> NoteResult:
+        recording = reference.recording
+        length = len(recording.audio)
+        audio = np.pad(audio[:length], (0, max(0, length - len(audio))))
         cents = float("nan")
         if recording.pitched:
-            cents = self.judge.cents_between(audio, recording.audio, self.sample_rate)
+            cents = self._judge.cents_between(audio, recording.audio, HEARING_RATE)
         return NoteResult(
-            recording.instrument.split(":")[0], recording.pitch, recording.velocity, recording.pitched, path,
-            stft_distance(audio, recording.audio), mel_db, cents,
-        )  # fmt: skip
+            instrument=recording.instrument.split(":")[0],
+            pitch=recording.pitch,
+            velocity=recording.velocity,
+            pitched=recording.pitched,
+            path=path,
+            zimtohrli=hearing_distance(recording.audio, audio, HEARING_RATE),
+            visqol=visqol_mos(recording.audio, audio, HEARING_RATE),
+            top_db=top_error_db(audio, recording.audio),
+            distance=stft_distance(self._as_trained(audio), self._as_trained(recording.audio)),
+            mel_db=mel_db,
+            cents=cents,
+            is_new_key=reference.is_new_key,
+        )
 
 
 def summarise(results: list[NoteResult]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return path -> instrument (and "all") -> mean distance, mean mel error, share of notes within 10 cents."""
+    """Return path -> instrument (and "all") -> means over notes.
+
+    They are those of `NoteResult`, with the shares of notes `within_10_cents` and `within_5_cents`, and `opus_kbps`,
+    the rate at which Opus leaves the same notes as far from themselves (see `anchors.opus_rate`).
+    """
     table: dict[str, dict[str, dict[str, float]]] = {}
     for path in dict.fromkeys(result.path for result in results):
         here = [result for result in results if result.path == path]
@@ -289,6 +313,10 @@ def summarise(results: list[NoteResult]) -> dict[str, dict[str, dict[str, float]
         for result in here:
             groups.setdefault(result.instrument, []).append(result)
         table[path] = {name: _means(group) for name, group in groups.items() if group}
+    for path, groups_of in table.items():
+        for name, means in groups_of.items():
+            by_anchor = {anchor: table[anchor][name]["zimtohrli"] for anchor in ANCHORS if anchor in table}
+            means["opus_kbps"] = float("nan") if path in ANCHORS else opus_rate(means["zimtohrli"], by_anchor)
     return table
 
 
@@ -296,10 +324,13 @@ def _means(group: list[NoteResult]) -> dict[str, float]:
     cents = np.array([result.cents for result in group])
     heard = np.abs(cents[np.isfinite(cents)])
     mel = np.array([result.mel_db for result in group])
+    top = np.array([result.top_db for result in group])
+    top = top[np.isfinite(top)]
     return {
-        "distance": float(np.mean([result.distance for result in group])),
+        **{name: float(np.mean([getattr(one, name) for one in group])) for name in ("zimtohrli", "visqol", "distance")},
+        "top_db": float(top.mean()) if len(top) else float("nan"),
         "mel_db": float(np.mean(mel)) if np.isfinite(mel).all() else float("nan"),
-        "within_10_cents": float((heard <= 10.0).mean()) if len(heard) else float("nan"),
+        **{f"within_{most}_cents": float((heard <= most).mean()) if len(heard) else float("nan") for most in (10, 5)},
         "notes": len(group),
         "pitch_heard": len(heard),
     }

@@ -30,7 +30,7 @@ def field_errors_db(model: GrowingModel, notes: NoteSet, index: NDArray[np.int64
         grown = grow(model, NoteBatch.of(notes, part), int(notes.num_frames[part].max()), notes.motions)
         for b, note in enumerate(part):
             for name in names:
-                level = grown[name][b, : notes.num_frames[note], 0].clamp_min(0.0)
+                level = grown[name][b, : notes.num_frames[note], 0, notes.kept(name)].clamp_min(0.0)
                 wanted = notes.frames(name, note)[:, 0].float()
                 errors[name].append(float((level - wanted).abs().mean()) * scale_db)
     restore = np.argsort(order, kind="stable")

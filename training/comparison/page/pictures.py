@@ -9,7 +9,7 @@ import numpy as np
 
 from ....engine.arrays import FloatArray
 from ....engine.spectra.stft import stft
-from ..measures import HOP, N_FFT, RATE
+from ...measure.hearing import HEARING_RATE
 from ..run import Comparison, Example
 from ..summary import PathResult, frontier
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RANGE_DB = 80.0
+N_FFT, HOP = 2048, 512
 DPI = 80
 COLUMNS = 5
 MARKERS = "os^DvPX*<>"
@@ -32,18 +33,22 @@ def draw_frontier(comparison: Comparison) -> bytes:
     _scatter(by_time, paths, {one.name: one.speed.rtf for one in paths if one.speed}, "RTF of one voice of eight")
     macs = {one.name: one.costs.gmac_per_second for one in paths if one.costs}
     _scatter(by_macs, paths, macs, "GMAC per voice and second, networks alone")
-    by_time.set_ylabel("STFT distance to the recordings (mean)")
+    by_time.set_yscale("log")
+    by_time.set_ylabel("Zimtohrli distance to the recordings (mean)")
     for path in comparison.paths:
         if path.costs is None:
-            by_time.axhline(path.overall["distance"], color="grey", linestyle=":", label=path.name)
-            by_macs.axhline(path.overall["distance"], color="grey", linestyle=":")
+            for axes in (by_time, by_macs):
+                axes.axhline(path.score, color="grey", linestyle=":")
+                axes.text(
+                    0.01, path.score, path.name, transform=axes.get_yaxis_transform(), fontsize=6, in_layout=False
+                )
     figure.legend(*by_time.get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return _png(figure)
 
 
 def _scatter(axes: Axes, paths: list[PathResult], cost: dict[str, float], label: str) -> None:
     best = frontier(paths, cost)
-    line = [[cost[one.name] for one in best], [one.overall["distance"] for one in best]]
+    line = [[cost[one.name] for one in best], [one.score for one in best]]
     axes.plot(*line, color="black", linewidth=1, zorder=1, label="best at its cost")
     representations = list(dict.fromkeys(path.route.representation for path in paths if path.route))
     decoders = list(dict.fromkeys(path.route.decoder for path in paths if path.route))
@@ -51,7 +56,7 @@ def _scatter(axes: Axes, paths: list[PathResult], cost: dict[str, float], label:
         assert path.route is not None
         colour = f"C{representations.index(path.route.representation) % 10}"
         marker = MARKERS[decoders.index(path.route.decoder) % len(MARKERS)]
-        axes.scatter(cost[path.name], path.overall["distance"], color=colour, marker=marker, zorder=2, label=path.name)
+        axes.scatter(cost[path.name], path.score, color=colour, marker=marker, zorder=2, label=path.name)
     axes.set_xscale("log")
     axes.margins(x=0.15, y=0.15)
     axes.set_xlabel(label)
@@ -67,7 +72,7 @@ def draw_example(example: Example) -> bytes:
     for axis, (name, audio) in zip(axes, example.sounds.items(), strict=False):
         level = spectrogram_db(audio)
         loudest = float(level.max()) if loudest is None else loudest
-        extent = (0.0, len(audio) / RATE, 0.0, RATE / 2e3)
+        extent = (0.0, len(audio) / HEARING_RATE, 0.0, HEARING_RATE / 2e3)
         axis.imshow(
             level, origin="lower", aspect="auto", extent=extent, vmin=loudest - RANGE_DB, vmax=loudest, cmap="magma"
         )

@@ -1,22 +1,20 @@
-"""Playing held-out notes on every path of a bank, with the sampler beside them."""
+"""Playing held-out notes on every path of a bank, with the sampler and the anchors beside them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-import soxr
-
 from ....engine.arrays import FloatArray
 from ....engine.bank.bank import Bank
-from ....engine.decoders.base import Decoder, lookahead_of
 from ....engine.decoders.catalogue import MAKERS
 from ....errors import UsageError
-from ...validation.evaluation import PitchJudge, controls, decode_note, grow_note, sampler
-from ..measures import RATE, Measures, measure
+from ...measure.hearing import HEARING_RATE
+from ...validation.anchors import anchors
+from ...validation.evaluation import SAMPLER, PitchJudge, sampler
+from ...validation.rendered import NoteRenderer
+from ..measures import Measures, measure
 from ..notes import HeldOutNote
-
-SAMPLER = "sampler"
 
 
 class Route(NamedTuple):
@@ -77,55 +75,35 @@ class NotePlayer:
     """
 
     def __init__(self, bank: Bank, routes: list[Route]) -> None:
-        self.growth = {name: bank.growth_model(name, "cpu") for name in dict.fromkeys(one[0] for one in routes)}
-        self.books = {name: bank.timbre_book(growth) for name, growth in self.growth.items()}
-        self.decoders = {one: bank.decoder(one.decoder, self.growth[one.representation], 1) for one in routes}
+        growth = {name: bank.growth_model(name, "cpu") for name in dict.fromkeys(one.representation for one in routes)}
+        self._renderers = {str(one): NoteRenderer(bank, growth[one.representation], one.decoder) for one in routes}
         self._judge = PitchJudge()
 
     def play(self, note: HeldOutNote) -> dict[str, FloatArray]:
-        """Return what the sampler and every route make of a note, each float32 at `RATE`, as long as its recording.
+        """Return what sampler, anchors and routes make of a note, float32 at `HEARING_RATE`, as long as its recording.
 
         Routes whose representation does not know the instrument are left out.
         """
-        played = {} if note.lower is None else {SAMPLER: sampler(note.lower, RATE, note.semitones)}
-        for representation in self.growth:
-            played |= self._play_on(representation, note)
-        return {path: audio[: len(note.recording.audio)] for path, audio in played.items()}
-
-    def _play_on(self, representation: str, note: HeldOutNote) -> dict[str, FloatArray]:
-        """Grow a note once, and decode it by every decoder of the representation."""
-        growth, recording, instrument = self.growth[representation], note.recording, note.instrument
-        book = self.books[representation]
-        choice = book.instrument_for(instrument.program, 0, instrument.drum_keys, recording.pitch)
-        if choice.substituted or choice.instrument.name != instrument.name:
-            return {}
-        decoders: dict[str, Decoder] = {
-            str(route): decoder for route, decoder in self.decoders.items() if route.representation == representation
-        }
-        spec = growth.spec
-        seconds = len(recording.audio) / RATE
-        frames = (
-            int(seconds / spec.hop_s)
-            + 1
-            + max(lookahead_of(decoder, recording.pitched) for decoder in decoders.values())
-        )
-        fields = grow_note(growth, choice, recording, frames)
-        steady = controls(growth, choice, recording.pitch, frames)[0]
-        played = {}
-        for path, decoder in decoders.items():
-            audio = decode_note(decoder, fields, steady, recording.pitch)
-            played[path] = audio if spec.sample_rate == RATE else soxr.resample(audio, spec.sample_rate, RATE)
+        recording, instrument = note.recording, note.instrument
+        length = len(recording.audio)
+        played = {} if note.lower is None else {SAMPLER: sampler(note.lower, HEARING_RATE, note.semitones)[:length]}
+        played |= anchors(recording.audio)
+        for path, renderer in self._renderers.items():
+            if renderer.knows(instrument, recording.pitch):
+                played[path] = renderer.render(
+                    instrument, recording.pitch, recording.velocity, recording.hold_s, length
+                )
         return played
 
     def measure(self, note: HeldOutNote, played: dict[str, FloatArray]) -> list[NoteRow]:
         """Measure what was played against the recording."""
-        recording = note.recording
+        recording, instrument = note.recording, note.instrument
         rows = []
         for path, audio in played.items():
             cents = float("nan")
             if recording.pitched:
-                cents = self._judge.cents_between(audio, recording.audio, RATE)
-            measures = measure(audio, recording.audio, recording.pitched, cents)
-            facts = (note.instrument.name, note.kind, recording.pitch, recording.velocity, recording.pitched)
+                cents = self._judge.cents_between(audio, recording.audio, HEARING_RATE)
+            measures = measure(audio, recording.audio, recording.pitched, instrument.sustains, cents)
+            facts = (instrument.name, note.kind, recording.pitch, recording.velocity, recording.pitched)
             rows.append(NoteRow(path, *facts, measures))
         return rows

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ....engine.output.audiofile import encode_ogg
-from ..measures import RATE
+from ...measure.hearing import HEARING_RATE
 from ..run import RECORDING, Example
 
 PEAK: Final = 0.7
@@ -30,7 +30,7 @@ class Sounds:
         gain = PEAK / loudest if loudest > 0.0 else 1.0
         players = []
         for name, audio in example.sounds.items():
-            source = b64encode(encode_ogg((gain * audio).astype(np.float32), RATE)).decode()
+            source = b64encode(encode_ogg((gain * audio).astype(np.float32), HEARING_RATE)).decode()
             self._left -= len(source)
             if self._left < 0:
                 players.append('<p class="note">Further sounds are left out: the page would grow too large.</p>')

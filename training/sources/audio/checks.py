@@ -60,6 +60,11 @@ def read_note(path: Path, sample_rate: int) -> FloatArray:
         Unreadable, truncated, damaged, silent, clipped, too short or too long; its text is the reason.
     """
     audio, rate = read_sound(path)
+    return mono_note(audio, rate, sample_rate)
+
+
+def mono_note(audio: FloatArray, rate: float, sample_rate: int) -> FloatArray:
+    """Check the sound of a file, float32 (N, audio channels) at `rate`, and make of it what `read_note` returns."""
     for check in (damaged, silent, clipped):
         reason = check(audio)
         if reason:
@@ -67,13 +72,18 @@ def read_note(path: Path, sample_rate: int) -> FloatArray:
     reason = too_short(len(audio), rate)
     if reason:
         raise AudioFileError(reason)
+    return to_mono(audio, rate, sample_rate)
+
+
+def to_mono(audio: FloatArray, rate: float, sample_rate: int) -> FloatArray:
+    """Take out constant offsets, mix, and resample: float32 (N, audio channels) at `rate` becomes float32 (N,)."""
     mono = mix_to_mono(audio - audio.mean(axis=0, dtype=np.float64).astype(np.float32))
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
     return np.ascontiguousarray(mono, np.float32)
 
 
-def read_sound(path: Path) -> tuple[FloatArray, int]:
+def read_sound(path: Path, longest_s: float = MAX_S) -> tuple[FloatArray, int]:
     """Return (audio, sample rate in Hz), float32 (N, audio channels); `AudioFileError` if it cannot be read."""
     if not path.is_file():
         raise AudioFileError("unreadable: there is no such file")
@@ -84,7 +94,7 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
                 raise AudioFileError(f"unreadable: a sample rate of {rate} Hz, expected {RATES_HZ[0]}..{RATES_HZ[1]}")
             if file.frames >= UNKNOWN_FRAMES:
                 raise AudioFileError("unreadable: its header does not say how long it is; encode it anew")
-            most = int(MAX_S * rate)
+            most = int(longest_s * rate)
             audio = file.read(most + 1, dtype="float32", always_2d=True)
             missing = _missing_share(file, len(audio), most)
     except OSError as error:
@@ -94,7 +104,7 @@ def read_sound(path: Path) -> tuple[FloatArray, int]:
     if missing > 0:
         raise AudioFileError(f"unreadable: it is cut off, {100 * missing:.2g} % of the sound is missing")
     if len(audio) > most:
-        raise AudioFileError(f"too long: over {MAX_S:g} s, expected one note")
+        raise AudioFileError(f"too long: over {longest_s:g} s")
     return audio, rate
 
 
@@ -174,7 +184,7 @@ def silent(audio: FloatArray) -> str | None:
     return f"silent: the peak is {level}, expected at least {20 * np.log10(PEAK_SILENT):.0f} dBFS"
 
 
-def too_short(num_samples: int, sample_rate: int) -> str | None:
+def too_short(num_samples: int, sample_rate: float) -> str | None:
     """Return why so few samples are unusable, or None."""
     if num_samples >= MIN_S * sample_rate:
         return None

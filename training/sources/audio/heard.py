@@ -34,12 +34,18 @@ def names_are_keys(offsets: Iterable[int | None]) -> bool:
     return sum(offset in (-OCTAVE, 0, OCTAVE) for offset in heard) * 2 >= len(heard)
 
 
-def transposition(offsets: Sequence[int], middle_c_octave: int) -> str | None:
-    """Return a warning where most notes sound the same number of semitones off their names, or None."""
+def common_offset(offsets: Sequence[int]) -> tuple[int, int] | None:
+    """Return (semitones, how many notes) where most notes sound the same number off their names, 0 included."""
     if len(offsets) < LEAST_NOTES:
         return None
     off, count = Counter(offsets).most_common(1)[0]
-    if off == 0 or count < MOST * len(offsets):
+    return (off, count) if count >= MOST * len(offsets) else None
+
+
+def transposition(offsets: Sequence[int], middle_c_octave: int) -> str | None:
+    """Return a warning where most notes sound the same number of semitones off their names, or None."""
+    off, count = common_offset(offsets) or (0, 0)
+    if not off:
         return None
     where = "above" if off > 0 else "below"
     said = f"{count} of {len(offsets)} notes sound {abs(off)} semitones {where} their names"

@@ -1,0 +1,128 @@
+"""From fitted codes to an instrument: its key table, measured on its notes, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+
+from ...engine.bank.instruments import Tuning
+from ...engine.instrument_files import InstrumentFacts, InstrumentFile
+from ...engine.keys.parts import table_of
+from ...engine.keys.timbres import TimbreTable
+from ...midi.spec.general_midi import drum_name
+from ..correction.correction import Reach, measure_correction
+from ..data.dataset import NoteSet
+from ..data.heard_tuning import heard_tuning
+from ..spectral.nca import NUM_KEYS, TNCA
+from .foundation import REPRESENTATION, Foundation
+from .start import Start
+
+REACH: Final = Reach(furthest=2.0, velocities=(1, 127))
+"""An instrument that the foundation never heard may be far from all that it grows: 80 dB, at every velocity."""
+NO_TUNING: Final = Tuning()
+
+
+@dataclass(frozen=True)
+class About:
+    """What a user says of an instrument.
+
+    Attributes
+    ----------
+    name : one line
+    is_kit : whether each key is a drum
+    author, licence : one line each, "" where unknown
+    learned_from : one line for each source
+    """
+
+    name: str
+    is_kit: bool = False
+    author: str = ""
+    licence: str = ""
+    learned_from: tuple[str, ...] = ()
+
+
+def make_instrument(
+    foundation: Foundation,
+    model: TNCA,
+    notes: NoteSet,
+    about: About,
+    programs: tuple[int, ...],
+    figures: Mapping[str, float],
+) -> InstrumentFile:
+    """Measure what the fitted growth misses of the notes, and lay everything into an instrument.
+
+    Parameters
+    ----------
+    model : with a row for each timbre of `notes`
+    programs : General MIDI programs that it is most alike
+    """
+    correction = measure_correction(model, notes, REACH)
+    suffixes = {name[len(_stem(name)) :]: name for name in notes.timbre_names}
+    tuning = _tuning(notes)
+    table = table_of(
+        suffixes,
+        _timbre_table(model, notes),
+        notes.motion_arrays,
+        correction,
+        (tuning.keys, tuning.cents, tuning.inharmonicity),
+    )
+    keys = sorted(table.key.tolist())
+    is_pitched = bool(notes.pitched.bool().any())
+    facts = InstrumentFacts(
+        name=about.name,
+        representation=REPRESENTATION,
+        foundation=foundation.bank.foundation(REPRESENTATION),
+        kind="kit" if about.is_kit else "pitched" if is_pitched else "unpitched",
+        low=keys[0],
+        high=keys[-1],
+        programs=programs,
+        author=about.author,
+        licence=about.licence,
+        learned_from=about.learned_from,
+        figures=figures,
+        drums={key: drum_name(key) or f"drum {key}" for key in keys} if about.is_kit else {},
+    )
+    return InstrumentFile(facts, table)
+
+
+def with_figures(instrument: InstrumentFile, figures: Mapping[str, float]) -> InstrumentFile:
+    """Return an instrument with further figures."""
+    return replace(instrument, facts=replace(instrument.facts, figures={**instrument.facts.figures, **figures}))
+
+
+def start_of(instrument: InstrumentFile, name: str) -> dict[str, Start]:
+    """Return the codes of an instrument as those to go on from, by the names of its timbres."""
+    table = instrument.table
+    starts = {}
+    for row, suffix in enumerate(table.suffixes):
+        own = np.flatnonzero(table.timbre == row)
+        codes = {int(table.key[i]): torch.from_numpy(table.codes[i].astype(np.float32)) for i in own}
+        starts[name + suffix] = Start(torch.from_numpy(table.vectors[row].copy()), codes, (), (), 0.0)
+    return starts
+
+
+def _stem(timbre: str) -> str:
+    return timbre.partition(":")[0]
+
+
+def _tuning(notes: NoteSet) -> Tuning:
+    """Return the tuning of a pitched instrument on all its keys; drums have none."""
+    name = notes.timbre_names[0]
+    if len(notes.timbre_names) > 1 or name not in notes.tuning or not bool(notes.pitched.bool().any()):
+        return NO_TUNING
+    return heard_tuning(notes.tuning[name], notes.motions, name)
+
+
+def _timbre_table(model: TNCA, notes: NoteSet) -> TimbreTable:
+    """Return vectors and codes as the engine reads them."""
+    vectors = dict(zip(notes.timbre_names, model.timbres.weight.detach().numpy(), strict=True))
+    codes = {}
+    for row, name in enumerate(notes.timbre_names):
+        keys = sorted({note.pitch for note in notes.features if note.instrument == name and not note.held_out})
+        rows = [row * NUM_KEYS + key for key in keys]
+        codes[name] = {"keys": keys, "codes": model.keys.weight.detach().numpy()[rows]}
+    return TimbreTable(vectors, codes)

@@ -1,0 +1,317 @@
+"""`learn`: from what a user brings to an instrument that plays."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+
+from ...engine.instrument_files import InstrumentFile, read_instrument, write_instrument
+from ...errors import UsageError
+from ..data.dataset import NoteSet
+from ..loop.loop import Progress
+from ..material import Material, Wishes, understand
+from ..measure.note_features import NoteFeatures
+from ..measure.recording import Recording
+from .figures import Judgement, judge
+from .foundation import Foundation, open_foundation
+from .instrument import About, make_instrument, start_of, with_figures
+from .notes import at_bank_level, measure, note_set
+from .plan import Speed, speed_of
+from .report import Showing
+from .stages import Look, Stage
+from .start import Start, nearest_start
+
+ITERATIONS: Final = "iterations"
+"""The figure that says how far an instrument has been fitted."""
+MOST_SOURCES: Final = 1000
+"""Recordings that an instrument's file names."""
+NO_WISHES: Final = Wishes()
+
+
+class Listener(Protocol):
+    """Hears how the learning goes on."""
+
+    def understood(self, material: Material) -> None:
+        """Hear what was brought."""
+
+    def say(self, text: str) -> None:
+        """Hear a line."""
+
+    def measured(self, count: int, total: int) -> None:
+        """Hear that so many notes are measured."""
+
+    def step(self, iteration: int, iterations: int, level_db: float) -> None:
+        """Hear that an iteration is done."""
+
+
+class Silent:
+    """A listener that keeps quiet."""
+
+    def understood(self, material: Material) -> None:
+        """Keep quiet."""
+
+    def say(self, text: str) -> None:
+        """Keep quiet."""
+
+    def measured(self, count: int, total: int) -> None:
+        """Keep quiet."""
+
+    def step(self, iteration: int, iterations: int, level_db: float) -> None:
+        """Keep quiet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What was learned.
+
+    Attributes
+    ----------
+    instrument : InstrumentFile
+    material : what it was learned from
+    judgement : how near it comes
+    nearest : instruments of the bank that it started from, the nearest first
+    seconds : until it was playable for the first time, and in all
+    iterations : how far it was fitted
+    is_complete : whether it was not interrupted
+    path, num_bytes : of its file; None and 0 where none was asked for
+    """
+
+    instrument: InstrumentFile
+    material: Material
+    judgement: Judgement
+    nearest: tuple[str, ...]
+    seconds: tuple[float, float]
+    iterations: int
+    is_complete: bool
+    path: Path | None = None
+    num_bytes: int = 0
+
+    def as_values(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "name": self.instrument.facts.name,
+            "path": None if self.path is None else str(self.path),
+            "bytes": self.num_bytes,
+            "notes": len(self.material.notes),
+            "refused": len(self.material.refused),
+            "nearest": list(self.nearest),
+            "figures": dict(self.instrument.facts.figures),
+            "seconds_to_playable": round(self.seconds[0], 2),
+            "seconds": round(self.seconds[1], 2),
+            "complete": self.is_complete,
+        }
+
+
+def learn(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    speed: str = "fit",
+    name: str | None = None,
+    seed: int = 0,
+    goes_on: bool = False,
+    wishes: Wishes = NO_WISHES,
+    author: str = "",
+    licence: str = "",
+    threads: int = 1,
+    foundation: Foundation | None = None,
+    listener: Listener | None = None,
+) -> Learned:
+    """Learn an instrument from recorded notes.
+
+    Parameters
+    ----------
+    source : path-like
+        A folder of notes, a long take, or a SoundFont; see `training.material.understand`.
+    output : path-like, optional
+        The instrument's file, written as soon as it can be played and again whenever it got better.
+    speed : str
+        "fit", for minutes, or "full", which goes on longer.
+    name : str, optional
+        Of the instrument; by default that of what it is learned from.
+    seed : int
+        Root of all chance: the same notes and the same seed give the same instrument.
+    goes_on : bool
+        Go on from the file at `output` instead of beginning anew.
+    wishes : Wishes
+        What else is to say about the recordings.
+    author, licence : str
+        One line each, kept in the file.
+    threads : int
+        Of torch.
+    foundation : Foundation, optional
+        What to learn on; by default the shipped bank.
+    listener : Listener, optional
+        Hears how it goes on.
+
+    Raises
+    ------
+    DatasetError
+        There is no note to learn from.
+    UsageError
+        The speed is unknown, or there is no file to go on from.
+    BankError
+        The file to go on from is none, or is for another foundation; or it cannot be written.
+    KeyboardInterrupt
+        Before anything could be played; later on, what was learned so far is returned.
+    """
+    chosen = speed_of(speed)
+    path = None if output is None else Path(output)
+    if goes_on and (path is None or not path.is_file()):
+        raise UsageError(f"there is no instrument to go on from: {path or 'no output is named'}")
+    foundation = foundation or open_foundation()
+    before = read_instrument(path) if goes_on and path else None
+    with _torch_threads(threads):
+        run = _Run(foundation, Path(source), path, chosen, seed, listener or Silent(), name, author, licence)
+        return run.learn(wishes, before)
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads within a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(eq=False)
+class _Run:
+    foundation: Foundation
+    source: Path
+    path: Path | None
+    speed: Speed
+    seed: int
+    listener: Listener
+    name: str | None
+    author: str
+    licence: str
+    began_s: float = field(default_factory=time.monotonic)
+    instrument: InstrumentFile | None = None
+    playable_s: float = 0.0
+    iterations: int = 0
+    num_bytes: int = 0
+
+    def learn(self, wishes: Wishes, before: InstrumentFile | None) -> Learned:
+        material = understand(self.source, self.foundation.spec.sample_rate, wishes)
+        self.listener.understood(material)
+        self.speed = self.speed.scaled(len(material.notes))
+        self.about = self._about(material)
+        recordings, gain_db = at_bank_level(self.foundation, material.recordings)
+        self.listener.say(f"level: {gain_db:+.1f} dB, to be as loud as the other instruments")
+        self.showing = Showing(self.foundation, recordings) if self.path else None
+        features = measure(self.foundation, recordings, self.listener.measured)
+        starts = self._starts(features, before)
+        judgement, is_complete = Judgement((), True), True
+        try:
+            judgement = self._fit(recordings, features, starts)
+        except KeyboardInterrupt:
+            if self.instrument is None:
+                raise
+            is_complete = False
+        assert self.instrument is not None
+        nearest = next(iter(starts.values())).names
+        seconds = self.playable_s, time.monotonic() - self.began_s
+        return Learned(
+            self.instrument, material, judgement, nearest, seconds, self.iterations, is_complete, self.path,
+            self.num_bytes,
+        )  # fmt: skip
+
+    def _about(self, material: Material) -> About:
+        origins = tuple(dict.fromkeys(Path(one.origin).name for one in material.recordings if one.origin))
+        sources = origins[:MOST_SOURCES] or (material.path.name,)
+        return About(self.name or material.name, material.is_kit, self.author, self.licence, sources)
+
+    def _starts(self, features: Sequence[NoteFeatures], before: InstrumentFile | None) -> dict[str, Start]:
+        """Return where each timbre starts: at what the foundation knows that is nearest, or where a file left it."""
+        groups: dict[str, list[NoteFeatures]] = {}
+        for note in features:
+            groups.setdefault(note.instrument, []).append(note)
+        starts = {name: nearest_start(self.foundation, own) for name, own in groups.items()}
+        first = next(iter(starts.values()))
+        known = ", ".join(f"{name} {share:.0%}" for name, share in zip(first.names, first.shares, strict=True))
+        self.listener.say(f"starts from {known}" + (" and others" if len(starts) > 1 else ""))
+        if before is None:
+            return starts
+        self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
+        self.listener.say(f"goes on after {self.iterations} iterations")
+        stem = next(iter(starts)).partition(":")[0]
+        for name, start in start_of(before, stem).items():
+            if name in starts:
+                codes = {**starts[name].codes, **start.codes}
+                starts[name] = Start(
+                    start.vector, codes, starts[name].names, starts[name].shares, starts[name].error_db
+                )
+        return starts
+
+    def _fit(
+        self, recordings: Sequence[Recording], features: Sequence[NoteFeatures], starts: dict[str, Start]
+    ) -> Judgement:
+        """Fit with some notes held out, judge by them, and go on with all."""
+        whole = note_set(self.foundation, features, judges=False)
+        part = note_set(self.foundation, features, judges=True)
+        judging = {i for i, note in enumerate(part.features) if note.held_out}
+        programs = self._programs(starts)
+        total = self.speed.iterations + self.speed.with_all
+        first = Stage(
+            self.foundation, part, starts, self.speed.iterations, self.speed.look_every, self.speed.patience,
+            self.seed, self.iterations,
+        )  # fmt: skip
+        self._keep(first, whole if not judging else part, programs)
+        self.playable_s = time.monotonic() - self.began_s
+        self.listener.say(f"playable after {self.playable_s:.0f} s; {first.best_db:.1f} dB off")
+        self._run_stage(first, part, programs, total)
+        judgement = Judgement((), True)
+        if judging:
+            own = make_instrument(self.foundation, first.model(), part, self.about, programs, {})
+            learned, judged = ([one for i, one in enumerate(recordings) if (i in judging) == kind] for kind in (0, 1))
+            judgement = judge(self.foundation, own, judged, learned, are_unheard=True)
+        second = Stage(
+            self.foundation, whole, first.best_starts(whole), self.speed.with_all, self.speed.look_every,
+            self.speed.patience, self.seed + 1, first.before + first.fit.iteration,
+        )  # fmt: skip
+        self._run_stage(second, whole, programs, total)
+        self._keep(second, whole, programs)
+        assert self.instrument is not None
+        if not judging:
+            judgement = judge(self.foundation, self.instrument, recordings, recordings, are_unheard=False)
+        self._write(with_figures(self.instrument, judgement.as_figures()))
+        return judgement
+
+    def _run_stage(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...], total: int) -> None:
+        def step(progress: Progress) -> None:
+            self.iterations = progress.iteration
+            self.listener.step(progress.iteration, total, progress.losses["level_db"])
+
+        def look(seen: Look) -> None:
+            if seen.is_better:
+                self.listener.say(f"better: {seen.error_db:.2f} dB off after {seen.iteration} iterations")
+                self._keep(stage, notes, programs)
+
+        stage.run(step, look)
+
+    def _keep(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...]) -> None:
+        """Make an instrument of the best codes of a stage, and write it."""
+        figures = {ITERATIONS: float(self.iterations), "level_error_db": round(stage.best_db, 3)}
+        self._write(make_instrument(self.foundation, stage.model(), notes, self.about, programs, figures))
+
+    def _write(self, instrument: InstrumentFile) -> None:
+        self.instrument = instrument
+        if self.path is not None and self.showing is not None:
+            self.num_bytes = write_instrument(self.path, instrument)
+            self.showing.update(instrument, self.path)
+
+    def _programs(self, starts: dict[str, Start]) -> tuple[int, ...]:
+        """Return the programs of the instruments that the first timbre starts from, the nearest first."""
+        programs = {one.name: one.program for one in self.foundation.bank.instruments}
+        names = [name.partition(":")[0] for name in next(iter(starts.values())).names]
+        return tuple(dict.fromkeys(programs[name] for name in names))

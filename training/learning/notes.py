@@ -1,0 +1,84 @@
+"""From recordings to what is learned: their level, their measured fields, and which of them judge.
+
+Letters: N notes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from ..data.dataset import NoteSet, assemble
+from ..measure.note_features import NoteFeatures, extract
+from ..measure.recording import Recording
+from .foundation import Foundation
+from .start import heard_db, loudness_db
+
+LEAST_KEYS: Final = 6
+"""With fewer recorded keys of a timbre all are needed to learn from."""
+JUDGING: Final = 5
+"""One key in so many judges, never an outermost one."""
+MOST_HEARD: Final = 24
+"""Recordings whose level is compared, spread over all."""
+MOST_GAIN_DB: Final = 60.0
+STIFF: Final = 1e-5
+"""Inharmonicity B from which strings count as stiff."""
+Step = Callable[[int, int], None]
+"""Hears how many notes are measured, and of how many."""
+
+
+def held_out_keys(keys: Collection[int]) -> frozenset[int]:
+    """Return which recorded keys of a timbre are kept to judge by: one in five, inside; none of a few."""
+    ordered = sorted(set(keys))
+    if len(ordered) < LEAST_KEYS:
+        return frozenset()
+    return frozenset(ordered[JUDGING // 2 : -1 : JUDGING])
+
+
+def at_bank_level(foundation: Foundation, recordings: Sequence[Recording]) -> tuple[list[Recording], float]:
+    """Return recordings as loud as the foundation's instruments are in the mean on such notes, and the gain in dB.
+
+    All get the same gain: how loud they are beside each other is the instrument's own.
+    """
+    spec = foundation.spec
+    chosen = [recordings[i] for i in np.unique(np.linspace(0, len(recordings) - 1, MOST_HEARD).astype(int))]
+    wanted = loudness_db(foundation, chosen)
+    heard = [heard_db(one.audio, spec) for one in chosen]
+    gain_db = float(np.clip(np.mean(wanted - np.array(heard)), -MOST_GAIN_DB, MOST_GAIN_DB))
+    gain = np.float32(10.0 ** (gain_db / 20.0))
+    return [replace(one, audio=one.audio * gain) for one in recordings], gain_db
+
+
+def measure(foundation: Foundation, recordings: Sequence[Recording], step: Step) -> list[NoteFeatures]:
+    """Measure the fields of all recordings; strings that are struck or plucked may be stiff."""
+    plucked = 2 * sum(not one.sustains and one.pitched for one in recordings) > len(recordings)
+    features = []
+    for count, recording in enumerate(recordings, 1):
+        features.append(extract(recording, foundation.spec, inharmonic=plucked))
+        step(count, len(recordings))
+    if plucked and float(np.median([one.inharmonicity for one in features])) < STIFF:
+        features = [
+            extract(recording, foundation.spec, inharmonic=False) if one.inharmonicity > 0.0 else one
+            for recording, one in zip(recordings, features, strict=True)
+        ]
+    return features
+
+
+def note_set(foundation: Foundation, features: Sequence[NoteFeatures], judges: bool) -> NoteSet:
+    """Lay measured notes out to learn from; where `judges`, some keys are held out to judge by."""
+    keys: dict[str, set[int]] = defaultdict(set)
+    fades: dict[str, list[bool]] = defaultdict(list)
+    for note in features:
+        keys[note.instrument].add(note.pitch)
+        fades[note.instrument.partition(":")[0]].append(not note.sustains)
+    kept = {name: held_out_keys(own) if judges else frozenset() for name, own in keys.items()}
+    decaying = frozenset(name for name, own in fades.items() if 2 * sum(own) > len(own))
+
+    def choose(group: list[NoteFeatures]) -> list[NoteFeatures]:
+        return [replace(note, held_out=note.pitch in kept[note.instrument]) for note in group]
+
+    return assemble([list(features)], foundation.spec, decaying=decaying, choose=choose)

@@ -1,0 +1,66 @@
+"""Single notes as a user hears them: through the same `Synth` that renders songs, dry and at full band."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from ...engine.arrays import FloatArray
+from ...engine.bank.bank import Bank
+from ...engine.bank.chooser import InstrumentSelection
+from ...engine.bank.instruments import KeyChoice
+from ...engine.models.growth_model import OnnxGrowthModel
+from ...engine.synth import Synth
+from ...engine.voices.voice import num_slots
+from ...midi.messages import DRUM_CHANNEL, control_change, note_off, note_on, program_change
+from ..config.instruments import InstrumentConfig
+from ..measure.hearing import HEARING_RATE
+
+VOLUME, LOUDEST = 7, 127
+FOR_ONE_NOTE = 2
+"""Voices that a synth for one note has room for."""
+
+
+class NoteRenderer:
+    """Renders single notes on one path of a bank.
+
+    Parameters
+    ----------
+    bank : Bank
+    growth : of the path's representation
+    decoder : its name
+    sample_rate : of the output in Hz
+    """
+
+    def __init__(self, bank: Bank, growth: OnnxGrowthModel, decoder: str, sample_rate: int = HEARING_RATE) -> None:
+        self._growth, self._book = growth, bank.timbre_book(growth)
+        self._decoder = bank.decoder(decoder, growth, num_slots(FOR_ONE_NOTE))
+        self._sample_rate = sample_rate
+
+    def choice(self, instrument: InstrumentConfig, key: int) -> KeyChoice:
+        """Return what plays a key of an instrument."""
+        return self._book.instrument_for(instrument.program, 0, instrument.drum_keys, key)
+
+    def knows(self, instrument: InstrumentConfig, key: int) -> bool:
+        """Tell whether the instrument itself plays a key, and no other one in its place."""
+        choice = self.choice(instrument, key)
+        return not choice.substituted and choice.instrument.name == instrument.name
+
+    def render(
+        self, instrument: InstrumentConfig, key: int, velocity: int, hold_s: float, num_frames: int
+    ) -> FloatArray:
+        """Render a note that begins at frame 0, float32 (num_frames,): mono, without effects, at full volume."""
+        synth = Synth(
+            self._growth,
+            self._decoder,
+            InstrumentSelection(self._book),
+            sample_rate=self._sample_rate,
+            max_voices=FOR_ONE_NOTE,
+            effects=False,
+        )
+        channel = DRUM_CHANNEL if instrument.drum_keys else 0
+        for message in (program_change(channel, instrument.program), control_change(channel, VOLUME, LOUDEST)):
+            synth.send(message, 0)
+        synth.send(note_on(channel, key, velocity), 0)
+        synth.send(note_off(channel, key), round(hold_s * self._sample_rate))
+        mono: FloatArray = synth.render(num_frames).sum(1) / sqrt(2.0)  # in the middle both sides have half the power
+        return mono
