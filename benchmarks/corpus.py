@@ -36,6 +36,7 @@ PROGRAMS = (
     (80, 81, 87, 75), (88, 89, 11, 46),
 )  # fmt: skip
 KILL_EVERY_S = 20.0
+AS_FLUIDSYNTH = ("--format", "wav", "--bit-depth", "16")
 Messages = list[tuple[int, bytes]]
 
 
@@ -131,7 +132,9 @@ def processor_s(command: list[str]) -> tuple[float, str]:
 
 def measure_speed(songs: Path, workers: int, soundfont: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        spent_s, text = processor_s(corpus_command(songs, Path(folder, "ours"), "--workers", str(workers)))
+        spent_s, text = processor_s(
+            corpus_command(songs, Path(folder, "ours"), "--workers", str(workers), *AS_FLUIDSYNTH)
+        )
         ours = json.loads(text)
         theirs_s = 0.0
         for path in sorted(songs.glob("*.mid")):

@@ -81,6 +81,7 @@ COMMANDS: Final = (
     CliCommand("render-notes", "render_notes", "render an instrument's notes as samples with an SFZ file"),
     CliCommand("instruments", "instruments", "list the instruments of the bank"),
     CliCommand("learn", "learn", "make an instrument of your own from recorded notes"),
+    CliCommand("learn-all", "learn_all", "learn many instruments at once, on all cores"),
     CliCommand("train", "train", "train a growth model or a decoder"),
     CliCommand("export", "export", "write a trained model as ONNX, or a bank"),
     CliCommand("codec", "codec", "turn a codec that was trained elsewhere into a decoder of latents"),
