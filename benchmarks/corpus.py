@@ -18,6 +18,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -158,9 +159,11 @@ def measure_killed(songs: Path, port: int) -> dict[str, object]:
     ray = shutil.which("ray") or "ray"
     with tempfile.TemporaryDirectory() as folder:
         out, alone, place = Path(folder, "ray"), Path(folder, "alone"), f"127.0.0.1:{port}"
-        start = [ray, "start", "--head", f"--port={port}", "--num-cpus=3", "--include-dashboard=false"]
-        subprocess.run([*start, "--disable-usage-stats"], check=True, stdout=subprocess.DEVNULL)
+        start = [ray, "start", "--head", f"--port={port}", "--num-cpus=3", "--include-dashboard=false", "--block"]
+        environment = {**os.environ, "RAY_raylet_start_wait_time_s": "600"}
+        cluster = subprocess.Popen([*start, "--disable-usage-stats"], stdout=subprocess.DEVNULL, env=environment)
         try:
+            wait_for_port(port)
             kills = drivers = 0
             driver = subprocess.Popen(corpus_command(songs, out, "--ray", place))
             last = time.monotonic()
@@ -176,7 +179,8 @@ def measure_killed(songs: Path, port: int) -> dict[str, object]:
                     os.kill(workers[kills % len(workers)], signal.SIGKILL)
                     kills, last = kills + 1, time.monotonic()
         finally:
-            subprocess.run([ray, "stop", "--force"], check=False, stdout=subprocess.DEVNULL)
+            cluster.terminate()  # which ends all that it has started
+            cluster.wait()
         subprocess.run(corpus_command(songs, alone, "--workers", "1"), check=True, stdout=subprocess.DEVNULL)
         same = subprocess.run(["diff", "-r", str(out), str(alone)], capture_output=True, check=False)
         return {
@@ -187,6 +191,14 @@ def measure_killed(songs: Path, port: int) -> dict[str, object]:
             "drivers_killed": drivers,
             "equal_to_one_core": same.returncode == 0,
         }
+
+
+def wait_for_port(port: int) -> None:
+    while True:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(1.0)
 
 
 def working() -> list[int]:

@@ -16,6 +16,8 @@ from .pool import LOST, MAX_DEATHS, Result, Task
 WINDOW: Final = 2
 """Tasks for each processor of the cluster that are handed over: one at work, one to follow."""
 POLL_S: Final = 5.0
+START_S: Final = "300"
+"""How long a busy machine may take to start a cluster."""
 NEW_CLUSTER: Final = "local"
 _PASSED_ON: Final = ("OPENBLAS_NUM_THREADS", "PYTHONPATH")
 
@@ -85,6 +87,7 @@ def _connect(address: str, num_processes: int) -> None:
         {"num_cpus": num_processes, "include_dashboard": False} if address == NEW_CLUSTER else {"address": address}
     )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # an instrument talks to nobody that it was not told of
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", START_S)
     try:
         ray.init(**options, runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, GetTimeoutError) as error:
