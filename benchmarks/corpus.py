@@ -37,6 +37,8 @@ PROGRAMS = (
     (80, 81, 87, 75), (88, 89, 11, 46),
 )  # fmt: skip
 KILL_EVERY_S = 20.0
+NO_CLUSTER = 2
+"""Exit status of a wrong call."""
 AS_FLUIDSYNTH = ("--format", "wav", "--bit-depth", "16")
 Messages = list[tuple[int, bytes]]
 
@@ -167,8 +169,10 @@ def measure_killed(songs: Path, port: int) -> dict[str, object]:
             kills = drivers = 0
             driver = subprocess.Popen(corpus_command(songs, out, "--ray", place))
             last = time.monotonic()
-            while driver.poll() is None:
+            while (status := driver.poll()) in (None, NO_CLUSTER):
                 time.sleep(1.0)
+                if status == NO_CLUSTER:  # it is still starting
+                    driver = subprocess.Popen(corpus_command(songs, out, "--ray", place, "--resume"))
                 rows = (out / "journal.jsonl").read_bytes().count(b"\n") if (out / "journal.jsonl").exists() else 0
                 if drivers == 0 and rows >= 3:
                     driver.kill()

@@ -144,7 +144,7 @@ def render_corpus(
 
 def _outcomes(tasks: Iterator[SongTask], workers: int, ray_address: str | None) -> Generator[Outcome, None, None]:
     def lost(task: SongTask, reason: str) -> Outcome:
-        return Outcome(failed_row(task, reason), [])
+        return Outcome(failed_row(task, reason))
 
     if ray_address is None:
         return run_in_processes(render_song_task, tasks, workers, lost)
@@ -164,8 +164,6 @@ def _take(
     state.bytes_done += sizes[row["id"]]
     state.work_s += outcome.seconds
     state.work_cpu_s += outcome.cpu_s
-    for text in outcome.warnings:
-        warn(f"{row['source']}: {text}")
     if row["status"] == "done":
         state.done += 1
         state.audio_s += row["audio_seconds"]

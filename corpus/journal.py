@@ -49,6 +49,7 @@ SCHEMA: Final = pa.schema(
         ("loudness_lufs", pa.float64()),
         ("instruments", pa.list_(pa.string())),
         ("substitutions", pa.list_(pa.string())),
+        ("warnings", pa.list_(pa.string())),
         ("stems", pa.list_(_STEM)),
         ("files", pa.list_(_FILE)),
     ]

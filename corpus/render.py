@@ -67,13 +67,11 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     row : of the manifest
-    warnings : what was odd, one line each
     seconds, cpu_s : that the work took, on the clock and of the processor
     is_full : whether it failed because the disk is full, as all others would
     """
 
     row: Row
-    warnings: list[str]
     seconds: float = 0.0
     cpu_s: float = 0.0
     is_full: bool = False
@@ -104,22 +102,21 @@ def render_song_task(task: SongTask) -> Outcome:
     """Render a song of a corpus, unless it is there already; what fails is said in its row."""
     corpus, song = Path(task.corpus), task.song
     if (row := row_of(corpus, song.id)) is not None:
-        return Outcome(row, [])
+        return Outcome(row)
     began, cpu_began = perf_counter(), process_time()
-    warnings: list[str] = []
     is_full = False
     final = song_folder(corpus, song.id)
     part = final.with_name(f".{song.id}-{secrets.token_hex(4)}{PART}")
     try:
         part.mkdir(parents=True)
-        _render(task, part, warnings)
+        _render(task, part)
         _publish(part, final)
         row = _read_row(final) or failed_row(task, f"{final / FACTS} cannot be read back")
     except Exception as error:
         row, is_full = failed_row(task, _reason(error)), _is_full(error, part)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Outcome(row, warnings, perf_counter() - began, process_time() - cpu_began, is_full)
+    return Outcome(row, perf_counter() - began, process_time() - cpu_began, is_full)
 
 
 def failed_row(task: SongTask, reason: str) -> Row:
@@ -133,7 +130,7 @@ def _head(task: SongTask) -> Row:
     return {"id": song.id, "source": song.source, "source_sha256": song.sha256, "seed": seed, **task.made_by}
 
 
-def _render(task: SongTask, part: Path, warnings: list[str]) -> None:
+def _render(task: SongTask, part: Path) -> None:
     """Write the files of a song into a folder."""
     if task.unreadable:
         raise MidiFileError(task.unreadable)
@@ -142,6 +139,7 @@ def _render(task: SongTask, part: Path, warnings: list[str]) -> None:
     seed = options.song_seed(task.song.id)
     song = _varied(parse_midi(task.data, task.song.source), options, ensemble, seed)
     (part / SOURCE).write_bytes(task.data)
+    warnings: list[str] = []
     report = render_file(
         song,
         part / f"{MIX}{options.format}",
@@ -150,7 +148,7 @@ def _render(task: SongTask, part: Path, warnings: list[str]) -> None:
         warn=warnings.append,
         **options.arguments(seed),
     )
-    row = {**_head(task), "status": "done", "reason": "", **_facts(report, part)}
+    row = {**_head(task), "status": "done", "reason": "", **_facts(report, part), "warnings": warnings}
     if options.stems:
         names = name_stems(song, options.stems)
         stems = {f"{STEMS}/{name}{options.format}": [channel + 1 for channel in stem] for stem, name in names.items()}
