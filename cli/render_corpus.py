@@ -68,7 +68,9 @@ def _add_sound(group: argparse._ArgumentGroup) -> None:
         help=f"default: {DEFAULT_SAMPLE_RATE}",
     )
     group.add_argument("--normalise", "--normalize", type=partial(number, limits=LOUDNESS_RANGE_LUFS), metavar="LUFS")
-    group.add_argument("--instrument", metavar="NAME", help="play every part but the drums on this instrument")
+    group.add_argument(
+        "--instrument", metavar="NAME", help="play every part but the drums on this instrument: a name, program or file"
+    )
     group.add_argument("--representation", choices=REPRESENTATIONS)
     group.add_argument("--decoder", choices=DECODERS)
     group.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
@@ -135,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         humanise_ms=arguments.humanise,
         humanise_velocity=arguments.humanise_velocity,
         bank=None if arguments.bank is None else str(arguments.bank.resolve()),
-        instrument=arguments.instrument,
+        instrument=_instrument(arguments.instrument),
         representation=arguments.representation,
         decoder=arguments.decoder,
         sample_rate=arguments.sample_rate,
@@ -159,6 +161,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"{arguments.output}: {_line(state)}")
     return 1 if state.failed else 0
+
+
+def _instrument(wanted: str | None) -> str | None:
+    """Return an instrument's name, or its file as workers find it wherever they run."""
+    return wanted if wanted is None or not Path(wanted).is_file() else str(Path(wanted).resolve())
 
 
 def _report(state: CorpusState, workers: int, output: str) -> dict[str, Any]:

@@ -25,7 +25,9 @@ FORMATS = tuple(suffix.lstrip(".") for suffix in AUDIO_SUFFIXES)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `render-notes`."""
-    parser.add_argument("--instrument", required=True, metavar="NAME", help="what to render: name or program 0..127")
+    parser.add_argument(
+        "--instrument", required=True, metavar="NAME", help="what to render: a name, a program 0..127, or a file"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="LIB", help="folder to make")
     parser.add_argument(
         "--keys", type=_keys, metavar="LOW-HIGH", help="for example 21-108 (default: those of the instrument)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -13,6 +14,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from .. import __version__
+from ..engine.bank.bank import Bank
 from ..engine.open import assemble_synth
 from ..engine.render.benchmark import machine
 from ..errors import AudioFileError, BankError, MidiFileError, UsageError
@@ -197,9 +199,17 @@ def _made_by(options: CorpusOptions) -> dict[str, str]:
     return {
         "version": __version__,
         "commit": machine()["commit"],
-        "bank_sha256": ensemble.bank.sha256,
+        "bank_sha256": _sha256(ensemble.bank, options.instrument),
         "options": json.dumps(options.to_dict()),
     }
+
+
+def _sha256(bank: Bank, instrument: str | None) -> str:
+    """Return a hash of a bank, and of the instrument's file, if it is one."""
+    path = None if instrument is None else Path(instrument)
+    if path is None or not path.is_file():
+        return bank.sha256
+    return hashlib.sha256(bank.sha256.encode() + path.read_bytes()).hexdigest()
 
 
 def _prepare(

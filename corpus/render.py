@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..engine.bank.chooser import InstrumentSelection, find_instrument
 from ..engine.open import OpenSynth, assemble_synth
 from ..engine.render.file import render_file
 from ..engine.render.song import RenderReport
@@ -135,7 +134,7 @@ def _render(task: SongTask, part: Path) -> None:
     if task.unreadable:
         raise MidiFileError(task.unreadable)
     options = task.options
-    ensemble = _ensemble(options.bank, options.representation, options.decoder)
+    ensemble = _ensemble(options.bank, options.representation, options.decoder, options.instrument)
     seed = options.song_seed(task.song.id)
     song = _varied(parse_midi(task.data, task.song.source), options, ensemble, seed)
     (part / SOURCE).write_bytes(task.data)
@@ -153,11 +152,7 @@ def _render(task: SongTask, part: Path) -> None:
         names = name_stems(song, options.stems)
         stems = {f"{STEMS}/{name}{options.format}": [channel + 1 for channel in stem] for stem, name in names.items()}
         row["stems"] = [{"file": file, "channels": channels} for file, channels in stems.items()]
-    assert ensemble.bank is not None
-    only = None if options.instrument is None else find_instrument(ensemble.bank.instruments, options.instrument)
-    assert ensemble.growth is not None
-    bank = InstrumentSelection(ensemble.bank.timbre_book(ensemble.growth), only)
-    notes = annotate(song, bank, options.growth_controllers)
+    notes = annotate(song, ensemble.selection, options.growth_controllers)
     (part / FACTS).write_text(json.dumps({**row, "played": notes}, allow_nan=False), encoding="utf-8")
 
 
@@ -169,9 +164,11 @@ def _end_with_owner(*_: float) -> None:
 
 
 @cache
-def _ensemble(bank: str | None, representation: str | None, decoder: str | None) -> OpenSynth:
+def _ensemble(bank: str | None, representation: str | None, decoder: str | None, instrument: str | None) -> OpenSynth:
     """Open what all songs of this process are played with: its models stay loaded, and songs share them."""
-    return assemble_synth(bank_path=bank, representation=representation, decoder=decoder, provider="cpu")
+    return assemble_synth(
+        bank_path=bank, representation=representation, decoder=decoder, instrument=instrument, provider="cpu"
+    )
 
 
 def _varied(song: Song, options: CorpusOptions, ensemble: OpenSynth, seed: int) -> Song:

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from ... import __version__
 from ...engine.bank.bank import Bank
-from ...engine.bank.chooser import find_instrument
-from ...engine.names import DEFAULT_BIT_DEPTH, DEFAULT_SAMPLE_RATE
+from ...engine.names import DEFAULT_BIT_DEPTH, DEFAULT_REPRESENTATION, DEFAULT_SAMPLE_RATE
 from ...engine.output.audiofile import check_audio_name
 from ...engine.render.stem_names import safe_name
 from ...engine.render.wishes import Wishes
+from ...engine.wanted_instruments import find_wanted
 from ...errors import AudioFileError, UsageError
 from ...whole_files import PART
 from ..pool import run_in_processes
@@ -67,7 +67,7 @@ def render_library(
     Parameters
     ----------
     instrument : str or int
-        Name in the bank, a drum kit's too, or a program.
+        Name in the bank, a drum kit's too, a program, or an instrument's file.
     keys : (int, int), optional
         Lowest and highest key; those that the instrument was trained on by default.
     key_step : int
@@ -94,7 +94,10 @@ def render_library(
         raise UsageError(f"notes must be held for {HOLD_RANGE_S[0]:g}..{HOLD_RANGE_S[1]:g} s, got {hold_s}")
     if folder.exists():
         raise UsageError(f"{str(folder)!r} is there already; name another folder")
-    found = find_instrument(Bank.load(None if bank_path is None else Path(bank_path)).instruments, instrument)
+    bank = Bank.load(None if bank_path is None else Path(bank_path))
+    found = find_wanted(bank, representation or DEFAULT_REPRESENTATION, instrument).chosen
+    assert found is not None
+    told = None if found.is_drums and not found.is_own else str(instrument)
     name = safe_name(found.name)
     check_audio_name(Path(f"{name}{suffix}"), wishes.bit_depth)
     low, high = (found.low, found.high) if keys is None else keys
@@ -105,7 +108,7 @@ def render_library(
     part = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}{PART}")
     tasks = [
         KeyTask(
-            key, velocities, hold_s, found.name, found.program, found.is_drums, name, str(part / SAMPLES), suffix,
+            key, velocities, hold_s, told, found.program, found.is_drums, name, str(part / SAMPLES), suffix,
             sample_rate, bit_depth, seed, None if bank_path is None else str(bank_path), representation, decoder,
         )
         for key in wanted

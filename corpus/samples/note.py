@@ -29,14 +29,15 @@ class KeyTask(NamedTuple):
     ----------
     key, velocities : what to play
     hold_s : how long a note that lasts is held
-    instrument, program, is_drums : what plays it
+    instrument : what plays it; None for a kit of the bank, which its program chooses
+    program, is_drums : of it
     name, folder, suffix : of the files
     """
 
     key: int
     velocities: tuple[int, ...]
     hold_s: float
-    instrument: str
+    instrument: str | None
     program: int
     is_drums: bool
     name: str
@@ -121,7 +122,7 @@ def played_note(task: KeyTask, velocity: int, hold_s: float) -> tuple[FloatArray
     song = Song([TimedMessage(time_s, 0, data) for time_s, data in messages], hold_s, 0, 1, [""], [])
     audio = render(
         song,
-        instrument=None if task.is_drums else task.instrument,
+        instrument=task.instrument,
         representation=task.representation,
         decoder=task.decoder,
         sample_rate=task.sample_rate,
