@@ -10,10 +10,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli engine export instruments live midi training
+PACKAGES := cli corpus engine export instruments live midi training
 DEMO := out/tour.wav
 # Packages whose public names the reference shows.
-DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.training tnca_synth.export
+DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.corpus tnca_synth.training tnca_synth.export
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test quick docs system kernel golden check format format-check lint types contracts clean distclean

@@ -25,6 +25,7 @@ from .loop.loop import Progress as Step
 from .loop.loop import TrainingLoop
 from .loop.progress import ProgressReport, tell
 from .loop.resuming import check_resumable
+from .loop.team import Team, joined
 from .multiscale.nca import MultiScaleNCA
 from .registry import KINDS, GrownModel, Kind
 from .spectral.nca import TNCA
@@ -33,6 +34,7 @@ from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
+QUIET = Console(quiet=True)
 COMPILERS = ("g++", "clang++", "cl")
 
 
@@ -41,11 +43,29 @@ def train(
 ) -> Path:
     """Train a preset in `folder`; return the path of the checkpoint.
 
+    Under `torchrun` several processes train together.
+
     Raises
     ------
     UsageError
         `resume` with a checkpoint of another configuration, or a folder that already holds a run.
     """
+    with joined(place) as team:
+        path = _train(config, folder, cache, place, resume, threads, console if team.is_first else QUIET, team)
+        team.wait()
+        return path
+
+
+def _train(
+    config: TrainConfig,
+    folder: Path,
+    cache: Path,
+    place: str,
+    resume: bool,
+    threads: int,
+    console: Console,
+    team: Team,
+) -> Path:
     torch.set_num_threads(threads)
     if place == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
@@ -58,9 +78,13 @@ def train(
         tell(console, text)
 
     config = without_missing_compiler(config, place, say)
-    notes = kind.load(config, cache, threads, say)
+    notes = team.after_first(lambda: kind.load(config, cache, threads, say))
     trainer = kind.trainer(config, notes, place)
+    trainer.team = team
     _begin(trainer, path, resume, say)
+    if not team.is_first:
+        trainer.run(folder, lambda step: None)
+        return path
     held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
     say(_plan(config, notes, trainer, place))

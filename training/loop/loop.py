@@ -17,6 +17,7 @@ from ..config.run import TrainConfig
 from ..data.dataset import NoteSet
 from .checkpoint import Checkpoint, save_checkpoint
 from .half_weights import SUFFIX, save_half
+from .team import ALONE
 
 WARM_UP_ITERATIONS = 50
 FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
@@ -42,6 +43,10 @@ class TrainingLoop(ABC):
     config, notes : what to train on what
     model : freshly initialised
     place : torch device
+
+    Attributes
+    ----------
+    team : the processes that train together; this one alone, unless it is set
     """
 
     def __init__(self, config: TrainConfig, notes: NoteSet, model: nn.Module, place: str = "cpu") -> None:
@@ -52,6 +57,7 @@ class TrainingLoop(ABC):
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.optimizer = torch.optim.Adam(self.model.parameters(), config.learning_rate, betas=(0.9, 0.98))
         self.iteration, self.seconds = 0, 0.0
+        self.team = ALONE
 
     @abstractmethod
     def iterate(self) -> Losses:
@@ -70,6 +76,7 @@ class TrainingLoop(ABC):
         """Train to the end, leaving a checkpoint in `folder` every `checkpoint_every` iterations and at the end.
 
         Beside it lie its weights in half precision; see `half_weights`.
+        Of several processes the first one reports, validates and writes.
         """
         config = self.config
         while self.iteration < config.iterations:
@@ -77,6 +84,8 @@ class TrainingLoop(ABC):
             losses = self.iterate()
             self.iteration += 1
             self.seconds += time.perf_counter() - began
+            if not self.team.is_first:
+                continue
             report(Progress(self.iteration, config.iterations, losses, self.seconds))
             last = self.iteration == config.iterations
             if last or self.iteration % config.checkpoint_every == 0:
@@ -91,7 +100,7 @@ class TrainingLoop(ABC):
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
+        self.team.backward(losses["total"], self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if torch.isfinite(norm):
             self.optimizer.step()
