@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -11,12 +12,24 @@ from typing import Any
 from ...errors import BankError, UsageError
 from ..decoders.base import Decoder
 from ..decoders.catalogue import Parts, make_decoder
+from ..instrument_files.file import foundation_of
 from ..keys.correction import CorrectionArrays
 from ..keys.motions import MotionArrays
 from ..models.growth_model import OnnxGrowthModel
 from ..regular_files import read_regular_file
-from .instruments import BankInstrument, TimbreBook, Tuning
-from .manifest import MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, FileFacts, InstrumentFacts, Manifest, parse_manifest
+from .added import FileInstrument, Place
+from .instruments import BankInstrument, Tuning
+from .manifest import (
+    MANIFEST,
+    MAX_FILE_BYTES,
+    MAX_MANIFEST_BYTES,
+    MODEL_PARTS,
+    FileFacts,
+    InstrumentFacts,
+    Manifest,
+    parse_manifest,
+)
+from .timbre_book import TimbreBook
 
 MOTIONS = "motions.npz"
 CORRECTION = "correction"
@@ -31,9 +44,17 @@ class Bank:
     instruments : the instruments that its representations play; some may play only a few of them
     """
 
-    def __init__(self, manifest: Manifest, contents: dict[str, bytes]) -> None:
-        self.instruments = tuple(_instrument(facts) for facts in manifest.instruments)
+    def __init__(
+        self,
+        manifest: Manifest,
+        contents: dict[str, bytes],
+        files: Sequence[FileInstrument] = (),
+        places: Mapping[Place, str] | None = None,
+    ) -> None:
+        self._own = tuple(_instrument(facts) for facts in manifest.instruments)
+        self.instruments = (*self._own, *(one.instrument for one in files))
         self._manifest, self._contents = manifest, contents
+        self._files, self._places = tuple(files), dict(places or {})
 
     def __repr__(self) -> str:
         """Tell how much it holds."""
@@ -80,17 +101,34 @@ class Bank:
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
         models = self.models_of(representation)
+        return OnnxGrowthModel(models["seed"], models["step"], provider, threads, *self.measured(representation))
+
+    def measured(self, representation: str) -> tuple[MotionArrays | None, CorrectionArrays | None]:
+        """Return what was measured for the recorded keys of all instruments: motions, and corrections of growth."""
+        models = self.models_of(representation)
         correction = CorrectionArrays.from_bytes(models[CORRECTION]) if CORRECTION in models else None
-        return OnnxGrowthModel(models["seed"], models["step"], provider, threads, self._motions, correction)
+        return self._motions, correction
+
+    def foundation(self, representation: str) -> str:
+        """Return what identifies the models of a representation; see `engine.instrument_files.foundation_id`."""
+        models = self._manifest.models[representation]
+        seed, step = (self._manifest.files[models[part]].sha256 for part in MODEL_PARTS)
+        return foundation_of(seed, step)
 
     @cached_property
     def _motions(self) -> MotionArrays | None:
         """What moves the notes of all representations, unpacked when the first of them is opened."""
         return MotionArrays.from_bytes(self._contents[MOTIONS]) if MOTIONS in self._contents else None
 
-    def timbre_book(self, growth: OnnxGrowthModel) -> TimbreBook:
-        """Return the instruments as a growth model knows them."""
-        return TimbreBook(self.instruments, growth.timbres, growth.motions)
+    def with_files(self, files: Sequence[FileInstrument], places: Mapping[Place, str]) -> Bank:
+        """Return this bank with further instruments, under names of their own, and with what plays in which place."""
+        return Bank(self._manifest, self._contents, (*self._files, *files), self._places | dict(places))
+
+    def timbre_book(self, growth: OnnxGrowthModel, aside: bool = False) -> TimbreBook:
+        """Return the instruments as a growth model knows them; for `aside` see `TimbreBook`."""
+        known = growth.representation, self.foundation(growth.representation)
+        files = [one for one in self._files if (one.representation, one.foundation) == known]
+        return TimbreBook(self._own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
 
     def decoder(self, name: str, growth: OnnxGrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""

@@ -98,6 +98,11 @@ class InstrumentChooser(Protocol):
         """Whether there is a drum kit to choose."""
         ...
 
+    @property
+    def changes(self) -> int:
+        """How often answers have changed, for instruments were read or replaced."""
+        ...
+
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key; never fails."""
         ...

@@ -186,6 +186,10 @@ class Sequencer:
         """Forget what channels have played so far."""
         self._note_on.played.clear()
 
+    def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
+        """Put an instrument into a corner of a channel's pad; see `Synth.morph_into`."""
+        self._note_on.morph_into(channel, corner, instrument)
+
     def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
         self._note_on.begin_with(channel, instrument)

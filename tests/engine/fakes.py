@@ -180,6 +180,7 @@ class FakeBank:
 
     only: ClassVar[Instrument | None] = None
     has_drums: ClassVar[bool] = True
+    changes: ClassVar[int] = 0
     cents: float = 0.0
     motions: tuple[Motion, ...] = (STILL,)  # of the programs, the last one of all others
     asked: list[tuple[int, int, bool, int]] = field(default_factory=list)
