@@ -44,8 +44,9 @@ FLOOR = 1e-4
 """Power, beside the peak, that counts as silence."""
 AUDIBLE = 1e-3
 JUDGED_VELOCITIES = (64, 104)
-MOST_WORSE = 1.05
-"""How much further a judged note may come to be."""
+MOST_WORSE, LEAST_MOVED = 1.25, 0.0002
+"""How much further judged notes may come to be, by ratio and beyond that by distance: a single note moves by as much
+where nobody hears a difference, and envelopes that are dropped for less make the mean worse."""
 
 Pair = tuple[FloatArray, FloatArray]
 """What was recorded and what was rendered."""
@@ -155,7 +156,7 @@ def is_no_worse(pairs: Sequence[Pair], levels_db: FloatArray, sample_rate: int) 
         hearing_distance(recorded, with_envelope(rendered, levels_db, sample_rate), sample_rate)
         for recorded, rendered in pairs
     )
-    return after <= MOST_WORSE * before
+    return after <= MOST_WORSE * before + LEAST_MOVED * len(pairs)
 
 
 def _power(sounds: Sequence[FloatArray], sample_rate: int, window_s: float) -> NDArray[np.float64]:
