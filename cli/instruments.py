@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import TncaError, UsageError
+from ..errors import BankError, TncaError, UsageError
 from .output import print_error, print_json, print_table
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_bank(verify)
     _add_json(verify)
     export = action("export", _export, "write an instrument of the bank as a file")
-    export.add_argument("name", metavar="NAME", help="name or program 0..127")
+    export.add_argument("name", nargs="?", metavar="NAME", help="name or program 0..127")
+    export.add_argument("--all", metavar="DIR", type=Path, help="write a bank whose instruments are files of their own")
     export.add_argument("-o", "--output", type=Path, metavar="OUT", help="file to write (default: NAME.tnca)")
     export.add_argument("--representation", metavar="NAME", help="whose foundation it is for (default: the usual one)")
     _add_bank(export)
@@ -178,18 +179,36 @@ def _export(arguments: argparse.Namespace) -> int:
     from .. import __version__
     from ..engine.bank.bank import Bank
     from ..engine.bank.chooser import find_playable
-    from ..engine.bank.own_files import instrument_of
+    from ..engine.bank.own_files import bank_of_files, instrument_of
     from ..engine.instrument_files import write_instrument
     from ..engine.names import DEFAULT_REPRESENTATION, closest
 
-    bank = Bank.load(arguments.bank)
+    if (arguments.name is None) == (arguments.all is None):
+        raise UsageError("export takes the name of an instrument, or --all DIR")
+    bank, versions = Bank.load(arguments.bank), {"tnca-synth": __version__}
+    if arguments.all is not None:
+        return _write_bank(arguments.all, bank_of_files(bank, versions))
     usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in bank.representations else bank.representations[0]
     wanted = closest(arguments.representation or usual, bank.representations, "representation")
     found = find_playable(bank.instruments, arguments.name)
-    made = instrument_of(bank, found, bank.growth_model(wanted, "cpu"), {"tnca-synth": __version__})
+    made = instrument_of(bank, found, bank.growth_model(wanted, "cpu"), versions)
     output = arguments.output or Path(f"{found.name}.tnca")
     size = write_instrument(output, made)
     print(f"{output}: {found.name}, {len(made.table.key)} recorded keys, {size / 1000:.0f} kB")
+    return 0
+
+
+def _write_bank(folder: Path, files: dict[str, bytes]) -> int:
+    """Write a bank, its manifest last."""
+    from ..whole_files import write_whole
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_whole(folder / name, content)
+    except OSError as error:
+        raise BankError(f"cannot write the bank to {folder}: {error.strerror}") from error
+    print(f"{folder}: {len(files)} files, {sum(map(len, files.values())) / 1e6:.1f} MB")
     return 0
 
 

@@ -100,16 +100,25 @@ class TimbreBook:
 
         A drum that the kit lacks is silent, unless the kit has one of its kind. Of bank numbers only places know.
         """
-        placed = self._placed(program, bank, is_drums)
-        candidates = self._candidates(is_drums)
-        instrument = placed or min(candidates, key=lambda one: (distance(program, one.program), one.program))
+        instrument, is_placed = self._wanted(program, bank, is_drums)
         if self._is_awaited(instrument):
-            loaded = [one for one in candidates if one.name not in self._unread]
-            instrument = min(loaded, key=lambda one: (distance(program, one.program), one.program), default=instrument)
-        is_another = placed is None and instrument.program != program
-        return self._choice(instrument, is_another, is_drums, key)
+            loaded = [one for one in self._candidates(is_drums) if one.name not in self._unread]
+            instrument = _nearest(program, loaded or [instrument])
+        return self._choice(instrument, not is_placed and instrument.program != program, is_drums, key)
+
+    def _wanted(self, program: int, bank: int, is_drums: bool) -> tuple[BankInstrument, bool]:
+        """Return what shall play a program, and whether it was put there."""
+        placed = self._placed(program, bank, is_drums)
+        return placed or _nearest(program, self._candidates(is_drums)), placed is not None
 
     unlocked_instrument_for = instrument_for
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> bool:
+        """Begin to read what plays a program, if that is done aside; return whether it is not there yet."""
+        if self._stage is None:
+            return False
+        instrument = self._wanted(program, bank, is_drums)[0]
+        return self._is_awaited(instrument) and not self._loading[instrument.name].done()
 
     def asked_for(self, program: int, bank: int, is_drums: bool) -> str:
         """Return the name of what plays a program, without what stands in for it; any kit stands for drums."""
@@ -210,3 +219,8 @@ class TimbreBook:
         """Return the drum of a kit that sounds most like the one on a key: its own, one of its kind, else any."""
         wanted = key if key in self._drums[kit.name] else SAME_KIND.get(key, key)
         return min(self._drums[kit.name], key=lambda one: (abs(one - wanted), one))
+
+
+def _nearest(program: int, candidates: Sequence[BankInstrument]) -> BankInstrument:
+    """Return the instrument that is made most like a program."""
+    return min(candidates, key=lambda one: (distance(program, one.program), one.program))
