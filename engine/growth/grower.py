@@ -23,6 +23,7 @@ from ..spectra.fields import Fields
 from ..spectra.tone import coloured, levels_of
 from ..voices.endings import fade_released
 from ..voices.voice import Voice, num_slots
+from .attacks import leads_of, shape_attacks
 from .batch import Batch, Job, make_batch
 from .compiled import open_kernel
 from .delivery import deliver, end_by_death
@@ -344,6 +345,9 @@ class Grower:
             audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         heard_in = slice(ahead, ahead + job.num_hops)
         fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
+        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], spec)
+        places = None if batch.journey is None else batch.journey.places[heard_in, rows]
+        shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, spec)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         holds = None if batch.growth_masks is None else batch.growth_masks.holds[heard_in, rows].T
         self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, spec)

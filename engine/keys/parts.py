@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from .correction import CorrectionArrays
 from .motions import MotionArrays
+from .onsets import no_onsets
 from .table import Courses, KeyTable
 from .timbres import TimbreTable
+
+ONSETS = "onsets"
+"""The extra of a key table that holds the envelopes of attacks."""
 
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
@@ -41,7 +45,8 @@ def table_of(
     keyed = [known.coded(name) for name in timbres.values()]
     _check_keys(timbres, keyed, motions)
     own = {int(row): number for number, row in enumerate(rows)}
-    corrected, corrections, moments = _corrections(correction, [motions.owners[row] for row in rows.tolist()])
+    owners = [motions.owners[row] for row in rows.tolist()]
+    corrected, corrections, moments = _corrections(correction, owners)
     names = [*timbres.values()]
     return KeyTable(
         suffixes=tuple(timbres),
@@ -67,6 +72,7 @@ def table_of(
         tuned_keys=np.array(tuned[0], np.int64),
         cents=np.array(tuned[1], np.float64),
         inharmonicity=np.array(tuned[2], np.float64),
+        extras=_extras(correction, owners),
     )  # fmt: skip
 
 
@@ -107,7 +113,17 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         timbre=table.timbre[table.corrected],
         key=table.key[table.corrected],
         names=tuple(name + suffix for suffix in table.suffixes),
+        onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
     )
+
+
+def _extras(arrays: CorrectionArrays | None, owners: Sequence[tuple[str, int]]) -> dict[str, NDArray[np.int8]]:
+    """Return what else is known of some keys: their attacks, where those were measured."""
+    if arrays is None or not arrays.onsets.size:
+        return {}
+    known = {owner: row for row, owner in enumerate(arrays.owners)}
+    nothing = np.zeros(arrays.onsets.shape[1], np.int8)
+    return {ONSETS: np.stack([arrays.onsets[known[owner]] if owner in known else nothing for owner in owners])}
 
 
 def _rows_of(motions: MotionArrays, name: str) -> NDArray[np.intp]:
