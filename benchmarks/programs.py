@@ -53,9 +53,7 @@ def main() -> None:
     data = load_preset(arguments.preset).data
     font = SoundFont(data.soundfont, HEARING_RATE)
     banks = {str(path or "shipped"): Bank.load(path) for path in arguments.bank or [None]}
-    renderers = {
-        name: NoteRenderer(bank, bank.growth_model("dual", "cpu"), "harmonic") for name, bank in banks.items()
-    }
+    renderers = {name: NoteRenderer(bank, bank.growth_model("dual", "cpu"), "harmonic") for name, bank in banks.items()}
     chosen = [one for one in data.instruments if not arguments.instrument or one.name in arguments.instrument]
     print(f"{'program':28s}", *(f"{name[-16:]:>17s}" for name in (*renderers, "sampler")))
     table: dict[str, dict[str, float]] = {}
