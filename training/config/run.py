@@ -246,7 +246,10 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
 
 def _instrument(values: dict[str, Any]) -> InstrumentConfig:
     keys = tuple(values.get("keys", ()))
-    return table(InstrumentConfig, {**values, "keys": keys}, "data.instruments")
+    like = values.get("like", ())
+    pairs = like.items() if isinstance(like, dict) else like
+    others = tuple((name, tuple(own)) for name, own in pairs)
+    return table(InstrumentConfig, {**values, "keys": keys, "like": others}, "data.instruments")
 
 
 def _names(value: Any, key: str) -> bool | tuple[str, ...]:

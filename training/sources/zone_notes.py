@@ -62,7 +62,7 @@ def told_zones(zones: SoundFontZones, instrument: InstrumentConfig) -> list[Zone
     """
     found = zones.zones(_bank(instrument), instrument.program)
     if instrument.drum_keys:
-        keys = instrument.keys or range(instrument.low, instrument.high + 1)
+        keys = instrument.recorded
         return [
             replace(zone, low=key, high=key, root=key) for zone in found for key in keys if zone.low <= key <= zone.high
         ]
