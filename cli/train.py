@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "preset",
         nargs="?",
         metavar="PRESET",
-        help="dual, mel, multi-scale, hierarchical, codec, latent, waveform, conservative, vocoder, foundation, or a TOML "
-        f"file (default: {DEFAULT_REPRESENTATION})",
+        help="dual, mel, multi-scale, hierarchical, codec, latent, waveform, conservative, vocoder, foundation, or a "
+        f"TOML file (default: {DEFAULT_REPRESENTATION})",
     )
     parser.add_argument("--representation", choices=REPRESENTATIONS, help="what to grow: another way to name a preset")
     parser.add_argument(
