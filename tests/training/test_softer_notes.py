@@ -50,6 +50,22 @@ def test_timbres_with_many_notes_are_not_drawn_more_often() -> None:
         assert np.bincount(timbre, shares(notes, balance)) == pytest.approx(wanted)
 
 
+def test_notes_that_are_far_off_are_sought() -> None:
+    run = Trainer(tiny.config(seek=2.0, pool_size=12), tiny.notes())
+    run.iterate()
+    told = run.pool.error.copy()
+    assert (told != 1.0).any()
+    worst = int(run.notes.indices(held_out=False)[5])
+    run.pool.error[:] = 0.1
+    run.pool.error[worst] = 5.0
+    for entry in range(12):
+        run.pool._reseed(entry)
+    assert (run.pool.note == worst).mean() > 0.8
+    other = Trainer(tiny.config(seek=2.0, pool_size=12), tiny.notes())
+    other.resume(run.checkpoint())
+    assert np.array_equal(other.pool.error, run.pool.error)
+
+
 def test_masked_levels_do_not_count() -> None:
     level = torch.tensor([[2.0, 1.9, 0.5, 0.0], [0.6, 0.5, 0.4, 0.0]])  # 20, 24 and 76 dB over the floor
     heard = audibility(level, 40.0)
