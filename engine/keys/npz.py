@@ -68,7 +68,10 @@ class KeyedArrays:
 
 
 def _unpacked(content: bytes, wanted: Iterable[Field[Any]]) -> dict[str, Any]:
-    """Return the values of fields, once it is known that none takes more memory than any honest one."""
+    """Return the values of fields, once it is known that none takes more memory than any honest one.
+
+    A file of an earlier version may lack fields that have defaults.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         stored = set(archive.namelist())
         needed = [one for one in wanted if f"{one.name}.npy" in stored or not _is_optional(one)]

@@ -15,7 +15,8 @@ from .timbres import TimbreTable
 
 ONSETS = "onsets"
 """The extra of a key table that holds the envelopes of attacks."""
-
+REACH = "reach"
+"""The extra of a key table that holds `MotionArrays.reach`."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
 
@@ -72,7 +73,7 @@ def table_of(
         tuned_keys=np.array(tuned[0], np.int64),
         cents=np.array(tuned[1], np.float64),
         inharmonicity=np.array(tuned[2], np.float64),
-        extras=_extras(correction, owners),
+        extras=_extras(motions, rows, correction, owners),
     )  # fmt: skip
 
 
@@ -94,6 +95,7 @@ def motions_of(table: KeyTable, name: str) -> MotionArrays:
         timbre=table.timbre,
         key=table.key,
         names=tuple(name + suffix for suffix in table.suffixes),
+        reach=np.asarray(table.extras.get(REACH, ()), np.int64),
     )
 
 
@@ -117,13 +119,22 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
     )
 
 
-def _extras(arrays: CorrectionArrays | None, owners: Sequence[tuple[str, int]]) -> dict[str, NDArray[np.int8]]:
-    """Return what else is known of some keys: their attacks, where those were measured."""
-    if arrays is None or not arrays.onsets.size:
-        return {}
-    known = {owner: row for row, owner in enumerate(arrays.owners)}
-    nothing = np.zeros(arrays.onsets.shape[1], np.int8)
-    return {ONSETS: np.stack([arrays.onsets[known[owner]] if owner in known else nothing for owner in owners])}
+def _extras(
+    motions: MotionArrays,
+    rows: NDArray[np.intp],
+    correction: CorrectionArrays | None,
+    owners: Sequence[tuple[str, int]],
+) -> dict[str, np.ndarray]:
+    """Return what else is known of some keys: how far each reaches, and its attack, where those were measured."""
+    extras: dict[str, np.ndarray] = {}
+    if len(motions.reach):
+        extras[REACH] = motions.reach[rows].astype(np.int16)
+    if correction is not None and correction.onsets.size:
+        known = {owner: row for row, owner in enumerate(correction.owners)}
+        nothing = np.zeros(correction.onsets.shape[1], np.int8)
+        onsets = [correction.onsets[known[owner]] if owner in known else nothing for owner in owners]
+        extras[ONSETS] = np.stack(onsets)
+    return extras
 
 
 def _rows_of(motions: MotionArrays, name: str) -> NDArray[np.intp]:

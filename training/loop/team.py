@@ -69,6 +69,13 @@ class Team:
         for one, total in zip(gradients, together.split([one.numel() for one in gradients]), strict=True):
             one.copy_(total.view_as(one))
 
+    def first_says(self, decision: bool) -> bool:
+        """Return what the first process has decided."""
+        said = [decision]
+        if self.size > 1:
+            dist.broadcast_object_list(said)
+        return said[0]
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.size > 1:
