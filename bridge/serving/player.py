@@ -13,11 +13,11 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Final
 
-from ..live.audio.realtime import PRODUCER_PRIORITY, promote_thread
-from ..live.producer.polyphony_governor import LoadMeter
-from .instance import Instance
-from .layout import MAGIC, PROTOCOL, Doorbell
-from .link import fence
+from ...live.audio.realtime import PRODUCER_PRIORITY, promote_thread
+from ...live.producer.polyphony_governor import LoadMeter
+from ..instance import Instance
+from ..layout import MAGIC, PROTOCOL, Doorbell
+from ..link import fence
 
 LOOKS_UP_MS: Final = 250
 """The player looks up at least so often: what should have woken it and did not is found then."""
