@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 50,           /* how often the engine is looked after */
+    TICK_MS = 100,          /* how often the engine is looked after */
     RETRY_MS = 10,          /* while an engine starts */
     START_LIMIT_MS = 20000, /* for an engine to listen */
     GREETING_LIMIT_MS = 5000,
@@ -526,7 +526,7 @@ static int patience_ms(const worker *self) {
         int64_t left = self->try_ms - now_ms();
         return left < 1 ? 1 : left > TICK_MS ? TICK_MS : (int)left;
     }
-    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 20 * TICK_MS;
+    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 10 * TICK_MS;
 }
 
 static void wait_for_news(worker *self) {

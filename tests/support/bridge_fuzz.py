@@ -1,0 +1,1 @@
+"""Random damage for both sides of the bridge."""
