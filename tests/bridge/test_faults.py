@@ -39,8 +39,9 @@ def wait_for(condition: Callable[[], bool], limit_s: float) -> float:
     return time.monotonic() - began_s
 
 
-def test_an_engine_killed_or_stopped_at_random_is_replaced_within_a_second(
-    open_client: OpenClient, folder: Path
+@pytest.mark.parametrize("rounds", [1, pytest.param(9, marks=pytest.mark.slow)])
+def test_an_engine_killed_or_stopped_is_replaced_within_a_second(
+    open_client: OpenClient, folder: Path, rounds: int
 ) -> None:
     chance = random.Random(1)
     client = open_client()
@@ -124,9 +125,7 @@ end.recv(1000)
 
 @pytest.mark.slow
 def test_one_engine_serves_all_hosts_and_leaves_after_the_last(library, own_folder: Path) -> None:
-    host = subprocess.Popen(
-        [sys.executable, "-c", HOST, str(own_folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     client = Client(library)
     client.activate(RATE, BLOCK, 30_000)
     assert host.stdout is not None and host.stdout.readline() == b"running\n"

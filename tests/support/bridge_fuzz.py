@@ -336,7 +336,8 @@ def fuzz_client(library: ctypes.CDLL, folder: Path, messages: int, seed: int) ->
     longest_s, blocks, loud = 0.0, 0, 0
     try:
         client.activate(RATE, BLOCK, 2000)
-        while engine.messages < messages:
+        end_s = time.monotonic() + 20.0
+        while engine.messages < messages or (not loud and time.monotonic() < end_s):
             size = chance.randrange(BLOCK + 1)
             events = [(chance.randrange(BLOCK), random_message(chance)) for _ in range(chance.randrange(4))]
             began_s = time.perf_counter()
