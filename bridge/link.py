@@ -56,14 +56,14 @@ class LinkEvent(NamedTuple):
     kind : EventKind
     data : bytes
         A MIDI message; b"" for other kinds.
-    index, value : int and float
-        Of a parameter.
+    parameter, value : int and float
+        Which parameter, and what it is set to.
     """
 
     frame: int
     kind: EventKind
     data: bytes = b""
-    index: int = 0
+    parameter: int = 0
     value: float = 0.0
 
 
@@ -275,5 +275,5 @@ def _checked(frame: int, number: int, data: bytes) -> LinkEvent | None:
         return None
     if kind is not EventKind.PARAMETER:
         return LinkEvent(frame, kind)
-    index, value = _PARAMETER.unpack(data)
-    return LinkEvent(frame, kind, index=index, value=value) if math.isfinite(value) else None
+    parameter, value = _PARAMETER.unpack(data)
+    return LinkEvent(frame, kind, parameter=parameter, value=value) if math.isfinite(value) else None

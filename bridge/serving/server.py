@@ -12,7 +12,7 @@ from typing import Final
 
 from ..instance import Instance
 from ..instruments import InstrumentList
-from .connection import Connection
+from .connection import Connection, Parts
 from .models import SharedModels
 from .player import Bell, Player
 
@@ -39,10 +39,9 @@ class BridgeServer:
     """
 
     def __init__(self, listener: socket.socket, models: SharedModels, lingers_s: float = LINGERS_S) -> None:
-        self._listener, self.models, self._lingers_s = listener, models, lingers_s
-        self.bell = Bell()
-        self.player = Player(self.bell, self._failed)
-        self.instruments = InstrumentList(models.bank)
+        self._listener, self._lingers_s = listener, lingers_s
+        bell = Bell()
+        self._parts = Parts(bell, Player(bell, self._failed), models, InstrumentList(models.bank))
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._failures: deque[tuple[Instance, str]] = deque()
@@ -52,7 +51,7 @@ class BridgeServer:
         """Serve until nobody is left."""
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
-        thread = threading.Thread(target=self.player.run, name="player")
+        thread = threading.Thread(target=self._parts.player.run, name="player")
         thread.start()
         try:
             while self._connections or perf_counter() - self._alone_since_s < self._lingers_s:
@@ -60,7 +59,7 @@ class BridgeServer:
         finally:
             for connection in list(self._connections):
                 self._leave(connection)
-            self.player.stop()
+            self._parts.player.stop()
             thread.join()
             self._selector.close()
 
@@ -70,8 +69,8 @@ class BridgeServer:
                 self._accept()
             elif not key.data.read():
                 self._leave(key.data)
-        if perf_counter() - self.player.turned_s < STUCK_S:
-            self.bell.page.heartbeat += 1
+        if perf_counter() - self._parts.player.turned_s < STUCK_S:
+            self._parts.bell.page.heartbeat += 1
         while self._failures:
             self._end(*self._failures.popleft())
         for connection in list(self._connections):
@@ -82,7 +81,7 @@ class BridgeServer:
             end, _ = self._listener.accept()
         except OSError:
             return
-        connection = Connection(end, self)
+        connection = Connection(end, self._parts)
         self._connections.add(connection)
         self._selector.register(end, selectors.EVENT_READ, connection)
 
