@@ -104,6 +104,17 @@ class Connection:
         while self.instance is not None and self.instance.notices:
             self.tell(self.instance.notices.pop(0))
 
+    def tell_instruments(self) -> None:
+        """Send the list of instruments."""
+        if not self._is_greeted:
+            return
+        instruments = self._parts.instruments
+        records = instruments.records()
+        for first in range(0, max(len(records), 1), _RECORDS_PER_PACKET):
+            some = records[first : first + _RECORDS_PER_PACKET]
+            head = List(len(records), first, len(some), instruments.revision)
+            self._send(PacketKind.INSTRUMENTS, bytes(head) + b"".join(bytes(record) for record in some))
+
     @property
     def _is_of_this_user(self) -> bool:
         credentials = self.end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
@@ -120,7 +131,7 @@ class Connection:
             case PacketKind.DETACH if not body:
                 self._detach()
             case PacketKind.LIST if not body:
-                self._list()
+                self.tell_instruments()
             case PacketKind.RESOLVE if len(body) == ctypes.sizeof(InstrumentRecord):
                 found = self._parts.instruments.resolve(InstrumentRecord.from_buffer_copy(body))
                 self._send(PacketKind.RESOLVED, bytes(found))
@@ -157,14 +168,6 @@ class Connection:
         if self.instance is not None:
             self._parts.player.remove(self.instance)
             self.instance = None
-
-    def _list(self) -> None:
-        instruments = self._parts.instruments
-        records = instruments.records()
-        for first in range(0, max(len(records), 1), _RECORDS_PER_PACKET):
-            some = records[first : first + _RECORDS_PER_PACKET]
-            head = List(len(records), first, len(some), instruments.revision)
-            self._send(PacketKind.INSTRUMENTS, bytes(head) + b"".join(bytes(record) for record in some))
 
     def _send(self, kind: PacketKind, body: bytes, descriptors: tuple[int, ...] = ()) -> None:
         """Send a packet; a client that takes none any more is found by reading."""

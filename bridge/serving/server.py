@@ -20,6 +20,7 @@ BEAT_S: Final = 0.1
 STUCK_S: Final = 5.0
 """A player that has not turned for so long is no sign of life."""
 LINGERS_S: Final = 3.0
+LOOKS_AGAIN_S: Final = 1.0
 
 
 class BridgeServer:
@@ -45,7 +46,7 @@ class BridgeServer:
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._failures: deque[tuple[Instance, str]] = deque()
-        self._alone_since_s = perf_counter()
+        self._alone_since_s = self._looked_s = perf_counter()
 
     def run(self) -> None:
         """Serve until nobody is left."""
@@ -73,8 +74,19 @@ class BridgeServer:
             self._parts.bell.page.heartbeat += 1
         while self._failures:
             self._end(*self._failures.popleft())
+        has_changed = self._looks_again and self._parts.instruments.look_again()
         for connection in list(self._connections):
             connection.tell_notices()
+            if has_changed:
+                connection.tell_instruments()
+
+    @property
+    def _looks_again(self) -> bool:
+        """Whether it is time to see if the user's instruments have changed."""
+        now_s = perf_counter()
+        is_due = now_s - self._looked_s > LOOKS_AGAIN_S
+        self._looked_s = now_s if is_due else self._looked_s
+        return is_due
 
     def _accept(self) -> None:
         try:
