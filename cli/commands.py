@@ -79,6 +79,7 @@ COMMANDS: Final = (
     CliCommand("vocoder", "vocoder", "import a vocoder that was trained elsewhere"),
     CliCommand("evaluate", "evaluate", "measure models against recordings they never saw"),
     CliCommand("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
+    CliCommand("plugin", "plugin", "build and install the plugin for digital audio workstations (VST3, CLAP, LV2)"),
     CliCommand("bench", "bench", "measure speed on this machine"),
 )
 

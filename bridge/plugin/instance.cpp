@@ -8,6 +8,9 @@
 
 namespace tnca {
 
+// By this line in a library `tnca-synth plugin doctor` knows its version.
+__attribute__((used)) extern const char mark[] = "tnca-synth plugin " TNCA_VERSION "\n";
+
 namespace {
 
 constexpr uint32_t ready_in_ms = 15000; // how long an offline host waits for an engine that starts
