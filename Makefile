@@ -10,7 +10,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli engine export instruments live midi training
+PACKAGES := bridge cli engine export instruments live midi training
 DEMO := out/tour.wav
 # Packages whose public names the reference shows.
 DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.training tnca_synth.export
