@@ -85,10 +85,9 @@ typedef struct {
     uint32_t voices;      /* that sound now */
     uint32_t voice_limit; /* that may sound now: fewer than max_voices under overload */
     float load;           /* share of real time that all instances of this engine take together */
-    float peak[2];        /* largest sample of the newest blocks, left and right */
     uint64_t dropped;     /* events that were malformed */
     uint64_t heartbeat;   /* rises while the engine works on this link */
-    uint8_t engine_spare[64];
+    uint8_t engine_spare[72];
 } tnca_link;
 
 /* After it: `event_bytes` of the event ring, then audio_frames floats of the left, then of the right channel. */
@@ -143,7 +142,7 @@ typedef struct {
     uint16_t protocol;
     uint16_t kind; /* tnca_packet_kind */
     uint32_t size;
-    uint32_t number; /* of a request, given back in its answer; 0 else */
+    uint32_t spare;
 } tnca_packet;
 
 typedef enum {
