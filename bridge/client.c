@@ -288,6 +288,18 @@ void tnca_client_release(tnca_client *client) { atomic_store(&client->releases, 
 
 void tnca_client_restart(tnca_client *client) { atomic_store(&client->begins_anew, true); }
 
+void tnca_client_meters(const tnca_client *client, tnca_meters *meters) {
+    const tnca_link *shared = client->line ? client->line->shared : NULL;
+    meters->state = (tnca_state)atomic_load_explicit(&client->state, memory_order_relaxed);
+    meters->voices = shared ? __atomic_load_n(&shared->voices, __ATOMIC_RELAXED) : 0;
+    meters->load = 0.0f;
+    if (shared)
+        __atomic_load(&shared->load, &meters->load, __ATOMIC_RELAXED);
+    if (!(meters->load >= 0.0f && meters->load < 1e6f))
+        meters->load = 0.0f;
+    meters->late_blocks = atomic_load_explicit(&client->late_blocks, memory_order_relaxed);
+}
+
 void tnca_client_set_parameter(tnca_client *client, uint32_t index, float value) {
     if (index >= TNCA_NUM_PARAMETERS || !isfinite(value))
         return;

@@ -53,6 +53,14 @@ typedef struct {
     char engine[TNCA_NAME]; /* version of the engine; "" while there is none */
 } tnca_status;
 
+/* What an audio thread may ask for. */
+typedef struct {
+    tnca_state state;
+    uint32_t voices;
+    float load;
+    uint64_t late_blocks;
+} tnca_meters;
+
 /* Make a client; it starts nothing before it is activated. Null without memory. */
 tnca_client *tnca_client_new(void);
 void tnca_client_free(tnca_client *client);
@@ -82,6 +90,9 @@ void tnca_client_release(tnca_client *client);
 /* Audio thread: before the next block, let time begin anew, as after activation: sound stops at once, and what follows
  * is the same whenever it is played. Channels are as at power-up, parameters stay. For the begin of a bounce. */
 void tnca_client_restart(tnca_client *client);
+
+/* Audio thread: a part of the status, without waiting for anyone. */
+void tnca_client_meters(const tnca_client *client, tnca_meters *meters);
 
 /* Any thread, the audio thread too. A parameter takes effect with the next block that is processed. Values out of
  * range are clipped, what is no number is ignored. */

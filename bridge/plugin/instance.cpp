@@ -14,7 +14,7 @@ __attribute__((used)) extern const char mark[] = "tnca-synth plugin " TNCA_VERSI
 namespace {
 
 constexpr uint32_t ready_in_ms = 15000; // how long an offline host waits for an engine that starts
-constexpr double status_every_s = 0.05;
+constexpr double meters_every_s = 0.05;
 constexpr uint32_t change_grain = 32; // frames; a block is played in pieces where parameters change within it
 
 const char *const engine_states[] = {"inactive",      "starting", "running",       "overloaded",
@@ -87,7 +87,7 @@ uint32_t Instance::latency(double sample_rate, uint32_t max_block) {
 void Instance::activate(double sample_rate, uint32_t max_block, bool offline) {
     deactivate();
     offline_ = offline;
-    num_entries_ = num_bytes_ = next_entry_ = frames_to_status_ = 0;
+    num_entries_ = num_bytes_ = next_entry_ = frames_to_meters_ = 0;
     is_sorted_ = true;
     had_position_ = was_playing_ = false;
     max_block = std::min<uint32_t>(max_block, TNCA_MAX_BLOCK);
@@ -257,21 +257,22 @@ void Instance::process(float *left, float *right, uint32_t num_frames) {
     silent_ = true;
     for (uint32_t k = 0; k < num_frames && silent_; ++k) silent_ = left[k] == 0 && right[k] == 0;
     if (was_playing_) next_position_ += num_frames;
-    if (max_block_) read_status(num_frames);
+    if (max_block_) read_meters(num_frames);
 }
 
-void Instance::read_status(uint32_t num_frames) {
-    if (frames_to_status_ > num_frames) {
-        frames_to_status_ -= num_frames;
+void Instance::read_meters(uint32_t num_frames) {
+    if (frames_to_meters_ > num_frames) {
+        frames_to_meters_ -= num_frames;
         return;
     }
-    frames_to_status_ = static_cast<uint32_t>(sample_rate_ * status_every_s);
-    tnca_status status;
-    tnca_client_status(client_, &status);
-    outputs_[0] = static_cast<float>(status.state);
-    outputs_[voices_parameter - engine_parameter] = static_cast<float>(status.voices);
-    outputs_[load_parameter - engine_parameter] = std::fmin(100.0f * status.load, 400.0f);
-    outputs_[late_parameter - engine_parameter] = static_cast<float>(std::min<uint64_t>(status.late_blocks, 1000000));
+    frames_to_meters_ = static_cast<uint32_t>(sample_rate_ * meters_every_s);
+    tnca_meters meters;
+    tnca_client_meters(client_, &meters);
+    outputs_[0] = static_cast<float>(meters.state);
+    outputs_[voices_parameter - engine_parameter] = static_cast<float>(std::min<uint32_t>(meters.voices, 1024));
+    outputs_[load_parameter - engine_parameter] = std::fmin(100.0f * meters.load, 400.0f);
+    outputs_[late_parameter - engine_parameter] =
+        static_cast<float>(std::min<uint64_t>(meters.late_blocks, 1000000));
 }
 
 } // namespace tnca

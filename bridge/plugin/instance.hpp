@@ -101,7 +101,7 @@ class Instance {
     void add(uint32_t frame, int rank, const uint8_t *data, uint32_t size);
     uint32_t gather(uint32_t begin, uint32_t end, bool is_last);
     bool is_bypassed() const { return bypass_ > 0.5f; }
-    void read_status(uint32_t num_frames);
+    void read_meters(uint32_t num_frames);
 
     tnca_client *client_;
     std::atomic<bool> offline_{false};
@@ -112,7 +112,7 @@ class Instance {
     bool is_sorted_ = true, was_bypassed_ = false, silent_ = true;
     bool was_playing_ = false, had_position_ = false;
     int64_t next_position_ = 0;
-    uint32_t num_entries_ = 0, num_bytes_ = 0, next_entry_ = 0, num_messages_ = 0, frames_to_status_ = 0;
+    uint32_t num_entries_ = 0, num_bytes_ = 0, next_entry_ = 0, num_messages_ = 0, frames_to_meters_ = 0;
     Entry *entries_;
     tnca_midi *messages_;
     uint8_t *bytes_;

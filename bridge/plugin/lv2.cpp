@@ -21,20 +21,20 @@ using tnca::Instance;
 
 constexpr char uri[] = "urn:tnca-synth:synth";
 constexpr char state_uri[] = "urn:tnca-synth:synth#state";
-constexpr uint32_t usual_max_block = 8192; // where a host does not say
+constexpr uint32_t usual_block = 1024; // where a host does not say
 
 enum Port : uint32_t { left_port, right_port, events_port, first_parameter_port };
 constexpr uint32_t free_wheeling_port = first_parameter_port + tnca::num_all_parameters;
 
 struct Uris {
-    LV2_URID chunk, object, blank, midi, position, speed, frame, max_block, state, whole, long_whole, real, double_real;
+    LV2_URID chunk, object, blank, midi, position, speed, frame, max_block, nominal_block, state, whole, long_whole, real, double_real;
 };
 
 struct Plugin {
     Instance instance;
     Uris uris = {};
     double sample_rate;
-    uint32_t max_block = usual_max_block;
+    uint32_t block = usual_block;
     float *left = nullptr, *right = nullptr;
     const LV2_Atom_Sequence *events = nullptr;
     const float *free_wheeling = nullptr;
@@ -49,11 +49,15 @@ struct Plugin {
 };
 
 void read_options(Plugin &plugin, const LV2_Options_Option *options) {
-    for (; options && options->key; ++options)
-        if (options->key == plugin.uris.max_block && options->type == plugin.uris.whole) {
-            const int32_t value = *static_cast<const int32_t *>(options->value);
-            if (value > 0) plugin.max_block = static_cast<uint32_t>(value);
-        }
+    uint32_t most = 0, nominal = 0;
+    for (; options && options->key; ++options) {
+        if (options->type != plugin.uris.whole) continue;
+        const int32_t value = *static_cast<const int32_t *>(options->value);
+        if (options->key == plugin.uris.max_block && value > 0) most = static_cast<uint32_t>(value);
+        if (options->key == plugin.uris.nominal_block && value > 0) nominal = static_cast<uint32_t>(value);
+    }
+    // Hosts that run blocks of 256 frames say that up to 8192 may come: that would be the latency.
+    if (most || nominal) plugin.block = nominal ? nominal : most;
 }
 
 LV2_Handle instantiate(const LV2_Descriptor *, double rate, const char *, const LV2_Feature *const *features) {
@@ -70,7 +74,8 @@ LV2_Handle instantiate(const LV2_Descriptor *, double rate, const char *, const 
     const auto urid = [map](const char *text) { return map->map(map->handle, text); };
     plugin->uris = {urid(LV2_ATOM__Chunk),     urid(LV2_ATOM__Object),           urid(LV2_ATOM__Blank),
                     urid(LV2_MIDI__MidiEvent), urid(LV2_TIME__Position),         urid(LV2_TIME__speed),
-                    urid(LV2_TIME__frame),     urid(LV2_BUF_SIZE__maxBlockLength), urid(state_uri),
+                    urid(LV2_TIME__frame),     urid(LV2_BUF_SIZE__maxBlockLength),
+                    urid(LV2_BUF_SIZE__nominalBlockLength), urid(state_uri),
                     urid(LV2_ATOM__Int),       urid(LV2_ATOM__Long),             urid(LV2_ATOM__Float),
                     urid(LV2_ATOM__Double)};
     read_options(*plugin, options);
@@ -96,7 +101,7 @@ bool is_free_wheeling(const Plugin &plugin) { return plugin.free_wheeling && *pl
 void activate(LV2_Handle handle) {
     Plugin &plugin = *static_cast<Plugin *>(handle);
     plugin.forget();
-    plugin.instance.activate(plugin.sample_rate, plugin.max_block, is_free_wheeling(plugin));
+    plugin.instance.activate(plugin.sample_rate, plugin.block, is_free_wheeling(plugin));
 }
 void deactivate(LV2_Handle handle) { static_cast<Plugin *>(handle)->instance.deactivate(); }
 void cleanup(LV2_Handle handle) { delete static_cast<Plugin *>(handle); }
@@ -118,7 +123,7 @@ void write_outputs(Plugin &plugin) {
     for (uint32_t index = 0; index < tnca::num_parameters(); ++index)
         if (tnca::parameter(index).is_output && plugin.controls[index])
             *plugin.controls[index] = index == tnca::latency_parameter // in frames, as LV2 asks
-                                          ? static_cast<float>(Instance::latency(plugin.sample_rate, plugin.max_block))
+                                          ? static_cast<float>(Instance::latency(plugin.sample_rate, plugin.block))
                                           : plugin.instance.value(index);
 }
 
@@ -163,8 +168,7 @@ void run(LV2_Handle handle, uint32_t num_frames) {
     plugin.instance.set_offline(is_free_wheeling(plugin));
     read_controls(plugin);
     if (plugin.events) read_events(plugin);
-    if (num_frames)
-        plugin.instance.process(plugin.left, plugin.right, num_frames);
+    if (num_frames) plugin.instance.process(plugin.left, plugin.right, num_frames);
     write_outputs(plugin);
 }
 
@@ -196,9 +200,9 @@ const LV2_State_Interface state_interface = {save, restore};
 uint32_t get_options(LV2_Handle, LV2_Options_Option *) { return LV2_OPTIONS_ERR_UNKNOWN; }
 uint32_t set_options(LV2_Handle handle, const LV2_Options_Option *options) {
     Plugin &plugin = *static_cast<Plugin *>(handle);
-    const uint32_t before = plugin.max_block;
+    const uint32_t before = plugin.block;
     read_options(plugin, options);
-    if (plugin.max_block != before && plugin.instance.is_active()) activate(handle);
+    if (plugin.block != before && plugin.instance.is_active()) activate(handle);
     return LV2_OPTIONS_SUCCESS;
 }
 const LV2_Options_Interface options_interface = {get_options, set_options};

@@ -99,7 +99,7 @@ def plugin_description() -> str:
     lv2:requiredFeature urid:map ;
     lv2:optionalFeature lv2:hardRTCapable , opts:options , bufsz:boundedBlockLength ;
     lv2:extensionData state:interface , opts:interface ;
-    opts:supportedOption bufsz:maxBlockLength ;
+    opts:supportedOption bufsz:maxBlockLength , bufsz:nominalBlockLength ;
     lv2:port {" , ".join(ports)} .
 """
 
