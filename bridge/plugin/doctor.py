@@ -114,6 +114,7 @@ def _scan(host: str, program: str | None, arguments: Sequence[str], expected: st
     with tempfile.TemporaryDirectory(prefix="tnca-doctor-") as folder:
         # A scanner that keeps what it found must not find an older answer, nor leave one.
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_CACHE_HOME": folder}
+        environment["LD_LIBRARY_PATH"] = str(Path(program).parent)  # Ardour's scanner stands beside its libraries
         done, seconds = _timed([program, *arguments], environment, feed)
     if expected in done.stdout + done.stderr:
         return Finding(host, True, f"sees {_PLUGIN}", seconds)

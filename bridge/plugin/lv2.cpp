@@ -96,16 +96,6 @@ void connect_port(LV2_Handle handle, uint32_t port, void *data) {
         plugin.controls[port - first_parameter_port] = static_cast<float *>(data);
 }
 
-bool is_free_wheeling(const Plugin &plugin) { return plugin.free_wheeling && *plugin.free_wheeling > 0.5f; }
-
-void activate(LV2_Handle handle) {
-    Plugin &plugin = *static_cast<Plugin *>(handle);
-    plugin.forget();
-    plugin.instance.activate(plugin.sample_rate, plugin.block, is_free_wheeling(plugin));
-}
-void deactivate(LV2_Handle handle) { static_cast<Plugin *>(handle)->instance.deactivate(); }
-void cleanup(LV2_Handle handle) { delete static_cast<Plugin *>(handle); }
-
 void read_controls(Plugin &plugin) {
     for (uint32_t index = 0; index < tnca::num_parameters(); ++index) {
         if (tnca::parameter(index).is_output || !plugin.controls[index]) continue;
@@ -126,6 +116,17 @@ void write_outputs(Plugin &plugin) {
                                           ? static_cast<float>(Instance::latency(plugin.sample_rate, plugin.block))
                                           : plugin.instance.value(index);
 }
+
+bool is_free_wheeling(const Plugin &plugin) { return plugin.free_wheeling && *plugin.free_wheeling > 0.5f; }
+
+void activate(LV2_Handle handle) {
+    Plugin &plugin = *static_cast<Plugin *>(handle);
+    plugin.forget();
+    plugin.instance.activate(plugin.sample_rate, plugin.block, is_free_wheeling(plugin));
+    write_outputs(plugin); // hosts ask for the latency before the first block
+}
+void deactivate(LV2_Handle handle) { static_cast<Plugin *>(handle)->instance.deactivate(); }
+void cleanup(LV2_Handle handle) { delete static_cast<Plugin *>(handle); }
 
 bool number_of(const Uris &uris, const LV2_Atom *atom, double &value) {
     const void *body = atom + 1;

@@ -375,6 +375,7 @@ void Plugin::report_outputs(v3_param_changes **changes) {
 
 v3_result Plugin::process(v3_process_data *data) {
     if (data->symbolic_sample_size != V3_SAMPLE_32) return V3_INVALID_ARG;
+    instance.set_offline(data->process_mode == V3_OFFLINE); // some hosts say so here alone
     if (data->input_params) process_parameters(data->input_params);
     if (data->input_events) process_events(data->input_events);
     float *left = nullptr, *right = nullptr;
