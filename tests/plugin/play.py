@@ -62,7 +62,7 @@ def pedalboard(job):
         plugin.parameters[key].raw_value = value
     rate = job["rate"]
     # Times come as seconds, which the host cuts to frames: half a frame more is the same frame.
-    midi = [(bytes.fromhex(data), (frame + 0.5) / rate) for frame, data in job["events"]]
+    midi = [(bytes.fromhex(data), (frame + 0.5) / rate if frame else 0.0) for frame, data in job["events"]]
     audio = plugin(midi, duration=job["frames"] / rate, sample_rate=rate, buffer_size=job["block"], reset=True)
     return {"audio": audio, "latency": plugin.reported_latency_samples, "load_s": load_s}
 
