@@ -104,7 +104,7 @@ static void find_command(char *text, size_t size, char **words) {
         snprintf(path, sizeof path, "%s/.config/tnca-synth/engine", home ? home : "");
     if (!read_file(path, text, size) && split(text, "\n", words))
         return;
-    tnca_copy_text(text, size, "tnca-synth bridge-engine");
+    tnca_copy_text(text, size, "tnca-synth bridge-engine --detach");
     split(text, " ", words);
 }
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ...errors import BankError, UsageError
 from ..decoders.base import Decoder
@@ -34,6 +35,7 @@ class Bank:
     def __init__(self, manifest: Manifest, contents: dict[str, bytes]) -> None:
         self.instruments = tuple(_instrument(facts) for facts in manifest.instruments)
         self._manifest, self._contents = manifest, contents
+        self._grown: WeakValueDictionary[tuple[str, str, int], OnnxGrowthModel] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         """Tell how much it holds."""
@@ -75,10 +77,20 @@ class Bank:
         return {part: self._contents[file] for part, file in self._manifest.models[representation].items()}
 
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> OnnxGrowthModel:
-        """Open the models of a representation; `UsageError` if the bank has none."""
+        """Open the models of a representation; `UsageError` if the bank has none.
+
+        Who asks for one that is in use shares it: it has no state.
+        """
         known = self.representations
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
+        key = (representation, provider, threads)
+        model = self._grown.get(key)
+        if model is None:
+            model = self._grown[key] = self._open(representation, provider, threads)
+        return model
+
+    def _open(self, representation: str, provider: str, threads: int) -> OnnxGrowthModel:
         models = self.models_of(representation)
         correction = CorrectionArrays.from_bytes(models[CORRECTION]) if CORRECTION in models else None
         return OnnxGrowthModel(models["seed"], models["step"], provider, threads, self._motions, correction)

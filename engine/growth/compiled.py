@@ -96,6 +96,11 @@ class KernelGrower:
         Notes that are planted at once.
     decoder : str
         Its name, for what breaks.
+
+    Attributes
+    ----------
+    planted_together : int
+        May change between calls.
     """
 
     def __init__(
@@ -113,7 +118,7 @@ class KernelGrower:
         self._motions: MotionTable = growth.motions
         self._fires_always = fire_rate >= 1.0
         self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
-        self._planted_together = planted_together
+        self.planted_together = planted_together
         self._call, self._buffers = Call(), CallBuffers()
         self._kept: list[np.ndarray] = []  # what a call points at
         self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
@@ -232,7 +237,7 @@ class KernelGrower:
                 timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
             pitch = work.views.planted[index, row] - semitones
             seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
-        return plant(self._growth, seeds, self._planted_together)
+        return plant(self._growth, seeds, self.planted_together)
 
     def _mask(self, work: Work, growth_masks: GrowthMasks | None) -> FloatArray | None:
         """Return which cells fire, float32 (R, V, F), None if all do."""

@@ -61,8 +61,12 @@ def pedalboard(job):
         key = next(key for key, one in plugin.parameters.items() if one.name == name)
         plugin.parameters[key].raw_value = value
     rate = job["rate"]
-    # Times come as seconds, which the host cuts to frames: half a frame more is the same frame.
-    midi = [(bytes.fromhex(data), (frame + 0.5) / rate if frame else 0.0) for frame, data in job["events"]]
+    # Times come as seconds, which the host cuts to frames: half a frame more is the same frame. It refuses many
+    # messages of one time, and so each has a little more than the one before.
+    midi = [
+        (bytes.fromhex(data), (frame + 0.25 + 0.5 * number / len(job["events"])) / rate)
+        for number, (frame, data) in enumerate(job["events"])
+    ]
     audio = plugin(midi, duration=job["frames"] / rate, sample_rate=rate, buffer_size=job["block"], reset=True)
     return {"audio": audio, "latency": plugin.reported_latency_samples, "load_s": load_s}
 
