@@ -65,6 +65,20 @@ void from_utf16(char *target, size_t capacity, const int16_t *text) {
 
 int seven_bits(double value) { return static_cast<int>(std::lround(std::fmin(std::fmax(value, 0), 1) * 127)); }
 
+// What a controller is at power-up. Hosts that send changes alone would keep what they take for none: the selection of
+// a registered parameter by zeros, for one.
+double initial_value(int32_t controller) {
+    switch (controller) {
+    case 7: return 100.0 / 127;
+    case 8: case 10: case 20: case 71: case 72: case 73: case 74: case 75: case 76: case 77: case 78: return 64.0 / 127;
+    case 11: case 21: case 98: case 99: case 100: case 101: return 1;
+    case 28: return 38.0 / 127;
+    case 91: return 40.0 / 127;
+    case pitch_bend: return 8192.0 / 16383;
+    default: return 0;
+    }
+}
+
 // Messages of one frame come in this order, because VST3 keeps none between parameters and notes: what resets, what
 // selects a sound, what selects a registered parameter, its data, all other controllers, then the notes.
 int rank_of(int32_t controller) {
@@ -413,7 +427,7 @@ v3_result V3_API get_parameter_info(void *, int32_t index, v3_param_info *info) 
         info->flags = V3_PARAM_CAN_AUTOMATE | V3_PARAM_IS_HIDDEN;
         const int32_t controller = midi % controllers_per_channel;
         info->step_count = controller == pitch_bend ? 16383 : 127;
-        info->default_normalised_value = controller == pitch_bend ? 8192.0 / 16383 : 0;
+        info->default_normalised_value = initial_value(controller);
         char title[32]; // Hosts know parameters that are MIDI by this name, and leave them out of lists.
         std::snprintf(title, sizeof title, "MIDI CC %d|%d", midi / controllers_per_channel, controller);
         to_utf16(info->title, title);
@@ -463,7 +477,7 @@ double V3_API plain_parameter_to_normalised(void *, v3_param_id id, double value
 }
 double V3_API get_parameter_normalised(void *self, v3_param_id id) {
     if (id < tnca::num_parameters()) return tnca::normalised(id, Plugin::of(self).instance.value(id));
-    return id >= first_midi_id && (id - first_midi_id) % controllers_per_channel == pitch_bend ? 8192.0 / 16383 : 0;
+    return id < first_midi_id ? 0 : initial_value(static_cast<int32_t>(id - first_midi_id) % controllers_per_channel);
 }
 v3_result V3_API set_parameter_normalised(void *self, v3_param_id id, double value) {
     if (id >= tnca::num_parameters()) return id >= first_midi_id ? V3_OK : V3_INVALID_ARG;

@@ -17,7 +17,7 @@ from tnca_synth.bridge.plugin.build import build, find_tools
 
 HERE = Path(__file__).parent
 HEADERS = find_tools().headers
-ENGINE = os.environ.get('ENG') or f"{sys.executable} -m tnca_synth bridge-engine"
+ENGINE = f"{sys.executable} -m tnca_synth bridge-engine"
 
 
 @pytest.fixture(scope="session")
