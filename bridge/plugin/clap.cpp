@@ -82,7 +82,7 @@ void take_event(Instance &instance, const clap_event_header_t *header) {
     }
     case CLAP_EVENT_MIDI_SYSEX: {
         const auto &sysex = *static_cast<const clap_event_midi_sysex_t *>(event);
-        return instance.play_long(header->time, 0, sysex.buffer, sysex.size);
+        return instance.play_exclusive(header->time, 0, sysex.buffer, sysex.size);
     }
     case CLAP_EVENT_PARAM_VALUE: {
         const auto &change = *static_cast<const clap_event_param_value_t *>(event);

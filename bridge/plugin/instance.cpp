@@ -188,6 +188,21 @@ void Instance::add(uint32_t frame, int rank, const uint8_t *data, uint32_t size)
     num_bytes_ += size;
 }
 
+void Instance::play_exclusive(uint32_t frame, int rank, const uint8_t *data, uint32_t size) {
+    if (!size || size > max_bytes - 2) return;
+    const bool has_begin = data[0] == 0xF0, has_end = data[size - 1] == 0xF7;
+    const uint32_t whole = size + !has_begin + !has_end;
+    if (whole > max_bytes - num_bytes_) return;
+    uint8_t *place = bytes_ + num_bytes_;
+    place[0] = 0xF0;
+    std::memcpy(place + !has_begin, data, size);
+    place[whole - 1] = 0xF7;
+    if (Entry *entry = next_entry(frame, rank)) {
+        *entry = {entry->order, entry->frame, num_bytes_, whole, no_parameter, 0};
+        num_bytes_ += whole;
+    }
+}
+
 void Instance::change(uint32_t frame, int rank, uint32_t index, double value) {
     if (parameter(index).is_output) return;
     if (Entry *entry = next_entry(frame / change_grain * change_grain, rank)) {

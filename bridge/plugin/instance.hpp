@@ -78,6 +78,8 @@ class Instance {
     // Audio. `frame` is within the block to come; at one frame, lower ranks come first, then what was told first.
     void play(uint32_t frame, int rank, const Message &message) { add(frame, rank, message.data, message.size); }
     void play_long(uint32_t frame, int rank, const uint8_t *data, uint32_t size) { add(frame, rank, data, size); }
+    // A system exclusive message, with or without the bytes F0 and F7 around it.
+    void play_exclusive(uint32_t frame, int rank, const uint8_t *data, uint32_t size);
     void change(uint32_t frame, int rank, uint32_t index, double value);
     void apply_changes(); // of a block without frames
     void restart();       // sounds end, and time begins anew

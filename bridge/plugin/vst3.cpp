@@ -361,7 +361,7 @@ void Plugin::process_events(v3_event_list **events) {
                         seven_bits(event.poly_pressure.pressure));
             break;
         case V3_EVENT_DATA:
-            if (event.data.type == 0 && event.data.bytes) instance.play_long(frame, 0, event.data.bytes, event.data.size);
+            if (event.data.type == 0 && event.data.bytes) instance.play_exclusive(frame, 0, event.data.bytes, event.data.size);
             continue;
         case V3_EVENT_LEGACY_MIDI_CC_OUT: // meant for the other direction; some hosts send what they cannot map so
             if (!midi_of_legacy(event.midi_cc_out, message)) continue;
