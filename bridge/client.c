@@ -207,8 +207,10 @@ static void tell_all_again(tnca_client *client) {
 
 static void begin_block(tnca_client *client, bool is_new) {
     tnca_line *line = client->line;
-    if (atomic_exchange(&client->begins_anew, false)) {
+    bool rewinds = atomic_exchange(&client->rewinds, false), begins_anew = atomic_exchange(&client->begins_anew, false);
+    if (begins_anew)
         tnca_memory_clear(&client->memory);
+    if (begins_anew || rewinds) {
         if (!is_new)
             tnca_line_append(line, line->frame, TNCA_EVENT_RESTART, NULL, 0);
         is_new = true;
@@ -287,6 +289,8 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
 void tnca_client_release(tnca_client *client) { atomic_store(&client->releases, true); }
 
 void tnca_client_restart(tnca_client *client) { atomic_store(&client->begins_anew, true); }
+
+void tnca_client_rewind(tnca_client *client) { atomic_store(&client->rewinds, true); }
 
 void tnca_client_meters(const tnca_client *client, tnca_meters *meters) {
     const tnca_link *shared = client->line ? client->line->shared : NULL;

@@ -90,6 +90,8 @@ void tnca_client_release(tnca_client *client);
 /* Audio thread: before the next block, let time begin anew, as after activation: sound stops at once, and what follows
  * is the same whenever it is played. Channels are as at power-up, parameters stay. For the begin of a bounce. */
 void tnca_client_restart(tnca_client *client);
+/* Audio thread: the same, but channels stay as they are: where the transport starts for a bounce. */
+void tnca_client_rewind(tnca_client *client);
 
 /* Audio thread: a part of the status, without waiting for anyone. */
 void tnca_client_meters(const tnca_client *client, tnca_meters *meters);

@@ -89,7 +89,7 @@ void Instance::activate(double sample_rate, uint32_t max_block, bool offline) {
     offline_ = offline;
     num_entries_ = num_bytes_ = next_entry_ = frames_to_meters_ = 0;
     is_sorted_ = true;
-    had_position_ = was_playing_ = false;
+    had_position_ = was_playing_ = ran_ahead_ = false;
     max_block = std::min<uint32_t>(max_block, TNCA_MAX_BLOCK);
     const auto rate = static_cast<uint32_t>(std::lround(sample_rate));
     if (!client_ || tnca_client_activate(client_, rate, max_block, offline ? ready_in_ms : 0) != 0) return;
@@ -221,11 +221,17 @@ void Instance::apply_changes() {
 
 void Instance::restart() {
     if (max_block_) tnca_client_restart(client_);
-    had_position_ = was_playing_ = false;
+    had_position_ = was_playing_ = ran_ahead_ = false;
 }
 
 void Instance::transport(bool is_playing, bool has_position, int64_t frame) {
     const bool jumped = is_playing && was_playing_ && has_position && had_position_ && std::llabs(frame - next_position_) > 1;
+    // A bounce begins: what is played from here on is the same each time, and the same as a render. Hosts that make up
+    // for the latency let an instrument run ahead, so that the song begins before the transport does.
+    const bool runs_ahead = has_position && frame == -static_cast<int64_t>(tnca_client_latency(client_));
+    const bool begins = runs_ahead || (is_playing && !was_playing_ && !ran_ahead_);
+    if (max_block_ && offline_ && begins) tnca_client_rewind(client_);
+    ran_ahead_ = offline_ && (runs_ahead || (ran_ahead_ && !was_playing_));
     if (max_block_ && (jumped || (was_playing_ && !is_playing))) tnca_client_release(client_);
     was_playing_ = is_playing;
     had_position_ = has_position;

@@ -112,7 +112,7 @@ class Instance {
     double sample_rate_ = 44100;
     uint32_t max_block_ = 0; // 0: not active
     bool is_sorted_ = true, was_bypassed_ = false, silent_ = true;
-    bool was_playing_ = false, had_position_ = false;
+    bool was_playing_ = false, had_position_ = false, ran_ahead_ = false;
     int64_t next_position_ = 0;
     uint32_t num_entries_ = 0, num_bytes_ = 0, next_entry_ = 0, num_messages_ = 0, frames_to_meters_ = 0;
     Entry *entries_;

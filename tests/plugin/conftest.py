@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def host_environment(tmp_path_factory: pytest.TempPathFactory, bundles: dict[str
     home = tmp_path_factory.mktemp("home")
     runtime = home / "run"
     runtime.mkdir(mode=0o700)
+    shutil.copytree(bundles["lv2"], home / ".lv2" / bundles["lv2"].name)
     return {
         **os.environ,
         "HOME": str(home),
@@ -52,7 +54,7 @@ def host_environment(tmp_path_factory: pytest.TempPathFactory, bundles: dict[str
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_CACHE_HOME": str(home / ".cache"),
         "TNCA_SYNTH_ENGINE": ENGINE,
-        "LV2_PATH": f"{bundles['lv2'].parent}:/usr/lib/lv2",
+        "LV2_PATH": f"{home / '.lv2'}:/usr/lib/lv2",
         "QT_QPA_PLATFORM": "offscreen",
     }
 

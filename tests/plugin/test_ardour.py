@@ -1,0 +1,98 @@
+"""A real workstation: Ardour finds the plugin, plays a region through it, automates it, bounces, and loads it again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ardour import GRAIN, RATE, bounce, environment_for, load_session, make_session
+from reference import difference_db, engine_sound, song_events
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCANNER = Path("/usr/lib/ardour7/ardour-vst3-scanner")
+KINDS = {"lv2": ("LV2", "urn:tnca-synth:synth"), "vst3": ("VST3", "544E434153796E748C3B6E1F47D2A905")}
+LENGTH = 3 * RATE
+LEVEL = 12
+"""Index of the parameter."""
+NOTES = [(0, "c028"), (2400, "90456a"), (48_000, "804540"), (60_000, "903c50"), (60_000, "904050"), (110_000, "803c40"), (110_000, "804040")]  # fmt: skip
+pytestmark = [pytest.mark.device, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, bundles: dict[str, Path], host_environment: dict[str, str]
+) -> dict[str, str]:
+    """A home in which both formats are installed and scanned."""
+    home = tmp_path_factory.mktemp("ardour-home")
+    made = environment_for(home, host_environment)
+    shutil.copytree(bundles["vst3"], home / ".vst3" / bundles["vst3"].name)
+    shutil.copytree(bundles["lv2"], home / ".lv2" / bundles["lv2"].name)
+    libraries = {"LD_LIBRARY_PATH": str(SCANNER.parent)}
+    done = subprocess.run(
+        [str(SCANNER), "-f", "-v", str(home / ".vst3" / bundles["vst3"].name)],
+        env={**made, **libraries}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "Found Plugin: TNCA Synth" in done.stdout + done.stderr
+    return made
+
+
+def events_of(rows: list[tuple[int, str]]) -> list[tuple[int, bytes]]:
+    return [(frame, bytes.fromhex(data)) for frame, data in rows]
+
+
+@pytest.mark.parametrize("form", ["lv2", "vst3"])
+def test_a_bounce_is_the_same_as_the_engine(form: str, environment: dict[str, str], tmp_path: Path) -> None:
+    events = events_of(NOTES)
+    latency = make_session(tmp_path, environment, *KINDS[form], events, LENGTH)
+    sound = bounce(tmp_path, environment)
+    expected = engine_sound(events, LENGTH)
+    assert latency == 256 + RATE // 1000
+    assert sound.shape == expected.shape
+    assert difference_db(sound, expected) < -120
+
+
+def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Path) -> None:
+    length = 6 * RATE
+    song = song_events(EXAMPLES / "tour.mid", RATE)
+    events = [(round(frame / GRAIN) * GRAIN, data) for frame, data in song if frame < length]
+    make_session(tmp_path, environment, *KINDS["lv2"], events, length)
+    assert difference_db(bounce(tmp_path, environment), engine_sound(events, length)) < -120
+
+
+@pytest.mark.parametrize("form", ["lv2", "vst3"])
+def test_a_session_keeps_what_was_set(form: str, environment: dict[str, str], tmp_path: Path) -> None:
+    events = events_of(NOTES)
+    make_session(
+        tmp_path, environment, *KINDS[form], events, LENGTH,
+        more=f"print('set', ARDOUR.LuaAPI.set_processor_param(track:nth_plugin(0), {LEVEL}, -12))",
+    )  # fmt: skip
+    told = load_session(tmp_path, environment, f"print('level', ARDOUR.LuaAPI.get_processor_param(processor, {LEVEL}))")
+    assert "plugin\tTNCA Synth" in told and "-12" in told
+    quiet = bounce(tmp_path, environment)
+    np.testing.assert_allclose(
+        np.abs(quiet).max() / np.abs(engine_sound(events, LENGTH)).max(), 10 ** (-12 / 20), rtol=0.02
+    )
+
+
+def test_automation_is_followed(environment: dict[str, str], tmp_path: Path) -> None:
+    """The level falls by 24 dB at one second."""
+    events = events_of([(0, "c010"), (0, "903c64")])
+    more = """
+      local al, cl, pd = ARDOUR.LuaAPI.plugin_automation(track:nth_plugin(0), LEVEL)
+      cl:add(Temporal.timepos_t(0), 0, false, true)
+      cl:add(Temporal.timepos_t(47999), 0, false, true)
+      cl:add(Temporal.timepos_t(48001), -24, false, true)
+      cl:add(Temporal.timepos_t(144000), -24, false, true)
+      al:set_automation_state(ARDOUR.AutoState.Play)
+    """
+    make_session(tmp_path, environment, *KINDS["lv2"], events, LENGTH, more=more.replace("LEVEL", str(LEVEL)))
+    sound = bounce(tmp_path, environment)
+    expected = engine_sound(events, LENGTH)
+    before = difference_db(sound[:, :47_000], expected[:, :47_000])
+    assert before < -120
+    after = slice(52_000, 140_000)
+    ratio = np.sqrt(np.mean(sound[:, after] ** 2) / np.mean(expected[:, after] ** 2))
+    assert 20 * np.log10(ratio) == pytest.approx(-24, abs=0.5)
