@@ -29,7 +29,7 @@ constexpr v3_param_id first_midi_id = 0x10000;
 constexpr int32_t num_midi_parameters = 16 * controllers_per_channel;
 constexpr uint32_t endless_tail = 0xFFFFFFFF;
 constexpr uint64_t stereo = V3_SPEAKER_L | V3_SPEAKER_R;
-constexpr int32_t program_list = 1;
+constexpr int32_t program_list = 1, num_programs = 128;
 
 void to_utf16(int16_t *target, const char *text, size_t capacity = 128) {
     size_t length = 0;
@@ -390,6 +390,7 @@ void Plugin::report_outputs(v3_param_changes **changes) {
 v3_result Plugin::process(v3_process_data *data) {
     if (data->symbolic_sample_size != V3_SAMPLE_32) return V3_INVALID_ARG;
     instance.set_offline(data->process_mode == V3_OFFLINE); // some hosts say so here alone
+    if (data->ctx) instance.transport(data->ctx->state & V3_PROCESS_CTX_PLAYING, true, data->ctx->project_time_in_samples);
     if (data->input_params) process_parameters(data->input_params);
     if (data->input_events) process_events(data->input_events);
     float *left = nullptr, *right = nullptr;
@@ -428,6 +429,8 @@ v3_result V3_API get_parameter_info(void *, int32_t index, v3_param_info *info) 
         const int32_t controller = midi % controllers_per_channel;
         info->step_count = controller == pitch_bend ? 16383 : 127;
         info->default_normalised_value = initial_value(controller);
+        if (midi == program_change) // hosts look for one, of one channel
+            info->flags = V3_PARAM_CAN_AUTOMATE | V3_PARAM_PROGRAM_CHANGE | V3_PARAM_IS_LIST;
         char title[32]; // Hosts know parameters that are MIDI by this name, and leave them out of lists.
         std::snprintf(title, sizeof title, "MIDI CC %d|%d", midi / controllers_per_channel, controller);
         to_utf16(info->title, title);
@@ -510,7 +513,7 @@ v3_result V3_API get_midi_controller_assignment(void *, int32_t bus, int16_t cha
 }
 constexpr v3_midi_mapping_cpp mapping_table = {unknown, {get_midi_controller_assignment}};
 
-// ---- Units: the list of instruments as programs -----------------------------------------------------------------------
+// ---- Units: a list of programs, those of the first MIDI channel ---------------------------------------------------------
 
 int32_t V3_API get_unit_count(void *) { return 1; }
 v3_result V3_API get_unit_info(void *, int32_t index, v3_unit_info *info) {
@@ -525,15 +528,14 @@ int32_t V3_API get_program_list_count(void *) { return 1; }
 v3_result V3_API get_program_list_info(void *, int32_t index, v3_program_list_info *info) {
     if (index != 0) return V3_INVALID_ARG;
     info->id = program_list;
-    info->programCount = tnca::parameter(tnca::instrument_parameter).num_steps() + 1;
-    to_utf16(info->name, "Instruments");
+    info->programCount = num_programs;
+    to_utf16(info->name, "Programs");
     return V3_OK;
 }
 v3_result V3_API get_program_name(void *self, int32_t list, int32_t index, v3_str_128 name) {
-    const tnca::Parameter &parameter = tnca::parameter(tnca::instrument_parameter);
-    if (list != program_list || index < 0 || index > parameter.num_steps()) return V3_INVALID_ARG;
-    char buffer[128];
-    Plugin::of(self).instance.text(tnca::instrument_parameter, parameter.minimum + index, buffer, sizeof buffer);
+    if (list != program_list || index < 0 || index >= num_programs) return V3_INVALID_ARG;
+    char buffer[128]; // the instrument 0 is what MIDI chooses, and the programs follow
+    Plugin::of(self).instance.text(tnca::instrument_parameter, 1 + index, buffer, sizeof buffer);
     to_utf16(name, buffer);
     return V3_OK;
 }

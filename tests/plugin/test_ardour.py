@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ardour import GRAIN, RATE, bounce, environment_for, load_session, make_session
-from reference import difference_db, engine_sound, song_events
+from ardour import GRAIN, RATE, bounce, environment_for, load_session, make_session, play_automation
+from reference import engine_sound, song_events
+
+from tnca_synth.bridge.plugin.turtle import FIRST_PARAMETER_PORT
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCANNER = Path("/usr/lib/ardour7/ardour-vst3-scanner")
@@ -45,13 +47,12 @@ def events_of(rows: list[tuple[int, str]]) -> list[tuple[int, bytes]]:
 
 @pytest.mark.parametrize("form", ["lv2", "vst3"])
 def test_a_bounce_is_the_same_as_the_engine(form: str, environment: dict[str, str], tmp_path: Path) -> None:
-    events = events_of(NOTES)
+    events = events_of(NOTES[1:] if form == "vst3" else NOTES)  # Ardour keeps program changes from VST3
     latency = make_session(tmp_path, environment, *KINDS[form], events, LENGTH)
     sound = bounce(tmp_path, environment)
     expected = engine_sound(events, LENGTH)
     assert latency == 256 + RATE // 1000
-    assert sound.shape == expected.shape
-    assert difference_db(sound, expected) < -120
+    np.testing.assert_array_equal(sound, expected)
 
 
 def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Path) -> None:
@@ -59,12 +60,12 @@ def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Pat
     song = song_events(EXAMPLES / "tour.mid", RATE)
     events = [(round(frame / GRAIN) * GRAIN, data) for frame, data in song if frame < length]
     make_session(tmp_path, environment, *KINDS["lv2"], events, length)
-    assert difference_db(bounce(tmp_path, environment), engine_sound(events, length)) < -120
+    np.testing.assert_array_equal(bounce(tmp_path, environment), engine_sound(events, length))
 
 
 @pytest.mark.parametrize("form", ["lv2", "vst3"])
 def test_a_session_keeps_what_was_set(form: str, environment: dict[str, str], tmp_path: Path) -> None:
-    events = events_of(NOTES)
+    events = events_of(NOTES[1:])
     make_session(
         tmp_path, environment, *KINDS[form], events, LENGTH,
         more=f"print('set', ARDOUR.LuaAPI.set_processor_param(track:nth_plugin(0), {LEVEL}, -12))",
@@ -86,13 +87,12 @@ def test_automation_is_followed(environment: dict[str, str], tmp_path: Path) -> 
       cl:add(Temporal.timepos_t(47999), 0, false, true)
       cl:add(Temporal.timepos_t(48001), -24, false, true)
       cl:add(Temporal.timepos_t(144000), -24, false, true)
-      al:set_automation_state(ARDOUR.AutoState.Play)
     """
     make_session(tmp_path, environment, *KINDS["lv2"], events, LENGTH, more=more.replace("LEVEL", str(LEVEL)))
+    play_automation(tmp_path, FIRST_PARAMETER_PORT + LEVEL)
     sound = bounce(tmp_path, environment)
     expected = engine_sound(events, LENGTH)
-    before = difference_db(sound[:, :47_000], expected[:, :47_000])
-    assert before < -120
+    np.testing.assert_array_equal(sound[:, :45_000], expected[:, :45_000])
     after = slice(52_000, 140_000)
     ratio = np.sqrt(np.mean(sound[:, after] ** 2) / np.mean(expected[:, after] ** 2))
     assert 20 * np.log10(ratio) == pytest.approx(-24, abs=0.5)
