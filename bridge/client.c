@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OFFLINE_LIMIT_MS = 10000, NAP_US = 500 };
+enum { OFFLINE_LIMIT_MS = 60000, NAP_US = 500 };
 
 static const uint32_t LOWEST_RATE = 8000, HIGHEST_RATE = 192000, MOST_VOICES = 1024, USUAL_VOICES = 64;
 
@@ -282,8 +282,9 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
         tnca_line_wait(line, (uint64_t)(from + num_frames), OFFLINE_LIMIT_MS);
     if (!tnca_line_read(line, from, left, right, num_frames, is_quiet))
         atomic_fetch_add_explicit(&client->late_blocks, 1, memory_order_relaxed);
-    measure_peak(client, 0, left, num_frames);
-    measure_peak(client, 1, right, num_frames);
+    bool is_silent = is_quiet && from >= 0 && (uint64_t)from >= __atomic_load_n(&line->shared->rendered_to, __ATOMIC_ACQUIRE);
+    measure_peak(client, 0, left, is_silent ? 0 : num_frames);
+    measure_peak(client, 1, right, is_silent ? 0 : num_frames);
 }
 
 void tnca_client_release(tnca_client *client) { atomic_store(&client->releases, true); }

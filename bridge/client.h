@@ -80,7 +80,7 @@ void tnca_client_deactivate(tnca_client *client);
 uint32_t tnca_client_latency(const tnca_client *client);
 
 /* Audio thread: play messages, give the next frames. `num_frames` is 0..max_block. `offline`: the host waits for the
- * sound. It waits for the engine then, for 10 s at most, and nothing is left out. Else it never waits. Clients that an
+ * sound. It waits for the engine then, for 60 s at most, and nothing is left out. Else it never waits. Clients that an
  * environment variable TNCA_BRIDGE_OFFLINE=1 was set for are always offline. */
 void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_t num_messages, float *left,
                          float *right, uint32_t num_frames, int offline);

@@ -57,7 +57,7 @@ class Instance:
         self._governor = PolyphonyGovernor(link.max_voices)
         self._rendered = 0  # frame of the link before which all is rendered
         self._step = link.sample_rate // gcd(link.sample_rate, 22050)
-        self._late = 0
+        self._block = 0  # frames that the last turn rendered
         self.notices: list[str] = []
         self._begin(0)
 
@@ -91,12 +91,25 @@ class Instance:
         self._grow_together(not offline)
         self._skip(target, offline)
         until = min(target, self._rendered + MOST_FRAMES)
+        self._block = until - self._rendered
         while self._rendered < until:
             self._render(self._perform(until))
         is_idle = not offline and not self._pending and self._rendered >= target and self._synth.idle
         link.publish(self._rendered)
         link.be_idle(is_idle)
         self._report()
+        return perf_counter() - began_s
+
+    def grow_ahead(self) -> float:
+        """Grow now what sounding notes need for the next block, if it is like this one; return how long it took.
+
+        Live alone: what arrives meanwhile for these notes is heard a block later.
+        """
+        if self.link.is_offline or not self._synth.active_voices or not 0 < self._block <= self.link.max_block:
+            return 0.0
+        began_s = perf_counter()
+        self._synth.grow_ahead(self._block)
+        self._block = 0
         return perf_counter() - began_s
 
     def govern(self, load: float) -> None:

@@ -96,6 +96,8 @@ void tnca_line_free(tnca_line *line) {
 }
 
 static void copy_in(tnca_line *line, uint64_t at, const void *data, uint32_t size) {
+    if (!size)
+        return;
     uint32_t index = (uint32_t)(at & (line->event_bytes - 1)), head = line->event_bytes - index;
     if (head > size)
         head = size;

@@ -125,8 +125,9 @@ void tnca_client_status(tnca_client *client, tnca_status *status) {
     status->voice_limit = client->voice_limit;
     status->load = client->load;
     const char *note = client->note, *text = client->text;
-    snprintf(status->text, sizeof status->text, "%s%s%.110s%s%.110s", STATES[status->state], text[0] ? ": " : "", text,
-             note[0] ? " - " : "", note);
+    int most = note[0] ? TNCA_TEXT / 2 - 20 : TNCA_TEXT - 40; /* both find room */
+    snprintf(status->text, sizeof status->text, "%s%s%.*s%s%.*s", STATES[status->state], text[0] ? ": " : "", most,
+             text, note[0] ? " - " : "", most, note);
     tnca_copy_text(status->engine, sizeof status->engine, client->engine);
     pthread_mutex_unlock(&client->lock);
 }

@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 50,           /* how often the engine is looked after */
+    TICK_MS = 100,          /* how often the engine is looked after */
     RETRY_MS = 10,          /* while an engine starts */
+    RESPAWN_MS = 300,       /* after an engine that ended without a word: another one held the lock, and is ending */
     START_LIMIT_MS = 20000, /* for an engine to listen */
     GREETING_LIMIT_MS = 5000,
     FIRST_PAUSE_MS = 500, /* after a failure; doubles up to: */
@@ -43,7 +44,7 @@ typedef struct {
     int messages;        /* what an engine that starts says */
     pid_t starter;
     char heard[TNCA_TEXT];
-    int64_t try_ms, begin_ms, pause_ms, up_ms, beat_ms, late_ms;
+    int64_t try_ms, begin_ms, spawn_ms, pause_ms, up_ms, beat_ms, late_ms;
     uint64_t beat, late;
     uint32_t losses;
     tnca_instrument list[TNCA_MAX_INSTRUMENTS];
@@ -219,7 +220,9 @@ static void hear(worker *self) {
 static void start_engine(worker *self) {
     char problem[TNCA_TEXT];
     self->heard[0] = 0;
-    self->begin_ms = now_ms();
+    self->spawn_ms = now_ms();
+    if (!self->begin_ms)
+        self->begin_ms = self->spawn_ms;
     self->messages = tnca_engine_start(&self->starter, problem, sizeof problem);
     if (self->messages < 0)
         give_up(self, TNCA_MISSING, problem);
@@ -250,6 +253,8 @@ static void try_connect(worker *self) {
         give_up(self, TNCA_MISSING, problem);
     } else if (now_ms() - self->begin_ms > START_LIMIT_MS)
         give_up(self, TNCA_MISSING, "the engine does not start");
+    else if (self->messages < 0 && now_ms() - self->spawn_ms > RESPAWN_MS)
+        start_engine(self);
 }
 
 /* ---- packets ------------------------------------------------------------------------------------------------------- */
@@ -526,7 +531,7 @@ static int patience_ms(const worker *self) {
         int64_t left = self->try_ms - now_ms();
         return left < 1 ? 1 : left > TICK_MS ? TICK_MS : (int)left;
     }
-    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 20 * TICK_MS;
+    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 10 * TICK_MS;
 }
 
 static void wait_for_news(worker *self) {

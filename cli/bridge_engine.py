@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Play for plugins until the last one has gone."""
     if arguments.detach and os.fork():
         os._exit(0)  # what cleans up belongs to the other one
-    from ..bridge.process import serve
+    from ..bridge.serving.process import serve
 
     if not serve(arguments.linger, arguments.detach) and not arguments.detach:
         print_error("an engine for plugins runs already")

@@ -6,10 +6,12 @@ import ctypes
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
@@ -117,6 +119,76 @@ class Client:
         text = ctypes.create_string_buffer(256)
         self.parameter_text(index, value, text, len(text))
         return text.value.decode()
+
+
+def bounce(client: Client, messages: Sequence[tuple[int, bytes]], num_frames: int, chance: Random) -> np.ndarray:
+    """Play (frame, message) offline in blocks of random sizes, zero included; return float32 (N, 2) without delay."""
+    latency, frame, at = client.latency(), 0, 0
+    blocks = []
+    while frame < num_frames + latency:
+        size = chance.randrange(1025)
+        block = []
+        while at < len(messages) and messages[at][0] < frame + size:
+            block.append((messages[at][0] - frame, messages[at][1]))
+            at += 1
+        blocks.append(client.process(size, block, offline=True))
+        frame += size
+    return np.concatenate(blocks)[latency : latency + num_frames]
+
+
+def play(client: Client, rate: int, size: int, messages: Sequence[tuple[int, bytes]] = ()) -> tuple[np.ndarray, float]:
+    """Process a block, in real time; return it, and how long it took in seconds."""
+    began_s = time.perf_counter()
+    block = client.process(size, messages)
+    took_s = time.perf_counter() - began_s
+    time.sleep(max(size / rate - took_s, 0.0))
+    return block, took_s
+
+
+def play_until(client: Client, rate: int, size: int, is_loud: bool, limit_s: float = 10.0) -> list[float]:
+    """Strike a note again and again until there is sound, or silence; return how long the blocks took in seconds."""
+    took_s: list[float] = []
+    strike = [(0, bytes((0x80, 60, 64))), (0, bytes((0x90, 60, 100)))]
+    begin_s = struck_s = time.perf_counter()
+    while time.perf_counter() - begin_s < limit_s:
+        due = time.perf_counter() - struck_s > 0.05
+        struck_s = time.perf_counter() if due else struck_s
+        block, one_s = play(client, rate, size, strike if due else ())
+        took_s.append(one_s)
+        if bool(np.abs(block).max() > 0.0) == is_loud:
+            return took_s
+    raise AssertionError(f"no {'sound' if is_loud else 'silence'} within {limit_s} s: {client.status.text!r}")
+
+
+def lose(client: Client, rate: int, size: int, after_s: float, victim: int, number: int) -> tuple[list[float], float]:
+    """Let a signal hit the engine while it plays; return the times of the blocks, and how long there was no sound."""
+    took_s = play_until(client, rate, size, is_loud=True)
+    end_s = time.perf_counter() + after_s
+    while time.perf_counter() < end_s:
+        took_s += play_until(client, rate, size, is_loud=True)
+    os.kill(victim, number)
+    lost_s = time.perf_counter()
+    took_s += play_until(client, rate, size, is_loud=False)
+    took_s += play_until(client, rate, size, is_loud=True)
+    return took_s, time.perf_counter() - lost_s
+
+
+def engines(folder: Path) -> list[int]:
+    """Return the processes of the engine that listens in a folder, the one that plays last."""
+    found = []
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with suppress(OSError):
+                words = (place / "cmdline").read_bytes()
+                if b"bridge-engine" in words and str(folder).encode() in (place / "environ").read_bytes():
+                    found.append(int(place.name))
+    return sorted(found)
+
+
+def engine_of(folder: Path) -> int:
+    """Return the process that plays; 0 if there is none."""
+    found = engines(folder)
+    return found[-1] if found else 0
 
 
 @contextmanager

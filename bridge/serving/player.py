@@ -13,11 +13,11 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Final
 
-from ..live.audio.realtime import PRODUCER_PRIORITY, promote_thread
-from ..live.producer.polyphony_governor import LoadMeter
-from .instance import Instance
-from .layout import MAGIC, PROTOCOL, Doorbell
-from .link import fence
+from ...live.audio.realtime import PRODUCER_PRIORITY, promote_thread
+from ...live.producer.polyphony_governor import LoadMeter
+from ..instance import Instance
+from ..layout import MAGIC, PROTOCOL, Doorbell
+from ..link import fence
 
 LOOKS_UP_MS: Final = 250
 """The player looks up at least so often: what should have woken it and did not is found then."""
@@ -85,6 +85,8 @@ class Player:
         self._instances: tuple[Instance, ...] = ()
         self._tasks: deque[Callable[[], None]] = deque()
         self._stopping = threading.Event()
+        self._ahead: list[Instance] = []  # what may grow ahead
+        self._spent_s = 0.0  # growing ahead, since the last turn
         self._meter = LoadMeter()
         self._measured_s = self.turned_s = perf_counter()
 
@@ -112,7 +114,7 @@ class Player:
         while not self._stopping.is_set():
             while self._tasks:
                 self._tasks.popleft()()
-            if not self._turn():
+            if not self._turn() and not self._grow_ahead():
                 self._bell.wait(self._is_awaited)
                 self.turned_s = perf_counter()
 
@@ -125,6 +127,7 @@ class Player:
 
     def _drop(self, instance: Instance) -> None:
         self._set(tuple(one for one in self._instances if one is not instance))
+        self._ahead = [one for one in self._ahead if one is not instance]
         instance.close()
 
     def _is_awaited(self) -> bool:
@@ -132,7 +135,7 @@ class Player:
 
     def _turn(self) -> bool:
         """Let each instance that is due render; return whether one was."""
-        spent_s = 0.0
+        spent_s, self._spent_s = self._spent_s, 0.0
         turned: list[Instance] = []
         for instance in self._instances:
             try:
@@ -141,9 +144,23 @@ class Player:
                     turned.append(instance)
             except Exception as error:  # whatever it is: the other instances go on
                 self._set(tuple(one for one in self._instances if one is not instance))
+                self._ahead = []
                 self._fail(instance, f"{type(error).__name__}: {error}")
-        self._measure(spent_s, turned)
+        if turned:
+            self._measure(spent_s, turned)
+            self._ahead = turned
+        else:
+            self._spent_s = spent_s
         return bool(turned)
+
+    def _grow_ahead(self) -> bool:
+        """Do some of the work of the next block while nothing is due; return whether there was some."""
+        while self._ahead:
+            spent_s = self._ahead.pop().grow_ahead()
+            if spent_s:
+                self._spent_s += spent_s
+                return True
+        return False
 
     def _measure(self, spent_s: float, turned: list[Instance]) -> None:
         now_s = perf_counter()

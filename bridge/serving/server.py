@@ -10,12 +10,10 @@ from collections import deque
 from time import perf_counter
 from typing import Final
 
-from ..engine.bank.bank import Bank
-from ..engine.open import OpenSynth, assemble_synth
+from ..instance import Instance
+from ..instruments import InstrumentList
 from .connection import Connection
-from .instance import Instance
-from .instruments import InstrumentList
-from .link import EngineLink
+from .models import SharedModels
 from .player import Bell, Player
 
 BEAT_S: Final = 0.1
@@ -31,6 +29,7 @@ class BridgeServer:
     ----------
     listener : socket
         Where clients connect.
+    models : SharedModels
     lingers_s : float
         How long it stays without clients.
 
@@ -39,12 +38,11 @@ class BridgeServer:
     Thread: `run` is the control thread; it starts the player's.
     """
 
-    def __init__(self, listener: socket.socket, lingers_s: float = LINGERS_S) -> None:
-        self._listener, self._lingers_s = listener, lingers_s
+    def __init__(self, listener: socket.socket, models: SharedModels, lingers_s: float = LINGERS_S) -> None:
+        self._listener, self.models, self._lingers_s = listener, models, lingers_s
         self.bell = Bell()
         self.player = Player(self.bell, self._failed)
-        self.bank = Bank.load()
-        self.instruments = InstrumentList(self.bank)
+        self.instruments = InstrumentList(models.bank)
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._failures: deque[tuple[Instance, str]] = deque()
@@ -65,17 +63,6 @@ class BridgeServer:
             self.player.stop()
             thread.join()
             self._selector.close()
-
-    def make(self, link: EngineLink) -> OpenSynth:
-        """Return a synth at power-up for a link; its models are shared by all. Thread: any."""
-        return assemble_synth(
-            sample_rate=link.sample_rate,
-            seed=link.seed,
-            provider="cpu",
-            bank=self.bank,
-            max_voices=link.max_voices,
-            on_model_error="mute",
-        )
 
     def _turn(self) -> None:
         for key, _ in self._selector.select(BEAT_S):

@@ -9,10 +9,10 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from .. import __version__
-from ..errors import TncaError
-from .instance import Instance
-from .layout import (
+from ... import __version__
+from ...errors import TncaError
+from ..instance import Instance
+from ..layout import (
     MAGIC,
     MAX_PACKET,
     NAME,
@@ -26,7 +26,7 @@ from .layout import (
     Text,
     short_text,
 )
-from .link import EngineLink, LinkDamage
+from ..link import EngineLink, LinkDamage
 
 if TYPE_CHECKING:
     from .server import BridgeServer
@@ -134,7 +134,7 @@ class Connection:
         link = EngineLink(os.dup(descriptors[0]), os.dup(descriptors[1]))
         server = self._server
         try:
-            instance = Instance(link, server.make, server.instruments.choose)
+            instance = Instance(link, server.models.make, server.instruments.choose)
         except TncaError as error:
             link.close()
             self._send(PacketKind.ATTACHED, bytes(Text(short_text(str(error), TEXT))))
