@@ -71,7 +71,9 @@ def test_a_session_keeps_what_was_set(form: str, environment: dict[str, str], tm
         more=f"print('set', ARDOUR.LuaAPI.set_processor_param(track:nth_plugin(0), {LEVEL}, -12))",
     )  # fmt: skip
     told = load_session(tmp_path, environment, f"print('level', ARDOUR.LuaAPI.get_processor_param(processor, {LEVEL}))")
-    assert "plugin\tTNCA Synth" in told and "-12" in told
+    assert "plugin TNCA Synth" in told.replace("\t", " ")
+    level = next(line.split()[1] for line in told.splitlines() if line.startswith("level"))
+    assert float(level) == pytest.approx(-12, abs=1e-3)
     quiet = bounce(tmp_path, environment)
     np.testing.assert_allclose(
         np.abs(quiet).max() / np.abs(engine_sound(events, LENGTH)).max(), 10 ** (-12 / 20), rtol=0.02
@@ -80,13 +82,13 @@ def test_a_session_keeps_what_was_set(form: str, environment: dict[str, str], tm
 
 def test_automation_is_followed(environment: dict[str, str], tmp_path: Path) -> None:
     """The level falls by 24 dB at one second."""
-    events = events_of([(0, "c010"), (0, "903c64")])
+    events = events_of([(0, "c010"), (50, "903c64"), (143_000, "803c40")])
     more = """
       local al, cl, pd = ARDOUR.LuaAPI.plugin_automation(track:nth_plugin(0), LEVEL)
-      cl:add(Temporal.timepos_t(0), 0, false, true)
-      cl:add(Temporal.timepos_t(47999), 0, false, true)
-      cl:add(Temporal.timepos_t(48001), -24, false, true)
-      cl:add(Temporal.timepos_t(144000), -24, false, true)
+      cl:add(Temporal.timepos_t(0), 0, false, false)
+      cl:add(Temporal.timepos_t(47000), 0, false, false)
+      cl:add(Temporal.timepos_t(49000), -24, false, false)
+      cl:add(Temporal.timepos_t(144000), -24, false, false)
     """
     make_session(tmp_path, environment, *KINDS["lv2"], events, LENGTH, more=more.replace("LEVEL", str(LEVEL)))
     play_automation(tmp_path, FIRST_PARAMETER_PORT + LEVEL)
@@ -95,4 +97,4 @@ def test_automation_is_followed(environment: dict[str, str], tmp_path: Path) -> 
     np.testing.assert_array_equal(sound[:, :45_000], expected[:, :45_000])
     after = slice(52_000, 140_000)
     ratio = np.sqrt(np.mean(sound[:, after] ** 2) / np.mean(expected[:, after] ** 2))
-    assert 20 * np.log10(ratio) == pytest.approx(-24, abs=0.5)
+    assert 20 * np.log10(ratio) == pytest.approx(-24, abs=1.5)  # the reverb rings on
