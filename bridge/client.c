@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OFFLINE_LIMIT_MS = 10000, NAP_US = 500 };
+enum { OFFLINE_LIMIT_MS = 60000, NAP_US = 500 };
 
 static const uint32_t LOWEST_RATE = 8000, HIGHEST_RATE = 192000, MOST_VOICES = 1024, USUAL_VOICES = 64;
 
@@ -207,8 +207,10 @@ static void tell_all_again(tnca_client *client) {
 
 static void begin_block(tnca_client *client, bool is_new) {
     tnca_line *line = client->line;
-    if (atomic_exchange(&client->begins_anew, false)) {
+    bool rewinds = atomic_exchange(&client->rewinds, false), begins_anew = atomic_exchange(&client->begins_anew, false);
+    if (begins_anew)
         tnca_memory_clear(&client->memory);
+    if (begins_anew || rewinds) {
         if (!is_new)
             tnca_line_append(line, line->frame, TNCA_EVENT_RESTART, NULL, 0);
         is_new = true;
@@ -260,6 +262,7 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
             tnca_memory_clear(&client->memory);
         if (atomic_exchange(&client->releases, false))
             tnca_memory_release(&client->memory);
+        atomic_store(&client->rewinds, false); /* time begins with the next engine */
         follow_messages(client, messages, num_messages, num_frames);
         memset(left, 0, num_frames * sizeof *left);
         memset(right, 0, num_frames * sizeof *right);
@@ -288,6 +291,20 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
 void tnca_client_release(tnca_client *client) { atomic_store(&client->releases, true); }
 
 void tnca_client_restart(tnca_client *client) { atomic_store(&client->begins_anew, true); }
+
+void tnca_client_rewind(tnca_client *client) { atomic_store(&client->rewinds, true); }
+
+void tnca_client_meters(const tnca_client *client, tnca_meters *meters) {
+    const tnca_link *shared = client->line ? client->line->shared : NULL;
+    meters->state = (tnca_state)atomic_load_explicit(&client->state, memory_order_relaxed);
+    meters->voices = shared ? __atomic_load_n(&shared->voices, __ATOMIC_RELAXED) : 0;
+    meters->load = 0.0f;
+    if (shared)
+        __atomic_load(&shared->load, &meters->load, __ATOMIC_RELAXED);
+    if (!(meters->load >= 0.0f && meters->load < 1e6f))
+        meters->load = 0.0f;
+    meters->late_blocks = atomic_load_explicit(&client->late_blocks, memory_order_relaxed);
+}
 
 void tnca_client_set_parameter(tnca_client *client, uint32_t index, float value) {
     if (index >= TNCA_NUM_PARAMETERS || !isfinite(value))

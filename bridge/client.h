@@ -53,6 +53,14 @@ typedef struct {
     char engine[TNCA_NAME]; /* version of the engine; "" while there is none */
 } tnca_status;
 
+/* What an audio thread may ask for. */
+typedef struct {
+    tnca_state state;
+    uint32_t voices;
+    float load;
+    uint64_t late_blocks;
+} tnca_meters;
+
 /* Make a client; it starts nothing before it is activated. Null without memory. */
 tnca_client *tnca_client_new(void);
 void tnca_client_free(tnca_client *client);
@@ -72,7 +80,7 @@ void tnca_client_deactivate(tnca_client *client);
 uint32_t tnca_client_latency(const tnca_client *client);
 
 /* Audio thread: play messages, give the next frames. `num_frames` is 0..max_block. `offline`: the host waits for the
- * sound. It waits for the engine then, for 10 s at most, and nothing is left out. Else it never waits. Clients that an
+ * sound. It waits for the engine then, for 60 s at most, and nothing is left out. Else it never waits. Clients that an
  * environment variable TNCA_BRIDGE_OFFLINE=1 was set for are always offline. */
 void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_t num_messages, float *left,
                          float *right, uint32_t num_frames, int offline);
@@ -82,6 +90,11 @@ void tnca_client_release(tnca_client *client);
 /* Audio thread: before the next block, let time begin anew, as after activation: sound stops at once, and what follows
  * is the same whenever it is played. Channels are as at power-up, parameters stay. For the begin of a bounce. */
 void tnca_client_restart(tnca_client *client);
+/* Audio thread: the same, but channels stay as they are: where the transport starts for a bounce. */
+void tnca_client_rewind(tnca_client *client);
+
+/* Audio thread: a part of the status, without waiting for anyone. */
+void tnca_client_meters(const tnca_client *client, tnca_meters *meters);
 
 /* Any thread, the audio thread too. A parameter takes effect with the next block that is processed. Values out of
  * range are clipped, what is no number is ignored. */

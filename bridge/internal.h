@@ -97,7 +97,7 @@ struct tnca_client {
     _Atomic uint32_t values[TNCA_NUM_PARAMETERS]; /* bits of floats */
     _Atomic(tnca_line *) offered, retired;
     _Atomic uint32_t state, latency, revision, restarts;
-    atomic_bool releases, begins_anew, always_offline;
+    atomic_bool releases, begins_anew, rewinds, always_offline;
     _Atomic uint64_t late_blocks, dropped;
     _Atomic uint32_t peaks[2];
 
