@@ -51,7 +51,7 @@ def bounce(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         messages = [(frame, data) for frame, data, _ in Timeline(read, RATE, 30.0).messages()]
         client = bridge_client.Client(library)
         client.activate(RATE, 1024, 20_000)
-        got = bridge_client.bounce(client, messages, len(expected), random.Random(1))
+        got = bridge_client.bounce(client, messages, len(expected), random.Random(1), 1024)
         client.close()
         results[Path(song).name] = {"frames": len(expected), "identical": bool(np.array_equal(got, expected))}
     return results
@@ -95,6 +95,7 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         "block_p50_ms": 1e3 * float(np.median(blocks_s)),
         "block_max_ms": 1e3 * max(blocks_s),
         "silence_p50_s": float(np.median(silent_s)),
+        "silence_p99_s": float(np.percentile(silent_s, 99)),
         "silence_max_s": max(silent_s),
         "descriptors": left,
     }

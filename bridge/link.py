@@ -21,6 +21,7 @@ from .layout import (
     LINK_HEADER,
     MAGIC,
     MAX_BLOCK,
+    MAX_EXTRA,
     MAX_MESSAGE,
     NUM_AUDIO_CHANNELS,
     PROTOCOL,
@@ -139,13 +140,11 @@ class EngineLink:
             and self.seed <= MAX_SEED
         ):
             raise LinkDamage("a number in a link is out of range")
-        self.latency, self.look_ahead = (
-            latency_frames(self.sample_rate, self.max_block),
-            look_ahead_frames(self.sample_rate),
-        )
+        self.latency, self.look_ahead = head.latency, look_ahead_frames(self.sample_rate)
+        least = latency_frames(self.sample_rate, self.max_block)
         frames = self._audio_frames
         if (
-            head.latency != self.latency
+            not least <= self.latency <= least + MAX_EXTRA
             or head.event_bytes != EVENT_BYTES
             or frames & (frames - 1)
             or not 4 * (self.latency + self.max_block) <= frames <= _MAX_AUDIO_FRAMES

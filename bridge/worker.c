@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 100,          /* how often the engine is looked after */
+    TICK_MS = 250,          /* how often the engine is looked after */
     RETRY_MS = 10,          /* while an engine starts */
     RESPAWN_MS = 300,       /* after an engine that ended without a word: another one held the lock, and is ending */
     START_LIMIT_MS = 20000, /* for an engine to listen */
@@ -27,7 +27,7 @@ enum {
     STILL_MS = 200,  /* without a heartbeat the engine is looked at */
     HUNG_MS = 2000,  /* without a heartbeat it is replaced, */
     LATE_MS = 1000,  /* so long a late block counts as overload */
-    QUICK_LOSSES = 5 /* engines lost within seconds before the client becomes patient */
+    QUICK_LOSSES = 20 /* engines lost within a second before the client becomes patient */
 };
 
 int64_t tnca_now_ms(void) {
@@ -132,7 +132,7 @@ void tnca_give_up(worker *self, tnca_state state, const char *text) {
 
 /* The engine is gone: look for another one at once, and more patiently if it keeps happening. */
 void tnca_lose_engine(worker *self) {
-    bool was_up = self->phase == UP, was_short = tnca_now_ms() - self->up_ms < 3000;
+    bool was_up = self->phase == UP, was_short = tnca_now_ms() - self->up_ms < 1000;
     disconnect(self);
     if (was_up)
         atomic_fetch_add(&self->client->restarts, 1);
@@ -236,8 +236,8 @@ static void try_connect(worker *self) {
 
 static void attach(worker *self, const tnca_wishes *wishes) {
     let_go(self);
-    self->line =
-        tnca_line_new(self->bell, wishes->sample_rate, wishes->max_block, wishes->max_voices, wishes->seed);
+    self->line = tnca_line_new(self->bell, wishes->sample_rate, wishes->max_block, wishes->latency,
+                               wishes->max_voices, wishes->seed);
     if (!self->line) {
         tnca_give_up(self, TNCA_FAILED, "this system gives no shared memory");
         return;
@@ -344,7 +344,7 @@ static int patience_ms(const worker *self) {
         int64_t left = self->try_ms - tnca_now_ms();
         return left < 1 ? 1 : left > TICK_MS ? TICK_MS : (int)left;
     }
-    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 10 * TICK_MS;
+    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 4 * TICK_MS;
 }
 
 static void wait_for_news(worker *self) {

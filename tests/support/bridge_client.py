@@ -134,12 +134,14 @@ class Client:
         return text.value.decode()
 
 
-def bounce(client: Client, messages: Sequence[tuple[int, bytes]], num_frames: int, chance: Random) -> np.ndarray:
+def bounce(
+    client: Client, messages: Sequence[tuple[int, bytes]], num_frames: int, chance: Random, max_block: int = 256
+) -> np.ndarray:
     """Play (frame, message) offline in blocks of random sizes, zero included; return float32 (N, 2) without delay."""
     latency, frame, at = client.latency(), 0, 0
     blocks = []
     while frame < num_frames + latency:
-        size = chance.randrange(1025)
+        size = chance.randrange(max_block + 1)
         block = []
         while at < len(messages) and messages[at][0] < frame + size:
             block.append((messages[at][0] - frame, messages[at][1]))
