@@ -306,6 +306,7 @@ def assemble_synth(
     provider: str = DEFAULT_PROVIDER,
     stems: bool = False,
     bank_path: str | os.PathLike[str] | None = None,
+    bank: Bank | None = None,
     max_voices: int = MAX_VOICES,
     on_model_error: Literal["raise", "mute"] = "raise",
     effects: bool = True,
@@ -342,6 +343,8 @@ def assemble_synth(
         Whether MIDI channels are kept apart.
     bank_path : path-like, optional
         Another bank than the shipped one.
+    bank : Bank, optional
+        One that is loaded already, from `bank_path`; its models are shared by all synths that play it.
     max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
         As `Synth` has them.
     workers : int
@@ -380,9 +383,10 @@ def assemble_synth(
     provider = closest(provider, PROVIDERS, "provider")
     representation = None if representation is None else closest(representation, REPRESENTATIONS, "representation")
     decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
-    bank = Bank.load(folder)
-    if folder is not None:
-        try_bank(folder)
+    if bank is None:
+        bank = Bank.load(folder)
+        if folder is not None:
+            try_bank(folder)
     representation = _representation(bank, representation)
     growth = bank.growth_model(representation, provider=provider)
     growth, why_provider = _faster(bank, representation, growth, provider, max_voices, core)

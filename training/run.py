@@ -59,7 +59,7 @@ def train(
         `resume` with a checkpoint of another configuration, or a folder that already holds a run.
     """
     with joined(place) as team:
-        path = _train(config, folder, cache, place, resume, threads, console if team.is_first else QUIET, team)
+        path = _train(config, folder, cache, place, resume, threads, console if team.is_first else QUIET, limit_s, team)
         team.wait()
         return path
 
@@ -72,6 +72,7 @@ def _train(
     resume: bool,
     threads: int,
     console: Console,
+    limit_s: float,
     team: Team,
 ) -> Path:
     torch.set_num_threads(threads)
@@ -91,7 +92,7 @@ def _train(
     trainer.team = team
     _begin(trainer, path, resume, say)
     if not team.is_first:
-        trainer.run(folder, lambda step: None)
+        trainer.run(folder, lambda step: None, limit_s=limit_s)
         return path
     held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +111,7 @@ def _train(
             for text in _validate(kind, run, notes, held_out, folder, log):
                 progress.say(text)
 
-        trainer.run(folder, report, check, limit_s)
+        trainer.run(folder, report, check, limit_s=limit_s)
     _measure_what_is_missed(kind, trainer, notes, path, say)
     return path
 

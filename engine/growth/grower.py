@@ -75,7 +75,6 @@ class Grower:
         self.decoder = decoder
         self._growth = growth
         self._fire_rate = fire_rate
-        self._grows_together = grows_together
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
@@ -84,13 +83,20 @@ class Grower:
         self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = _nothing
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
-        self._planter = Planter(growth, max_voices if grows_together else PLANTED_TOGETHER)
+        self._max_voices = max_voices
+        self._planter = Planter(growth)
         self.kernel = (
             open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, self._planter)
             if wants_kernel(core)
             else None
         )
+        self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
+
+    def grow_together(self, together: bool) -> None:
+        """Grow voices that need a hop soon with those that need one now, or not, from here on."""
+        self._grows_together = together
+        self._planter.plant_at_most(self._max_voices if together else PLANTED_TOGETHER)
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; their `audio` grows.
