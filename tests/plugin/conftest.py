@@ -18,7 +18,7 @@ from tnca_synth.bridge.plugin.build import build, find_tools
 
 HERE = Path(__file__).parent
 HEADERS = find_tools().headers
-ENGINE = f"{sys.executable} -m tnca_synth bridge-engine"
+ENGINE = f"{sys.executable} -m tnca_synth bridge-engine --detach"
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +30,12 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def clap_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The host for CLAP, compiled."""
-    return compile_clap_host(tmp_path_factory.mktemp("clap-host"))
+    return compile_clap_host(tmp_path_factory.mktemp("clap-host"), "-DWATCHED")
 
 
 def compile_clap_host(folder: Path, *options: str) -> Path:
     program = folder / "clap_host"
-    command = ["gcc", "-std=gnu11", "-O1", "-g", *options, "-isystem", str(HEADERS), str(HERE / "clap_host.c")]
+    command = ["gcc", "-std=gnu11", "-O1", "-g", *options, "-isystem", str(HEADERS), str(HERE / "clap_host.c"), "-rdynamic"]
     subprocess.run([*command, "-o", str(program), "-ldl", "-lm"], check=True)
     return program
 
