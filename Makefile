@@ -88,7 +88,7 @@ $(VENV)/.dev: pyproject.toml setup.py constraints.txt scripts/setup.sh
 	@touch $@ $(VENV)/.base
 
 clean:
-	rm -f engine/kernel/_hop.*
+	rm -f engine/kernel/_hop.* bridge/jack/_jack.*
 	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tnca_synth tests -name __pycache__ -type d -exec rm -rf {} +
 

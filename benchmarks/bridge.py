@@ -37,7 +37,6 @@ from tnca_synth.engine.render.song import Timeline  # noqa: E402
 
 RATE = 48_000
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-WRAPPED = ("malloc", "calloc", "free", "pthread_mutex_lock", "poll", "read", "nanosleep", "write")
 SONGS = ("canon.mid", "prelude.mid", "tour.mid")
 PERIOD = 256
 
@@ -52,7 +51,7 @@ def bounce(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         messages = [(frame, data) for frame, data, _ in Timeline(read, RATE, 30.0).messages()]
         client = bridge_client.Client(library)
         client.activate(RATE, 1024, 20_000)
-        got = bridge_client.bounce(client, messages, len(expected), random.Random(1))
+        got = bridge_client.bounce(client, messages, len(expected), random.Random(1), 1024)
         client.close()
         results[Path(song).name] = {"frames": len(expected), "identical": bool(np.array_equal(got, expected))}
     return results
@@ -96,6 +95,7 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         "block_p50_ms": 1e3 * float(np.median(blocks_s)),
         "block_max_ms": 1e3 * max(blocks_s),
         "silence_p50_s": float(np.median(silent_s)),
+        "silence_p99_s": float(np.percentile(silent_s, 99)),
         "silence_max_s": max(silent_s),
         "descriptors": left,
     }
@@ -109,11 +109,7 @@ def fuzz(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def run_host(folder: Path, instances: int, voices: int, frames: int, seconds: int, *more: str) -> dict[str, object]:
     """Compile and run the host; add what the engine's process spent."""
-    program = folder / "host"
-    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-    sources = [str(HERE / "bridge_host.c"), *sorted(map(str, bridge_client.SOURCES.glob("*.c")))]
-    command = ["cc", "-std=gnu11", "-O2", f"-I{bridge_client.SOURCES}", *sources, *wraps, "-pthread", "-lm"]
-    subprocess.run([*command, "-o", str(program)], check=True)
+    program = bridge_client.build_host(folder)
     words = [str(program), *map(str, (instances, voices, frames, seconds)), *more]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     spent: list[tuple[float, float, float]] = []

@@ -44,6 +44,9 @@ tnca_client *tnca_client_new(void) {
     client->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const char *always = getenv("TNCA_BRIDGE_OFFLINE");
     atomic_store(&client->always_offline, always && !strcmp(always, "1"));
+    const char *extra = getenv("TNCA_BRIDGE_EXTRA_FRAMES");
+    long frames = extra ? strtol(extra, NULL, 10) : 0;
+    client->extra = frames < 0 ? 0 : frames > (long)TNCA_MAX_EXTRA ? TNCA_MAX_EXTRA : (uint32_t)frames;
     return client;
 }
 
@@ -109,7 +112,8 @@ int tnca_client_activate(tnca_client *client, uint32_t sample_rate, uint32_t max
     if (sample_rate < LOWEST_RATE || sample_rate > HIGHEST_RATE || max_block < 1 || max_block > TNCA_MAX_BLOCK)
         return -1;
     drop_lines(client);
-    atomic_store(&client->latency, TNCA_LATENCY(sample_rate, max_block));
+    uint32_t latency = TNCA_LATENCY(sample_rate, max_block) + client->extra;
+    atomic_store(&client->latency, latency);
     atomic_store(&client->late_blocks, 0);
     atomic_store(&client->dropped, 0);
     atomic_store(&client->restarts, 0);
@@ -118,6 +122,7 @@ int tnca_client_activate(tnca_client *client, uint32_t sample_rate, uint32_t max
     tnca_wishes *wishes = &client->wishes;
     wishes->sample_rate = sample_rate;
     wishes->max_block = max_block;
+    wishes->latency = latency;
     wishes->is_active = wishes->is_used = true;
     wishes->generation++;
     pthread_mutex_unlock(&client->lock);
@@ -262,6 +267,7 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
             tnca_memory_clear(&client->memory);
         if (atomic_exchange(&client->releases, false))
             tnca_memory_release(&client->memory);
+        atomic_store(&client->rewinds, false); /* time begins with the next engine */
         follow_messages(client, messages, num_messages, num_frames);
         memset(left, 0, num_frames * sizeof *left);
         memset(right, 0, num_frames * sizeof *right);

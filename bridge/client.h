@@ -76,7 +76,7 @@ int tnca_client_activate(tnca_client *client, uint32_t sample_rate, uint32_t max
 void tnca_client_deactivate(tnca_client *client);
 
 /* What is played at frame n sounds at n + latency. Depends on sample rate and max_block alone, so a host can be told
- * before there is any engine. */
+ * before there is any engine; the environment variable TNCA_BRIDGE_EXTRA_FRAMES adds up to TNCA_MAX_EXTRA frames. */
 uint32_t tnca_client_latency(const tnca_client *client);
 
 /* Audio thread: play messages, give the next frames. `num_frames` is 0..max_block. `offline`: the host waits for the

@@ -13,8 +13,8 @@ from ..engine.open import OpenSynth
 from ..live.producer.polyphony_governor import PolyphonyGovernor
 from ..midi.messages import is_complete
 from . import controls
-from .layout import LinkState
-from .link import EngineLink, EventKind, LinkEvent
+from .layout import EventKind, LinkState
+from .link import EngineLink, LinkEvent
 from .parameters import PARAMETERS
 
 MOST_FRAMES: Final = 4096
@@ -166,10 +166,10 @@ class Instance:
                     return min(until, event.frame)
                 self._begin(event.frame)
                 self._grow_together(not self.link.is_offline)
-            elif event.kind is EventKind.PARAMETER and event.index == controls.INSTRUMENT:
+            elif event.kind is EventKind.PARAMETER and event.parameter == controls.INSTRUMENT:
                 if event.frame - ahead > self._rendered:
                     return min(until, event.frame - ahead)
-                self._choose(self._open, int(controls.clipped(event.index, event.value)))
+                self._choose(self._open, int(controls.clipped(event.parameter, event.value)))
             elif event.frame >= until + ahead:
                 return until
             else:
@@ -183,10 +183,10 @@ class Instance:
         elif event.kind is EventKind.RELEASE:
             for data in controls.release_messages():
                 self._send(data, event.frame)
-        elif event.index < len(PARAMETERS):
-            value = controls.clipped(event.index, event.value)
-            self._values[event.index] = value
-            self._set(event.index, value, event.frame)
+        elif event.parameter < len(PARAMETERS):
+            value = controls.clipped(event.parameter, event.value)
+            self._values[event.parameter] = value
+            self._set(event.parameter, value, event.frame)
 
     def _send_message(self, data: bytes, frame: int) -> None:
         """Play a message; what it resets of the parameters is set again."""

@@ -70,7 +70,8 @@ typedef struct tnca_line {
     bool was_late;
 } tnca_line;
 
-tnca_line *tnca_line_new(tnca_bell *bell, uint32_t sample_rate, uint32_t max_block, uint32_t max_voices, uint64_t seed);
+tnca_line *tnca_line_new(tnca_bell *bell, uint32_t sample_rate, uint32_t max_block, uint32_t latency,
+                         uint32_t max_voices, uint64_t seed);
 void tnca_line_free(tnca_line *line);
 void tnca_bell_release(tnca_bell *bell);
 /* Audio thread. Append an event; false if there is no room. */
@@ -85,7 +86,7 @@ bool tnca_line_read(tnca_line *line, int64_t from, float *left, float *right, ui
 /* ---- worker.c: the thread that talks to the engine ----------------------------------------------------------------- */
 
 typedef struct {
-    uint32_t sample_rate, max_block, max_voices;
+    uint32_t sample_rate, max_block, latency, max_voices;
     uint64_t seed;
     bool is_active, is_used; /* activated now; activated at least once */
     uint32_t generation;     /* rises with every activation */
@@ -105,6 +106,7 @@ struct tnca_client {
     tnca_line *line;
     tnca_memory memory;
     uint32_t sent[TNCA_NUM_PARAMETERS];
+    uint32_t extra;  /* frames of latency beside what is needed */
     int patience_ms; /* how long an offline host may still wait for an engine that is not there */
 
     /* under the lock */

@@ -14,6 +14,7 @@ SOCKET: Final = "bridge.socket"
 LOCK: Final = "bridge.lock"
 MAX_BLOCK: Final = 65_536
 MIN_AHEAD: Final = 256
+MAX_EXTRA: Final = 8192
 MAX_MESSAGE: Final = 8192
 MAX_PACKET: Final = 32_768
 EVENT_BYTES: Final = 262_144
@@ -33,7 +34,7 @@ def look_ahead_frames(sample_rate: int) -> int:
 
 
 def latency_frames(sample_rate: int, max_block: int) -> int:
-    """Return the delay of a link."""
+    """Return the least delay of a link."""
     return max(max_block, MIN_AHEAD) + look_ahead_frames(sample_rate)
 
 

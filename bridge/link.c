@@ -36,12 +36,12 @@ static int make_memory(size_t size) {
     return memory;
 }
 
-tnca_line *tnca_line_new(tnca_bell *bell, uint32_t sample_rate, uint32_t max_block, uint32_t max_voices,
-                         uint64_t seed) {
+tnca_line *tnca_line_new(tnca_bell *bell, uint32_t sample_rate, uint32_t max_block, uint32_t latency,
+                         uint32_t max_voices, uint64_t seed) {
     tnca_line *line = calloc(1, sizeof *line);
     if (!line)
         return NULL;
-    line->latency = TNCA_LATENCY(sample_rate, max_block);
+    line->latency = latency;
     line->event_bytes = TNCA_EVENT_BYTES;
     line->audio_frames = power_of_two(4ull * (line->latency + max_block));
     line->size = TNCA_LINK_SIZE(line->event_bytes, line->audio_frames);

@@ -21,6 +21,7 @@ from .layout import (
     LINK_HEADER,
     MAGIC,
     MAX_BLOCK,
+    MAX_EXTRA,
     MAX_MESSAGE,
     NUM_AUDIO_CHANNELS,
     PROTOCOL,
@@ -56,14 +57,14 @@ class LinkEvent(NamedTuple):
     kind : EventKind
     data : bytes
         A MIDI message; b"" for other kinds.
-    index, value : int and float
-        Of a parameter.
+    parameter, value : int and float
+        Which parameter, and what it is set to.
     """
 
     frame: int
     kind: EventKind
     data: bytes = b""
-    index: int = 0
+    parameter: int = 0
     value: float = 0.0
 
 
@@ -139,13 +140,11 @@ class EngineLink:
             and self.seed <= MAX_SEED
         ):
             raise LinkDamage("a number in a link is out of range")
-        self.latency, self.look_ahead = (
-            latency_frames(self.sample_rate, self.max_block),
-            look_ahead_frames(self.sample_rate),
-        )
+        self.latency, self.look_ahead = head.latency, look_ahead_frames(self.sample_rate)
+        least = latency_frames(self.sample_rate, self.max_block)
         frames = self._audio_frames
         if (
-            head.latency != self.latency
+            not least <= self.latency <= least + MAX_EXTRA
             or head.event_bytes != EVENT_BYTES
             or frames & (frames - 1)
             or not 4 * (self.latency + self.max_block) <= frames <= _MAX_AUDIO_FRAMES
@@ -275,5 +274,5 @@ def _checked(frame: int, number: int, data: bytes) -> LinkEvent | None:
         return None
     if kind is not EventKind.PARAMETER:
         return LinkEvent(frame, kind)
-    index, value = _PARAMETER.unpack(data)
-    return LinkEvent(frame, kind, index=index, value=value) if math.isfinite(value) else None
+    parameter, value = _PARAMETER.unpack(data)
+    return LinkEvent(frame, kind, parameter=parameter, value=value) if math.isfinite(value) else None

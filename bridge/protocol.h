@@ -38,9 +38,11 @@
 /* Frames by which the engine must know events before it renders: its limiter and resampler look less far ahead. */
 #define TNCA_LOOK_AHEAD(sample_rate) (((sample_rate) + 999u) / 1000u)
 
-/* The delay of a link, which a host is told as latency: what is played at frame n sounds at frame n + latency. */
+/* The delay of a link, which a host is told as latency: what is played at frame n sounds at frame n + latency. That is
+ * the least; a client may add up to TNCA_MAX_EXTRA frames, which give a slow machine more time. */
 #define TNCA_LATENCY(sample_rate, max_block) \
     (((max_block) > TNCA_MIN_AHEAD ? (max_block) : TNCA_MIN_AHEAD) + TNCA_LOOK_AHEAD(sample_rate))
+#define TNCA_MAX_EXTRA 8192u
 
 /* ---- Link: the shared memory of one activation -------------------------------------------------------------------
  *
@@ -61,7 +63,7 @@ typedef struct {
     uint64_t size; /* of the whole memory, in bytes */
     uint32_t sample_rate;
     uint32_t max_block;
-    uint32_t latency;      /* TNCA_LATENCY(sample_rate, max_block) */
+    uint32_t latency;      /* TNCA_LATENCY(sample_rate, max_block), or up to TNCA_MAX_EXTRA more */
     uint32_t event_bytes;  /* TNCA_EVENT_BYTES */
     uint32_t audio_frames; /* capacity of the audio ring, a power of two, at least 4 * (latency + max_block) */
     uint32_t max_voices;   /* 1..1024 */

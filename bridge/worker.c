@@ -1,5 +1,5 @@
 /* The worker: a thread of each client that finds, starts, watches and replaces the engine. Nothing waits for it. */
-#include "internal.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 100,          /* how often the engine is looked after */
+    TICK_MS = 250,          /* how often the engine is looked after */
     RETRY_MS = 10,          /* while an engine starts */
     RESPAWN_MS = 300,       /* after an engine that ended without a word: another one held the lock, and is ending */
     START_LIMIT_MS = 20000, /* for an engine to listen */
@@ -27,35 +27,10 @@ enum {
     STILL_MS = 200,  /* without a heartbeat the engine is looked at */
     HUNG_MS = 2000,  /* without a heartbeat it is replaced, */
     LATE_MS = 1000,  /* so long a late block counts as overload */
-    QUICK_LOSSES = 5 /* engines lost within seconds before the client becomes patient */
+    QUICK_LOSSES = 20 /* engines lost within a second before the client becomes patient */
 };
 
-typedef enum { ALONE, GREETING, UP } phase;
-
-typedef struct {
-    tnca_client *client;
-    int socket, process; /* of the engine: connection, pidfd */
-    phase phase;
-    tnca_bell *bell;
-    pid_t pid;
-    tnca_line *line; /* the newest one made; null once it is retired */
-    bool is_attached, is_ready;
-    uint32_t generation; /* of the activation that is attached */
-    int messages;        /* what an engine that starts says */
-    pid_t starter;
-    char heard[TNCA_TEXT];
-    int64_t try_ms, begin_ms, spawn_ms, pause_ms, up_ms, beat_ms, late_ms;
-    uint64_t beat, late;
-    uint32_t losses;
-    tnca_instrument list[TNCA_MAX_INSTRUMENTS];
-    uint32_t listed;
-    union {
-        uint64_t aligned;
-        uint8_t bytes[TNCA_MAX_PACKET];
-    } body;
-} worker;
-
-static int64_t now_ms(void) {
+int64_t tnca_now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
@@ -82,7 +57,7 @@ void tnca_set_note(tnca_client *client, const char *text) {
 }
 
 /* Say what the worker is at, unless the client is not active. */
-static void tell(worker *self, tnca_state state, const char *text) {
+void tnca_tell(worker *self, tnca_state state, const char *text) {
     pthread_mutex_lock(&self->client->lock);
     bool is_active = self->client->wishes.is_active;
     pthread_mutex_unlock(&self->client->lock);
@@ -98,7 +73,7 @@ void tnca_retire(tnca_client *client, tnca_line *line) {
         ;
 }
 
-static void free_line(worker *self, tnca_line *line) {
+void tnca_free_line(worker *self, tnca_line *line) {
     if (self->line == line)
         self->line = NULL;
     tnca_line_free(line);
@@ -107,7 +82,7 @@ static void free_line(worker *self, tnca_line *line) {
 static void free_retired(worker *self) {
     for (tnca_line *line = atomic_exchange(&self->client->retired, NULL); line;) {
         tnca_line *next = line->next;
-        free_line(self, line);
+        tnca_free_line(self, line);
         line = next;
     }
 }
@@ -119,14 +94,14 @@ static void let_go(worker *self) {
     atomic_store(&self->line->is_dead, true);
     tnca_line *expected = self->line;
     if (!self->is_ready || atomic_compare_exchange_strong(&self->client->offered, &expected, NULL))
-        free_line(self, self->line);
+        tnca_free_line(self, self->line);
     self->line = NULL;
     self->is_ready = false;
 }
 
 /* ---- engines that come and go -------------------------------------------------------------------------------------- */
 
-static void close_end(int *descriptor) {
+void tnca_close_end(int *descriptor) {
     if (*descriptor >= 0)
         close(*descriptor);
     *descriptor = -1;
@@ -134,13 +109,13 @@ static void close_end(int *descriptor) {
 
 static void pause_for(worker *self, int64_t pause_ms) {
     self->pause_ms = pause_ms > LAST_PAUSE_MS ? LAST_PAUSE_MS : pause_ms;
-    self->try_ms = now_ms() + self->pause_ms;
+    self->try_ms = tnca_now_ms() + self->pause_ms;
 }
 
 static void disconnect(worker *self) {
     let_go(self);
-    close_end(&self->socket);
-    close_end(&self->process);
+    tnca_close_end(&self->socket);
+    tnca_close_end(&self->process);
     tnca_bell_release(self->bell);
     self->bell = NULL;
     self->is_attached = false;
@@ -148,26 +123,26 @@ static void disconnect(worker *self) {
     self->begin_ms = 0;
 }
 
-static void give_up(worker *self, tnca_state state, const char *text) {
+void tnca_give_up(worker *self, tnca_state state, const char *text) {
     disconnect(self);
-    close_end(&self->messages);
-    tell(self, state, text);
+    tnca_close_end(&self->messages);
+    tnca_tell(self, state, text);
     pause_for(self, self->pause_ms ? 2 * self->pause_ms : FIRST_PAUSE_MS);
 }
 
 /* The engine is gone: look for another one at once, and more patiently if it keeps happening. */
-static void lose_engine(worker *self) {
-    bool was_up = self->phase == UP, was_short = now_ms() - self->up_ms < 3000;
+void tnca_lose_engine(worker *self) {
+    bool was_up = self->phase == UP, was_short = tnca_now_ms() - self->up_ms < 1000;
     disconnect(self);
     if (was_up)
         atomic_fetch_add(&self->client->restarts, 1);
     self->losses = was_short ? self->losses + 1 : 0;
     self->pause_ms = 0;
-    self->try_ms = now_ms();
+    self->try_ms = tnca_now_ms();
     if (self->losses > QUICK_LOSSES)
-        give_up(self, TNCA_FAILED, "the engine ends again and again; trying on");
+        tnca_give_up(self, TNCA_FAILED, "the engine ends again and again; trying on");
     else
-        tell(self, TNCA_STARTING, "the engine was lost");
+        tnca_tell(self, TNCA_STARTING, "the engine was lost");
 }
 
 static bool is_stopped(pid_t pid) {
@@ -175,7 +150,7 @@ static bool is_stopped(pid_t pid) {
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t count = file < 0 ? 0 : read(file, text, sizeof text - 1);
-    close_end(&file);
+    tnca_close_end(&file);
     if (count <= 0)
         return false;
     text[count] = 0;
@@ -187,13 +162,13 @@ static void kill_engine(worker *self) {
     if (self->process >= 0)
         syscall(SYS_pidfd_send_signal, self->process, SIGKILL, NULL, 0);
     tnca_set_note(self->client, "the engine stood still and was replaced");
-    lose_engine(self);
+    tnca_lose_engine(self);
 }
 
-static void know_process(worker *self, pid_t pid) {
+void tnca_know_process(worker *self, pid_t pid) {
     struct stat facts;
     char path[64];
-    close_end(&self->process);
+    tnca_close_end(&self->process);
     snprintf(path, sizeof path, "/proc/%d", (int)pid);
     if (pid <= 1 || pid == getpid() || stat(path, &facts) || facts.st_uid != getuid())
         return;
@@ -214,219 +189,57 @@ static void hear(worker *self) {
         for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
             tnca_copy_text(self->heard, sizeof self->heard, line);
     }
-    close_end(&self->messages);
+    tnca_close_end(&self->messages);
 }
 
 static void start_engine(worker *self) {
     char problem[TNCA_TEXT];
     self->heard[0] = 0;
-    self->spawn_ms = now_ms();
+    self->spawn_ms = tnca_now_ms();
     if (!self->begin_ms)
         self->begin_ms = self->spawn_ms;
     self->messages = tnca_engine_start(&self->starter, problem, sizeof problem);
     if (self->messages < 0)
-        give_up(self, TNCA_MISSING, problem);
+        tnca_give_up(self, TNCA_MISSING, problem);
     else
-        tell(self, TNCA_STARTING, "the engine starts");
+        tnca_tell(self, TNCA_STARTING, "the engine starts");
 }
 
 static void try_connect(worker *self) {
     char problem[TNCA_TEXT];
-    self->try_ms = now_ms() + RETRY_MS;
+    self->try_ms = tnca_now_ms() + RETRY_MS;
     self->socket = tnca_socket_connect(problem, sizeof problem);
     if (self->socket >= 0) {
         struct ucred peer;
         socklen_t size = sizeof peer;
         if (!getsockopt(self->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size))
-            know_process(self, peer.pid);
+            tnca_know_process(self, peer.pid);
         tnca_hello hello = {TNCA_PROTOCOL, (uint32_t)getpid(), "client"};
         self->phase = GREETING;
-        self->begin_ms = now_ms();
+        self->begin_ms = tnca_now_ms();
         if (tnca_packet_send(self->socket, TNCA_PACKET_HELLO, &hello, sizeof hello, NULL, 0))
-            lose_engine(self);
+            tnca_lose_engine(self);
     } else if (problem[0])
-        give_up(self, TNCA_FAILED, problem);
+        tnca_give_up(self, TNCA_FAILED, problem);
     else if (!self->begin_ms)
         start_engine(self);
     else if (self->messages < 0 && self->heard[0]) {
         snprintf(problem, sizeof problem, "the engine ended: %.200s", self->heard);
-        give_up(self, TNCA_MISSING, problem);
-    } else if (now_ms() - self->begin_ms > START_LIMIT_MS)
-        give_up(self, TNCA_MISSING, "the engine does not start");
-    else if (self->messages < 0 && now_ms() - self->spawn_ms > RESPAWN_MS)
+        tnca_give_up(self, TNCA_MISSING, problem);
+    } else if (tnca_now_ms() - self->begin_ms > START_LIMIT_MS)
+        tnca_give_up(self, TNCA_MISSING, "the engine does not start");
+    else if (self->messages < 0 && tnca_now_ms() - self->spawn_ms > RESPAWN_MS)
         start_engine(self);
-}
-
-/* ---- packets ------------------------------------------------------------------------------------------------------- */
-
-static tnca_bell *map_bell(int memory, int descriptor) {
-    struct stat facts;
-    int seals = fcntl(memory, F_GET_SEALS);
-    if (fstat(memory, &facts) || facts.st_size < (off_t)sizeof(tnca_doorbell) || seals < 0 || !(seals & F_SEAL_SHRINK))
-        return NULL;
-    tnca_doorbell *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    tnca_bell *bell = page == MAP_FAILED ? NULL : calloc(1, sizeof *bell);
-    if (!bell)
-        return NULL;
-    *bell = (tnca_bell){page, descriptor, 1};
-    fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-    return bell;
-}
-
-static bool be_welcome(worker *self, const tnca_hello *hello, int descriptors[2]) {
-    if (self->phase != GREETING || descriptors[0] < 0 || descriptors[1] < 0)
-        return false;
-    self->bell = map_bell(descriptors[0], descriptors[1]);
-    if (!self->bell)
-        return false;
-    close(descriptors[0]);
-    descriptors[0] = descriptors[1] = -1;
-    know_process(self, (pid_t)hello->pid);
-    close_end(&self->messages);
-    self->phase = UP;
-    self->pause_ms = 0;
-    self->up_ms = self->beat_ms = now_ms();
-    pthread_mutex_lock(&self->client->lock);
-    tnca_copy_text(self->client->engine, sizeof self->client->engine, hello->version);
-    pthread_mutex_unlock(&self->client->lock);
-    return !tnca_packet_send(self->socket, TNCA_PACKET_LIST, NULL, 0, NULL, 0);
-}
-
-static bool be_refused(worker *self, const tnca_hello *hello) {
-    char text[TNCA_TEXT];
-    snprintf(text, sizeof text, "the engine (%.40s) speaks version %u of the protocol, this plugin version %u: install "
-             "the plugin again", hello->version, hello->protocol, TNCA_PROTOCOL);
-    give_up(self, TNCA_OTHER_VERSION, text);
-    return true;
-}
-
-static bool be_attached(worker *self, const tnca_text *text) {
-    tnca_client *client = self->client;
-    if (!self->line || !self->is_attached || self->is_ready)
-        return !text->text[0]; /* the answer to a link that was left meanwhile */
-    if (text->text[0]) {
-        give_up(self, TNCA_FAILED, text->text);
-        return true;
-    }
-    pthread_mutex_lock(&client->lock);
-    bool is_wanted = client->wishes.is_active && client->wishes.generation == self->generation;
-    pthread_mutex_unlock(&client->lock);
-    if (!is_wanted)
-        return true;
-    self->is_ready = true;
-    self->beat_ms = now_ms();
-    tnca_line *former = atomic_exchange(&client->offered, self->line);
-    if (former)
-        free_line(self, former);
-    pthread_mutex_lock(&client->lock);
-    client->ready_generation = self->generation;
-    pthread_mutex_unlock(&client->lock);
-    tell(self, TNCA_RUNNING, "");
-    return true;
-}
-
-static bool be_listed(worker *self, const tnca_list *list, uint32_t size) {
-    const tnca_instrument *given = (const tnca_instrument *)(list + 1);
-    if (list->total > TNCA_MAX_INSTRUMENTS || list->first > list->total || list->count > list->total - list->first ||
-        size != sizeof *list + list->count * sizeof *given || (list->first != 0 && list->first != self->listed))
-        return false;
-    memcpy(self->list + list->first, given, list->count * sizeof *given);
-    self->listed = list->first + list->count;
-    for (uint32_t index = list->first; index < self->listed; index++) {
-        self->list[index].name[TNCA_NAME - 1] = self->list[index].hash[TNCA_HASH - 1] = 0;
-        if (self->list[index].value > TNCA_MAX_INSTRUMENTS)
-            return false;
-    }
-    if (self->listed < list->total)
-        return true;
-    tnca_instrument *copy = malloc((list->total + 1) * sizeof *copy);
-    if (!copy)
-        return true;
-    memcpy(copy, self->list, list->total * sizeof *copy);
-    pthread_mutex_lock(&self->client->lock);
-    free(self->client->instruments);
-    self->client->instruments = copy;
-    self->client->num_instruments = list->total;
-    pthread_mutex_unlock(&self->client->lock);
-    atomic_fetch_add(&self->client->revision, 1);
-    return true;
-}
-
-static bool be_resolved(worker *self, tnca_instrument *found) {
-    tnca_client *client = self->client;
-    if ((float)found->value > tnca_parameters[TNCA_PARAMETER_INSTRUMENT].high)
-        return false;
-    found->name[TNCA_NAME - 1] = 0;
-    pthread_mutex_lock(&client->lock);
-    bool is_wanted = (float)client->kept.value == tnca_client_parameter(client, TNCA_PARAMETER_INSTRUMENT);
-    if (is_wanted && found->flags & TNCA_INSTRUMENT_STANDS_IN)
-        snprintf(client->note, sizeof client->note, "instrument '%s' is missing: '%s' plays", client->kept.name,
-                 found->name);
-    if (is_wanted)
-        client->kept.value = found->value;
-    pthread_mutex_unlock(&client->lock);
-    if (is_wanted) /* else another one has been chosen meanwhile */
-        tnca_client_set_parameter(client, TNCA_PARAMETER_INSTRUMENT, (float)found->value);
-    return true;
-}
-
-static bool handle(worker *self, const tnca_packet *head, int descriptors[2]) {
-    uint8_t *body = self->body.bytes;
-    uint32_t size = head->size;
-    switch (head->kind) {
-    case TNCA_PACKET_WELCOME:
-    case TNCA_PACKET_REFUSED: {
-        tnca_hello *hello = (tnca_hello *)(void *)body;
-        if (size != sizeof *hello)
-            return false;
-        hello->version[TNCA_NAME - 1] = 0;
-        return head->kind == TNCA_PACKET_WELCOME && hello->protocol == TNCA_PROTOCOL
-                   ? be_welcome(self, hello, descriptors)
-                   : be_refused(self, hello);
-    }
-    case TNCA_PACKET_ATTACHED:
-    case TNCA_PACKET_NOTICE: {
-        tnca_text *text = (tnca_text *)(void *)body;
-        if (size != sizeof *text || self->phase != UP)
-            return false;
-        text->text[TNCA_TEXT - 1] = 0;
-        if (head->kind == TNCA_PACKET_ATTACHED)
-            return be_attached(self, text);
-        tnca_set_note(self->client, text->text);
-        return true;
-    }
-    case TNCA_PACKET_INSTRUMENTS:
-        return self->phase == UP && size >= sizeof(tnca_list) &&
-               be_listed(self, (const tnca_list *)(const void *)body, size);
-    case TNCA_PACKET_RESOLVED:
-        return self->phase == UP && size == sizeof(tnca_instrument) &&
-               be_resolved(self, (tnca_instrument *)(void *)body);
-    default: return false;
-    }
-}
-
-static void read_packets(worker *self) {
-    while (self->socket >= 0) {
-        tnca_packet head;
-        int descriptors[2], size = tnca_packet_receive(self->socket, &head, self->body.bytes, descriptors);
-        if (size == -2)
-            return;
-        bool is_fine = size >= 0 && handle(self, &head, descriptors);
-        for (int index = 0; index < 2; index++)
-            close_end(&descriptors[index]);
-        if (!is_fine)
-            lose_engine(self);
-    }
 }
 
 /* ---- turns --------------------------------------------------------------------------------------------------------- */
 
 static void attach(worker *self, const tnca_wishes *wishes) {
     let_go(self);
-    self->line =
-        tnca_line_new(self->bell, wishes->sample_rate, wishes->max_block, wishes->max_voices, wishes->seed);
+    self->line = tnca_line_new(self->bell, wishes->sample_rate, wishes->max_block, wishes->latency,
+                               wishes->max_voices, wishes->seed);
     if (!self->line) {
-        give_up(self, TNCA_FAILED, "this system gives no shared memory");
+        tnca_give_up(self, TNCA_FAILED, "this system gives no shared memory");
         return;
     }
     self->generation = wishes->generation;
@@ -434,16 +247,16 @@ static void attach(worker *self, const tnca_wishes *wishes) {
     self->is_ready = false;
     int descriptors[2] = {self->line->memory, self->line->reply};
     if (tnca_packet_send(self->socket, TNCA_PACKET_ATTACH, NULL, 0, descriptors, 2))
-        lose_engine(self);
+        tnca_lose_engine(self);
     else
-        tell(self, TNCA_STARTING, "the engine opens its instruments");
+        tnca_tell(self, TNCA_STARTING, "the engine opens its instruments");
 }
 
 static void detach(worker *self) {
     let_go(self);
     self->is_attached = false;
     if (tnca_packet_send(self->socket, TNCA_PACKET_DETACH, NULL, 0, NULL, 0))
-        lose_engine(self);
+        tnca_lose_engine(self);
 }
 
 static void ask_for_instrument(worker *self) {
@@ -453,7 +266,7 @@ static void ask_for_instrument(worker *self) {
     self->client->wishes.wants_instrument = false;
     pthread_mutex_unlock(&self->client->lock);
     if (is_wanted && tnca_packet_send(self->socket, TNCA_PACKET_RESOLVE, &wanted, sizeof wanted, NULL, 0))
-        lose_engine(self);
+        tnca_lose_engine(self);
 }
 
 static void read_meters(tnca_client *client, tnca_link *shared) {
@@ -467,12 +280,12 @@ static void read_meters(tnca_client *client, tnca_link *shared) {
 
 /* See whether the engine still moves, and whether it is fast enough. */
 static void look_after(worker *self) {
-    int64_t now = now_ms();
+    int64_t now = tnca_now_ms();
     if (self->phase == GREETING) {
         if (now - self->begin_ms > STILL_MS && is_stopped(self->pid))
             kill_engine(self);
         else if (now - self->begin_ms > GREETING_LIMIT_MS)
-            give_up(self, TNCA_NOT_ANSWERING, "the engine does not answer");
+            tnca_give_up(self, TNCA_NOT_ANSWERING, "the engine does not answer");
         return;
     }
     uint64_t beat = __atomic_load_n(&self->bell->page->heartbeat, __ATOMIC_ACQUIRE);
@@ -495,7 +308,7 @@ static void look_after(worker *self) {
         bool is_still = now - self->beat_ms > 4 * STILL_MS;
         tnca_state state = is_still ? TNCA_NOT_ANSWERING : is_slow ? TNCA_OVERLOADED : TNCA_RUNNING;
         if (atomic_load(&self->client->state) != state)
-            tell(self, state, is_still ? "the engine stands still" : "");
+            tnca_tell(self, state, is_still ? "the engine stands still" : "");
     }
 }
 
@@ -507,10 +320,10 @@ static void turn(worker *self) {
     hear(self);
     if (self->starter > 0 && waitpid(self->starter, NULL, WNOHANG) != 0)
         self->starter = 0;
-    if (self->socket < 0 && wishes.is_active && now_ms() >= self->try_ms)
+    if (self->socket < 0 && wishes.is_active && tnca_now_ms() >= self->try_ms)
         try_connect(self);
     if (self->socket >= 0)
-        read_packets(self);
+        tnca_read_packets(self);
     if (self->phase == UP) {
         if (wishes.is_active && (!self->is_attached || self->generation != wishes.generation))
             attach(self, &wishes);
@@ -528,10 +341,10 @@ static int patience_ms(const worker *self) {
     bool is_active = self->client->wishes.is_active;
     pthread_mutex_unlock(&self->client->lock);
     if (self->phase == ALONE && is_active) {
-        int64_t left = self->try_ms - now_ms();
+        int64_t left = self->try_ms - tnca_now_ms();
         return left < 1 ? 1 : left > TICK_MS ? TICK_MS : (int)left;
     }
-    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 10 * TICK_MS;
+    return self->phase == ALONE ? -1 : is_active ? TICK_MS : 4 * TICK_MS;
 }
 
 static void wait_for_news(worker *self) {
@@ -547,9 +360,9 @@ static void leave(worker *self) {
     disconnect(self);
     tnca_line *offered = atomic_exchange(&self->client->offered, NULL);
     if (offered)
-        free_line(self, offered);
+        tnca_free_line(self, offered);
     free_retired(self);
-    close_end(&self->messages);
+    tnca_close_end(&self->messages);
     for (int round = 0; self->starter > 0 && round < 200 && !waitpid(self->starter, NULL, WNOHANG); round++)
         nanosleep(&(struct timespec){0, 10000000}, NULL);
     free(self);

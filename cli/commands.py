@@ -79,6 +79,7 @@ COMMANDS: Final = (
     CliCommand("vocoder", "vocoder", "import a vocoder that was trained elsewhere"),
     CliCommand("evaluate", "evaluate", "measure models against recordings they never saw"),
     CliCommand("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
+    CliCommand("jack", "jack", "play as a client of a JACK server, with ports of its own"),
     CliCommand("plugin", "plugin", "build and install the plugin for digital audio workstations (VST3, CLAP, LV2)"),
     CliCommand("bridge-engine", "bridge_engine", "play for plugins; they start it themselves"),
     CliCommand("bench", "bench", "measure speed on this machine"),

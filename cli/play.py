@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import UsageError
 from ..live.options import OPTIONS, Option
+from .mapping import add_map_argument
 from .output import errors_aside, one_line
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{option.key}", dest=option.field, type=_checked(option), metavar=option.metavar, help=option.help,
             **extra,
         )  # fmt: skip
+    add_map_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="no screen: plain lines")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings instead of tnca-synth.toml")
 
@@ -73,7 +75,7 @@ def live_options(arguments: argparse.Namespace, settings: Settings) -> LiveOptio
         given["midi_in"] = tuple(port for ports in given["midi_in"] for port in ports) or None
     values = {**settings.given(), **{name: value for name, value in given.items() if value is not None}}
     values["bank_path"] = values.pop("bank", None)
-    return LiveOptions(**values, cc_map=dict(settings.cc))
+    return LiveOptions(**values, cc_map=dict(settings.cc), mapping={**settings.map, **dict(arguments.map)})
 
 
 def _play_with_log(session: LiveSession) -> int:

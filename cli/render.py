@@ -29,6 +29,7 @@ from ..engine.names import (
     TRANSPOSE_RANGE,
 )
 from ..errors import UsageError
+from .mapping import add_map_argument
 from .output import print_json, print_warning
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--instrument",
         metavar="NAME",
-        help="play every part but the drums on this instrument, whatever the song asks for: name or program 0..127",
+        help="play every part but the drums on this instrument, whatever the song asks for: name, program 0..127 or a "
+        "file (.tnca); a kit from a file plays the drums instead",
     )
+    add_map_argument(parser)
     parser.add_argument(
         "--representation",
         choices=REPRESENTATIONS,
@@ -135,6 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdin.buffer if arguments.input == STREAM else arguments.input,
             sys.stdout.buffer if output == STREAM else output,
             instrument=arguments.instrument,
+            mapping=dict(arguments.map),
             representation=arguments.representation,
             decoder=arguments.decoder,
             sample_rate=arguments.sample_rate,

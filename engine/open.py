@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ..errors import UsageError
-from .arguments import check_instrument, check_number, check_text
+from .arguments import check_number, check_text
+from .bank.added import Place, check_foundation, instrument_file
 from .bank.bank import Bank
-from .bank.chooser import InstrumentSelection, find_instrument
+from .bank.chooser import InstrumentSelection, find_playable
 from .bank.instruments import BankInstrument
 from .bank.path import SignalPath as SynthPath
+from .bank.timbre_book import TimbreBook
 from .decoders.base import Decoder
 from .growth.grower import Grower
 from .growth.workers import WorkerProcess
+from .instrument_files import InstrumentFile, is_file_name
 from .kernel.cores import AUTO
 from .models.growth_model import OnnxGrowthModel
 from .names import (
@@ -33,6 +37,7 @@ from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
 from .trial import try_bank
 from .voices.voice import num_slots
+from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted
 
 MAX_VOICES = 64
 WORKERS_LIMIT_S = 10.0
@@ -78,6 +83,10 @@ class OpenSynth:
         Processes that grow notes beside this one.
     catalogue : PathCatalogue, optional
         The other representations and decoders to choose among.
+    book : TimbreBook, optional
+        What plays a key on the path that was chosen first.
+    files : mapping of str to Path
+        Instruments that come from files, by name.
     """
 
     synth: Synth
@@ -89,6 +98,8 @@ class OpenSynth:
     bank: Bank | None = None
     worker_processes: list[WorkerProcess] = field(default_factory=list)
     catalogue: PathCatalogue | None = None
+    book: TimbreBook | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know no channel that has a path of its own."""
@@ -169,15 +180,15 @@ class OpenSynth:
         """Let another decoder sound the notes of a MIDI channel, or of all; see `set_path`."""
         self.set_path(decoder=name, channel=channel)
 
-    def begin_with(self, instrument: str | int, channel: int | None = None) -> None:
+    def begin_with(self, instrument: Wanted, channel: int | None = None) -> None:
         """Let notes to come of a MIDI channel 0..15, or of all but the drums, be an instrument's.
 
         Each channel keeps it until its next program change.
 
         Parameters
         ----------
-        instrument : str or int
-            A name in the bank, in any case, or a program 0..127.
+        instrument : str, int, path-like or InstrumentFile
+            As `assemble_synth` has it.
         channel : int, optional
 
         Raises
@@ -187,7 +198,7 @@ class OpenSynth:
         """
         self.synth.begin_with(self._instrument(instrument), channel)
 
-    def lock_instrument(self, instrument: str | int) -> None:
+    def lock_instrument(self, instrument: Wanted) -> None:
         """Let an instrument play all notes to come but the drums, whatever programs are asked for; see `begin_with`."""
         self.selection.play_only(self._instrument(instrument))
         self.synth.begin_with(None)  # what was chosen before would go on playing
@@ -204,10 +215,29 @@ class OpenSynth:
         """Name of the instrument that plays all but the drums; "" where programs say."""
         return "" if self.selection.only is None else self.selection.only.name
 
-    def _instrument(self, wanted: str | int) -> BankInstrument:
-        if self.bank is None:
+    def make_ready(self, wanted: Wanted) -> str:
+        """Return the name of an instrument, once its file is read, if it is one of a file.
+
+        Thread: any, so that the one which makes the sound need not read it.
+
+        Raises
+        ------
+        UsageError, BankError
+            There is no such instrument, or its file cannot be read or is for another foundation.
+        """
+        if self.bank is None or self.book is None:
             raise UsageError(f"without a bank there is no instrument {wanted!r}")
-        return find_instrument(self.bank.instruments, wanted)
+        if not isinstance(wanted, int) and (isinstance(wanted, InstrumentFile) or is_file_name(wanted)):
+            self.bank, self.files, name = add_file(self.bank, self.book, self.files, wanted)
+        else:
+            name = find_playable(self.bank.instruments, wanted if isinstance(wanted, int) else str(wanted)).name
+        self.book.load(name)
+        return name
+
+    def _instrument(self, wanted: Wanted) -> BankInstrument:
+        name = self.make_ready(wanted)
+        assert self.bank is not None
+        return find_playable(self.bank.instruments, name)
 
     def set_morph(
         self, channel: int, right: str | int, upper: str | int | None = None, far: str | int | None = None
@@ -220,8 +250,27 @@ class OpenSynth:
             A name is unknown, or there is no bank.
         """
         known = () if self.bank is None else tuple(one for one in self.bank.instruments if not one.is_drums)
-        programs = [None if name is None else find_instrument(known, name).program for name in (right, upper, far)]
-        self.synth.set_morph(channel, *programs)
+        corners = [None if name is None else find_playable(known, name) for name in (right, upper, far)]
+        for corner, one in enumerate(corners):
+            if one is not None:
+                self.synth.morph_into(channel, corner, one if one.is_own else None)
+        self.synth.set_morph(channel, *(None if one is None else one.program for one in corners))
+
+    def replace_instrument(self, name: str, instrument: InstrumentFile) -> None:
+        """Let notes to come of an instrument from a file sound as another file of it says; see `TimbreBook.replace`.
+
+        Thread: any.
+
+        Raises
+        ------
+        BankError
+            It is for another foundation, or does not fit.
+        """
+        if self.book is None or self.growth is None or self.bank is None:
+            raise UsageError(f"without a bank there is no instrument {name!r}")
+        known = self.growth.representation
+        check_foundation(instrument_file(instrument), known, self.bank.foundation(known), f"the instrument {name!r}")
+        self.book.replace(name, instrument)
 
     @property
     def core(self) -> str:
@@ -236,8 +285,10 @@ class OpenSynth:
 
 def assemble_synth(
     *,
-    instrument: str | int | None = None,
+    instrument: Wanted | None = None,
     is_locked: bool = True,
+    instruments: Sequence[InstrumentSource] = (),
+    mapping: Mapping[str, Wanted] | None = None,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
@@ -254,15 +305,22 @@ def assemble_synth(
     core: str = AUTO,
     num_ports: int = 1,
     growth_controllers: bool = False,
+    loads_aside: bool = False,
+    kits_play_drums_alone: bool = False,
 ) -> OpenSynth:
     """Load a bank and make a synth that plays it.
 
     Parameters
     ----------
-    instrument : str or int, optional
-        Plays every part but the drums: its name in the bank, in any case, or a program 0..127.
+    instrument : str, int, path-like or InstrumentFile, optional
+        Plays every part but the drums: its name in the bank or in the user's folder, in any case, a program 0..127, or
+        an instrument file (`*.tnca`). A kit from a file plays the drums, too.
     is_locked : bool
         Whether it does so for good; else each MIDI channel begins with it, and its next program change holds.
+    instruments : sequence of str, path-like or InstrumentFile
+        Further instrument files, to be chosen by name.
+    mapping : mapping of str, optional
+        What plays in the place of a program: "0", "8:0" (bank and program), "drums:0" or "drums" -> as `instrument`.
     representation, decoder : str, optional
         Names from `engine.names`; None is the usual one, or what the bank has; of a decoder the best that fits.
     sample_rate : int
@@ -286,18 +344,22 @@ def assemble_synth(
     core : str
         What voices are grown with: "kernel", compiled, or "numpy"; "auto" is what the environment variable
         `TNCA_SYNTH_CORE` says, else the kernel if there is one.
+    loads_aside : bool
+        Whether files of instruments are read in a thread of their own when they are first asked for; see `TimbreBook`.
+    kits_play_drums_alone : bool
+        Whether a kit from a file leaves the melodic parts as they are.
 
     Raises
     ------
     UsageError
         If a name is unknown, an argument of another type or out of range, or the kernel asked for and not built.
     BankError
-        If the bank or a model in it is missing, damaged or foreign.
+        If the bank, a model in it or an instrument's file is missing, damaged or foreign.
     """
     low, high = SAMPLE_RATE_RANGE_HZ
     for name, value in (("sample_rate", sample_rate), ("seed", seed), ("workers", workers), ("max_voices", max_voices)):
         check_number(name, value, whole=True)
-    check_instrument(instrument)
+    check_wanted(instrument, instruments, mapping)
     for name, text in (("representation", representation), ("decoder", decoder)):
         check_text(name, text, is_optional=True)
     check_text("provider", provider)
@@ -316,9 +378,16 @@ def assemble_synth(
         if folder is not None:
             try_bank(folder)
     representation = _representation(bank, representation)
-    chosen = None if instrument is None else find_instrument(bank.instruments, instrument)
     growth = bank.growth_model(representation, provider=provider)
-    selection = InstrumentSelection(bank.timbre_book(growth), chosen if is_locked else None)
+    found = find_wanted(bank, representation, instrument, instruments, mapping)
+    bank, chosen = found.bank, found.chosen
+    if chosen is not None and chosen.is_own and chosen.is_drums:
+        bank = bank.with_files((), {Place(True, None): chosen.name})
+        chosen = None if kits_play_drums_alone else chosen
+    book = bank.timbre_book(growth, loads_aside)
+    for name in found.asked_for:
+        book.load(name)
+    selection = InstrumentSelection(book, chosen if is_locked else None)
     decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
     recipe = Recipe(representation, decoder, folder, max_voices, core)
     worker_processes = [WorkerProcess(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
@@ -340,12 +409,13 @@ def assemble_synth(
     )
     if not is_locked:
         synth.begin_with(chosen)
-    catalogue = PathCatalogue(bank, selection, max_voices, provider)
+    catalogue = PathCatalogue(bank, selection, max_voices, provider, loads_aside)
     catalogue.adopt(representation, decoder, growth, first)
     synth.find_paths_with(catalogue.find)
     return OpenSynth(
-        synth, selection, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue
-    )
+        synth, selection, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue, book,
+        found.paths,
+    )  # fmt: skip
 
 
 def _representation(bank: Bank, wanted: str | None) -> str:
@@ -371,7 +441,9 @@ def _open_decoder(
 
 def open_synth(
     *,
-    instrument: str | int | None = None,
+    instrument: Wanted | None = None,
+    instruments: Sequence[InstrumentSource] = (),
+    mapping: Mapping[str, Wanted] | None = None,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
@@ -388,6 +460,8 @@ def open_synth(
     """
     return assemble_synth(
         instrument=instrument,
+        instruments=instruments,
+        mapping=mapping,
         representation=representation,
         decoder=decoder,
         sample_rate=sample_rate,

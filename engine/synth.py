@@ -344,6 +344,17 @@ class Synth(GrowthControls):
         """Return the name of what a MIDI channel begins with, see `begin_with`; "" where its program says."""
         return self._sequencer.first_choice(channel)
 
+    def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
+        """Put an instrument that no program means into a corner of a channel's pad, for notes to come.
+
+        Parameters
+        ----------
+        corner : 0 right, 1 upper, 2 far
+        instrument : None is the way back: what the corner's program says
+        """
+        known = check_channel(channel, len(self._interpreter.channels))
+        self._sequencer.morph_into(known or 0, corner, instrument)
+
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
         self._sequencer.recast()

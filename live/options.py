@@ -145,8 +145,8 @@ OPTIONS: Final = (
     Option(
         "instrument",
         instrument,
-        "what to begin with: a name from `tnca-synth instruments` or a program 0..127; the next program change of a "
-        "channel takes its place there",
+        "what to begin with: a name from `tnca-synth instruments`, a program 0..127 or a file (.tnca), which is read "
+        "again whenever it changes; the next program change of a channel takes its place there",
         "NAME",
     ),
     Option(

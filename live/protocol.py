@@ -66,6 +66,7 @@ class LiveOptions:
     record : WAV or FLAC file to write what is played to, with the MIDI beside it
     growth_cc : whether CC 20 to 28 and 102 to 106 move the growth
     cc_map : incoming controller number to a name of `CONTROL_TARGETS`
+    mapping : place, such as "0", "8:0" or "drums:0", to the instrument that plays there: a name, program or file
 
     Raises
     ------
@@ -90,6 +91,7 @@ class LiveOptions:
     bank_path: Path | None = None
     growth_cc: bool = False
     cc_map: dict[int, str] = field(default_factory=dict)
+    mapping: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -225,6 +227,19 @@ class TakeTold(NamedTuple):
     take: TakeParts | None
 
 
+class Known(NamedTuple):
+    """What the engine's process says of its instruments, when it is ready and when there are more.
+
+    Attributes
+    ----------
+    programs : of all instruments by name, None for those that no program means
+    files : paths of the instruments that come from files, by name
+    """
+
+    programs: dict[str, int | None]
+    files: dict[str, Path]
+
+
 @dataclass(frozen=True)
 class Ready:
     """What the engine process says when it is playable.
@@ -237,13 +252,12 @@ class Ready:
     outputs : name and host API of all outputs that there were
     """
 
-    instruments: tuple[str, ...]
+    known: Known
     paths: dict[str, tuple[str, ...]]
     status: LiveStatus
     device: tuple[str, str] = ("", "")
     take: TakeParts | None = None
     outputs: tuple[tuple[str, str], ...] = ()
-    programs: dict[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -274,8 +288,8 @@ def _check_range(name: str, value: object, low: int, high: int) -> None:
 class EngineCommand(NamedTuple):
     """What is wanted.
 
-    One of "instrument", "lock" (None unlocks), "representation", "decoder", "growth_cc", "midi_in", "output", "record",
-    "send", "learn", "panic" and "close".
+    One of "instrument", "lock" (None unlocks), "reload" (name and content of an instrument's file), "representation",
+    "decoder", "growth_cc", "midi_in", "output", "record", "send", "learn", "panic" and "close".
     """
 
     name: str

@@ -5,6 +5,10 @@ midi-in = ["Keystation"]
 
 [cc]
 74 = "brightness"
+
+[map]
+0 = "kalimba.tnca"
+"drums:0" = "mykit.tnca"
 """
 
 from __future__ import annotations
@@ -17,15 +21,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ..engine.bank.added import parse_place
+from ..engine.instrument_files import is_file_name
 from ..engine.names import closest
 from ..engine.regular_files import decode_text, read_toml
 from ..errors import UsageError
 from ..whole_files import write_whole
-from .options import BY_KEY, CONTROLLER_RANGE, whole_number
+from .options import BY_KEY, CONTROLLER_RANGE, instrument, whole_number
 from .protocol import CONTROL_TARGETS
 
 FILE_NAME: Final = "tnca-synth.toml"
 CONTROLS: Final = "cc"
+PLACES: Final = "map"
+INSTRUMENTS: Final = ("instrument", "lock_instrument")
 STORED: Final = tuple(key for key, option in BY_KEY.items() if option.stored)
 
 
@@ -39,6 +47,8 @@ class Settings:
         The file; None if there is none.
     cc : mapping of int to str
         Controller number to the name of what it moves.
+    map : mapping of str to str
+        Place, such as "0" or "drums:0", to the instrument that plays there: a name, program or file.
     """
 
     path: Path | None = None
@@ -58,6 +68,7 @@ class Settings:
     bank: Path | None = None
     growth_cc: bool | None = None
     cc: Mapping[int, str] = field(default_factory=dict)
+    map: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key in STORED:
@@ -67,6 +78,8 @@ class Settings:
         for controller, target in self.cc.items():
             whole_number(controller, *CONTROLLER_RANGE)
             closest(target, CONTROL_TARGETS, "target")
+        for place in self.map:
+            parse_place(place)
 
     def given(self) -> dict[str, Any]:
         """Return the options that are set, by field name, controllers and path apart."""
@@ -115,10 +128,11 @@ def read_settings(path: Path | None) -> Settings:
         raise UsageError(f"{path} is not TOML: {error}") from error
     values = {}
     for key, value in tables.items():
-        if key != CONTROLS:
+        if key not in (CONTROLS, PLACES):
             name, checked = _option(path, key, value)
             values[name] = checked
-    return Settings(path=path, cc=_controls(path, tables.get(CONTROLS, {})), **values)
+    controls, places = (tables.get(name, {}) for name in (CONTROLS, PLACES))
+    return Settings(path=path, cc=_controls(path, controls), map=_mapped(path, places), **values)
 
 
 def store_control(path: Path, controller: int, target: str) -> None:
@@ -153,7 +167,7 @@ def store_control(path: Path, controller: int, target: str) -> None:
 def _option(path: Path, key: str, value: object) -> tuple[str, Any]:
     """Return field name and checked value of a line in the file."""
     try:
-        option = BY_KEY[closest(key, (*STORED, CONTROLS), "setting")]
+        option = BY_KEY[closest(key, (*STORED, CONTROLS, PLACES), "setting")]
         if option.key != key:
             raise UsageError(f"unknown setting {key!r}: did you mean {option.key!r}?")
     except UsageError as error:
@@ -164,7 +178,25 @@ def _option(path: Path, key: str, value: object) -> tuple[str, Any]:
         raise UsageError(f"{path}: {key}: {error}") from error
     if isinstance(checked, Path):
         checked = path.parent / checked
-    return option.field, checked
+    return option.field, _beside(path, checked) if option.field in INSTRUMENTS else checked
+
+
+def _beside(path: Path, instrument: str) -> str:
+    """Return what names an instrument; a file is meant from the settings' folder."""
+    return str(path.parent / Path(instrument).expanduser()) if is_file_name(instrument) else instrument
+
+
+def _mapped(path: Path, table: object) -> dict[str, str]:
+    if not isinstance(table, dict):
+        raise UsageError(f'{path}: expected a table [{PLACES}] of lines such as 0 = "kalimba.tnca", got {table!r}')
+    mapped = {}
+    for place, named in table.items():
+        try:
+            parse_place(place)
+            mapped[place] = _beside(path, instrument(named))
+        except UsageError as error:
+            raise UsageError(f"{path}: [{PLACES}] {place}: {error}") from error
+    return mapped
 
 
 def _controls(path: Path, table: object) -> dict[int, str]:

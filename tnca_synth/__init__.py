@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .engine.bank.bank import Bank
+    from .engine.instrument_files import InstrumentFile, read_instrument, write_instrument
     from .engine.open import open_synth
     from .engine.render.file import render, render_file
     from .engine.render.song import RenderReport
@@ -25,6 +26,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "Bank",
+    "InstrumentFile",
     "LiveOptions",
     "LiveSession",
     "RenderReport",
@@ -32,22 +34,27 @@ __all__ = [
     "Synth",
     "__version__",
     "open_synth",
+    "read_instrument",
     "read_midi_file",
     "render",
     "render_file",
+    "write_instrument",
 ]
 
 _HOMES = {
     "Bank": ".engine.bank.bank",
+    "InstrumentFile": ".engine.instrument_files",
     "LiveOptions": ".live.protocol",
     "LiveSession": ".live.session.session",
     "RenderReport": ".engine.render.song",
     "Song": ".midi.files.song",
     "Synth": ".engine.synth",
     "open_synth": ".engine.open",
+    "read_instrument": ".engine.instrument_files",
     "read_midi_file": ".midi.files.song",
     "render": ".engine.render.file",
     "render_file": ".engine.render.file",
+    "write_instrument": ".engine.instrument_files",
 }
 
 

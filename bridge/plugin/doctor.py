@@ -22,7 +22,9 @@ PATIENCE_S: Final = 60.0
 _PLUGIN: Final = "TNCA Synth"
 _QTRACTOR: Final = "lib/*/qtractor/qtractor_plugin_scan"
 _ARDOUR: Final = "lib/ardour*/ardour-vst3-scanner"
-_LOAD: Final = "import ctypes, sys, time; t = time.perf_counter(); ctypes.CDLL(sys.argv[1]); print(time.perf_counter() - t)"
+_LOAD: Final = (
+    "import ctypes, sys, time; t = time.perf_counter(); ctypes.CDLL(sys.argv[1]); print(time.perf_counter() - t)"
+)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import os
 import socket
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 from ... import __version__
 from ...errors import TncaError
 from ..instance import Instance
+from ..instruments import InstrumentList
 from ..layout import (
     MAGIC,
     MAX_PACKET,
@@ -27,13 +28,21 @@ from ..layout import (
     short_text,
 )
 from ..link import EngineLink, LinkDamage
-
-if TYPE_CHECKING:
-    from .server import BridgeServer
+from .models import SharedModels
+from .player import Bell, Player
 
 _MOST_DESCRIPTORS: Final = 2
 _RECORDS_PER_PACKET: Final = 64
 _PEER: Final = struct.Struct("3i")
+
+
+class Parts(NamedTuple):
+    """What all connections of an engine share."""
+
+    bell: Bell
+    player: Player
+    models: SharedModels
+    instruments: InstrumentList
 
 
 class Connection:
@@ -42,7 +51,7 @@ class Connection:
     Parameters
     ----------
     end : socket
-    server : BridgeServer
+    parts : Parts
 
     Attributes
     ----------
@@ -54,8 +63,8 @@ class Connection:
     Thread: control.
     """
 
-    def __init__(self, end: socket.socket, server: BridgeServer) -> None:
-        self.end, self._server = end, server
+    def __init__(self, end: socket.socket, parts: Parts) -> None:
+        self.end, self._parts = end, parts
         self.instance: Instance | None = None
         self._is_greeted = False
         end.setblocking(False)
@@ -95,6 +104,17 @@ class Connection:
         while self.instance is not None and self.instance.notices:
             self.tell(self.instance.notices.pop(0))
 
+    def tell_instruments(self) -> None:
+        """Send the list of instruments."""
+        if not self._is_greeted:
+            return
+        instruments = self._parts.instruments
+        records = instruments.records()
+        for first in range(0, max(len(records), 1), _RECORDS_PER_PACKET):
+            some = records[first : first + _RECORDS_PER_PACKET]
+            head = List(len(records), first, len(some), instruments.revision)
+            self._send(PacketKind.INSTRUMENTS, bytes(head) + b"".join(bytes(record) for record in some))
+
     @property
     def _is_of_this_user(self) -> bool:
         credentials = self.end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
@@ -111,9 +131,9 @@ class Connection:
             case PacketKind.DETACH if not body:
                 self._detach()
             case PacketKind.LIST if not body:
-                self._list()
+                self.tell_instruments()
             case PacketKind.RESOLVE if len(body) == ctypes.sizeof(InstrumentRecord):
-                found = self._server.instruments.resolve(InstrumentRecord.from_buffer_copy(body))
+                found = self._parts.instruments.resolve(InstrumentRecord.from_buffer_copy(body))
                 self._send(PacketKind.RESOLVED, bytes(found))
             case _:
                 return False
@@ -124,7 +144,7 @@ class Connection:
         if protocol != PROTOCOL:
             self._send(PacketKind.REFUSED, hello)
             return False
-        bell = self._server.bell
+        bell = self._parts.bell
         self._send(PacketKind.WELCOME, hello, (bell.memory, bell.descriptor))
         self._is_greeted = True
         return True
@@ -132,30 +152,22 @@ class Connection:
     def _attach(self, descriptors: list[int]) -> None:
         self._detach()
         link = EngineLink(os.dup(descriptors[0]), os.dup(descriptors[1]))
-        server = self._server
+        parts = self._parts
         try:
-            instance = Instance(link, server.models.make, server.instruments.choose)
+            instance = Instance(link, parts.models.make, parts.instruments.choose)
         except TncaError as error:
             link.close()
             self._send(PacketKind.ATTACHED, bytes(Text(short_text(str(error), TEXT))))
             return
         self.instance = instance
-        server.player.add(instance)
+        parts.player.add(instance)
         instance.be_ready()
         self._send(PacketKind.ATTACHED, bytes(Text()))
 
     def _detach(self) -> None:
         if self.instance is not None:
-            self._server.player.remove(self.instance)
+            self._parts.player.remove(self.instance)
             self.instance = None
-
-    def _list(self) -> None:
-        instruments = self._server.instruments
-        records = instruments.records()
-        for first in range(0, max(len(records), 1), _RECORDS_PER_PACKET):
-            some = records[first : first + _RECORDS_PER_PACKET]
-            head = List(len(records), first, len(some), instruments.revision)
-            self._send(PacketKind.INSTRUMENTS, bytes(head) + b"".join(bytes(record) for record in some))
 
     def _send(self, kind: PacketKind, body: bytes, descriptors: tuple[int, ...] = ()) -> None:
         """Send a packet; a client that takes none any more is found by reading."""

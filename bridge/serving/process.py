@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOG: Final = "engine.log"
 BACKLOG: Final = 64
-MOST_DEATHS: Final = 20
+MOST_DEATHS: Final = 50
 WITHIN_S: Final = 10.0
 """So many deaths within so short a time are no accident."""
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 from ...errors import BankError, UsageError
 from ..decoders.base import Decoder
 from ..decoders.catalogue import Parts, make_decoder
+from ..instrument_files import InstrumentFile, parse_instrument
+from ..instrument_files.file import foundation_of
 from ..keys.correction import CorrectionArrays
-from ..keys.motions import MotionArrays
+from ..keys.motions import KeyRoom, MotionArrays
 from ..models.growth_model import OnnxGrowthModel
 from ..regular_files import read_regular_file
-from .instruments import BankInstrument, TimbreBook, Tuning
-from .manifest import MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, FileFacts, InstrumentFacts, Manifest, parse_manifest
+from .added import FileInstrument, Place
+from .instruments import BankInstrument, Tuning
+from .manifest import (
+    MANIFEST,
+    MAX_FILE_BYTES,
+    MAX_MANIFEST_BYTES,
+    MODEL_PARTS,
+    FileFacts,
+    InstrumentFacts,
+    Manifest,
+    manifest_bytes,
+    parse_manifest,
+)
+from .timbre_book import TimbreBook
 
 MOTIONS = "motions.npz"
 CORRECTION = "correction"
@@ -32,10 +46,18 @@ class Bank:
     instruments : the instruments that its representations play; some may play only a few of them
     """
 
-    def __init__(self, manifest: Manifest, contents: dict[str, bytes]) -> None:
-        self.instruments = tuple(_instrument(facts) for facts in manifest.instruments)
-        self._manifest, self._contents = manifest, contents
-        self._grown: WeakValueDictionary[tuple[str, str, int], OnnxGrowthModel] = WeakValueDictionary()
+    def __init__(
+        self,
+        manifest: Manifest,
+        contents: dict[str, bytes],
+        folder: Any = None,
+        files: Sequence[FileInstrument] = (),
+        places: Mapping[Place, str] | None = None,
+    ) -> None:
+        self._own = tuple(_instrument(facts) for facts in manifest.instruments)
+        self.instruments = (*self._own, *(one.instrument for one in files))
+        self._manifest, self._contents, self._folder = manifest, contents, folder
+        self._files, self._places = tuple(files), dict(places or {})
 
     def __repr__(self) -> str:
         """Tell how much it holds."""
@@ -60,7 +82,9 @@ class Bank:
             manifest = parse_manifest(data)
         except BankError as error:
             raise BankError(f"{folder}/{MANIFEST} is damaged: {error}") from error
-        return cls(manifest, {name: _verified(folder, name, facts) for name, facts in manifest.files.items()})
+        later = {file for one in manifest.instruments for file in one.files.values()}
+        now = {name: facts for name, facts in manifest.files.items() if name not in later}
+        return cls(manifest, {name: _verified(folder, name, facts) for name, facts in now.items()}, folder)
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -76,33 +100,77 @@ class Bank:
         """Return what grows a representation by its parts: "seed" and "step", and `CORRECTION` if it was measured."""
         return {part: self._contents[file] for part, file in self._manifest.models[representation].items()}
 
-    def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> OnnxGrowthModel:
-        """Open the models of a representation; `UsageError` if the bank has none.
+    def model_files(self, representations: Sequence[str]) -> dict[str, bytes]:
+        """Return the files of the models alone: what grows, without what was measured for keys, and the decoders'."""
+        grown = {self._manifest.models[name][part] for name in representations for part in MODEL_PARTS}
+        return {name: self._contents[name] for name in sorted(grown | set(self._manifest.decoders.values()))}
 
-        Who asks for one that is in use shares it: it has no state.
+    def manifest_of(
+        self, files: Mapping[str, bytes], instruments: Sequence[Mapping[str, Any]], rooms: Mapping[str, KeyRoom]
+    ) -> bytes:
+        """Return the manifest of a bank with models of this one, whose instruments are files.
+
+        Parameters
+        ----------
+        files, instruments, rooms : see `manifest_bytes`; the representations are those that have room
         """
+        models = {name: {part: self._manifest.models[name][part] for part in MODEL_PARTS} for name in rooms}
+        return manifest_bytes(models, self._manifest.decoders, instruments, files, rooms)
+
+    def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> OnnxGrowthModel:
+        """Open the models of a representation; `UsageError` if the bank has none."""
         known = self.representations
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
-        key = (representation, provider, threads)
-        model = self._grown.get(key)
-        if model is None:
-            model = self._grown[key] = self._open(representation, provider, threads)
-        return model
+        models = self.models_of(representation)
+        measured, room = self.measured(representation), self._manifest.rooms.get(representation)
+        return OnnxGrowthModel(models["seed"], models["step"], provider, threads, *measured, room)
 
-    def _open(self, representation: str, provider: str, threads: int) -> OnnxGrowthModel:
+    def measured(self, representation: str) -> tuple[MotionArrays | None, CorrectionArrays | None]:
+        """Return what was measured for the recorded keys of all instruments: motions, and corrections of growth."""
         models = self.models_of(representation)
         correction = CorrectionArrays.from_bytes(models[CORRECTION]) if CORRECTION in models else None
-        return OnnxGrowthModel(models["seed"], models["step"], provider, threads, self._motions, correction)
+        return self._motions, correction
+
+    def foundation(self, representation: str) -> str:
+        """Return what identifies the models of a representation; see `engine.instrument_files.foundation_id`."""
+        models = self._manifest.models[representation]
+        seed, step = (self._manifest.files[models[part]].sha256 for part in MODEL_PARTS)
+        return foundation_of(seed, step)
 
     @cached_property
     def _motions(self) -> MotionArrays | None:
         """What moves the notes of all representations, unpacked when the first of them is opened."""
         return MotionArrays.from_bytes(self._contents[MOTIONS]) if MOTIONS in self._contents else None
 
-    def timbre_book(self, growth: OnnxGrowthModel) -> TimbreBook:
-        """Return the instruments as a growth model knows them."""
-        return TimbreBook(self.instruments, growth.timbres, growth.motions)
+    def with_files(self, files: Sequence[FileInstrument], places: Mapping[Place, str]) -> Bank:
+        """Return this bank with further instruments, under names of their own, and with what plays in which place."""
+        places = self._places | dict(places)
+        return Bank(self._manifest, self._contents, self._folder, (*self._files, *files), places)
+
+    def timbre_book(self, growth: OnnxGrowthModel, aside: bool = False) -> TimbreBook:
+        """Return the instruments as a growth model knows them; for `aside` see `TimbreBook`."""
+        known = growth.representation, self.foundation(growth.representation)
+        listed = [self._listed(one, *known) for one in self._manifest.instruments if known[0] in one.files]
+        files = [*listed, *(one for one in self._files if (one.representation, one.foundation) == known)]
+        own = tuple(one for one, facts in zip(self._own, self._manifest.instruments, strict=True) if not facts.files)
+        return TimbreBook(own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
+
+    def _listed(self, facts: InstrumentFacts, representation: str, foundation: str) -> FileInstrument:
+        """Return an instrument of this bank that is a file, which is read when it is first played."""
+        name = facts.files[representation]
+
+        def read() -> InstrumentFile:
+            content, what = _verified(self._folder, name, self._manifest.files[name]), f"{self._folder}/{name}"
+            try:
+                found = parse_instrument(content)
+            except BankError as error:
+                raise BankError(f"{what}: {error}") from error
+            if (found.facts.representation, found.facts.foundation) != (representation, foundation):
+                raise BankError(f"{what} was made for another foundation than this bank's")
+            return found
+
+        return FileInstrument(_instrument(facts), representation, foundation, facts.drums, read)
 
     def decoder(self, name: str, growth: OnnxGrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from ...errors import UsageError
 from ...midi.spec.kinship import distance
 from ..names import closest
+from .instruments import BankInstrument
 from .interfaces import Choice, Instrument, InstrumentChooser
 
 LAST_PROGRAM = 127
@@ -32,8 +33,17 @@ def find_instrument(instruments: Iterable[Named], wanted: str | int) -> Named:
     return by_name[instrument_name(wanted, programs)]
 
 
+def find_playable(instruments: Iterable[BankInstrument], wanted: str | int) -> BankInstrument:
+    """Return what `find_instrument` does; no program number means an instrument of a user's own."""
+    by_name = {one.name: one for one in instruments}
+    return by_name[instrument_name(wanted, {name: one.asked_program for name, one in by_name.items()})]
+
+
 def instrument_name(wanted: str | int, programs: Mapping[str, int | None]) -> str:
-    """Return what `find_instrument` does of instruments by name, with their programs; drum kits have None."""
+    """Return what `find_instrument` does of instruments by name, with their programs.
+
+    Drum kits have None, and so have a user's own instruments.
+    """
     program = _program(wanted, programs)
     if program is None:
         return closest(str(wanted), programs, "instrument")
@@ -105,6 +115,15 @@ class InstrumentSelection:
     def has_drums(self) -> bool:
         """Whether there is a drum kit to choose."""
         return self._bank.has_drums
+
+    @property
+    def changes(self) -> int:
+        """How often what the bank answers has changed."""
+        return self._bank.changes
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> None:
+        """Make ready what plays a program."""
+        self._bank.expect(program, bank, is_drums)
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key (see `engine.bank.interfaces.InstrumentChooser`)."""

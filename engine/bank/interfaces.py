@@ -98,6 +98,15 @@ class InstrumentChooser(Protocol):
         """Whether there is a drum kit to choose."""
         ...
 
+    @property
+    def changes(self) -> int:
+        """How often answers have changed, for instruments were read or replaced."""
+        ...
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> None:
+        """Make ready what plays a program, if that can be done aside: notes may ask for it soon."""
+        ...
+
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key; never fails."""
         ...

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from ...errors import BankError
+from ..keys.correction import CorrectionRoom
+from ..keys.motions import KeyRoom
+from ..keys.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
 from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
 
 FORMAT: Final = "tnca-synth bank 1"
+"""Timbres lie in the models, what was measured beside them, and tunings in the manifest."""
+FORMAT_OF_FILES: Final = "tnca-synth bank 2"
+"""Instruments may be files of their own."""
 MANIFEST: Final = "bank.json"
 MAX_MANIFEST_BYTES: Final = 16 * 2**20
 MAX_FILE_BYTES: Final = 2**30
@@ -19,6 +28,9 @@ MAX_FILES: Final = 1000
 MAX_INSTRUMENTS: Final = 10_000
 MAX_CENTS: Final = 1200.0
 MAX_INHARMONICITY: Final = 0.1
+MAX_MOMENTS: Final = 10_000
+NO_TUNING: Final = ((60,), (0.0,), (0.0,))
+"""Of an instrument that is a file, which holds its own."""
 MODEL_PARTS: Final = ("seed", "step")
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
@@ -33,7 +45,13 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class InstrumentFacts:
-    """What a manifest says of an instrument; see `engine.bank.bank.Instrument` and `engine.bank.instruments.Tuning`."""
+    """What a manifest says of an instrument; see `engine.bank.instruments.BankInstrument` and `Tuning`.
+
+    Attributes
+    ----------
+    files : representation -> name of the instrument's file; empty where its timbres lie in the models
+    drums : keys of the drums of a kit that is a file
+    """
 
     name: str
     program: int
@@ -44,6 +62,8 @@ class InstrumentFacts:
     keys: tuple[int, ...]
     cents: tuple[float, ...]
     inharmonicity: tuple[float, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    drums: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,12 +76,14 @@ class Manifest:
     decoders : name -> file name
     instruments : of all representations
     files : name -> what it must be
+    rooms : representation -> how large the keys of instruments that are files may be
     """
 
     models: dict[str, dict[str, str]]
     decoders: dict[str, str]
     instruments: tuple[InstrumentFacts, ...]
     files: dict[str, FileFacts]
+    rooms: Mapping[str, KeyRoom] = field(default_factory=dict)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -83,8 +105,8 @@ def parse_manifest(data: bytes) -> Manifest:
 
 def check_manifest(values: object) -> Manifest:
     """Check the values of a manifest; see `parse_manifest`."""
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise BankError(f"it is not a bank of this version (expected format {FORMAT!r})")
+    if not isinstance(values, dict) or values.get("format") not in (FORMAT, FORMAT_OF_FILES):
+        raise BankError(f"it is not a bank of this version (expected format {FORMAT!r} or {FORMAT_OF_FILES!r})")
     files = {
         _file_name("a name in files", name): _file_facts(f"files[{name!r}]", facts)
         for name, facts in mapping(*member(values, "files"), MAX_FILES).items()
@@ -98,8 +120,75 @@ def check_manifest(values: object) -> Manifest:
         for name, file in mapping(*member(values, "decoders"), MAX_FILES).items()
     }
     instruments = items(*member(values, "instruments"), MAX_INSTRUMENTS)
-    facts = tuple(_instrument(f"instruments[{index}]", one) for index, one in enumerate(instruments))
-    return Manifest(models, decoders, facts, files)
+    facts = tuple(_instrument(f"instruments[{index}]", one, models, files) for index, one in enumerate(instruments))
+    rooms = {
+        name: _room(f"rooms.{name}", room)
+        for name, room in mapping("rooms", values.get("rooms", {}), MAX_FILES).items()
+    }
+    return Manifest(models, decoders, facts, files, rooms)
+
+
+def manifest_bytes(
+    models: Mapping[str, Mapping[str, str]],
+    decoders: Mapping[str, str],
+    instruments: Sequence[Mapping[str, Any]],
+    files: Mapping[str, bytes],
+    rooms: Mapping[str, KeyRoom],
+    licence: str = "",
+) -> bytes:
+    """Return the manifest of a bank whose instruments are files.
+
+    Parameters
+    ----------
+    models : representation -> part -> file name
+    decoders : name -> file name
+    instruments : an entry for each, as docs/instruments.md describes it
+    files : all files of the bank but the manifest
+    rooms : representation -> how large keys may be
+    """
+    values = {
+        "format": FORMAT_OF_FILES,
+        "licence": licence,
+        "models": models,
+        "decoders": decoders,
+        "rooms": {name: room_as_json(room) for name, room in rooms.items()},
+        "instruments": [*instruments],
+        "files": {
+            name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            for name, content in files.items()
+        },
+    }
+    return (json.dumps(values, indent=1) + "\n").encode()
+
+
+def room_as_json(room: KeyRoom) -> dict[str, Any]:
+    """Return what a manifest says of a representation's room for keys."""
+    correction = room.correction
+    known = None if correction is None else {**correction._asdict(), "moments": [*correction.moments]}
+    return {"swells": room.swells, "correction": known}
+
+
+def _room(where: str, value: object) -> KeyRoom:
+    values = mapping(where, value, MAX_FILES)
+    swells = whole(*member(values, "swells", where), 0, MAX_COURSES)
+    place, known = member(values, "correction", where)
+    if known is None:
+        return KeyRoom(swells)
+    correction = mapping(place, known, MAX_FILES)
+    moments = items(*member(correction, "moments", place), MAX_MOMENTS, 1)
+    frames = tuple(whole(f"{place}.moments[{index}]", one, 0, 2**31 - 1) for index, one in enumerate(moments))
+    if any(low >= high for low, high in pairwise(frames)):
+        raise wrong(f"{place}.moments", moments, "rising spectral frames")
+    return KeyRoom(
+        swells,
+        CorrectionRoom(
+            text(*member(correction, "field", place)),
+            whole(*member(correction, "partials", place), 0, MAX_BANDS),
+            whole(*member(correction, "bands", place), 0, MAX_BANDS),
+            whole(*member(correction, "courses", place), 1, MAX_COURSES),
+            frames,
+        ),
+    )
 
 
 def _no_number(name: str) -> None:
@@ -137,26 +226,38 @@ def _file_facts(where: str, value: object) -> FileFacts:
     return FileFacts(digest, None if length is None else whole(f"{where}.bytes", length, 0, MAX_FILE_BYTES))
 
 
-def _instrument(where: str, value: object) -> InstrumentFacts:
+def _instrument(
+    where: str, value: object, models: Mapping[str, object], files: dict[str, FileFacts]
+) -> InstrumentFacts:
     values = mapping(where, value, MAX_FILES)
 
-    def field(name: str) -> tuple[str, Any]:
+    def own_field(name: str) -> tuple[str, Any]:
         return member(values, name, where)
 
-    low, high = (whole(*field(name), 0, 127) for name in ("low", "high"))
+    low, high = (whole(*own_field(name), 0, 127) for name in ("low", "high"))
     if low > high:
         raise wrong(f"{where}.low", low, f"at most {where}.high, which is {high}")
-    keys, cents, inharmonicity = _tuning(*field("tuning"))
+    own = {
+        representation: _listed(f"{where}.files.{representation}", file, files)
+        for representation, file in mapping(f"{where}.files", values.get("files", {}), MAX_FILES).items()
+    }
+    if not own.keys() <= models.keys():
+        raise wrong(f"{where}.files", [*own], f"representations of the bank: {', '.join(models)}")
+    is_file = bool(own) and "tuning" not in values
+    keys, cents, inharmonicity = NO_TUNING if is_file else _tuning(*own_field("tuning"))
+    drums = rising_keys(f"{where}.drums", values["drums"]) if "drums" in values else []
     return InstrumentFacts(
-        name=text(*field("name")),
-        program=whole(*field("program"), 0, 127),
-        is_drums=truth(*field("is_drums")),
-        pitched=truth(*field("pitched")),
+        name=text(*own_field("name")),
+        program=whole(*own_field("program"), 0, 127),
+        is_drums=truth(*own_field("is_drums")),
+        pitched=truth(*own_field("pitched")),
         low=low,
         high=high,
         keys=keys,
         cents=cents,
         inharmonicity=inharmonicity,
+        files=own,
+        drums=tuple(drums),
     )
 
 

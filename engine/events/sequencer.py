@@ -22,7 +22,7 @@ from ...midi.commands import (
     ProgramChange,
     TuningChange,
 )
-from ...midi.messages import is_complete
+from ...midi.messages import NUM_CHANNELS, PROGRAM_CHANGE, is_complete
 from ...midi.state.interpreter import Interpreter
 from ..arrays import FloatArray
 from ..bank.interfaces import Instrument
@@ -186,6 +186,10 @@ class Sequencer:
         """Forget what channels have played so far."""
         self._note_on.played.clear()
 
+    def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
+        """Put an instrument into a corner of a channel's pad; see `Synth.morph_into`."""
+        self._note_on.morph_into(channel, corner, instrument)
+
     def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
         self._note_on.begin_with(channel, instrument)
@@ -265,7 +269,11 @@ class Sequencer:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, _, data, port = heappop(self._queue)
-            for command in self._admitted(sample, self._interpreter.handle(data, port)):
+            commands = self._interpreter.handle(data, port)
+            if data[0] & 0xF0 == PROGRAM_CHANGE:
+                channel = port * NUM_CHANNELS + (data[0] & 0x0F)
+                self._note_on.expect(channel, self.program_switch.path_of(channel))
+            for command in self._admitted(sample, commands):
                 if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))
                     stop = sample

@@ -24,6 +24,8 @@ from ...errors import ModelError, TncaError
 from ..arrays import FloatArray
 from ..decoders.base import Decoder
 from ..kernel.cores import AUTO
+from ..keys.correction import CorrectionArrays
+from ..keys.motions import MotionArrays
 from ..models.interfaces import Genome, GrowthModel
 from ..modulation.channel import ControlsAt
 from ..voices.voice import Voice
@@ -44,6 +46,7 @@ _GIVEN_BACK = tuple(name for name in _SENT if name != "modulation")
 _sent_of, _given_back_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK)
 _SILENCE = np.zeros(0, np.float32)
 
+AddedKeys = tuple[MotionArrays, CorrectionArrays | None]
 MakeGrower = Callable[[], Grower]
 """Makes the grower of a worker, like that of its owner, in the worker's process: something that can be pickled."""
 
@@ -56,12 +59,14 @@ class Task(NamedTuple):
     new : voices that it has not grown yet
     facts : of every voice to grow, what `_SENT` names
     until, controls_at : see `Grower.grow`
+    added : keys of instruments that were added to the table of motions since the task before, see `MotionTable.added`
     """
 
     new: list[Voice]
     facts: list[tuple[Any, ...]]
     until: int
     controls_at: ControlsAt
+    added: Sequence[AddedKeys] = ()
 
 
 class Result(NamedTuple):
@@ -103,6 +108,8 @@ def serve(pipe: Connection, make: MakeGrower) -> None:
 
 
 def _work(grower: Grower, voices: dict[int, Voice], task: Task) -> Result:
+    for arrays, correction in task.added:
+        grower.growth.motions.add(arrays, correction)
     voices.update((voice.slot, voice) for voice in task.new)
     slot_at = _SENT.index("slot")
     share = [voices[facts[slot_at]] for facts in task.facts]
@@ -136,6 +143,7 @@ class WorkerProcess:
         theirs.close()
         self._share: list[Voice] = []
         self._has_started = False
+        self._num_added = 0
 
     @property
     def is_ready(self) -> bool:
@@ -153,12 +161,21 @@ class WorkerProcess:
             with suppress(OSError):
                 self._pipe.poll(limit_s)
 
-    def start(self, share: list[Voice], is_new: list[bool], until: int, controls_at: ControlsAt) -> None:
-        """Begin to grow voices; `finish` must follow."""
+    def start(
+        self, share: list[Voice], is_new: list[bool], until: int, controls_at: ControlsAt, added: Sequence[AddedKeys]
+    ) -> None:
+        """Begin to grow voices; `finish` must follow.
+
+        Parameters
+        ----------
+        added : all of `MotionTable.added`
+        """
         self._share = share
         new = [voice for voice, first in zip(share, is_new, strict=True) if first]
+        unknown = [*added[self._num_added :]]
+        self._num_added = len(added)
         with self._watched():
-            self._pipe.send(Task(new, [_sent_of(voice) for voice in share], until, controls_at))
+            self._pipe.send(Task(new, [_sent_of(voice) for voice in share], until, controls_at, unknown))
 
     def finish(self) -> list[str]:
         """Wait until the voices are grown; return what broke, one line each."""
@@ -249,7 +266,8 @@ class WorkerGrower(Grower):
         self._busy = [worker_process for worker_process in shares if worker_process is not None]
         for worker_process in self._busy:
             share = shares[worker_process]
-            worker_process.start(share, [is_new[voice.slot] for voice in share], until, controls_at)
+            news = [is_new[voice.slot] for voice in share]
+            worker_process.start(share, news, until, controls_at, self.growth.motions.added)
         self._under_way = partial(super().grow, own, until, controls_at)
 
     def finish(self) -> None:

@@ -92,8 +92,8 @@ static int64_t code_at(const Model *m, int64_t row, double pace, double age_s, d
     return m->first_code[row] + low;
 }
 
-/* The row of a motion; the last one, which stands still, where there is none. */
-static int64_t motion_row(const Model *m, double row) { return row < 0.0 ? m->motions - 1 : (int64_t)row; }
+/* Where the tables hold a motion's row: -1, which stands still, lies first, so that further rows find place behind. */
+static int64_t motion_row(double row) { return (int64_t)row + 1; }
 
 /* How far a motion's row sways the pitch at an age, in semitones. */
 static double sway_at(const Model *m, int64_t row, double pace, double age_s) {
@@ -198,7 +198,7 @@ static void find_sources(const Model *m, Slot *slot, double ratio) {
 /* Look up anew what no longer holds of a slot. */
 static void look_up(Hop *hop, Slot *slot, const double *facts, double grown_hz, double ratio) {
     const Model *m = &hop->model;
-    const int64_t row = motion_row(m, facts[MODE_ROW]);
+    const int64_t row = motion_row(facts[MODE_ROW]);
     if (slot->mode_row != row || slot->stretch != facts[STRETCH]) {
         memcpy(slot->modes, m->modes + row * MODES, sizeof slot->modes);
         find_ratios(slot, facts[STRETCH]);
@@ -438,6 +438,15 @@ PUBLIC void tnca_glide(Hop *hop, int64_t glides) { hop->glides = glides; }
 /* Say where the genes and grids of all slots lie. */
 PUBLIC void tnca_plant(Hop *hop, const Genes *genes) { hop->genes = *genes; }
 
+/* Say where the tables of keys lie: rows may have been added. Rows that voices have already say what they said. */
+PUBLIC void tnca_know(Hop *hop, const Model *known) {
+    Model *m = &hop->model;
+    m->codes = known->codes, m->swell_shapes = known->swell_shapes, m->first_code = known->first_code;
+    m->last_code = known->last_code, m->code_loop = known->code_loop, m->code_rate = known->code_rate;
+    m->modes = known->modes, m->correction_row = known->correction_row;
+    m->correction_courses = known->correction_courses, m->corrections = known->corrections;
+}
+
 /* Read the clocks of all rounds and where pitches are; fill what the rounds need of it and say what was found. */
 PUBLIC void tnca_prepare(Hop *hop, Call *call) {
     const Model *m = &hop->model;
@@ -445,7 +454,7 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
     call->found = 0;
     for (int64_t v = 0; v < call->voices; v++) {
         double *facts = call->facts + v * FACTS;
-        const int64_t row = motion_row(m, facts[MOTION]);
+        const int64_t row = motion_row(facts[MOTION]);
         const double held = facts[RELEASE] - facts[ONSET], released = held > length ? held : length;
         double planted = facts[PLANTED];
         facts[MOTION] = (double)row;
@@ -480,7 +489,7 @@ PUBLIC void tnca_prepare(Hop *hop, Call *call) {
             double sway = journey ? 0.0 : sway_at(m, row, facts[PACE], age_s);
             for (int i = 0; journey && i < CORNERS; i++) {
                 const double *motion = call->corners + (v * CORNERS + i) * 2;
-                sway += journey[J_WEIGHTS + i] * sway_at(m, motion_row(m, motion[0]), motion[1], age_s);
+                sway += journey[J_WEIGHTS + i] * sway_at(m, motion_row(motion[0]), motion[1], age_s);
             }
             const int pitched = (journey ? journey[J_PITCHED] : facts[PITCHED]) > 0.0;
             call->f0_hz[at] = pitched ? pitch_hz(clipped(sounding + sway, PITCH_LOW, PITCH_HIGH)) : 0.0;

@@ -34,10 +34,10 @@ enum { DRIFTS = 1, TENDED = 2, BROKEN = 4, DEAD = 8 };
 /* How a voice is sounded. */
 enum { UNHEARD, PARTIALS, RESONANCES };
 
-/* Sizes, weights and tables: nothing of it changes. */
+/* Sizes, weights and tables: nothing of it changes but where the tables of keys lie, see `tnca_know`. */
 typedef struct Model {
     int64_t slots, cells, channels, hidden, readout, bins, hop, n_fft, alpha, level, rate;
-    int64_t partials, courses, swells, noise_rows, motions, lobe_steps, lobe_size, onset_frames;
+    int64_t partials, courses, swells, noise_rows, lobe_steps, lobe_size, onset_frames;
     int64_t iterations, search_frames, moment_count;
     double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, dip_db, alive_above, liveliest;
     double least_drift, least_density, clear_bins, lobe_bins, momentum, window_sum, loud_db, even_db;

@@ -28,7 +28,7 @@ class Model(ctypes.Structure):
 
     _fields_ = (
         *_members("slots cells channels hidden readout bins hop n_fft alpha level rate", Int),
-        *_members("partials courses swells noise_rows motions lobe_steps lobe_size onset_frames", Int),
+        *_members("partials courses swells noise_rows lobe_steps lobe_size onset_frames", Int),
         *_members("iterations search_frames moment_count", Int),
         *_members("floor_db level_scale_db tonality_db quiet_level heard_level dip_db alive_above liveliest", Double),
         *_members("least_drift least_density clear_bins lobe_bins momentum window_sum loud_db even_db", Double),
@@ -84,11 +84,10 @@ def library() -> ctypes.CDLL | None:
         if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays, Reverb)]:
             found.tnca_choose.restype = found.tnca_best.restype = Int
             found.tnca_choose.argtypes = found.tnca_glide.argtypes = (Pointer, Int)
-            for function in (found.tnca_glide, found.tnca_free, found.tnca_plant, found.tnca_prepare, found.tnca_run):
-                function.restype = None
+            found.tnca_free.restype = found.tnca_glide.restype = None
             found.tnca_free.argtypes = (Pointer,)
-            found.tnca_plant.argtypes = (Pointer, Pointer)
-            found.tnca_prepare.argtypes = found.tnca_run.argtypes = (Pointer, Pointer)
+            for function in (found.tnca_plant, found.tnca_know, found.tnca_prepare, found.tnca_run):
+                function.restype, function.argtypes = None, (Pointer, Pointer)
             return found
     return None
 

@@ -15,7 +15,7 @@ from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
 from ..decoders.parts.noise import NoiseBank, noise_spectra
 from ..decoders.parts.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
 from ..keys.apply import HEARD_LEVEL, LOBE_BINS
-from ..keys.motions import MotionTable
+from ..keys.motions import KeyArrays, MotionTable
 from ..models.interfaces import Genome
 from ..modulation.growth import ALPHA, LIVELIEST
 from ..modulation.reseeding import MIN_DRIFT
@@ -51,7 +51,9 @@ class Kernel:
         self._library = known
         self._kept: list[np.ndarray] = []  # what the structure points at
         self._genes: Genome = {}
-        handle = known.tnca_make(ctypes.byref(self._model(weights, spec, motions, resonant, num_slots)))
+        self._motions, self._tables = motions, motions.tables
+        self._known = self._model(weights, spec, motions, resonant, num_slots)
+        handle = known.tnca_make(ctypes.byref(self._known))
         if not handle:
             raise MemoryError("no memory for the state of all voices")
         self._handle = ctypes.c_void_p(handle)
@@ -75,11 +77,21 @@ class Kernel:
 
     def prepare(self, call: Call) -> None:
         """Read clocks and pitches of a call's rounds."""
+        if self._motions.tables is not self._tables:  # an instrument was added
+            self._tables = self._motions.tables
+            self._point_at(self._known, self._tables)
+            self._library.tnca_know(self._handle, ctypes.byref(self._known))
         self._library.tnca_prepare(self._handle, ctypes.byref(call))
 
     def run(self, call: Call) -> None:
         """Grow and sound a call's rounds."""
         self._library.tnca_run(self._handle, ctypes.byref(call))
+
+    @staticmethod
+    def _point_at(model: Model, tables: KeyArrays) -> None:
+        """Let a structure point at tables of keys, which the kernel keeps alive as `_tables`."""
+        for name in KeyArrays._fields:
+            setattr(model, name, address(getattr(tables, name)))
 
     def _keep(self, values: np.ndarray, kind: type[np.generic] = np.float32) -> int:
         """Return the address of values, which are kept."""
@@ -89,19 +101,17 @@ class Kernel:
     def _model(
         self, weights: Weights, spec: AudioSpec, motions: MotionTable, resonant: GriffinLimDecoder, num_slots: int
     ) -> Model:
-        noise, tables = NoiseBank(spec), motions.tables
+        noise, tables = NoiseBank(spec), self._tables
         spectra = noise_spectra(2 * spec.hop_length)
         low, share = bins_among_bands(spec)
         amplitude, power = onset_coverage(spec)
-        correction = motions.correction_table
         model = Model(
             slots=num_slots, cells=spec.num_mels, channels=weights.channels, hidden=weights.hidden,
             readout=weights.readout, bins=spec.num_bins, hop=spec.hop_length, n_fft=spec.n_fft, alpha=ALPHA,
             level=LINEAR_LEVEL, rate=spec.sample_rate, partials=motions.corrected_partials,
-            courses=0 if correction is None else correction.courses.shape[2],
-            moment_count=0 if correction is None else len(correction.moments_s), swells=tables.shapes.shape[1],
-            noise_rows=len(spectra),
-            motions=len(tables.first), lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
+            courses=tables.correction_courses.shape[2], moment_count=tables.correction_courses.shape[1],
+            swells=tables.swell_shapes.shape[1], noise_rows=len(spectra),
+            lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
             onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
             floor_db=spec.floor_db, level_scale_db=spec.level_scale_db, tonality_db=TONALITY_RANGE_DB,
             quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, dip_db=LOBE_DIP_DB, alive_above=ALIVE_ABOVE,
@@ -112,14 +122,8 @@ class Kernel:
             setattr(model, name, self._keep(values, np.float64 if name == "clock_rates" else np.float32))
         model.bin_low, model.bin_share = self._keep(low, np.int32), self._keep(share)
         model.bin_octave = self._keep(np.log2(np.maximum(frequencies_hz(spec, spec.num_bins), 1.0)))
-        model.codes, model.swell_shapes = self._keep(tables.codes), self._keep(tables.shapes)
-        model.first_code, model.last_code = self._keep(tables.first, np.int64), self._keep(tables.last, np.float64)
-        model.code_loop, model.code_rate = (self._keep(one, np.float64) for one in (tables.loop, tables.rate_hz))
-        model.modes, model.lobe = self._keep(motions.modes), self._keep(LOBE)
-        if correction is not None:
-            model.correction_row = self._keep(correction.rows, np.int64)
-            model.moments = self._keep(correction.moments_s, np.float64)
-            model.correction_courses, model.corrections = self._keep(correction.courses), self._keep(correction.shapes)
+        self._point_at(model, tables)
+        model.moments, model.lobe = self._keep(motions.moments_s, np.float64), self._keep(LOBE)
         model.noise = self._keep(spectra.view(np.float32))
         model.noise_window = self._keep(noise.window / spec.hop_length)  # the kernel's inverse transform lacks that
         model.window = self._keep(resonant.window)
@@ -144,8 +148,8 @@ def fits(weights: Weights, spec: AudioSpec, motions: MotionTable) -> bool:
         and length >= 64
         and spec.num_bins >= 16
         and weights.channels > ALPHA
-        and motions.tables.shapes.shape[1] <= MAX_COURSES
-        and (motions.correction_table is None or motions.correction_table.courses.shape[2] <= MAX_COURSES)
+        and motions.tables.swell_shapes.shape[1] <= MAX_COURSES
+        and motions.tables.correction_courses.shape[2] <= MAX_COURSES
         and corrected in ("", LINEAR)
         and (not corrected or (motions.corrected_bands == spec.num_mels and motions.corrected_partials % 8 == 0))
     )

@@ -25,7 +25,7 @@ INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t vo
     for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
         const double *motion = call->corners + (voice * CORNERS + i) * 2;
         const float part = (float)call->journey[at * JOURNEY + J_WEIGHTS + i];
-        FN(tell)(m, courses_at(m, motion_row(m, motion[0]), motion[1], age_s, part, courses), courses, told);
+        FN(tell)(m, courses_at(m, motion_row(motion[0]), motion[1], age_s, part, courses), courses, told);
     }
     const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level);
     const int32_t *__restrict low = m->bin_low, *__restrict nearest = slot->nearest;

@@ -82,7 +82,7 @@ INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, in
     for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
         const double *motion = call->corners + (voice * CORNERS + i) * 2;
         const float part = (float)call->journey[at * JOURNEY + J_WEIGHTS + i];
-        FN(add_swell)(m, motion_row(m, motion[0]), motion[1], age_s, part, swell);
+        FN(add_swell)(m, motion_row(motion[0]), motion[1], age_s, part, swell);
     }
 
     float clocks[CLOCKS + 16] = {0}, *told = hop->told;

@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import BankError
 from ..arrays import FloatArray
+from .growing import GrowingRows
 from .npz import KeyedArrays
 
 
@@ -80,12 +82,37 @@ class Corrections(NamedTuple):
         return Corrections(self.rows[voices], self.courses[frames, voices])
 
 
+class CorrectionRoom(NamedTuple):
+    """What corrections of one foundation have in common: keys of any instrument fit into a table of it.
+
+    Attributes
+    ----------
+    field, partials, moments : as in `CorrectionArrays`
+    bands : N - P
+    courses : R; an instrument may have fewer
+    """
+
+    field: str
+    partials: int
+    bands: int
+    courses: int
+    moments: tuple[int, ...]
+
+
+def room_of(arrays: CorrectionArrays) -> CorrectionRoom:
+    """Return the room that some corrections take."""
+    bands = arrays.shapes.shape[2] - arrays.partials
+    moments = tuple(int(moment) for moment in arrays.moments)
+    return CorrectionRoom(arrays.field, arrays.partials, bands, arrays.courses.shape[2], moments)
+
+
 class CorrectionTable:
     """Corrections of all recorded keys, read at any time for many voices at once.
 
     Parameters
     ----------
-    arrays : CorrectionArrays
+    arrays : CorrectionArrays or CorrectionRoom
+        The first of them, or room for those that `add` brings.
     moving : sequence of (timbre, key)
         The rows that voices name; those that `arrays` lacks need no correction.
     hop_s : float
@@ -93,22 +120,76 @@ class CorrectionTable:
 
     Attributes
     ----------
-    rows : intp, of what follows, for each of `moving` and for what stands still
+    room : CorrectionRoom
     moments_s : float64 (K,), rising; between them courses are lines, and beyond the ends they stay
-    courses : float32 (M + 1, K, R); the last one is nothing
-    shapes : float32 (M + 1, R, N), how strongly each partial and then each band follows; the last one not at all
     """
 
-    def __init__(self, arrays: CorrectionArrays, moving: Sequence[tuple[str, int]], hop_s: float) -> None:
-        rows = {owner: row for row, owner in enumerate(arrays.owners)}
-        nothing = len(rows)
-        self.rows = np.array([*(rows.get(owner, nothing) for owner in moving), nothing], np.intp)
-        self.moments_s = arrays.moments * hop_s
-        self._order = np.arange(len(arrays.moments), dtype=np.float64)
-        courses = arrays.courses * arrays.course_scale[:, None]
-        shapes = arrays.shapes * arrays.shape_scale[:, :, None]
-        self.courses = np.concatenate([courses, np.zeros((1, *courses.shape[1:]))]).astype(np.float32)
-        self.shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]))]).astype(np.float32)
+    def __init__(
+        self, arrays: CorrectionArrays | CorrectionRoom, moving: Sequence[tuple[str, int]], hop_s: float
+    ) -> None:
+        self.room = room = arrays if isinstance(arrays, CorrectionRoom) else room_of(arrays)
+        self.moments_s = np.array(room.moments) * hop_s
+        self._order = np.arange(len(room.moments), dtype=np.float64)
+        # In front of all others lies what needs no correction: what stands still, and keys without one.
+        self._rows = GrowingRows(np.zeros(1, np.int64))
+        self._courses = GrowingRows(np.zeros((1, len(room.moments), room.courses), np.float32))
+        self._shapes = GrowingRows(np.zeros((1, room.courses, room.partials + room.bands), np.float32))
+        self.add(None if isinstance(arrays, CorrectionRoom) else arrays, moving)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Which of `courses` and `shapes` belongs to what stands still, and to each of all that moves."""
+        return self._rows.values
+
+    @property
+    def courses(self) -> FloatArray:
+        """Courses, float32 (M + 1, K, R); the first one is nothing."""
+        return self._courses.values
+
+    @property
+    def shapes(self) -> FloatArray:
+        """How strongly each partial and then each band follows, float32 (M + 1, R, N); the first one not at all."""
+        return self._shapes.values
+
+    def add(self, arrays: CorrectionArrays | None, moving: Sequence[tuple[str, int]]) -> None:
+        """Add the corrections of further keys, and rows for those that move.
+
+        Raises
+        ------
+        BankError
+            They do not fit the room of the others.
+        """
+        rows: dict[tuple[str, int], int] = {}
+        if arrays is not None:
+            rows = {owner: len(self._courses) + row for row, owner in enumerate(arrays.owners)}
+            courses = (arrays.courses * arrays.course_scale[:, None]).astype(np.float32)
+            shapes = (arrays.shapes * arrays.shape_scale[:, :, None]).astype(np.float32)
+            self._check(room_of(arrays))
+            missing = self.room.courses - courses.shape[2]
+            self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
+            self._shapes.add(np.pad(shapes, ((0, 0), (0, missing), (0, 0))))
+        self._rows.add(np.array([rows.get(owner, 0) for owner in moving], np.int64))
+
+    def _check(self, room: CorrectionRoom) -> None:
+        own = self.room
+        if (room.field, room.partials, room.bands) != (own.field, own.partials, own.bands):
+            raise BankError(
+                f"corrections of {room.partials} partials and {room.bands} bands of {room.field!r} do not fit this "
+                f"foundation's {own.partials} and {own.bands} of {own.field!r}"
+            )
+        if room.courses > own.courses:
+            raise BankError(f"corrections have {room.courses} courses, this foundation has room for {own.courses}")
+
+    def _on_moments(self, courses: FloatArray, moments: NDArray[np.int64]) -> FloatArray:
+        """Return courses (M, K', R) that were measured at other moments at those of this table."""
+        own = self.room.moments
+        if tuple(moments.tolist()) == own:
+            return courses
+        at = np.interp(own, moments, np.arange(len(moments), dtype=np.float64))
+        low = at.astype(np.intp)
+        high = np.minimum(low + 1, len(moments) - 1)
+        share = (at - low)[:, None].astype(np.float32)
+        return np.asarray(courses[:, low] + share * (courses[:, high] - courses[:, low]), np.float32)
 
     def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections:
         """Return the corrections of voices at ages (T, V), of one row each.
@@ -117,7 +198,7 @@ class CorrectionTable:
         ----------
         motions : (V, 2), rows of `engine.keys.motions.Motion`
         """
-        rows = self.rows[motions[:, 0].astype(np.intp)]
+        rows = self.rows[motions[:, 0].astype(np.intp) + 1]
         at = np.interp(age_s * motions[:, 1], self.moments_s, self._order)
         low = at.astype(np.intp)
         high = np.minimum(low + 1, len(self.moments_s) - 1)

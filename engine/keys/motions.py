@@ -20,7 +20,8 @@ from ..arrays import FloatArray
 from ..spectra.pitch import MAX_INHARMONIC_PARTIALS
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import between, transposed_bands
-from .correction import CorrectionArrays, Corrections, CorrectionTable
+from .correction import CorrectionArrays, CorrectionRoom, Corrections, CorrectionTable, room_of
+from .growing import GrowingRows
 from .npz import KeyedArrays
 from .zones import KeyZones
 
@@ -36,7 +37,7 @@ class Motion(NamedTuple):
 
     Attributes
     ----------
-    row : of the table, one for each recorded key; -1 for what stands still
+    row : of all recorded keys of the table; -1 for what stands still
     pace : how much faster than recorded: a transposed recording runs faster
     """
 
@@ -124,28 +125,50 @@ class MotionArrays(KeyedArrays):
             raise ValueError(f"a key has {MAX_INHARMONIC_PARTIALS} modes, of 0 or more")
 
 
-class MotionTables(NamedTuple):
-    """What a table reads its motions from, for one row of each recorded key, K of them, and one that stands still.
+class KeyArrays(NamedTuple):
+    """What hops are computed from, as the kernel wants it: rows of K recorded keys after one that stands still.
 
     Attributes
     ----------
     codes : float32 (N + 1, 1 + R), sway and R courses
-    shapes : float32 (K + 1, R, F)
-    first : int64 (K + 1,), row of the first code
-    last, loop : float64 (K + 1,), codes from there to the last one, and how many of them repeat
-    rate_hz : float64 (K + 1,), codes in a second
+    swell_shapes : float32 (K + 1, R, F)
+    first_code : int64 (K + 1,), row of the first code
+    last_code, code_loop : float64 (K + 1,), codes from there to the last one, and how many of them repeat
+    code_rate : float64 (K + 1,), codes in a second
+    modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`
+    correction_row : int64 (K + 1,), of the following
+    correction_courses, corrections : `CorrectionTable.courses` and `shapes`; of no size without corrections
     """
 
     codes: FloatArray
-    shapes: FloatArray
-    first: NDArray[np.int64]
-    last: NDArray[np.float64]
-    loop: NDArray[np.float64]
-    rate_hz: NDArray[np.float64]
+    swell_shapes: FloatArray
+    first_code: NDArray[np.int64]
+    last_code: NDArray[np.float64]
+    code_loop: NDArray[np.float64]
+    code_rate: NDArray[np.float64]
+    modes: FloatArray
+    correction_row: NDArray[np.int64]
+    correction_courses: FloatArray
+    corrections: FloatArray
+
+
+class KeyRoom(NamedTuple):
+    """What instruments of one foundation have in common: how large their keys may be.
+
+    Attributes
+    ----------
+    swells : courses of a motion beside its sway; an instrument may have fewer
+    correction : CorrectionRoom or None
+    """
+
+    swells: int
+    correction: CorrectionRoom | None = None
 
 
 class MotionTable:
     """Motions of all recorded keys, read at any time for many voices at once.
+
+    Thread: `add` belongs to the producer. Others may read meanwhile: what is there stays as it is.
 
     Parameters
     ----------
@@ -155,49 +178,114 @@ class MotionTable:
         Without them nothing moves.
     correction : CorrectionArrays, optional
         What the growth misses on the same keys.
+    room : KeyRoom, optional
+        For what `add` brings, where there are no arrays.
 
     Attributes
     ----------
     correction_table : CorrectionTable or None
     corrected_field : the field that `correction` sets right; "" without
-    modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`; the last row has none
     corrected_partials, corrected_bands : P and bands of what it gives; 0 without
+    added : what `add` has brought since it was made, for others that shall know the same rows
     """
 
     def __init__(
-        self, spec: AudioSpec, arrays: MotionArrays | None = None, correction: CorrectionArrays | None = None
+        self,
+        spec: AudioSpec,
+        arrays: MotionArrays | None = None,
+        correction: CorrectionArrays | None = None,
+        room: KeyRoom | None = None,
     ) -> None:
         self._takes: dict[str, KeyZones] = {}
         self._rows: dict[str, int] = {}
-        if arrays is None:
-            arrays = _nothing(spec.num_mels)
-        if arrays.shapes.shape[2] != spec.num_mels:
-            raise BankError(f"motions of {arrays.shapes.shape[2]} bands do not fit a model of {spec.num_mels}")
         self._spec = spec
-        self.correction_table = None if correction is None else CorrectionTable(correction, arrays.owners, spec.hop_s)
-        self.corrected_field = "" if correction is None else correction.field
-        self.corrected_partials = 0 if correction is None else correction.partials
-        self.corrected_bands = 0 if correction is None else correction.shapes.shape[2] - correction.partials
+        swells = arrays.shapes.shape[1] if arrays is not None else 1 if room is None else room.swells
+        known = correction or (None if room is None else room.correction)
+        self.correction_table = (
+            None
+            if known is None
+            else CorrectionTable(known if isinstance(known, CorrectionRoom) else room_of(known), [], spec.hop_s)
+        )
+        self.corrected_field = "" if self.correction_table is None else self.correction_table.room.field
+        self.corrected_partials = 0 if self.correction_table is None else self.correction_table.room.partials
+        self.corrected_bands = 0 if self.correction_table is None else self.correction_table.room.bands
+        # The first row, of a single code of nothing, is what stands still.
+        self._codes = GrowingRows(np.zeros((1, 1 + swells), np.float32))
+        self._shapes = GrowingRows(np.zeros((1, swells, spec.num_mels), np.float32))
+        self._first = GrowingRows(np.zeros(1, np.int64))
+        self._last, self._loop = GrowingRows(np.zeros(1)), GrowingRows(np.zeros(1))
+        self._rate_hz = GrowingRows(np.ones(1))
+        self._modes = GrowingRows(np.zeros((1, MAX_INHARMONIC_PARTIALS), np.float32))
+        self.tables = self._read_tables()
+        self.added: list[tuple[MotionArrays, CorrectionArrays | None]] = []
+        if arrays is not None:
+            self.add(arrays, correction)
+            self.added.clear()
+
+    def add(self, arrays: MotionArrays, correction: CorrectionArrays | None = None) -> None:
+        """Add what moves further keys, and what the growth misses on them; a timbre that is known is replaced.
+
+        Rows that voices have stay as they are.
+
+        Raises
+        ------
+        BankError
+            It does not fit the model, or the room of the others.
+        """
+        missing = self._swells_missing(arrays)
+        if correction is not None and self.correction_table is None:
+            raise BankError("this foundation has no per-key correction")
+        if self.correction_table is not None:
+            self.correction_table.add(correction, arrays.owners)
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)
             if rows.size:
-                self._takes[name], self._rows[name] = KeyZones(arrays.key[rows], arrays.take[rows]), int(rows[0])
+                self._takes[name] = KeyZones(arrays.key[rows], arrays.take[rows])
+                self._rows[name] = len(self._first) - 1 + int(rows[0])
         counts = np.diff(arrays.first)
-        # One more at the end, of a single code of nothing, is what stands still.
-        scale = np.repeat(arrays.code_scale, counts, 0)
-        self._codes = np.concatenate([arrays.codes * scale, np.zeros((1, arrays.codes.shape[1]))]).astype(np.float32)
-        shapes = _shapes_on_keys(arrays, spec)
-        self._shapes = np.concatenate([shapes, np.zeros((1, *shapes.shape[1:]), np.float32)])
-        self._first = np.append(arrays.first[arrays.motion], arrays.first[-1]).astype(np.int64)
-        self._last = np.append(counts[arrays.motion] - 1, 0).astype(np.float64)
-        self._loop = np.append(arrays.loop[arrays.motion], 0.0).astype(np.float64)
-        self.modes = np.concatenate([arrays.modes, np.zeros((1, MAX_INHARMONIC_PARTIALS))]).astype(np.float32)
-        self._rate_hz = np.append(arrays.pace, 1.0).astype(np.float64) * arrays.rate_hz
+        first = len(self._codes)
+        codes = (arrays.codes * np.repeat(arrays.code_scale, counts, 0)).astype(np.float32)
+        self._codes.add(np.pad(codes, ((0, 0), (0, missing))))
+        self._shapes.add(np.pad(_shapes_on_keys(arrays, self._spec), ((0, 0), (0, missing), (0, 0))))
+        self._first.add(first + arrays.first[arrays.motion])
+        self._last.add((counts[arrays.motion] - 1).astype(np.float64))
+        self._loop.add(arrays.loop[arrays.motion].astype(np.float64))
+        self._modes.add(arrays.modes.astype(np.float32))
+        self._rate_hz.add(arrays.pace.astype(np.float64) * arrays.rate_hz)
+        self.tables = self._read_tables()
+        self.added.append((arrays, correction))
+
+    def _swells_missing(self, arrays: MotionArrays) -> int:
+        """Return how many swells fewer a table has than there is room for; `BankError` if it does not fit."""
+        _, swells, bands = arrays.shapes.shape
+        if bands != self._spec.num_mels:
+            raise BankError(f"motions of {bands} bands do not fit a model of {self._spec.num_mels}")
+        room = self._shapes.values.shape[1]
+        if swells > room:
+            raise BankError(f"motions have {swells} swells, this foundation has room for {room}")
+        return room - swells
+
+    def _read_tables(self) -> KeyArrays:
+        """Return what hops are computed from; not to be changed."""
+        own = self.correction_table
+        nothing = np.zeros((1, 0, 0), np.float32)
+        return KeyArrays(
+            self._codes.values, self._shapes.values, self._first.values, self._last.values, self._loop.values,
+            self._rate_hz.values, self._modes.values,
+            np.zeros(len(self._first), np.int64) if own is None else own.rows,
+            nothing if own is None else own.courses, nothing if own is None else own.shapes,
+        )  # fmt: skip
 
     @property
-    def tables(self) -> MotionTables:
-        """What it reads its motions from; not to be changed."""
-        return MotionTables(self._codes, self._shapes, self._first, self._last, self._loop, self._rate_hz)
+    def room(self) -> KeyRoom:
+        """How large the keys of further instruments may be."""
+        own = self.correction_table
+        return KeyRoom(self._shapes.values.shape[1], None if own is None else own.room)
+
+    @property
+    def moments_s(self) -> NDArray[np.float64]:
+        """Moments (K,) of the courses of corrections; none without them."""
+        return np.zeros(0) if self.correction_table is None else self.correction_table.moments_s
 
     def find(self, name: str, key: float, without_own: bool = False) -> Motion:
         """Return what moves a timbre on a key; see `KeyZones.root key`."""
@@ -242,26 +330,29 @@ class MotionTable:
 
     def inharmonic_partials_of(self, rows: NDArray[np.intp]) -> FloatArray | None:
         """Return the `modes` (V, MAX_INHARMONIC_PARTIALS) of some rows (V,), None where none has any."""
-        modes = self.modes[rows]
+        modes = self.tables.modes[rows + 1]
         return modes if modes.any() else None
 
     def _sway(self, places: MotionPlaces) -> NDArray[np.float64]:
         low, mix = places
-        sway = self._codes[:, 0]
+        sway = self.tables.codes[:, 0]
         return np.asarray(sway[low] + mix * (sway[low + (mix > 0.0)] - sway[low]))
 
     def _swell(self, motions: NDArray[np.float64], places: MotionPlaces) -> FloatArray:
         low, mix = places
-        codes = self._codes[low, 1:]
-        codes += mix[..., None].astype(np.float32) * (self._codes[low + (mix > 0.0), 1:] - codes)
-        swell: FloatArray = np.matmul(codes[:, :, None], self._shapes[motions[:, 0].astype(np.intp)])[:, :, 0]
+        tables = self.tables
+        codes = tables.codes[low, 1:]
+        codes += mix[..., None].astype(np.float32) * (tables.codes[low + (mix > 0.0), 1:] - codes)
+        rows = motions[:, 0].astype(np.intp) + 1
+        swell: FloatArray = np.matmul(codes[:, :, None], tables.swell_shapes[rows])[:, :, 0]
         return swell
 
     def _places(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> MotionPlaces:
         """Return the code below each moment, and how far it is from there to the next, each (T, V)."""
-        rows = motions[:, 0].astype(np.intp)
-        low, mix = code_places(age_s * (motions[:, 1] * self._rate_hz[rows]), self._last[rows], self._loop[rows])
-        return self._first[rows] + low, mix
+        tables, rows = self.tables, motions[:, 0].astype(np.intp) + 1
+        at = age_s * (motions[:, 1] * tables.code_rate[rows])
+        low, mix = code_places(at, tables.last_code[rows], tables.code_loop[rows])
+        return tables.first_code[rows] + low, mix
 
 
 def code_places(at: NDArray[np.float64], last: NDArray[np.float64], loop: NDArray[np.float64]) -> MotionPlaces:
@@ -292,14 +383,3 @@ def _shapes_on_keys(arrays: MotionArrays, spec: AudioSpec) -> FloatArray:
         rows = semitones == distance
         shapes[rows] = transposed(shapes[rows], spec, 2.0 ** (distance / 12.0))
     return shapes
-
-
-def _nothing(num_cells: int) -> MotionArrays:
-    none = np.zeros(0, np.int64)
-    return MotionArrays(
-        rate_hz=1.0, codes=np.zeros((0, 2), np.int8), code_scale=np.zeros((0, 2), np.float32),
-        shapes=np.zeros((0, 1, num_cells), np.int8), shape_scale=np.zeros((0, 1), np.float32),
-        first=np.zeros(1, np.int64), loop=np.zeros(0, np.float32), pace=np.zeros(0, np.float32),
-        modes=np.zeros((0, MAX_INHARMONIC_PARTIALS), np.float32),
-        source=none, motion=none, take=none, timbre=none, key=none, names=(),
-    )  # fmt: skip

@@ -64,7 +64,7 @@ def timbres_in(facts: Mapping[str, Any], timbre_size: int) -> TimbreTable:
             raise BankError(f"the timbre {name!r} has {size} numbers, expected {timbre_size}")
     if not coded.keys() <= vectors.keys():
         raise BankError("key_codes has timbres that timbres has not")
-    return TimbreTable(vectors, coded)
+    return TimbreTable(vectors, coded, timbre_size)
 
 
 def _codes(where: str, value: object) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ...errors import BankError
 from ..arrays import FloatArray
 from ..keys.apply import KeyApplier
 from ..keys.correction import CorrectionArrays
-from ..keys.motions import MotionArrays, MotionTable
+from ..keys.motions import KeyRoom, MotionArrays, MotionTable
 from ..names import representation_of
 from ..values import member, whole
 from .facts import MAX_SIZE, check_ports, facts_of, representation_in, spec_in, timbres_in
@@ -54,6 +54,7 @@ class OnnxGrowthModel:
         threads: int = 1,
         motions: MotionArrays | None = None,
         correction: CorrectionArrays | None = None,
+        room: KeyRoom | None = None,
     ) -> None:
         self.step_model = step_model
         self._seed = open_session(seed_model, provider, threads)
@@ -63,7 +64,7 @@ class OnnxGrowthModel:
         facts = read_metadata(self._step)
         if any(self.metadata.get(key) != facts.get(key) for key in ("representation", "spec")):
             raise BankError("the seed model does not belong to the step model, or was not exported by tnca-synth")
-        self.motions = MotionTable(self.spec, motions, correction)
+        self.motions = MotionTable(self.spec, motions, correction, room)
         self.finisher = KeyApplier(self.spec, self.motions)
         self.settling_hops = representation_of(self.representation).settling_hops
         self.provider = session_provider(self._step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..output.loudness import LoudnessMeter
 from ..output.places import OutputPlaces, made_folder, plan_places
 from ..output.sinks import Both, MemorySink, RestSink, Sink
 from ..output.wav_stream import WavStream
+from ..wanted_instruments import InstrumentSource, Wanted
 from .song import BLOCK_FRAMES, TAIL_LIMIT_S, Progress, RenderReport, Timeline, render_song
 from .song_facts import changes_path
 from .stem_names import stem_names
@@ -40,7 +41,9 @@ def render_file(
     midi: MidiSource | Song,
     out: str | os.PathLike[str] | BinaryIO,
     *,
-    instrument: str | int | None = None,
+    instrument: Wanted | None = None,
+    instruments: Sequence[InstrumentSource] = (),
+    mapping: Mapping[str, Wanted] | None = None,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
@@ -80,9 +83,11 @@ def render_file(
         Called with (seconds rendered, seconds expected) after every block.
     warn : callable, optional
         Called with one line of text for what is odd but no reason to stop.
-    instrument, representation, decoder, sample_rate, seed, provider, bank_path, workers, growth_controllers
-        See `engine.open.assemble_synth`. The samples are the same for any number of workers: a song that changes
-        its path by controller, which moves sounding notes, is rendered by one.
+    instrument, instruments, mapping, representation, decoder, sample_rate, seed, provider, bank_path, workers,
+    growth_controllers
+        See `engine.open.assemble_synth`; of an instrument that is a kit from a file the drums alone are played. The
+        samples are the same for any number of workers: a song that changes its path by controller, which moves
+        sounding notes, is rendered by one.
 
     Raises
     ------
@@ -91,6 +96,8 @@ def render_file(
     """
     wishes = Wishes(
         instrument=instrument,
+        instruments=instruments,
+        mapping=mapping,
         representation=representation,
         decoder=decoder,
         sample_rate=sample_rate,
@@ -135,7 +142,9 @@ def render_file(
 def render(
     midi: MidiSource | Song,
     *,
-    instrument: str | int | None = None,
+    instrument: Wanted | None = None,
+    instruments: Sequence[InstrumentSource] = (),
+    mapping: Mapping[str, Wanted] | None = None,
     representation: str | None = None,
     decoder: str | None = None,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
@@ -156,6 +165,8 @@ def render(
     """
     wishes = Wishes(
         instrument=instrument,
+        instruments=instruments,
+        mapping=mapping,
         representation=representation,
         decoder=decoder,
         sample_rate=sample_rate,
@@ -253,6 +264,9 @@ def _play(
 def _open(song: Song, wishes: Wishes, stems: bool) -> OpenSynth:
     return assemble_synth(
         instrument=wishes.instrument,
+        instruments=wishes.instruments,
+        mapping=wishes.mapping,
+        kits_play_drums_alone=True,
         representation=wishes.representation,
         decoder=wishes.decoder,
         sample_rate=wishes.sample_rate,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
-from ..arguments import check_instrument, check_number, check_text
+from ..arguments import check_number, check_text
 from ..names import (
     BIT_DEPTHS,
     DEFAULT_BIT_DEPTH,
@@ -17,13 +18,16 @@ from ..names import (
     MAX_SEED,
     TRANSPOSE_RANGE,
 )
+from ..wanted_instruments import InstrumentSource, Wanted, check_wanted
 
 
 @dataclass(frozen=True)
 class Wishes:
     """What a rendering shall be like, checked; see `engine.render.file.render_file`."""
 
-    instrument: str | int | None = None
+    instrument: Wanted | None = None
+    instruments: Sequence[InstrumentSource] = ()
+    mapping: Mapping[str, Wanted] | None = None
     representation: str | None = None
     decoder: str | None = None
     sample_rate: int = DEFAULT_SAMPLE_RATE
@@ -39,7 +43,7 @@ class Wishes:
 
     def __post_init__(self) -> None:
         """Check types and ranges; what depends on the bank is checked when that is opened."""
-        check_instrument(self.instrument)
+        check_wanted(self.instrument, self.instruments, self.mapping)
         for name in ("representation", "decoder"):
             check_text(name, getattr(self, name), is_optional=True)
         check_text("provider", self.provider)

@@ -26,9 +26,14 @@ class PathCatalogue:
     max_voices : int
     provider : str
         Execution provider of all models.
+    loads_aside : bool
+        See `TimbreBook`.
     """
 
-    def __init__(self, bank: Bank, selection: InstrumentSelection, max_voices: int, provider: str) -> None:
+    def __init__(
+        self, bank: Bank, selection: InstrumentSelection, max_voices: int, provider: str, loads_aside: bool = False
+    ) -> None:
+        self._loads_aside = loads_aside
         self._bank, self._selection = bank, selection
         self._num_slots, self._provider = num_slots(max_voices), provider
         self._grown: dict[str, tuple[OnnxGrowthModel, InstrumentSelection]] = {}
@@ -93,7 +98,10 @@ class PathCatalogue:
     def _growth(self, representation: str) -> tuple[OnnxGrowthModel, InstrumentSelection]:
         if representation not in self._grown:
             growth = self._bank.growth_model(representation, self._provider)
-            self._grown[representation] = growth, self._selection.over(self._bank.timbre_book(growth))
+            self._grown[representation] = (
+                growth,
+                self._selection.over(self._bank.timbre_book(growth, self._loads_aside)),
+            )
         return self._grown[representation]
 
     def name(self, path: SignalPath) -> tuple[str, str]:

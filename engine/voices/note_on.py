@@ -62,8 +62,9 @@ class NoteOn:
         self._paths = paths
         self._seed = seed
         self._rate = rate
-        self._choices: BoundedCache[tuple[int, str, int, int, bool, int], Choice] = BoundedCache(KEPT_CHOICES)
+        self._choices: BoundedCache[tuple[int, int, str, int, int, bool, int], Choice] = BoundedCache(KEPT_CHOICES)
         self._first: dict[int, Instrument] = {}  # by channel, until its next program change
+        self._corners: dict[tuple[int, int], Instrument] = {}  # by channel and corner, where no program says it
         self.substitutions: dict[str, None] = {}
         self.played: dict[int, tuple[Choice, int, bool]] = {}
         self.silent_keys: dict[str, None] = {}
@@ -78,6 +79,18 @@ class NoteOn:
             self._first.pop(channel, None)
         else:
             self._first[channel] = instrument
+
+    def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
+        """Put an instrument into a corner of a channel's pad; None: the corner's program says."""
+        if instrument is None:
+            self._corners.pop((channel, corner), None)
+        else:
+            self._corners[channel, corner] = instrument
+
+    def expect(self, channel: int, path: int) -> None:
+        """Let what a channel's program asks for be made ready, where that is done aside."""
+        state = self._interpreter.channels[channel]
+        self._paths[path].bank.expect(state.program, state.bank, state.is_drums)
 
     def first_choice(self, channel: int) -> str:
         """Return the name of what a channel begins with; "" where its program says."""
@@ -169,10 +182,15 @@ class NoteOn:
         right, upper, far = channel.growth.programs
         if channel.is_drums or (right is None and upper is None and far is None):
             return None
-        at_right = own if right is None else self._play(path, Role(right, False, key))
-        at_upper = own if upper is None else self._play(path, Role(upper, False, key))
-        at_far = (at_right if upper is None else at_upper) if far is None else self._play(path, Role(far, False, key))
+        at_right = own if right is None else self._play(path, self._corner(index, 0, right, key))
+        at_upper = own if upper is None else self._play(path, self._corner(index, 1, upper, key))
+        nearest = at_right if upper is None else at_upper
+        at_far = nearest if far is None else self._play(path, self._corner(index, 2, far, key))
         return Morph(Pad.of((own, at_right, at_upper, at_far), key), channel.growth.morph)
+
+    def _corner(self, channel: int, corner: int, program: int, key: int) -> Role:
+        own = self._corners.get((channel, corner))
+        return Role(program, False, key) if own is None else Role(own.program, own.is_drums, key, own.name)
 
     def _play(self, path: int, role: Role) -> Choice:
         """Return what plays a role on a path, even where one instrument plays all channels."""
@@ -192,10 +210,10 @@ class NoteOn:
         channel = self._interpreter.channels[index]
         asked = (channel.program, channel.bank, channel.is_drums, key)
         first = None if channel.is_drums else self._first.get(index)
-        wanted = (path, "" if first is None else first.name, *asked)
+        bank = self._paths[path].bank
+        wanted = (path, bank.changes, "" if first is None else first.name, *asked)
         choice = self._choices.get(wanted)
         if choice is None:
-            bank = self._paths[path].bank
             found = bank.instrument_for(*asked) if first is None or bank.only is not None else bank.named(first, key)
             choice = self._choices.keep(wanted, found)
             self._tell(choice, *asked)

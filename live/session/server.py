@@ -10,10 +10,11 @@ from math import log10
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Final
+from typing import Any, Final
 
 from ...engine.bank.bank import Bank
-from ...engine.bank.chooser import find_instrument
+from ...engine.bank.chooser import find_playable
+from ...engine.instrument_files import parse_instrument
 from ...engine.names import DECODERS, REPRESENTATIONS, number_of
 from ...engine.open import OpenSynth, assemble_synth
 from ...errors import TncaError
@@ -34,6 +35,7 @@ from ..protocol import (
     Closed,
     EngineCommand,
     GrowthStatus,
+    Known,
     LiveOptions,
     LiveStatus,
     PartStatus,
@@ -134,8 +136,8 @@ class EngineServer:
             take = None if self._recording.recorder is None else self._recording.recorder.parts
             device = self._device.name, self._device.host_api
             outputs = tuple((one.name, one.host_api) for one in self._outputs)
-            programs = {one.name: None if one.is_drums else one.program for one in self._bank.instruments}
-            pipe.send(Ready(self.instruments, self.paths, self.status(), device, take, outputs, programs))
+            self._known = self._playable()
+            pipe.send(Ready(self._known, self.paths, self.status(), device, take, outputs))
             try:
                 while self._thread.is_alive() and self._serve_once(pipe):
                     pass
@@ -148,6 +150,11 @@ class EngineServer:
     def instruments(self) -> tuple[str, ...]:
         """Names of the instruments of the bank."""
         return tuple(one.name for one in self._bank.instruments)
+
+    def _playable(self) -> Known:
+        """Return what is known of all instruments."""
+        programs = {one.name: one.asked_program for one in self._bank.instruments}
+        return Known(programs, {name: path.absolute() for name, path in self._ensemble.files.items()})
 
     @property
     def paths(self) -> dict[str, tuple[str, ...]]:
@@ -241,6 +248,9 @@ class EngineServer:
             self._obey(command)
             if monotonic() > deadline:
                 break
+        if len(self._bank.instruments) != len(self._known.programs):
+            self._known = self._playable()
+            pipe.send(self._known)
         self._look_after_ports()
         self._look_now_and_then()
         self._tell_memory(pipe)
@@ -284,8 +294,9 @@ class EngineServer:
             "send": lambda: self._inbox.append(Arrival(perf_counter(), TYPED, command.value)),
             "panic": self._player.panic,
             "learn": lambda: self._mapping.learn(command.value),
-            "instrument": lambda: self._player.do(lambda: self._select_instrument(command.value)),
-            "lock": lambda: self._player.do(lambda: self._lock_instrument(command.value)),
+            "instrument": lambda: self._when_ready(self._select_instrument, command.value),
+            "lock": lambda: self._when_ready(self._lock_instrument, command.value),
+            "reload": lambda: self._reload(*command.value),
             "midi_in": lambda: self._inputs.choose_anew(command.value),
             "record": lambda: self._record(command.value),
             "representation": lambda: self._player.do(lambda: self._select_path(command.value, None)),
@@ -293,6 +304,24 @@ class EngineServer:
             "growth_cc": lambda: self._player.do(lambda: self._obey_growth_controllers(command.value)),
         }
         actions[command.name]()
+
+    def _when_ready(self, select: Callable[[Any], None], wanted: str | None) -> None:
+        """Let the producer choose an instrument, whose file is read here if it comes from one."""
+        try:
+            name = None if wanted is None else self._ensemble.make_ready(wanted)
+        except TncaError as error:
+            self._notices.append(str(error))
+        else:
+            self._player.do(lambda: select(name))
+
+    def _reload(self, name: str, content: bytes) -> None:
+        """Let notes to come of an instrument be as a newer file of it says."""
+        try:
+            self._ensemble.replace_instrument(name, parse_instrument(content))
+        except TncaError as error:
+            self._notices.append(f"the new file of {name} is not played: {error}")
+        else:
+            self._notices.append(f"{name} plays from its new file")
 
     def _select_instrument(self, name: str) -> None:
         """Begin with an instrument on all channels until their next program changes. Thread: producer."""
@@ -321,7 +350,7 @@ class EngineServer:
         self._parts, self._growth = parts_of(self._ensemble), growth_of(self._ensemble, index)
         chosen = self._synth.first_choice(index)
         self._is_first_choice = bool(chosen)
-        asked = instrument_of(self._synth.channel(index), self._bank.instruments, self._parts)
+        asked = instrument_of(self._synth.channel(index), self._ensemble, self._parts)
         self._playing = self._ensemble.locked_instrument or chosen or asked
 
     def _select_path(self, representation: str | None, decoder: str | None) -> None:
@@ -376,7 +405,7 @@ class EngineServer:
         for index in MELODIC_CHANNELS:
             chosen = locked or self._synth.first_choice(index)
             if chosen:
-                for data in program_messages(find_instrument(self._bank.instruments, chosen), (index,)):
+                for data in program_messages(find_playable(self._bank.instruments, chosen), (index,)):
                     self._player.record(data)
 
 
@@ -394,4 +423,6 @@ def _open_ensemble(options: LiveOptions, sample_rate: int) -> OpenSynth:
         on_model_error="mute",
         grows_together=True,
         growth_controllers=options.growth_cc,
+        mapping=options.mapping,
+        loads_aside=True,
     )

@@ -11,12 +11,14 @@ from dataclasses import replace
 from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from os import PathLike
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
 from ...engine.bank.chooser import instrument_name
+from ...engine.instrument_files import is_file_name, read_instrument
 from ...engine.names import closest
 from ...errors import DeviceError, TncaError, UsageError
 from ...midi.files.sources import Encodable, message_bytes
@@ -25,6 +27,7 @@ from ..protocol import (
     CONTROL_TARGETS,
     Closed,
     EngineCommand,
+    Known,
     LiveOptions,
     LiveStatus,
     Ready,
@@ -35,6 +38,7 @@ from ..protocol import (
 )
 from .process import main
 from .spawning import one_numeric_thread, signals_held_back
+from .watch import InstrumentWatch
 
 __all__ = ["CONTROL_TARGETS", "LiveOptions", "LiveSession", "LiveStatus"]
 
@@ -98,6 +102,7 @@ class LiveSession:
         self._takes: tuple[TakeParts, ...] = ()  # files of the recording while it is not complete, oldest first
         self.recordings: tuple[Path, ...] = () if options.record is None else (options.record,)
         self._notices: tuple[str, ...] = ()  # of processes before this one
+        self._watch = InstrumentWatch()
 
     def __repr__(self) -> str:
         """Tell whether it plays."""
@@ -152,31 +157,54 @@ class LiveSession:
         self._listen()
         if self._end is not None:
             raise self._end.error or DeviceError("the engine has stopped")
+        self._look_at_instruments()
         return replace(self._status, notices=(*self._notices, *self._status.notices)[-MAX_NOTICES:])
 
-    def select_instrument(self, name: str | int) -> None:
+    def _look_at_instruments(self) -> None:
+        """Tell the engine of instruments whose files have changed, and the player of files that cannot be played."""
+        for changed in self._watch.look() if self._is_ready else ():
+            if changed.fault:
+                line = f"the new file of {changed.name} is not played: {changed.fault}"
+                self._notices = (*self._notices, line)[-MAX_NOTICES:]
+            else:
+                self._tell("reload", (changed.name, changed.content))
+
+    def select_instrument(self, name: str | int | PathLike[str]) -> None:
         """Let every channel but the drums begin with this instrument, until its next program change.
 
-        Notes that sound stay as they are. `name` may be a program number; what was locked is so no more.
+        Notes that sound stay as they are. `name` may be a program number, or the path of an instrument file; what was
+        locked is so no more.
 
         Raises
         ------
         UsageError
             If the bank has no such instrument.
+        BankError
+            If the file cannot be played.
         """
-        name = instrument_name(name, self._programs)
+        name = self._named(name)
         self._options = replace(self._options, instrument=name, lock_instrument=None)
         self._tell("instrument", name)
 
-    def lock_instrument(self, name: str | int) -> None:
+    def _named(self, wanted: str | int | PathLike[str]) -> str:
+        """Return the name of an instrument, or the whole path of its file."""
+        if isinstance(wanted, int) or not is_file_name(wanted):
+            return instrument_name(wanted if isinstance(wanted, int) else str(wanted), self._programs)
+        path = Path(wanted).expanduser().absolute()
+        read_instrument(path)  # a file that cannot be played is told here, and not by a notice later
+        return str(path)
+
+    def lock_instrument(self, name: str | int | PathLike[str]) -> None:
         """Play all new notes but the drums with this instrument, whatever program changes ask for, until `follow_midi`.
 
         Raises
         ------
         UsageError
             If the bank has no such instrument.
+        BankError
+            If the file cannot be played.
         """
-        name = instrument_name(name, self._programs)
+        name = self._named(name)
         self._options = replace(self._options, lock_instrument=name)
         self._tell("lock", name)
 
@@ -413,6 +441,8 @@ class LiveSession:
             self._hear_ready(said)
         elif isinstance(said, TakeTold):
             self._hear_take(said.take)
+        elif isinstance(said, Known):
+            self._hear_known(said)
         elif isinstance(said, Remembered):
             self._messages = said.messages
         elif isinstance(said, TncaError) and self._fallback is not None:
@@ -426,6 +456,10 @@ class LiveSession:
             self._restart(f"by a fault ({said.failed})")
         elif isinstance(said, Closed):
             self._end = said
+
+    def _hear_known(self, known: Known) -> None:
+        self.instruments, self._programs = tuple(known.programs), known.programs
+        self._watch.follow(known.files)
 
     def _hear_take(self, take: TakeParts | None) -> None:
         if take is not None:
@@ -441,8 +475,8 @@ class LiveSession:
         self._status = status
 
     def _hear_ready(self, ready: Ready) -> None:
-        self.instruments, self._paths, self._status = ready.instruments, ready.paths, ready.status
-        self._programs = ready.programs
+        self._paths, self._status = ready.paths, ready.status
+        self._hear_known(ready.known)
         self._outputs = ready.outputs
         how = "is back" if self._fallback is None else "plays now"
         self._fallback = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...engine.bank.interfaces import Instrument
 from ...engine.open import OpenSynth
 from ...midi.messages import NUM_CHANNELS
 from ...midi.spec.general_midi import program_name
@@ -33,11 +32,11 @@ def growth_of(ensemble: OpenSynth, channel: int) -> GrowthStatus:
     )
 
 
-def instrument_of(channel: Channel, instruments: Sequence[Instrument], parts: Sequence[PartStatus]) -> str:
+def instrument_of(channel: Channel, ensemble: OpenSynth, parts: Sequence[PartStatus]) -> str:
     """Return the instrument that a channel's program asks for; if the bank lacks it, what has played for it."""
-    for one in instruments:
-        if one.is_drums == channel.is_drums and (channel.is_drums or one.program == channel.program):
-            return one.name
+    named = "" if ensemble.book is None else ensemble.book.asked_for(channel.program, channel.bank, channel.is_drums)
+    if named:
+        return named
     asked = program_name(channel.program)
     played = (part for part in parts if part.channel == channel.index + 1 and part.stands_in_for == asked)
     return next((part.instrument for part in played), asked)

@@ -6,6 +6,8 @@ from pathlib import Path
 import bridge_client
 import pytest
 
+from tnca_synth.engine.instrument_files.folder import VARIABLE
+
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory):
@@ -13,7 +15,24 @@ def library(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, library) -> Iterator[Path]:
+def instruments_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the user's instruments, for the engine and for this process."""
+    folder = tmp_path_factory.mktemp("instruments")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder))
+        yield folder
+
+
+@pytest.fixture
+def own_instruments(instruments_folder: Path) -> Iterator[Path]:
+    """The same, empty again after the test."""
+    yield instruments_folder
+    for path in instruments_folder.iterdir():
+        path.unlink()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, library, instruments_folder: Path) -> Iterator[Path]:
     """A folder whose engine stays while there are tests: a client keeps it."""
     folder = tmp_path_factory.mktemp("shared")
     with bridge_client.environment(folder):

@@ -204,3 +204,10 @@ def test_numbers_out_of_range_are_refused(open_client: OpenClient) -> None:
     client.set_parameter(99, 1.0)
     client.set_parameter(INDEX["level"], 5.0)
     assert client.parameter(INDEX["tuning"]) == 0.0 and client.parameter(INDEX["level"]) == 0.0
+
+
+def test_extra_latency_is_told_and_kept(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TNCA_BRIDGE_EXTRA_FRAMES", "777")
+    client = open_client()
+    assert client.latency() == 256 + 48 + 777
+    assert np.array_equal(bounce(client, a_phrase(), 9_000, random.Random(1), 256), synth_plays(a_phrase(), 9_000))

@@ -8,9 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from bridge_client import Client, bounce
+from own_files import sha256, shipped_instrument
 
-from tnca_synth.bridge.layout import STANDS_IN, InstrumentRecord
+from tnca_synth.bridge.layout import STANDS_IN, USER, InstrumentRecord
 from tnca_synth.bridge.parameters import INDEX, PARAMETERS
+from tnca_synth.engine.instrument_files.file import write_instrument
+from tnca_synth.engine.open import assemble_synth
 from tnca_synth.midi.messages import note_on
 
 OpenClient = Callable[..., Client]
@@ -110,3 +113,22 @@ def test_texts_of_parameters_go_both_ways(open_client: OpenClient) -> None:
         assert client.parameter_value(INDEX[symbol], text.encode(), ctypes.byref(value)) == 0
         assert value.value == number
     assert client.parameter_value(INDEX["decoder"], b"nonsense", ctypes.byref(value)) == -1
+
+
+def test_instruments_of_the_user_are_listed_found_by_hash_and_played(open_client: OpenClient, own_instruments) -> None:
+    client = open_client()
+    path = own_instruments / "somewhere.tnca"
+    write_instrument(path, shipped_instrument("cello"))
+    records = (InstrumentRecord * 256)()
+    end_s = time.monotonic() + 8.0
+    while client.instruments(ctypes.byref(records), 256) != 129 and time.monotonic() < end_s:
+        time.sleep(0.02)
+    listed = records[128]
+    assert (listed.value, listed.flags, listed.hash) == (129, USER, sha256(path.read_bytes()).encode())
+    client.load(f"tnca-synth state 1\ninstrument 7 42 {listed.hash.decode()} its former name\n".encode())
+    while client.parameter(INDEX["instrument"]) != 129.0 and time.monotonic() < end_s:
+        time.sleep(0.02)
+    got = bounce(client, [(0, note_on(0, 60, 100))], 9_000, random.Random(1))
+    ensemble = assemble_synth(sample_rate=48_000, instrument=path)
+    ensemble.synth.send(note_on(0, 60, 100), 0)
+    assert np.array_equal(got, ensemble.synth.render(9_000))

@@ -180,6 +180,7 @@ class FakeBank:
 
     only: ClassVar[Instrument | None] = None
     has_drums: ClassVar[bool] = True
+    changes: ClassVar[int] = 0
     cents: float = 0.0
     motions: tuple[Motion, ...] = (STILL,)  # of the programs, the last one of all others
     asked: list[tuple[int, int, bool, int]] = field(default_factory=list)
@@ -189,6 +190,9 @@ class FakeBank:
         self.asked.append((program, bank, is_drums, key))
         motion = self.motions[min(program, len(self.motions) - 1)]
         return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7, motion)
+
+    def expect(self, program: int, bank: int, is_drums: bool) -> None:
+        pass
 
     def unlocked_instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> FakeChoice:
         return self.instrument_for(program, bank, is_drums, key)

@@ -9,7 +9,7 @@ import pytest
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
-from tnca_synth.engine.bank.instruments import TimbreBook
+from tnca_synth.engine.bank.timbre_book import TimbreBook
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.voices.voice import num_slots
 from tnca_synth.midi import messages as midi

@@ -40,7 +40,7 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
 
 def corrections(correction: FloatArray) -> Corrections:
     """Return corrections (1, T, N) of one voice as courses of `table`."""
-    return Corrections(np.zeros((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None])
+    return Corrections(np.ones((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None])
 
 
 def finish(
@@ -200,7 +200,7 @@ def test_voices_are_set_right_together_as_each_alone() -> None:
 
     def finished(rows: slice, finisher: KeyApplier) -> FloatArray:
         pair = np.stack([level[rows], np.zeros_like(level[rows])], 2)
-        together = Corrections(np.zeros((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None])
+        together = Corrections(np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None])
         still = np.zeros((len(pair), frames))
         return finisher.finish({"linear": pair}, together, still, hz[rows], np.zeros(len(pair)))["linear"]
 

@@ -10,8 +10,8 @@ import tiny
 
 from tnca_synth.engine import names
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.bank.instruments import TimbreBook
 from tnca_synth.engine.bank.path import SignalPath
+from tnca_synth.engine.bank.timbre_book import TimbreBook
 from tnca_synth.engine.decoders.catalogue import MAKERS
 from tnca_synth.engine.keys.timbres import TimbreTable
 from tnca_synth.engine.models.interfaces import Genome, HopInputs

@@ -12,7 +12,8 @@ import tiny_stages
 import torch
 
 from tnca_synth.engine.bank.bank import Bank
-from tnca_synth.engine.bank.instruments import BankInstrument, TimbreBook
+from tnca_synth.engine.bank.instruments import BankInstrument
+from tnca_synth.engine.bank.timbre_book import TimbreBook
 from tnca_synth.engine.decoders.catalogue import Parts, make_decoder
 from tnca_synth.engine.models.growth_model import GrownHop, OnnxGrowthModel
 from tnca_synth.engine.models.interfaces import HopInputs

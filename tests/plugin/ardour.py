@@ -79,7 +79,9 @@ def make_session(
     """Make a session with one track: the plugin, and a region with `events`; return the latency that it told."""
     place = folder / "session"
     strict = str(kind == "LV2").lower()  # with strict ports this Ardour fails at VST3 instruments
-    told = run_lua(_MAKE.format(folder=place, rate=RATE, kind=kind, id=plugin_id, more=more, strict=strict), folder, environment)
+    told = run_lua(
+        _MAKE.format(folder=place, rate=RATE, kind=kind, id=plugin_id, more=more, strict=strict), folder, environment
+    )
     _write_midi(place / "interchange" / "session" / "midifiles" / "song.mid", events, num_frames)
     _add_region(place / "song.ardour", num_frames)
     return int(next(line.split()[1] for line in told.splitlines() if line.startswith("latency")))

@@ -35,7 +35,17 @@ def clap_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def compile_clap_host(folder: Path, *options: str) -> Path:
     program = folder / "clap_host"
-    command = ["gcc", "-std=gnu11", "-O1", "-g", *options, "-isystem", str(HEADERS), str(HERE / "clap_host.c"), "-rdynamic"]
+    command = [
+        "gcc",
+        "-std=gnu11",
+        "-O1",
+        "-g",
+        *options,
+        "-isystem",
+        str(HEADERS),
+        str(HERE / "clap_host.c"),
+        "-rdynamic",
+    ]
     subprocess.run([*command, "-o", str(program), "-ldl", "-lm"], check=True)
     return program
 

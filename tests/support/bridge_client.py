@@ -16,6 +16,9 @@ from random import Random
 import numpy as np
 
 SOURCES = Path(__file__).parents[2] / "bridge"
+HOST = Path(__file__).parents[2] / "benchmarks" / "bridge_host.c"
+WATCHED = ("malloc", "calloc", "free", "pthread_mutex_lock", "poll", "read", "nanosleep", "write")
+"""What the host counts when an audio thread calls it."""
 STATES = ("inactive", "starting", "running", "overloaded", "not answering", "missing", "other version", "failed")
 
 
@@ -50,6 +53,16 @@ def build(folder: Path, *options: str) -> Path:
     command = ["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread", *options]
     subprocess.run([*command, *sources, "-lm", "-o", str(library)], check=True)
     return library
+
+
+def build_host(folder: Path, *options: str) -> Path:
+    """Compile the host that measures an audio thread; return the program."""
+    program = folder / "host"
+    wraps = [f"-Wl,--wrap={name}" for name in WATCHED]
+    sources = [str(HOST), *sorted(map(str, SOURCES.glob("*.c")))]
+    command = ["cc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", f"-I{SOURCES}", *options]
+    subprocess.run([*command, *sources, *wraps, "-pthread", "-lm", "-o", str(program)], check=True)
+    return program
 
 
 def load(path: Path) -> ctypes.CDLL:
@@ -121,12 +134,14 @@ class Client:
         return text.value.decode()
 
 
-def bounce(client: Client, messages: Sequence[tuple[int, bytes]], num_frames: int, chance: Random) -> np.ndarray:
+def bounce(
+    client: Client, messages: Sequence[tuple[int, bytes]], num_frames: int, chance: Random, max_block: int = 256
+) -> np.ndarray:
     """Play (frame, message) offline in blocks of random sizes, zero included; return float32 (N, 2) without delay."""
     latency, frame, at = client.latency(), 0, 0
     blocks = []
     while frame < num_frames + latency:
-        size = chance.randrange(1025)
+        size = chance.randrange(max_block + 1)
         block = []
         while at < len(messages) and messages[at][0] < frame + size:
             block.append((messages[at][0] - frame, messages[at][1]))

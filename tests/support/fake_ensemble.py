@@ -98,6 +98,7 @@ class FakeBank:
 
     only = None
     has_drums = True
+    changes = 0
     instruments = (
         SimpleNamespace(name="Piano", program=0, is_drums=False, family="Piano"),
         SimpleNamespace(name="Violin", program=40, is_drums=False, family="Strings"),
