@@ -18,8 +18,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any, Final, NamedTuple, NoReturn
 
-from .. import __version__
 from ..errors import TncaError, UsageError
+from ..version import __version__
 from .output import PROGRAM, print_error, show_any_text
 
 EXIT_FAILURE: Final = 1

@@ -13,11 +13,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from .. import __version__
 from ..engine.bank.bank import Bank
 from ..engine.open import assemble_synth
 from ..engine.render.benchmark import machine
 from ..errors import AudioFileError, BankError, MidiFileError, UsageError
+from ..version import __version__
 from ..whole_files import PART, write_whole
 from .journal import HEADER, JOURNAL, MANIFEST, Journal
 from .options import CorpusOptions

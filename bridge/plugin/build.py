@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ... import __version__
 from ...errors import TncaError
+from ...version import __version__
 from .turtle import manifest, plugin_description
 
 NAME: Final = "tnca-synth"

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from ... import __version__
+from ...version import __version__
 from .build import NAME, BuildError, find_tools
 from .install import engine_file, places
 from .turtle import URI

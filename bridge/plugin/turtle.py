@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ... import __version__
+from ...version import __version__
 from ..parameters import PARAMETERS
 
 URI: Final = "urn:tnca-synth:synth"

@@ -9,8 +9,8 @@ import struct
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from ... import __version__
 from ...errors import TncaError
+from ...version import __version__
 from ..instance import Instance
 from ..instruments import InstrumentList
 from ..layout import (

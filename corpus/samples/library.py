@@ -10,7 +10,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ... import __version__
 from ...engine.bank.bank import Bank
 from ...engine.names import DEFAULT_BIT_DEPTH, DEFAULT_REPRESENTATION, DEFAULT_SAMPLE_RATE
 from ...engine.output.audiofile import check_audio_name
@@ -18,6 +17,7 @@ from ...engine.render.stem_names import safe_name
 from ...engine.render.wishes import Wishes
 from ...engine.wanted_instruments import find_wanted
 from ...errors import AudioFileError, UsageError
+from ...version import __version__
 from ...whole_files import PART
 from ..pool import run_in_processes
 from .note import KeySamples, KeyTask, Sample, render_key
