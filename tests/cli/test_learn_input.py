@@ -58,9 +58,12 @@ def test_a_dry_run_for_programs(bells):
     assert [(one["place"], one["refused"]) for one in facts["findings"]] == [("Bell_C2.wav", True)]
 
 
-@pytest.mark.parametrize(("name", "status"), [("nowhere", 1), ("empty", 1), ("two.sfz", 1), ("sine.sf2", 1)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("nowhere", 1), ("loop", 1), ("empty", 1), ("two.sfz", 1), ("sine.sf2", 1)]
+)
 def test_what_cannot_be_learned_is_one_line(tmp_path, name, status):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "two.sfz").write_text("nothing here")
     (tmp_path / "sine.sf2").write_bytes(b"RIFF")
     told = run(tmp_path / name, "--dry-run")

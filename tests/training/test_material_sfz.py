@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tnca_synth.errors import DatasetError
 from tnca_synth.training.material import Wishes, understand
+from tnca_synth.training.material.sfz.regions import LeftOut, read_regions
+from tnca_synth.training.material.sfz.text import read_sections
 from tnca_synth.training.sources.audio.pitch import detect_pitch
 
 RATE = 22050
@@ -168,3 +172,26 @@ def test_a_map_an_octave_off_is_heard_and_mended(tmp_path):
         mended = understand(path, wishes=wishes)
         assert mended.offset is None
         assert mended.pitches == (48, 55, 60, 64, 67)
+
+
+WORDS = st.sampled_from((
+    "<region>", "<group>", "<global>", "<master>", "<control>", "<curve>", "sample=a b.wav", "key=", "key=60",
+    "lokey=-1", "hikey=200", "lovel=x", "tune=nan", "volume=1e999", "offset=-5", "end=3", "loop_start=9",
+    "loop_end=2", "//", "/*", "*/", "#define $A 6", "key=$A0", "$A", '#include "', "=", "<", "\n", " ",
+    "locc1=5", "default_path=x/", "octave_offset=q", "pitch_keycenter=sample", "loop_mode=loop_continuous",
+    "transpose=1000000", "\u00e9",
+))  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WORDS, max_size=30))
+def test_any_text_gives_regions_or_one_line(tmp_path_factory, words):
+    path = tmp_path_factory.getbasetemp() / "any.sfz"
+    path.write_text("<region> " + " ".join(words))
+    try:
+        found = read_regions(read_sections(path))
+    except DatasetError as error:
+        assert "\n" not in str(error)
+        return
+    for one in found:
+        assert isinstance(one, LeftOut) or (0 <= one.low <= one.high <= 127 and abs(one.tune) <= 96 and one.offset >= 0)

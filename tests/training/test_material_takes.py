@@ -66,8 +66,9 @@ def test_velocities_come_from_levels(tmp_path, font):
     assert np.mean(np.abs(np.array(order) - true)) < 20
 
 
-def test_notes_that_are_equally_loud_are_one_layer(tmp_path, font):
-    audio, _ = perform(font, FLUTE, one_by_one(range(60, 70), 0.5, 0.3))
+@pytest.mark.parametrize("program", [FLUTE, KALIMBA])
+def test_notes_that_are_played_alike_are_one_layer(tmp_path, font, program):
+    audio, _ = perform(font, program, one_by_one(range(60, 72), 0.5, 0.3))
     material = understand(saved(tmp_path, room(audio, RATE)))
     assert list(material.velocities) == [100]
 

@@ -20,6 +20,7 @@ VOLUMES: Final = ("volume", "group_volume", "master_volume", "global_volume")
 NO_LOOP: Final = ("no_loop", "one_shot")
 CONTROLLERS: Final = {7: 100, 10: 64, 11: 127}
 """What controllers stand at before anybody moves them; others at 0."""
+MOST_TUNE, MOST_GAIN_DB = 96.0, 144.0
 FULL_VELOCITY: Final = 100
 CONDITION: Final = re.compile(r"(?:on_)?(lo|hi)cc(\d+)")
 
@@ -165,7 +166,7 @@ def _meaning(sample: str, opcodes: dict[str, str], control: dict[str, str]) -> R
         root,
         (low, high),
         tune=float(opcodes.get("transpose", "0")) + float(opcodes.get("tune", "0")) / 100,
-        offset=int(opcodes.get("offset", "0")),
+        offset=max(0, int(opcodes.get("offset", "0"))),
         end=end,
         loop=loop,
         loops=None if loop_mode is None else loop_mode not in NO_LOOP,
@@ -174,6 +175,8 @@ def _meaning(sample: str, opcodes: dict[str, str], control: dict[str, str]) -> R
     )
     if region.low > region.high or low > high:
         raise ValueError(f"keys {region.low}..{region.high} and velocities {low}..{high} must each rise")
+    if not abs(region.tune) <= MOST_TUNE or not abs(region.gain_db) <= MOST_GAIN_DB:
+        raise ValueError(f"tuned by {region.tune:g} semitones and {region.gain_db:g} dB louder")
     return region
 
 
