@@ -92,10 +92,10 @@ class NoteOn:
         own = self._corners.get((channel, corner))
         return "" if own is None else own.name
 
-    def expect(self, channel: int, path: int) -> None:
-        """Let what a channel's program asks for be made ready, where that is done aside."""
+    def expect(self, channel: int, program: int, path: int) -> bool:
+        """Let what a program means on a channel be made ready, where that is done aside; return whether it is not."""
         state = self._interpreter.channels[channel]
-        self._paths[path].bank.expect(state.program, state.bank, state.is_drums)
+        return self._paths[path].bank.expect(program, state.bank, state.is_drums)
 
     def first_choice(self, channel: int) -> str:
         """Return the name of what a channel begins with; "" where its program says."""

@@ -251,6 +251,9 @@ class EngineServer:
         if len(self._bank.instruments) != len(self._known.programs):
             self._known = self._playable()
             pipe.send(self._known)
+        book = self._ensemble.book
+        while book is not None and book.failures:
+            self._notices.append(book.failures.popleft())
         self._look_after_ports()
         self._look_now_and_then()
         self._tell_memory(pipe)

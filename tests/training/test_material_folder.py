@@ -204,7 +204,7 @@ def test_loops_of_wav_and_aiff_files_are_followed(tmp_path):
         assert one.loop.end_s - one.loop.begin_s == pytest.approx(2000 / RATE)
         assert 4.0 <= one.hold_s <= 4.2
     assert describe(material)["num_loops"] == 2
-    assert "2 notes are held through their loop" in printed(material)
+    assert "2 notes held through a loop" in printed(material)
 
 
 def test_the_summary_of_an_nsynth_set_and_the_choice_of_an_instrument(tmp_path):

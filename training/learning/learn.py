@@ -135,7 +135,7 @@ class _Run:
 
     def learn(self, wishes: Wishes, before: InstrumentFile | None) -> Learned:
         material = understand(self.source, self.foundation.spec.sample_rate, wishes)
-        self.listener.understood(material)
+        material = self.listener.understood(material)
         self.speed = self.speed.scaled(min(len(material.notes), MOST_NOTES))
         self.about = self._about(material)
         chosen = at_most(material.recordings, MOST_NOTES)
@@ -162,7 +162,9 @@ class _Run:
         )  # fmt: skip
 
     def _about(self, material: Material) -> About:
-        origins = tuple(dict.fromkeys(Path(one.origin).name for one in material.recordings if one.origin))
+        origins = tuple(
+            dict.fromkeys(Path(one.origin).name.partition(" at ")[0] for one in material.recordings if one.origin)
+        )
         sources = origins[:MOST_SOURCES] or (material.path.name,)
         return About(self.name or material.name, material.is_kit, self.author, self.licence, sources)
 

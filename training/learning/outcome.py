@@ -14,8 +14,8 @@ from .figures import Judgement
 class Listener(Protocol):
     """Hears how the learning goes on."""
 
-    def understood(self, material: Material) -> None:
-        """Hear what was brought."""
+    def understood(self, material: Material) -> Material:
+        """Hear what was brought, and return it, with its keys moved where they were found to be off."""
 
     def say(self, text: str) -> None:
         """Hear a line."""
@@ -30,8 +30,9 @@ class Listener(Protocol):
 class Silent:
     """A listener that keeps quiet."""
 
-    def understood(self, material: Material) -> None:
-        """Keep quiet."""
+    def understood(self, material: Material) -> Material:
+        """Keep quiet, and leave it as it is."""
+        return material
 
     def say(self, text: str) -> None:
         """Keep quiet."""
