@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "preset",
         nargs="?",
         metavar="PRESET",
-        help=f"dual, mel, multi-scale, hierarchical, codec, latent, waveform, conservative, vocoder, or a TOML file "
-        f"(default: {DEFAULT_REPRESENTATION})",
+        help="dual, mel, multi-scale, hierarchical, codec, latent, waveform, conservative, vocoder, foundation, or a "
+        f"TOML file (default: {DEFAULT_REPRESENTATION})",
     )
     parser.add_argument("--representation", choices=REPRESENTATIONS, help="what to grow: another way to name a preset")
     parser.add_argument(
@@ -60,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=seed_number, metavar="N", help="of all chance (default: the preset's)")
     parser.add_argument("--iterations", type=positive, metavar="N", help="how long to train (default: the preset's)")
+    parser.add_argument(
+        "--minutes", type=positive, metavar="N", help="stop after so long, with a checkpoint to go on from"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = _with_recordings(config, arguments.recordings, arguments.drums)
     folder = arguments.output or RUNS / config.name
     console = Console(stderr=True, log_path=False)
-    path = train(config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console)
+    limit_s = math.inf if arguments.minutes is None else 60.0 * arguments.minutes
+    path = train(
+        config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console, limit_s
+    )
     print(f"The checkpoint is in {path}")
     print(f"Make a bank of it: tnca-synth export {path} -o BANK")
     return 0

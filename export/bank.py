@@ -47,7 +47,15 @@ def instrument_entry(config: InstrumentConfig, checkpoint: Checkpoint, motions: 
         "low": config.low,
         "high": config.high,
         "tuning": tuning_entry(config.name if config.pitched else "", checkpoint, motions),
+        **_shared_entry(config, checkpoint),
     }
+
+
+def _shared_entry(config: InstrumentConfig, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Describe which drums of a kit are those of others, as far as the checkpoint has them."""
+    known = set(checkpoint.timbre_names)
+    shared = {key: f"{kit}:{key}" for kit, keys in config.like for key in keys if f"{kit}:{key}" in known}
+    return {"shared": {str(key): shared[key] for key in sorted(shared)}} if shared else {}
 
 
 def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, dict[str, Any]]) -> dict[str, int]:

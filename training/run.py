@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -37,9 +38,16 @@ COMPILERS = ("g++", "clang++", "cl")
 
 
 def train(
-    config: TrainConfig, folder: Path, cache: Path, place: str, resume: bool, threads: int, console: Console
+    config: TrainConfig,
+    folder: Path,
+    cache: Path,
+    place: str,
+    resume: bool,
+    threads: int,
+    console: Console,
+    limit_s: float = math.inf,
 ) -> Path:
-    """Train a preset in `folder`; return the path of the checkpoint.
+    """Train a preset in `folder`, for so many seconds at most; return the path of the checkpoint.
 
     Raises
     ------
@@ -78,7 +86,7 @@ def train(
             for text in _validate(kind, run, notes, held_out, folder, log):
                 progress.say(text)
 
-        trainer.run(folder, report, check)
+        trainer.run(folder, report, check, limit_s)
     _measure_what_is_missed(kind, trainer, notes, path, say)
     return path
 

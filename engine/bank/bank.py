@@ -180,7 +180,9 @@ class Bank:
 
 def _instrument(facts: InstrumentFacts) -> BankInstrument:
     tuning = Tuning(facts.keys, facts.cents, facts.inharmonicity)
-    return BankInstrument(facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning)
+    return BankInstrument(
+        facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning, shared=facts.shared
+    )
 
 
 def _verified(folder: Any, name: str, facts: FileFacts) -> bytes:

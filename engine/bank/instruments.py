@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...midi.spec.general_midi import family_of
@@ -46,6 +47,7 @@ class BankInstrument:
     measured : tuning
     is_own : whether it is a user's: played by name, or where it is put in the place of a program, but never because it
         is the most similar one
+    shared : of a kit, the keys whose drums are those of other kits, and the timbres of these
     """
 
     name: str
@@ -56,6 +58,7 @@ class BankInstrument:
     high: int = 127
     measured: Tuning = field(default_factory=Tuning)
     is_own: bool = False
+    shared: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -69,7 +72,10 @@ class BankInstrument:
 
     def timbre_name(self, key: int) -> str:
         """Return the timbre that plays a key: a kit's nearest drum, else the instrument's own."""
-        return f"{self.name}:{min(max(key, self.low), self.high)}" if self.is_drums else self.name
+        if not self.is_drums:
+            return self.name
+        key = min(max(key, self.low), self.high)
+        return self.shared.get(key, f"{self.name}:{key}")
 
     def tuning(self, key: int) -> tuple[float, float]:
         """Return cents and inharmonicity B of a key."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from ...errors import BankError
 from ..keys.correction import CorrectionRoom
 from ..keys.motions import KeyRoom
+from ..keys.npz import NUM_KEYS
 from ..keys.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
 from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
@@ -51,6 +52,7 @@ class InstrumentFacts:
     ----------
     files : representation -> name of the instrument's file; empty where its timbres lie in the models
     drums : keys of the drums of a kit that is a file
+    shared : key of a kit -> the timbre of another kit that is its drum
     """
 
     name: str
@@ -64,6 +66,7 @@ class InstrumentFacts:
     inharmonicity: tuple[float, ...]
     files: Mapping[str, str] = field(default_factory=dict)
     drums: tuple[int, ...] = ()
+    shared: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -259,7 +262,18 @@ def _instrument(
         inharmonicity=inharmonicity,
         files=own,
         drums=tuple(drums),
+        shared=_shared(f"{where}.shared", values.get("shared", {})),
     )
+
+
+def _shared(where: str, value: object) -> dict[int, str]:
+    """Return the timbres of other kits by the key that plays them."""
+    found: dict[int, str] = {}
+    for key, timbre in mapping(where, value, NUM_KEYS).items():
+        if not (key.isascii() and key.isdecimal() and int(key) < NUM_KEYS):
+            raise wrong(where, key, f"keys 0..{NUM_KEYS - 1}")
+        found[int(key)] = text(f"{where}.{key}", timbre)
+    return found
 
 
 def _tuning(where: str, value: object) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:

@@ -8,7 +8,7 @@ V voices, T moments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log2
 from typing import NamedTuple
 
@@ -73,6 +73,7 @@ class MotionArrays(KeyedArrays):
     modes : float32 (K, MAX_INHARMONIC_PARTIALS), partials beside the series of a key, over its fundamental; 0 for none
     timbre, key : int64 (K,), row of `names` and MIDI key, rising
     names : of timbres
+    reach : int64 (K,), the highest key that is heard from each key, or none where that is not known
 
     Raises
     ------
@@ -95,6 +96,7 @@ class MotionArrays(KeyedArrays):
     timbre: NDArray[np.int64]
     key: NDArray[np.int64]
     names: tuple[str, ...]
+    reach: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     WHAT = "motions"
 
@@ -116,6 +118,8 @@ class MotionArrays(KeyedArrays):
         lengths = [len(values) for values in (self.source, self.motion, self.pace, self.take, self.timbre, self.modes)]
         if lengths != [counts[0], *5 * [counts[1]]]:
             raise ValueError(f"{lengths} values do not fit {counts[0]} motions of {counts[1]} keys")
+        if len(self.reach) not in (0, counts[1]):
+            raise ValueError(f"reach has {len(self.reach)} values, expected none or {counts[1]}")
         rows = ((self.source, counts[1]), (self.motion, counts[0]), (self.timbre, len(self.names)))
         if any(np.any((values < 0) | (values >= count)) for values, count in rows):
             raise ValueError("motions, keys or names are meant that are not there")
@@ -240,7 +244,8 @@ class MotionTable:
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)
             if rows.size:
-                self._takes[name] = KeyZones(arrays.key[rows], arrays.take[rows])
+                reach = arrays.reach[rows] if len(arrays.reach) else None
+                self._takes[name] = KeyZones(arrays.key[rows], arrays.take[rows], reach)
                 self._rows[name] = len(self._first) - 1 + int(rows[0])
         counts = np.diff(arrays.first)
         first = len(self._codes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable
-from dataclasses import Field, fields
+from dataclasses import MISSING, Field, fields
 from math import prod
 from typing import Any, Final
 
@@ -65,8 +65,13 @@ class KeyedArrays:
 
 
 def _unpacked(content: bytes, wanted: Iterable[Field[Any]]) -> dict[str, Any]:
-    """Return the values of fields, once it is known that none takes more memory than any honest one."""
+    """Return the values of fields, once it is known that none takes more memory than any honest one.
+
+    A file of an earlier version may lack fields that have defaults.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        there = {*archive.namelist()}
+        wanted = [one for one in wanted if f"{one.name}.npy" in there or one.default_factory is MISSING]
         members = {one.name: archive.getinfo(f"{one.name}.npy") for one in wanted}
         num_bytes = sum(member.file_size for member in members.values())
         if num_bytes > MAX_UNPACKED_BYTES:

@@ -12,6 +12,8 @@ from .motions import MotionArrays
 from .table import Courses, KeyTable
 from .timbres import TimbreTable
 
+REACH = "reach"
+"""The extra of a key table that holds `MotionArrays.reach`."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
 
@@ -67,6 +69,7 @@ def table_of(
         tuned_keys=np.array(tuned[0], np.int64),
         cents=np.array(tuned[1], np.float64),
         inharmonicity=np.array(tuned[2], np.float64),
+        extras={REACH: motions.reach[rows].astype(np.int16)} if len(motions.reach) else {},
     )  # fmt: skip
 
 
@@ -88,6 +91,7 @@ def motions_of(table: KeyTable, name: str) -> MotionArrays:
         timbre=table.timbre,
         key=table.key,
         names=tuple(name + suffix for suffix in table.suffixes),
+        reach=np.asarray(table.extras.get(REACH, ()), np.int64),
     )
 
 

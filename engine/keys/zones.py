@@ -1,8 +1,9 @@
 """Which recording an unrecorded key is heard from: samples serve several keys, and their borders can be told.
 
 Two neighbouring keys of one recording move alike, transposed; two recordings do not. A key between two recordings
-belongs to one of them. Where most recordings serve equally many keys, it falls to the one that it makes as large as the
-others; else to the one that serves fewer, and where both serve as many to the higher one.
+belongs to one of them. A SoundFont says to which; elsewhere it is guessed. Where most recordings serve equally many
+keys, it falls to the one that it makes as large as the others; else to the one that serves fewer, and where both serve
+as many to the higher one.
 """
 
 from __future__ import annotations
@@ -26,10 +27,15 @@ class KeyZones:
     ----------
     keys : int64 (K,), recorded MIDI keys, rising
     take : int64 (K,), which recording each key is of: the same number for those of one, which lie side by side
+    reach : int64 (K,), optional
+        The highest key that is heard from each recorded one; without it that is guessed.
     """
 
-    def __init__(self, keys: NDArray[np.int64], take: NDArray[np.int64]) -> None:
+    def __init__(
+        self, keys: NDArray[np.int64], take: NDArray[np.int64], reach: NDArray[np.int64] | None = None
+    ) -> None:
         self.keys = keys
+        self._reach = reach
         begins = np.append(True, np.diff(take) != 0)
         self._zone = np.cumsum(begins) - 1
         self._to_lower = _shares(keys[begins], keys[np.append(begins[1:], True)])
@@ -39,6 +45,8 @@ class KeyZones:
 
         `without_own` looks among the other keys, as if this one had not been recorded.
         """
+        if self._reach is not None and not without_own:
+            return min(int(np.searchsorted(self._reach, np.floor(key + 0.5))), len(self.keys) - 1)
         below = np.flatnonzero(self.keys < key) if without_own else np.flatnonzero(self.keys <= key)
         above = np.flatnonzero(self.keys > key) if without_own else np.flatnonzero(self.keys >= key)
         if not below.size or not above.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +167,21 @@ def test_motions_are_stored_and_read_back() -> None:
         np.testing.assert_array_equal(getattr(read, name), value)
 
 
+def test_the_reach_of_keys_is_stored_and_decides_what_is_heard() -> None:
+    stored = replace(arrays(keys=(60, 66)), take=np.array([0, 1]), reach=np.array([61, 70]))
+    table = MotionTable(SPEC, MotionArrays.from_bytes(stored.to_bytes()))
+    assert [table.heard_key("reed", key) for key in (55, 61, 61.4, 62, 65, 70, 80)] == [60, 60, 60, 66, 66, 66, 66]
+    assert MotionTable(SPEC, replace(stored, reach=arrays().reach)).heard_key("reed", 62) == 60  # guessed
+
+
+def test_a_file_from_before_there_was_reach_is_read() -> None:
+    stored = arrays()
+    values = {name: np.asarray(value) for name, value in vars(stored).items() if name != "reach"}
+    content = io.BytesIO()
+    np.savez_compressed(content, **values)
+    assert len(MotionArrays.from_bytes(content.getvalue()).reach) == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", arrays().to_bytes()[:-40]])
 def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(BankError, match="motions cannot be read") as caught:
@@ -180,6 +196,7 @@ def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
         {"source": np.array([0, -1])},
         {"take": np.array([1, 0])},
         {"take": np.zeros(1, np.int64)},
+        {"reach": np.zeros(1, np.int64)},
         {"timbre": np.array([0, 1])},
         {"pace": np.array([1.0, 0.0], np.float32)},
         {"pace": np.array([1.0, np.nan], np.float32)},

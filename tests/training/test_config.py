@@ -11,8 +11,10 @@ from tnca_synth.errors import TncaError, UsageError
 from tnca_synth.export.kinds import EXPORTERS
 from tnca_synth.training import registry
 from tnca_synth.training.config.run import KINDS, PRESETS, TrainConfig, load_preset, train_config
+from tnca_synth.training.sources.soundfont_file import DRUM_BANK, open_file
 
 NAMES = sorted(path.stem for path in PRESETS.glob("*.toml") if path.stem != "instruments")
+FULL_BAND = {"foundation", "foundation-added", "foundation-gpu"}
 OF_EIGHT = {"codec", "hierarchical", "hierarchical-tune", "latent", "multi-scale"}  # as all of them grow
 
 
@@ -32,9 +34,25 @@ def test_every_preset_loads_and_survives_a_checkpoint(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_presets_keep_the_designs_spec(name: str) -> None:
-    spec = load_preset(name).model.spec
-    assert (spec.sample_rate, spec.n_fft, spec.hop_length, spec.num_mels) == (22050, 1024, 256, 80)
-    assert load_preset(name).vocoder.spec == spec
+    config = load_preset(name)
+    spec = config.model.spec
+    sizes = (44100, 2048, 512, 96) if name in FULL_BAND else (22050, 1024, 256, 80)
+    assert (spec.sample_rate, spec.n_fft, spec.hop_length, spec.num_mels) == sizes
+    assert name in FULL_BAND or config.vocoder.spec == spec
+
+
+def test_the_foundation_plays_all_there_is_but_what_is_added_to_it() -> None:
+    trained, added = (load_preset(name).data.instruments for name in ("foundation", "foundation-added"))
+    of_bank_0 = {one.program for one in added if not one.bank}
+    assert len(of_bank_0) >= 24 and not of_bank_0 & {one.program for one in trained if not one.drum_keys}
+    assert of_bank_0 | {one.program for one in trained if not one.drum_keys} == set(range(128))
+    font = open_file(load_preset("foundation").data.soundfont)
+    there = {(one.bank, one.program) for one in font.presets}
+    assert {(DRUM_BANK if one.drum_keys else one.bank, one.program) for one in (*trained, *added)} == there
+    assert not {one.name for one in trained} & {one.name for one in added}
+    drums = {f"{one.name}:{key}" for one in trained if one.drum_keys for key in one.recorded}
+    shared = [f"{kit}:{key}" for one in trained for kit, keys in one.like for key in keys]
+    assert len(shared) > 1000 and set(shared) <= drums
 
 
 @pytest.mark.parametrize("name", ["dual", "mel"])

@@ -13,7 +13,8 @@ class InstrumentConfig:
 
     `low` and `high` bound the recorded keys. `drum_keys` true makes every key its own timbre, played on channel 10.
     `sustains` says whether a held note keeps its level for ever; beats and slow swells make that hard to measure.
-    `bank` is that of a variation. `keys` are those that are recorded, all of them where it is empty.
+    `bank` is that of a variation. `keys` are those that are recorded, all of them where it is empty. `like` names other
+    kits and the keys on which their drums are this kit's as well; these are not recorded again.
     """
 
     name: str
@@ -26,6 +27,7 @@ class InstrumentConfig:
     sustains: bool = True
     bank: int = 0
     keys: tuple[int, ...] = ()
+    like: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.program <= 127:
@@ -41,6 +43,11 @@ class InstrumentConfig:
     def is_drums(self) -> bool:
         """Whether it is a drum kit."""
         return self.drum_keys
+
+    @property
+    def recorded(self) -> tuple[int, ...]:
+        """The keys that are recorded."""
+        return self.keys if self.keys or self.like else tuple(range(self.low, self.high + 1))
 
     def timbre_name(self, key: int) -> str:
         """Return the timbre of a key: of a kit every key has its own."""

@@ -126,7 +126,8 @@ class TrainConfig:
     checkpoint whose weights it begins with, if any. `pitch_jitter` (semitones) and
     `velocity_jitter` (0..1) are standard deviations; see `NoteSeed.forward`. Of each window `read_frames` are read out
     on the linear side, on `read_bins` bins drawn anew for each; 0 reads all. With `balance` 0 all notes are drawn
-    equally often, with 1 all instruments. `borrowed_key_share` of the notes take
+    equally often, with 1 all instruments; with `seek` above 0 those more often that are far from their
+    recordings (its power of their error). `borrowed_key_share` of the notes take
     the colour of their key from its neighbours, as keys never recorded must. `scales_join` says after which shares of
     the iterations the second and the third scale of "multi-scale" join the first, `stages_join` after which
     "hierarchical" goes on to its refinement, its waveform decoder, and all of it together.
@@ -143,6 +144,7 @@ class TrainConfig:
     read_bins: int = 0
     read_frames: int = 4
     balance: float = 0.0
+    seek: float = 0.0
     learning_rate: float = 3e-3
     ema: float = 0.998
     pitch_jitter: float = 0.0
@@ -246,7 +248,10 @@ def train_config(values: dict[str, Any]) -> TrainConfig:
 
 def _instrument(values: dict[str, Any]) -> InstrumentConfig:
     keys = tuple(values.get("keys", ()))
-    return table(InstrumentConfig, {**values, "keys": keys}, "data.instruments")
+    like = values.get("like", ())
+    pairs = like.items() if isinstance(like, dict) else like
+    others = tuple((name, tuple(own)) for name, own in pairs)
+    return table(InstrumentConfig, {**values, "keys": keys, "like": others}, "data.instruments")
 
 
 def _names(value: Any, key: str) -> bool | tuple[str, ...]:

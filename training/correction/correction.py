@@ -220,9 +220,12 @@ def measure_correction(model: GrowingModel, notes: NoteSet, reach: Reach = USUAL
 
 
 def _usual_notes(notes: NoteSet, softest: int, loudest: int) -> NDArray[np.int64]:
-    """Return the notes to measure: of each recorded key those of usual velocities, or all where there are none."""
+    """Return the notes to measure: of each recorded key those of usual velocities, or all where there are none.
+
+    Where one note stands for a layer of velocities, all are usual.
+    """
     recorded = notes.indices(held_out=False)
-    usual = [i for i in recorded if softest <= notes.features[i].velocity <= loudest]
+    usual = [i for i in recorded if notes.features[i].softest or softest <= notes.features[i].velocity <= loudest]
     known = {(notes.features[i].instrument, notes.features[i].pitch) for i in usual}
     others = [i for i in recorded if (notes.features[i].instrument, notes.features[i].pitch) not in known]
     return np.sort(np.array([*usual, *others], np.int64))

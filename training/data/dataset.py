@@ -19,9 +19,10 @@ from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.transpose import LINEAR
 from ...errors import DatasetError
 from ..config.run import DataConfig
-from ..measure.motions import measure_motions
+from ..measure.motions import Reach, measure_motions
 from ..measure.note_features import NoteFeatures, extract
 from ..sources import open_source
+from ..sources.zone_notes import zone_reach
 from .rendered_notes import kept_bins, rendered_notes
 from .split import describe, hold_out
 
@@ -152,6 +153,7 @@ def assemble(
     measure: Measure | None = None,
     bins: NDArray[np.int64] | None = None,
     choose: Choose = hold_out,
+    reach: Reach | None = None,
 ) -> NoteSet:
     """Lay the features of all notes into tensors.
 
@@ -164,6 +166,7 @@ def assemble(
     measure : what else to keep of each note
     bins : which linear bins their linear side has; None for all
     choose : marks what training must not hear of a group
+    reach : see `measure_motions`
     """
     features: list[NoteFeatures] = []
     mels, linears = [], []
@@ -183,7 +186,7 @@ def assemble(
     tuning = measure_tuning(features)
     lengths = np.array([len(note.mel) for note in features], np.int64)
     last_audible = torch.from_numpy(np.stack([_last_audible(note) for note in features]))
-    arrays = measure_motions(features, spec, decaying)
+    arrays = measure_motions(features, spec, decaying, reach)
     motions = MotionTable(spec, arrays)
     heard = [_heard_key(note, motions) for note in features]
     flat = Tuning()
@@ -310,6 +313,8 @@ def load_notes(
     else:
         decaying = frozenset(one.name for one in data.instruments if not one.sustains)
         rendered = rendered_notes(data, spec, cache, workers, report)
-        notes = assemble(rendered, spec, with_linear, decaying, measure, kept_bins(data, spec))
+        reach = zone_reach(data.soundfont, data.instruments) if data.zones else None
+        bins = kept_bins(data, spec)
+        notes = assemble(rendered, spec, with_linear, decaying, measure, bins, reach=reach)
     report(describe(notes.features))
     return notes

@@ -53,7 +53,7 @@ def kept_bins(data: DataConfig, spec: AudioSpec) -> NDArray[np.int64] | None:
 
 def cache_path(cache: Path, instrument: InstrumentConfig, data: DataConfig, spec: AudioSpec) -> Path:
     """Return where the notes of an instrument are kept: what they depend on is in the name."""
-    recorded = {name: value for name, value in asdict(instrument).items() if name != "sustains"}
+    recorded = {name: value for name, value in asdict(instrument).items() if name not in ("sustains", "like")}
     rendered = {name: getattr(data, name) for name in RENDERED_BY}
     values = {**rendered, "instruments": recorded, "spec": spec.to_dict(), "version": FEATURES_VERSION}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -66,19 +67,22 @@ class TrainingLoop(ABC):
         folder: Path,
         report: Callable[[Progress], None],
         validate: Callable[[TrainingLoop], None] | None = None,
+        limit_s: float = math.inf,
     ) -> None:
-        """Train to the end, leaving a checkpoint in `folder` every `checkpoint_every` iterations and at the end.
+        """Train to the end, or for `limit_s` seconds.
 
-        Beside it lie its weights in half precision; see `half_weights`.
+        A checkpoint is left in `folder` every `checkpoint_every` iterations and at the end, and beside it its weights
+        in half precision; see `half_weights`.
         """
-        config = self.config
-        while self.iteration < config.iterations:
+        config, started = self.config, time.perf_counter()
+        last = False
+        while self.iteration < config.iterations and not last:
             began = time.perf_counter()
             losses = self.iterate()
             self.iteration += 1
             self.seconds += time.perf_counter() - began
             report(Progress(self.iteration, config.iterations, losses, self.seconds))
-            last = self.iteration == config.iterations
+            last = self.iteration == config.iterations or time.perf_counter() - started >= limit_s
             if last or self.iteration % config.checkpoint_every == 0:
                 checkpoint = self.checkpoint()
                 save_checkpoint(folder / "checkpoint.pt", checkpoint)

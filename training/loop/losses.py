@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -69,6 +71,14 @@ def audibility(level: Tensor, scale_db: float) -> Tensor:
     loudest = level.amax(-1, keepdim=True)
     heard_from = torch.maximum(loudest - MASKED_BELOW_DB / scale_db, level.new_tensor(THRESHOLD_DB / scale_db))
     return torch.sigmoid((level - heard_from) * (scale_db / SOFT_DB))
+
+
+def audible_error(grown: Tensor, wanted: Tensor, valid: Tensor, scale_db: float) -> NDArray[np.float64]:
+    """Return the mean error of audible levels (B, W, F) of each note in its valid frames (B, W), (B,)."""
+    heard = audibility(wanted, scale_db) * valid[..., None]
+    error = ((grown - wanted).abs() * heard).sum((1, 2)) / heard.sum((1, 2)).clamp_min(1e-3)
+    found: NDArray[np.float64] = error.double().cpu().numpy()
+    return found
 
 
 def pair_loss(

@@ -19,7 +19,9 @@ from ..data.dataset import AUDIBLE_LEVEL, NoteSet
 OVERTIME_FROM_S = 1.5  # shorter holds say nothing about a sound's steady state
 JUMP_CHANCE, JUMP_MAX_S, RESEED_CHANCE = 0.3, 6.0, 0.04
 DAMAGED_SHARE_OF_CELLS = 0.25
-STATE = ("note", "frame", "skipped_s", "held", "velocity")
+ERROR_MEMORY = 0.05
+"""How much the last window counts in what is known of a note's error."""
+STATE = ("note", "frame", "skipped_s", "held", "velocity", "error")
 """Arrays of a pool that a resumed run needs."""
 
 
@@ -88,6 +90,7 @@ class SamplePool:
     Each entry is a note of the training set, the frame it has reached, its grid, and whether it is being held
     overtime. `skipped_s` counts time that overtime entries jumped over. `velocity` is drawn from those that the
     recording of its note serves. Of each note the share `drawn` (notes to train on,) is drawn; equal ones by default.
+    With `seek` above 0 notes are drawn the more often the further they are from their recordings; see `tell`.
     """
 
     def __init__(
@@ -100,10 +103,12 @@ class SamplePool:
         spec: AudioSpec,
         rng: np.random.Generator,
         drawn: NDArray[np.float64] | None = None,
+        seek: float = 0.0,
     ) -> None:
         self.notes, self.overtime, self.spec, self.hop_s, self.rng = notes, overtime, spec, spec.hop_s, rng
         self._train = notes.indices(held_out=False)
-        self._drawn = drawn
+        self._drawn, self._seek = drawn, seek
+        self.error = np.ones(len(notes.features))
         self.note = rng.choice(self._train, size, p=drawn)
         self.frame = np.zeros(size, np.int64)
         self.skipped_s = np.zeros(size)
@@ -210,9 +215,22 @@ class SamplePool:
                 self._reseed(entry)
 
     def _reseed(self, entry: int) -> None:
-        self.note[entry] = self.rng.choice(self._train, p=self._drawn)
+        self.note[entry] = self.rng.choice(self._train, p=self._shares())
         self.frame[entry], self.skipped_s[entry], self.held[entry] = 0, 0.0, False
         self.velocity[entry] = self._drawn_velocity(self.note[entry])
+
+    def _shares(self) -> NDArray[np.float64] | None:
+        """Return how often each note to train on is drawn now."""
+        if not self._seek:
+            return self._drawn
+        share = self.error[self._train] ** self._seek * (1.0 if self._drawn is None else self._drawn)
+        drawn: NDArray[np.float64] = share / share.sum()
+        return drawn
+
+    def tell(self, chosen: NDArray[np.int64], error: NDArray[np.float64]) -> None:
+        """Hear how far the notes of chosen entries are from their recordings in this window, (B,)."""
+        note = self.note[chosen]
+        self.error[note] += ERROR_MEMORY * (np.maximum(error, 1e-3) - self.error[note])
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed run needs."""
@@ -221,7 +239,9 @@ class SamplePool:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`'s values."""
-        for name in STATE:
+        for name in (one for one in STATE if one in state):  # earlier checkpoints have fewer
             setattr(self, name, state[name].numpy().copy())
+        if "velocity" not in state:
+            self.velocity = self.notes.velocity.numpy()[self.note]
         self.grid = state["grid"].clone()
         self.rng.bit_generator.state = state["rng"]

@@ -5,7 +5,8 @@ Letters: T spectral frames, F bands, R courses, N codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .inharmonic_partials import LEAST_S, measure_inharmonic_partials
 from .note_features import NoteFeatures
 from .zones import SWAY_WEIGHT, Measured, correlation, number_takes, share
 
+Reach = Mapping[tuple[str, int], int]
+"""Timbre and recorded key -> the highest key that is heard from it."""
 RANK = 12
 FRAMES_PER_CODE = 2
 LONGEST_S = 4.0
@@ -100,8 +103,13 @@ def _looped(codes: FloatArray, shapes: FloatArray, rate_hz: float) -> tuple[Floa
     return joined.astype(np.float32), float(loop)
 
 
-def measure_motions(features: Sequence[NoteFeatures], spec: AudioSpec, decaying: Iterable[str]) -> MotionArrays:
-    """Measure every timbre and key that training may hear: the motion by its longest note, the modes by a loud one."""
+def measure_motions(
+    features: Sequence[NoteFeatures], spec: AudioSpec, decaying: Iterable[str], reach: Reach | None = None
+) -> MotionArrays:
+    """Measure every timbre and key that training may hear: the motion by its longest note, the modes by a loud one.
+
+    `reach` says which is the highest key that is heard from a recorded one, where that is known.
+    """
     longest: dict[tuple[str, int], NoteFeatures] = {}
     loudest: dict[tuple[str, int], NoteFeatures] = {}  # of those long enough
     for note in features:
@@ -121,7 +129,13 @@ def measure_motions(features: Sequence[NoteFeatures], spec: AudioSpec, decaying:
             measure_motion(level, note.sway[:frames].astype(np.float32), spec, name.split(":")[0] in fading)
         )
     modes = [measure_inharmonic_partials(loudest[at], spec) for at in ordered]
-    return _coded(names, ordered, measured, np.stack(modes), spec)
+    arrays = _coded(names, ordered, measured, np.stack(modes), spec)
+    return replace(arrays, reach=reach_of(ordered, reach)) if reach else arrays
+
+
+def reach_of(owners: Sequence[tuple[str, int]], known: Reach) -> NDArray[np.int64]:
+    """Return the reach (K,) of recorded keys; of one that nothing is known of, itself."""
+    return np.array([known.get(owner, owner[1]) for owner in owners], np.int64)
 
 
 def _coded(

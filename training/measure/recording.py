@@ -34,10 +34,10 @@ class Recording:
     hold_s : seconds from onset to release
     pitched : whether `pitch` names a fundamental
     sustains : whether it keeps its level while held; those of SoundFonts have that from their preset
-    softest : the lowest velocity at which it sounds alike but for its level; 0 where only its own is known
-    root : the key whose recording this key is heard from; -1 where that is not known
     origin : where it was read, for messages: a file, or a file and a second in it
     loop : what its file says that a sampler repeats, if anything
+    softest : the lowest velocity at which it sounds alike but for its level; 0 where only its own is known
+    root : the key whose recording this key is heard from; -1 where that is not known
     """
 
     audio: FloatArray
@@ -47,10 +47,10 @@ class Recording:
     hold_s: float
     pitched: bool = True
     sustains: bool = True
-    softest: int = 0
-    root: int = -1
     origin: str = ""
     loop: Loop | None = None
+    softest: int = 0
+    root: int = -1
 
     @property
     def held_out(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -62,13 +62,21 @@ def told_zones(zones: SoundFontZones, instrument: InstrumentConfig) -> list[Zone
     """
     found = zones.zones(_bank(instrument), instrument.program)
     if instrument.drum_keys:
-        keys = instrument.keys or range(instrument.low, instrument.high + 1)
+        keys = instrument.recorded
         return [
             replace(zone, low=key, high=key, root=key) for zone in found for key in keys if zone.low <= key <= zone.high
         ]
     low, high = max(instrument.low, LOWEST), min(instrument.high, HIGHEST)
     inner = [replace(one, low=max(one.low, low), high=min(one.high, high)) for one in found]
     return [part for zone in inner if zone.low <= zone.high for part in _parts(zone)]
+
+
+def zone_reach(path: str, instruments: Iterable[InstrumentConfig]) -> dict[tuple[str, int], int]:
+    """Return, by timbre and root, the highest key of its zone."""
+    zones = SoundFontZones(path)
+    return {
+        (one.timbre_name(zone.root), zone.root): zone.high for one in instruments for zone in told_zones(zones, one)
+    }
 
 
 def _bank(instrument: InstrumentConfig) -> int:

@@ -15,7 +15,7 @@ from ..config.models import ALPHA
 from ..config.run import TrainConfig
 from ..data.dataset import NoteSet
 from ..loop.loop import Losses, PooledLoop
-from ..loop.losses import alpha_loss, convergence_loss, overflow_loss, pair_loss, perceptual_loss
+from ..loop.losses import alpha_loss, audible_error, convergence_loss, overflow_loss, pair_loss, perceptual_loss
 from ..loop.pool import Overtime, SamplePool
 from ..loop.pruning import importance, narrowed, widths
 from ..loop.windows import grow_window
@@ -36,7 +36,7 @@ class Trainer(PooledLoop[SamplePool]):
         pool_rng = np.random.default_rng(config.seed + 1)
         cells, channels = spec.num_mels, config.model.channels
         drawn = shares(notes, config.balance) if config.balance else None
-        self.pool = SamplePool(notes, overtime, config.pool_size, cells, channels, spec, pool_rng, drawn)
+        self.pool = SamplePool(notes, overtime, config.pool_size, cells, channels, spec, pool_rng, drawn, config.seek)
         self.bins = np.arange(spec.num_bins) if notes.bins is None else notes.bins
         self.model.read_at(torch.from_numpy(self.bins))
         self._read: np.ndarray | None = None
@@ -96,6 +96,8 @@ class Trainer(PooledLoop[SamplePool]):
         mel = self.pool.targets(chosen, "mel", np.arange(window)).to(self.place)
         grown = grids[..., :2].transpose(2, 3)
         level, tonality = pair_loss(grown, mel, valid, weights, scale_db)
+        if self.config.seek:
+            self.pool.tell(chosen, audible_error(grown[:, :, 0].detach(), mel[:, :, 0], valid, scale_db))
         alpha = alpha_loss(grids[..., ALPHA], self.pool.alive(chosen, mel.cpu()).to(self.place), valid)
         overflow = overflow_loss(grids)
         total = weights.l1 * level + weights.tonality * tonality + weights.alpha * alpha + weights.overflow * overflow
