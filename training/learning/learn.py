@@ -200,14 +200,17 @@ class _Run:
         return starts
 
     def _fit(
-        self, recordings: Sequence[Recording], features: Sequence[NoteFeatures], starts: dict[str, Start]
+        self,
+        recordings: Sequence[Recording],
+        features: Sequence[NoteFeatures],
+        part: NoteSet,
+        starts: dict[str, Start],
     ) -> Judgement:
         """Fit with some notes held out, judge by them, and go on with all."""
-        part = note_set(self.foundation, features, judges=True)
-        held_out = [note.held_out for note in part.features]
-        judged, learned = (
-            [one for one, out in zip(recordings, held_out, strict=True) if out == kind] for kind in (1, 0)
-        )
+        pairs = [*zip(recordings, part.features, strict=True)]
+        judged, learned = ([one for one, note in pairs if note.held_out == kind] for kind in (True, False))
+        # What is made without the notes that judge has fewer keys than a file to go on from.
+        self.is_holding_back = bool(judged) and self.num_bytes > 0
         self.programs = self._programs(starts)
         first = self._stage(part, judged or recordings, starts, self.speed.iterations, 0)
         self._keep(first)
