@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from .train import positive, seed_number
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..training.learning.learn import Learned
+    from ..training.learning.outcome import Learned
     from ..training.loop.progress import ProgressReport
     from ..training.material import Material
 
@@ -101,7 +102,7 @@ def _understand(arguments: argparse.Namespace, console: Console) -> int:
 
 def _output(source: Path, wanted: Path | None) -> Path:
     """Return where the instrument goes; `UsageError` for a name or a place that cannot be."""
-    path = wanted or Path(f"{source.resolve().stem}{SUFFIX}")
+    path = wanted or Path(f"{Path(os.path.abspath(source)).stem or 'instrument'}{SUFFIX}")
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"the instrument's file must end in {SUFFIX}, got {path}")
     if not path.absolute().parent.is_dir():
@@ -136,6 +137,18 @@ def _tell(learned: Learned) -> None:
     print(f"Play it: tnca-synth --midi-in --instrument {path}")
 
 
+def mended(material: Material, console: Console) -> Material:
+    """Return a material with its keys as they sound, if names are off and whoever sits at the terminal wants it so."""
+    offset = material.offset
+    if offset is None or not console.is_terminal or sys.stdin is None or not sys.stdin.isatty():
+        return material
+    try:
+        answer = console.input(f"Move all keys by {offset.semitones:+d} semitones? [Y/n] ", markup=False)
+    except EOFError:
+        return material
+    return material.transposed(offset.semitones) if answer.strip().lower() in ("", "y", "yes") else material
+
+
 class _Listener:
     """Shows on a console how the learning goes on."""
 
@@ -150,11 +163,12 @@ class _Listener:
         if self._progress is not None:
             self._progress.__exit__(None, None, None)
 
-    def understood(self, material: Material) -> None:
-        """Print what was understood."""
+    def understood(self, material: Material) -> Material:
+        """Print what was understood, and ask whether to mend it where that can be asked."""
         from ..training.material.summary import print_summary
 
         print_summary(material, self._console)
+        return mended(material, self._console)
 
     def say(self, text: str) -> None:
         """Print a line."""

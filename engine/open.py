@@ -253,7 +253,7 @@ class OpenSynth:
         corners = [None if name is None else find_playable(known, name) for name in (right, upper, far)]
         for corner, one in enumerate(corners):
             if one is not None:
-                self.synth.morph_into(channel, corner, one if one.is_own else None)
+                self.synth.morph_into(channel, corner, self._instrument(one.name) if one.is_own else None)
         self.synth.set_morph(channel, *(None if one is None else one.program for one in corners))
 
     def replace_instrument(self, name: str, instrument: InstrumentFile) -> None:

@@ -14,7 +14,7 @@ from .bank.bank import Bank
 from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
 from .bank.timbre_book import TimbreBook
-from .instrument_files import InstrumentFile, is_file_name
+from .instrument_files import InstrumentFacts, InstrumentFile, is_file_name
 from .instrument_files.folder import list_folder
 
 InstrumentSource = str | os.PathLike[str] | InstrumentFile
@@ -138,7 +138,7 @@ class _Search:
         for listed in list_folder():
             facts = listed.facts
             if facts is not None and (facts.representation, facts.foundation) == (representation, self._foundation):
-                self._take(listed.path)
+                self._take(listed.path, facts)
 
     def find(self, wanted: Wanted) -> BankInstrument:
         """Return the instrument that is meant."""
@@ -149,11 +149,11 @@ class _Search:
         every = (*self._bank.instruments, *(one.instrument for one in self.files.values()))
         return find_playable(every, wanted if isinstance(wanted, int) else str(wanted))
 
-    def _take(self, path: Path) -> BankInstrument:
+    def _take(self, path: Path, facts: InstrumentFacts | None = None) -> BankInstrument:
         """Return the instrument of a file, which may be known already."""
         place = os.path.realpath(path)
         if place not in self._known:
-            self._known[place] = self._add(instrument_file(path), os.fspath(path))
+            self._known[place] = self._add(instrument_file(path, facts), os.fspath(path))
             self.paths[self._known[place].name] = path
         return self._known[place]
 

@@ -100,18 +100,21 @@ class Bank:
         """Return what grows a representation by its parts: "seed" and "step", and `CORRECTION` if it was measured."""
         return {part: self._contents[file] for part, file in self._manifest.models[representation].items()}
 
-    def model_files(self) -> dict[str, bytes]:
+    def model_files(self, representations: Sequence[str]) -> dict[str, bytes]:
         """Return the files of the models alone: what grows, without what was measured for keys, and the decoders'."""
-        grown = {self._manifest.models[name][part] for name in self.representations for part in MODEL_PARTS}
+        grown = {self._manifest.models[name][part] for name in representations for part in MODEL_PARTS}
         return {name: self._contents[name] for name in sorted(grown | set(self._manifest.decoders.values()))}
 
     def manifest_of(
         self, files: Mapping[str, bytes], instruments: Sequence[Mapping[str, Any]], rooms: Mapping[str, KeyRoom]
     ) -> bytes:
-        """Return the manifest of a bank with the same models, whose instruments are files."""
-        models = {
-            name: {part: self._manifest.models[name][part] for part in MODEL_PARTS} for name in self.representations
-        }
+        """Return the manifest of a bank with models of this one, whose instruments are files.
+
+        Parameters
+        ----------
+        files, instruments, rooms : see `manifest_bytes`; the representations are those that have room
+        """
+        models = {name: {part: self._manifest.models[name][part] for part in MODEL_PARTS} for name in rooms}
         return manifest_bytes(models, self._manifest.decoders, instruments, files, rooms)
 
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> OnnxGrowthModel:
@@ -150,7 +153,8 @@ class Bank:
         known = growth.representation, self.foundation(growth.representation)
         listed = [self._listed(one, *known) for one in self._manifest.instruments if known[0] in one.files]
         files = [*listed, *(one for one in self._files if (one.representation, one.foundation) == known)]
-        own = tuple(one for one, facts in zip(self._own, self._manifest.instruments, strict=True) if not facts.files)
+        pairs = zip(self._own, self._manifest.instruments, strict=True)
+        own = tuple(one for one, facts in pairs if known[0] not in facts.files)
         return TimbreBook(own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
 
     def _listed(self, facts: InstrumentFacts, representation: str, foundation: str) -> FileInstrument:
@@ -158,11 +162,11 @@ class Bank:
         name = facts.files[representation]
 
         def read() -> InstrumentFile:
-            what = f"{self._folder}/{name}"
+            content, what = _verified(self._folder, name, self._manifest.files[name]), f"{self._folder}/{name}"
             try:
-                found = parse_instrument(_verified(self._folder, name, self._manifest.files[name]))
+                found = parse_instrument(content)
             except BankError as error:
-                raise BankError(f"{what}: {str(error).removeprefix(what).lstrip(': ')}") from error
+                raise BankError(f"{what}: {error}") from error
             if (found.facts.representation, found.facts.foundation) != (representation, foundation):
                 raise BankError(f"{what} was made for another foundation than this bank's")
             return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import BankError, UsageError
@@ -61,19 +61,26 @@ def instrument_of(
     return InstrumentFile(facts, table)
 
 
-def bank_of_files(bank: Bank, versions: Mapping[str, str] | None = None) -> dict[str, bytes]:
+def bank_of_files(
+    bank: Bank, versions: Mapping[str, str] | None = None, representations: Sequence[str] = ()
+) -> dict[str, bytes]:
     """Return the files of a bank whose instruments are files of their own, and which sounds as another one does.
 
     What was measured for keys lies in those files then; the models stay as they are.
+
+    Parameters
+    ----------
+    versions : of the programs that make the files
+    representations : those to take over; none means all
 
     Raises
     ------
     BankError
         As `instrument_of`.
     """
-    growths = {name: bank.growth_model(name, "cpu") for name in bank.representations}
+    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.representations}
     entries: list[dict[str, Any]] = []
-    files = bank.model_files()
+    files = bank.model_files(tuple(growths))
     for one in bank.instruments:
         own: dict[str, str] = {}
         for name, growth in growths.items():

@@ -39,7 +39,7 @@ from ..kernel.model import Kernel, fits
 from ..kernel.weights import read_weights
 from ..keys.motions import MotionTable
 from ..models.growth_model import OnnxGrowthModel as OnnxGrowth
-from ..models.interfaces import Genome, GrowthModel
+from ..models.interfaces import GrowthModel
 from ..modulation.channel import ControlsAt
 from ..modulation.growth import GrowthMasks, damage_grid, masks_of
 from ..modulation.morph import Journey, remember, travel
@@ -53,7 +53,7 @@ from .batch import Job, lent_semitones
 from .delivery import deliver, end_by_death
 from .faults import cut_grown
 from .fire_masks import FireDice
-from .planting import Seed, plant
+from .planting import Planter, Seed
 from .state import SlotState
 
 
@@ -92,8 +92,7 @@ class KernelGrower:
     growth : GrowthModel
     genomes : Genomes
     fire_rate : float
-    planted_together : int
-        Notes that are planted at once.
+    planter : Planter
     decoder : str
         Its name, for what breaks.
     """
@@ -104,7 +103,7 @@ class KernelGrower:
         growth: GrowthModel,
         genomes: SlotState,
         fire_rate: float,
-        planted_together: int,
+        planter: Planter,
         decoder: str,
     ) -> None:
         self.kernel = kernel
@@ -113,7 +112,7 @@ class KernelGrower:
         self._motions: MotionTable = growth.motions
         self._fires_always = fire_rate >= 1.0
         self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
-        self._planted_together = planted_together
+        self._planter = planter
         self._call, self._buffers = Call(), CallBuffers()
         self._kept: list[np.ndarray] = []  # what a call points at
         self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
@@ -216,13 +215,13 @@ class KernelGrower:
         """Plant the voices that have no genome yet."""
         rows = [row for row, job in enumerate(work.jobs) if not job.voice.is_planted]
         if rows:
-            self._genomes.put(work.slots[rows], self._planted(work, plan, 0, rows))
+            self._genomes.put(work.slots[rows], self._planter.plant_new(self._seeds(work, plan, 0, rows)))
             for row in rows:
                 work.jobs[row].voice.is_planted = True
         self.kernel.plant(self._genomes.stored)
 
-    def _planted(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> Genome:
-        """Return what some voices are grown from in round `index`."""
+    def _seeds(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> list[Seed]:
+        """Return what some voices are planted from in round `index`."""
         seeds = []
         for row in rows:
             voice = work.jobs[row].voice
@@ -232,7 +231,7 @@ class KernelGrower:
                 timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
             pitch = work.views.planted[index, row] - semitones
             seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
-        return plant(self._growth, seeds, self._planted_together)
+        return seeds
 
     def _mask(self, work: Work, growth_masks: GrowthMasks | None) -> FloatArray | None:
         """Return which cells fire, float32 (R, V, F), None if all do."""
@@ -265,7 +264,7 @@ class KernelGrower:
     def _replant(self, work: Work, plan: Plan, index: int, rows: NDArray[np.intp]) -> None:
         """Plant anew what some voices are grown from, but for their grids."""
         if rows.size:
-            planted = self._planted(work, plan, index, rows.tolist())
+            planted = self._planter.plant(self._seeds(work, plan, index, rows.tolist()))
             genes = {name: values for name, values in planted.items() if name != "grid"}
             self._genomes.put(work.slots[rows], genes)
 
@@ -324,7 +323,7 @@ class KernelGrower:
 
 
 def open_kernel(
-    growth: GrowthModel, decoder: Decoder, genomes: SlotState, max_voices: int, fire_rate: float, planted_together: int
+    growth: GrowthModel, decoder: Decoder, genomes: SlotState, max_voices: int, fire_rate: float, planter: Planter
 ) -> KernelGrower | None:
     """Return what grows voices with the kernel; None where it was not built, or cannot do what is asked."""
     if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu":
@@ -334,7 +333,7 @@ def open_kernel(
     if resonant is None or weights is None or not fits(weights, growth.spec, growth.motions):
         return None
     kernel = Kernel(weights, growth.spec, growth.motions, resonant, num_slots(max_voices))
-    return KernelGrower(kernel, growth, genomes, fire_rate, planted_together, decoder.name)
+    return KernelGrower(kernel, growth, genomes, fire_rate, planter, decoder.name)
 
 
 def _kind_of(voice: Voice) -> int:

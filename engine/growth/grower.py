@@ -26,7 +26,7 @@ from .compiled import open_kernel
 from .delivery import deliver, end_by_death
 from .faults import ModelFault, cut_faulty, faults_of, silence_broken
 from .fire_masks import FireDice
-from .planting import PLANTED_TOGETHER, Seed, plant
+from .planting import PLANTED_TOGETHER, Planter, Seed
 from .state import FrameBuffers, SlotState
 
 MOST_HOPS = 32
@@ -81,9 +81,11 @@ class Grower:
         self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = _nothing
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
-        most = max_voices if grows_together else PLANTED_TOGETHER
+        self._planter = Planter(growth, max_voices if grows_together else PLANTED_TOGETHER)
         self.kernel = (
-            open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, most) if wants_kernel(core) else None
+            open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, self._planter)
+            if wants_kernel(core)
+            else None
         )
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 
@@ -214,11 +216,11 @@ class Grower:
     def _fits(one: Job, other: Job) -> bool:
         return (one.num_frames, one.is_new, one.ahead) == (other.num_frames, other.is_new, other.ahead)
 
-    def _plant(self, batch: Batch, index: int, rows: Sequence[int]) -> Genome:
-        """Plant what some voices are grown from in round `index`."""
+    def _seeds(self, batch: Batch, index: int, rows: Sequence[int]) -> list[Seed]:
+        """Return what some voices are planted from in round `index`."""
         pitches = batch.plan.planted[index] - batch.semitones[index]
         voices = batch.voices
-        seeds = [
+        return [
             Seed(
                 pitches[row],
                 voices[row].velocity,
@@ -228,14 +230,13 @@ class Grower:
             )
             for row in rows
         ]
-        return plant(self._growth, seeds, len(rows) if self._grows_together else PLANTED_TOGETHER)
 
     def _plant_new(self, batch: Batch) -> None:
         """Plant the seeds of the voices that have no genome yet."""
         rows = [index for index, job in enumerate(batch.jobs) if not job.voice.is_planted]
         if not rows:
             return
-        self._keep(batch.slots[rows], self._plant(batch, 0, rows))
+        self._keep(batch.slots[rows], self._planter.plant_new(self._seeds(batch, 0, rows)))
         for row in rows:
             batch.jobs[row].voice.is_planted = True
 
@@ -286,7 +287,7 @@ class Grower:
         return grown if growth_masks is None else cull(grown, growth_masks.life[index, :active], self._growth.spec)
 
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
-        planted = self._plant(batch, index, rows.tolist())
+        planted = self._planter.plant(self._seeds(batch, index, rows.tolist()))
         for name, values in genome.items():
             if name != "grid":
                 values[rows] = planted[name]

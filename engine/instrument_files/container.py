@@ -83,7 +83,8 @@ class Archive:
             with zipfile.ZipFile(io.BytesIO(self._content)) as archive, archive.open(member) as stream:
                 data = stream.read(most + 1)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-            raise BankError(f"{name} is damaged: {str(error) or type(error).__name__}") from error
+            reason = str(error).partition(" and header")[0][:100]  # zipfile shows what it found there
+            raise BankError(f"{name} is damaged: {reason or type(error).__name__}") from error
         if len(data) != member.file_size:
             raise BankError(f"{name} is damaged: it has {len(data)} bytes, expected {member.file_size}")
         return data

@@ -38,9 +38,10 @@ enum { UNHEARD, PARTIALS, RESONANCES };
 typedef struct Model {
     int64_t slots, cells, channels, hidden, readout, bins, hop, n_fft, alpha, level, rate;
     int64_t partials, courses, swells, noise_rows, lobe_steps, lobe_size, onset_frames;
-    int64_t iterations, search_frames, moment_count;
+    int64_t iterations, search_frames, moment_count, silent_hops;
     double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, dip_db, alive_above, liveliest;
     double least_drift, least_density, clear_bins, lobe_bins, momentum, window_sum, loud_db, even_db;
+    double silence_peak;
     const float *into_hidden;   /* (H / 4, 3 C + 5, 4) */
     const float *from_clocks;   /* (CLOCKS + 1, H) */
     const double *clock_rates;  /* (CLOCKS, 2), of age and release age */

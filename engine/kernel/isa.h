@@ -50,10 +50,40 @@ static void FN(frame)(Hop *hop, Call *call, int64_t voice, int64_t round) {
     if (audio) call->peaks[voice * call->rounds + emitted] = FN(peak_of)(audio, (int)m->hop);
 }
 
+/* Whether a voice has been silent for so long since its release that it ends with the hop that a round gave. */
+static int FN(has_ended)(const Hop *hop, const Call *call, int64_t voice, int64_t round, int64_t *silent) {
+    const Model *m = &hop->model;
+    const int64_t *job = call->jobs + voice * JOB, emitted = round - (job[STARTS] ? job[LOOKAHEAD] : 0);
+    if (job[KIND] == UNHEARD || emitted < 0 || call->found & TENDED) return 0;
+    const double *facts = call->facts + voice * FACTS, held = facts[RELEASE] - facts[ONSET];
+    const int is_silent = (double)call->peaks[voice * call->rounds + emitted] < m->silence_peak;
+    *silent = is_silent && held <= hop_start(m, call, voice, round) ? *silent + 1 : 0;
+    return *silent >= m->silent_hops;
+}
+
+/* Give a voice that has ended silence for the rounds after one. */
+static void FN(leave)(const Hop *hop, Call *call, int64_t voice, int64_t round) {
+    const int64_t *job = call->jobs + voice * JOB, ahead = job[STARTS] ? job[LOOKAHEAD] : 0, size = hop->model.hop;
+    for (round++; round < job[FRAMES]; round++) {
+        const int64_t emitted = voice * call->rounds + round - ahead;
+        memset(call->audio + emitted * size, 0, sizeof(float) * (size_t)size);
+        call->peaks[emitted] = 0.0f;
+        call->alive[round * call->voices + voice] = 1;
+    }
+}
+
+/* Rounds of a call in which a voice has ended are not grown: engine/voices/endings.py ends it where they begin. */
 static void FN(run)(Hop *hop, Call *call) {
-    for (int64_t voice = 0; voice < call->voices; voice++)
-        for (int64_t round = call->first; round < call->last && round < call->jobs[voice * JOB + FRAMES]; round++)
+    for (int64_t voice = 0; voice < call->voices; voice++) {
+        int64_t silent = 0;
+        for (int64_t round = call->first; round < call->last && round < call->jobs[voice * JOB + FRAMES]; round++) {
             FN(frame)(hop, call, voice, round);
+            if (FN(has_ended)(hop, call, voice, round, &silent)) {
+                FN(leave)(hop, call, voice, round);
+                break;
+            }
+        }
+    }
 }
 
 /* Filter a signal at places that come `stride` phases after each other, by a filter (taps) for each of `count` frames. */

@@ -24,6 +24,7 @@ from ..spectra.spec import AudioSpec
 from ..spectra.stft import bins_among_bands
 from ..spectra.tone import frequencies_hz
 from ..spectra.transpose import LINEAR, LOBE_DIP_DB
+from ..voices.endings import SILENCE_PEAK, hops_to_silence
 from .library import INSTRUCTION_SETS, Call, GeneArrays, Model, address, library
 from .weights import Weights
 
@@ -117,6 +118,7 @@ class Kernel:
             quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, dip_db=LOBE_DIP_DB, alive_above=ALIVE_ABOVE,
             liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY, clear_bins=CLEAR_BINS,
             lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale), loud_db=LOUD_DB, even_db=EVEN_DB,
+            silence_peak=SILENCE_PEAK, silent_hops=hops_to_silence(spec.hop_length, spec.sample_rate),
         )  # fmt: skip
         for name, values in weights._asdict().items():
             setattr(model, name, self._keep(values, np.float64 if name == "clock_rates" else np.float32))

@@ -5,6 +5,8 @@ Letters: V voices, T hops, N samples.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..arrays import FloatArray
@@ -24,6 +26,11 @@ FADES_AFTER_S = 5.0
 FADE_DB_PER_S = 15.0
 """From so long after its release on, a voice is faded out: some models keep their level for ever. By the release clock,
 so that a player who slows releases down is given what was asked for."""
+
+
+def hops_to_silence(hop: int, rate: int) -> int:
+    """Return how many silent hops of `hop` samples end a released voice."""
+    return math.ceil(SILENT_RELEASED_S * rate / hop)
 
 
 def fade_released(audio: FloatArray, release_age_s: FloatArray, hop_s: float) -> None:

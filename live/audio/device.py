@@ -65,7 +65,7 @@ class Output(Protocol):
         ...
 
     def take_back(self, frames_kept: int) -> None:
-        """Take back silence that was written last, but for as many frames as are kept, two blocks at the least."""
+        """Take back silence that was written last, but for as many frames as are kept, a block at the least."""
         ...
 
     def keep_playing(self, frames_needed: int) -> None:
@@ -146,7 +146,7 @@ class RingOutput:
         self.frames_written += len(block)
 
     def take_back(self, frames_kept: int) -> None:
-        """Take back silence that was written last, but for as many frames as are kept, two blocks at the least.
+        """Take back silence that was written last, but for as many frames as are kept, a block at the least.
 
         The callback reads one block at a time, so it never reads what is written instead while that is written. If it
         has gone on meanwhile to beyond what is kept, it has found the same silence there.

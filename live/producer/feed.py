@@ -88,6 +88,13 @@ class Feed:
         for arrival in arrivals:
             self._play(arrival)
 
+    def frame_due(self) -> int | None:
+        """Return the frame of the output that the oldest waiting message is for; None if nothing waits."""
+        first = self._inbox.first
+        if first is None or not self._clock.is_set:
+            return None
+        return self._frame_of(first.time_s) - self.origin - self._synth.latency_frames
+
     def silence(self) -> None:
         """Silence everything, and forget what waits."""
         self._inbox.clear()

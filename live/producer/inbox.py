@@ -71,6 +71,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def first(self) -> Arrival | None:
+        """The oldest message that waits. Thread: producer."""
+        return self._waiting[0] if self._waiting else None
+
     def append(self, arrival: Arrival) -> None:
         """Add a message. Thread: any."""
         self._waiting.append(arrival)

@@ -230,7 +230,10 @@ class Producer:
             if not self._is_asked:  # else the event has been set before it was cleared
                 due_s = self._clock.time_of(self._output.frames_taken + self._rest.step_frames) - EARLY_S
                 self._inbox.wait(min(max(due_s - perf_counter(), POLL_S), step_s))
-        self._feed.origin -= self._rest.end(self._ahead)
+        due = self._feed.frame_due()
+        # What came with a period whose block was taken already is for the block after what else lies ready then.
+        is_late = due is not None and due < self._output.frames_taken + self._ahead
+        self._feed.origin -= self._rest.end(self._ahead - is_late * self._block)
         self._is_resting, self._full_s, self._sounded_s = False, perf_counter(), perf_counter()
 
     def _look_at_the_clock(self) -> None:

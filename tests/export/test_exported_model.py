@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 import pytest
+import tiny
 
 from tnca_synth.engine.models.growth_model import OnnxGrowthModel
 from tnca_synth.errors import BankError
@@ -32,3 +33,11 @@ def test_the_shipped_model_grows_alike_when_it_is_rebuilt() -> None:
 def test_another_representation_is_refused() -> None:
     with pytest.raises(BankError, match="dual"):
         read_exported(shipped("mel.seed.onnx"), shipped("mel.step.onnx"))
+
+
+def test_a_model_of_another_size_is_rebuilt_whatever_the_exporter_folds() -> None:
+    models = tiny.bank().models_of("dual")
+    rebuilt = read_exported(models["seed"], models["step"]).model.state_dict()
+    trained = tiny.growth_network("dual").state_dict()
+    for name in ("seed.to_readout.weight", "seed.to_readout.bias", "seed.to_grid.bias", "update.weight"):
+        assert (rebuilt[name] - trained[name]).abs().max() < 1e-3

@@ -37,7 +37,7 @@ class Stage:
         def plain(chosen: LiveOptions, rate: int):  # type: ignore[no-untyped-def]
             ensemble = assemble_synth(
                 instrument=chosen.lock_instrument or chosen.instrument, is_locked=chosen.lock_instrument is not None,
-                sample_rate=rate, max_voices=16, grows_together=True,
+                sample_rate=rate, max_voices=16, grows_together=True, mapping=chosen.mapping, loads_aside=True,
             )  # fmt: skip
             ensemble.catalogue = None  # the default path is enough
             return ensemble

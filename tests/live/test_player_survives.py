@@ -364,6 +364,22 @@ def test_a_silent_synth_costs_few_looks_and_is_heard_on_time(stage: Stage) -> No
     assert stage.player.meters.late_messages == 0
 
 
+@pytest.mark.parametrize("behind_s", [-2e-5, 2e-5, 2e-4])
+def test_what_comes_with_a_period_ends_a_rest_on_time(monkeypatch: pytest.MonkeyPatch, behind_s: float) -> None:
+    """Whether the period's block was taken before the message came, or after it."""
+    stage = Stage(monkeypatch, in_step=True)
+    rests(stage)
+    begin_s = stage.output.next_s
+    moments = [begin_s + BLOCK / RATE * period for period in (113, 709, 1153, 22_000)]
+    for moment in moments:
+        stage.at(moment + behind_s - stage.clock.now_s, note_on(0, 60, 100))
+    stage.run(62.0)
+    latencies = np.array(onsets_s(stage)) - np.array(moments)
+    np.testing.assert_allclose(latencies, stage.player.meters.latency_s, atol=2.5e-4)
+    assert stage.output.underruns == 0
+    assert stage.player.meters.late_messages == 0
+
+
 def test_voices_come_back_while_nothing_sounds(stage: Stage) -> None:
     rests(stage)
     stage.synth.active_voices = 20

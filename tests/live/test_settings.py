@@ -67,7 +67,7 @@ def test_every_option_can_be_set(tmp_path: Path) -> None:
 
 
 def test_every_option_is_one_of_live_play() -> None:
-    fields = {option.field for option in OPTIONS} - {"bank"} | {"bank_path", "cc_map"}
+    fields = {option.field for option in OPTIONS} - {"bank"} | {"bank_path", "cc_map", "mapping"}
     assert fields == set(LiveOptions.__dataclass_fields__)
 
 

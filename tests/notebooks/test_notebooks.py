@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 pytestmark = pytest.mark.slow
 
+OWN = "own_instrument"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 ITERATIONS = 8
 ENVIRONMENT = {
@@ -37,8 +38,8 @@ def shown(notebook: NotebookNode, kind: str) -> list[str]:
     return [output.data[kind] for output in outputs(notebook) if kind in output.get("data", {})]
 
 
-def test_both_notebooks_are_there() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["conservative", "dual_spectrogram"]
+def test_all_notebooks_are_there() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["conservative", "dual_spectrogram", OWN]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -48,14 +49,28 @@ def test_no_output_is_stored(path: Path) -> None:
     assert [cell.id for cell in stored(path).cells] == [f"cell-{n:02d}" for n in range(len(stored(path).cells))]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_from_top_to_bottom(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def executed(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[NotebookNode, str]:
+    """Run a notebook; return it, and what it printed."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("TNCA_NOTEBOOK_NOTE", raising=False)
+    for name in ("TNCA_NOTEBOOK_NOTE", "TNCA_NOTEBOOK_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
     texts = "".join(output.text for output in outputs(notebook) if output.output_type == "stream")
+    return notebook, texts
+
+
+def test_a_recorded_note_becomes_an_instrument(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook, texts = executed(next(path for path in NOTEBOOKS if path.stem == OWN), monkeypatch)
+    assert "A4" in texts and "distance" in texts and "nearest in the bank: violin" in texts
+    assert len(shown(notebook, "image/png")) == 1
+    assert sum("<audio" in html for html in shown(notebook, "text/html")) == 2
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != OWN], ids=lambda path: path.stem)
+def test_it_runs_from_top_to_bottom(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook, texts = executed(path, monkeypatch)
     assert "key 69" in texts and "mel level error" in texts and "distance" in texts
     assert [output for output in outputs(notebook) if output.get("name") == "stderr"] == []
     assert len(shown(notebook, "image/png")) >= 4

@@ -126,3 +126,49 @@ def handling(duration_s: float, rate: int, seed: int = 0) -> np.ndarray:
         part = out[int(at) : int(at) + length]
         part += (0.2 * sound / np.abs(sound).max())[: len(part)].astype(np.float32)
     return out
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well the notes of a performance were found.
+
+    Attributes
+    ----------
+    played : notes that were played
+    found : of them, those of which one begins within 100 ms
+    pitch : of them, those of the right key
+    near_20_ms, near_50_ms : of them, those that begin within 20 and 50 ms
+    false : what was found and not played
+    """
+
+    played: int
+    found: int
+    pitch: int
+    near_20_ms: int
+    near_50_ms: int
+    false: int
+
+
+def score(played: Sequence[Played], onsets_s: Sequence[float], keys: Sequence[int]) -> Score:
+    """Compare what was found with what was played, each note with the nearest in time that no other has."""
+    taken: set[int] = set()
+    errors, right = [], 0
+    for note in played:
+        free = [i for i in range(len(onsets_s)) if i not in taken]
+        nearest = min(free, key=lambda i: abs(onsets_s[i] - note.onset_s), default=None)
+        if nearest is None or abs(onsets_s[nearest] - note.onset_s) > 0.1:
+            continue
+        taken.add(nearest)
+        errors.append(abs(onsets_s[nearest] - note.onset_s))
+        right += keys[nearest] == note.key
+    near = [sum(one < limit for one in errors) for limit in (0.02, 0.05)]
+    return Score(len(played), len(errors), right, *near, len(onsets_s) - len(taken))
+
+
+STYLES = {
+    "detached": lambda keys: one_by_one(keys, 0.6, 0.4),
+    "legato": lambda keys: one_by_one(keys, 0.5, 0.0),
+    "repeated": lambda keys: one_by_one([key for low in keys[::3] for key in (low, low, low)], 0.4, 0.08),
+    "dynamics": lambda keys: one_by_one(keys, 0.6, 0.3, (40, 80, 120)),
+}
+"""Ways to play a row of keys: with rests, without, each key thrice with a short rest, at three velocities."""

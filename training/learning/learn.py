@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 import torch
 
@@ -19,101 +19,33 @@ from ..loop.loop import Progress
 from ..material import Material, Wishes, understand
 from ..measure.note_features import NoteFeatures
 from ..measure.recording import Recording
-from .figures import Judgement, judge
+from ..spectral.nca import TNCA
+from .figures import Judgement, judge, mean_distance, spread
+from .fit import Look, Stage
 from .foundation import Foundation, open_foundation
 from .instrument import About, make_instrument, start_of, with_figures
-from .notes import at_bank_level, measure, note_set
+from .notes import at_bank_level, at_most, measure, note_set
+from .outcome import Learned, Listener, Silent
 from .plan import Speed, speed_of
 from .report import Showing
-from .stages import Look, Stage
 from .start import Start, nearest_start
 
 ITERATIONS: Final = "iterations"
 """The figure that says how far an instrument has been fitted."""
+MOST_NOTES: Final = 400
+"""More take memory by the gigabyte, and hardly tell anything new."""
+MOST_WATCHED: Final = 6
+"""Notes that are heard again and again while the instrument is fitted."""
 MOST_SOURCES: Final = 1000
 """Recordings that an instrument's file names."""
 NO_WISHES: Final = Wishes()
-
-
-class Listener(Protocol):
-    """Hears how the learning goes on."""
-
-    def understood(self, material: Material) -> None:
-        """Hear what was brought."""
-
-    def say(self, text: str) -> None:
-        """Hear a line."""
-
-    def measured(self, count: int, total: int) -> None:
-        """Hear that so many notes are measured."""
-
-    def step(self, iteration: int, iterations: int, level_db: float) -> None:
-        """Hear that an iteration is done."""
-
-
-class Silent:
-    """A listener that keeps quiet."""
-
-    def understood(self, material: Material) -> None:
-        """Keep quiet."""
-
-    def say(self, text: str) -> None:
-        """Keep quiet."""
-
-    def measured(self, count: int, total: int) -> None:
-        """Keep quiet."""
-
-    def step(self, iteration: int, iterations: int, level_db: float) -> None:
-        """Keep quiet."""
-
-
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What was learned.
-
-    Attributes
-    ----------
-    instrument : InstrumentFile
-    material : what it was learned from
-    judgement : how near it comes
-    nearest : instruments of the bank that it started from, the nearest first
-    seconds : until it was playable for the first time, and in all
-    iterations : how far it was fitted
-    is_complete : whether it was not interrupted
-    path, num_bytes : of its file; None and 0 where none was asked for
-    """
-
-    instrument: InstrumentFile
-    material: Material
-    judgement: Judgement
-    nearest: tuple[str, ...]
-    seconds: tuple[float, float]
-    iterations: int
-    is_complete: bool
-    path: Path | None = None
-    num_bytes: int = 0
-
-    def as_values(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return {
-            "name": self.instrument.facts.name,
-            "path": None if self.path is None else str(self.path),
-            "bytes": self.num_bytes,
-            "notes": len(self.material.notes),
-            "refused": len(self.material.refused),
-            "nearest": list(self.nearest),
-            "figures": dict(self.instrument.facts.figures),
-            "seconds_to_playable": round(self.seconds[0], 2),
-            "seconds": round(self.seconds[1], 2),
-            "complete": self.is_complete,
-        }
 
 
 def learn(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
-    speed: str = "fit",
+    speed: str | Speed = "fit",
     name: str | None = None,
     seed: int = 0,
     goes_on: bool = False,
@@ -132,7 +64,7 @@ def learn(
         A folder of notes, a long take, or a SoundFont; see `training.material.understand`.
     output : path-like, optional
         The instrument's file, written as soon as it can be played and again whenever it got better.
-    speed : str
+    speed : str or Speed
         "fit", for minutes, or "full", which goes on longer.
     name : str, optional
         Of the instrument; by default that of what it is learned from.
@@ -162,7 +94,7 @@ def learn(
     KeyboardInterrupt
         Before anything could be played; later on, what was learned so far is returned.
     """
-    chosen = speed_of(speed)
+    chosen = speed if isinstance(speed, Speed) else speed_of(speed)
     path = None if output is None else Path(output)
     if goes_on and (path is None or not path.is_file()):
         raise UsageError(f"there is no instrument to go on from: {path or 'no output is named'}")
@@ -198,36 +130,49 @@ class _Run:
     began_s: float = field(default_factory=time.monotonic)
     instrument: InstrumentFile | None = None
     playable_s: float = 0.0
+    before: int = 0
     iterations: int = 0
     num_bytes: int = 0
+    is_holding_back: bool = False
+    about: About = field(init=False)
+    programs: tuple[int, ...] = field(init=False)
+    candidate: InstrumentFile = field(init=False)
+    showing: Showing | None = field(init=False)
 
     def learn(self, wishes: Wishes, before: InstrumentFile | None) -> Learned:
         material = understand(self.source, self.foundation.spec.sample_rate, wishes)
-        self.listener.understood(material)
-        self.speed = self.speed.scaled(len(material.notes))
+        material = self.listener.understood(material)
+        self.speed = self.speed.scaled(min(len(material.notes), MOST_NOTES))
         self.about = self._about(material)
-        recordings, gain_db = at_bank_level(self.foundation, material.recordings)
+        chosen = at_most(material.recordings, MOST_NOTES)
+        if len(chosen) < len(material.recordings):
+            self.listener.say(f"learns from {len(chosen)} of {len(material.recordings)} notes, of every key")
+        recordings, gain_db = at_bank_level(self.foundation, chosen)
         self.listener.say(f"level: {gain_db:+.1f} dB, to be as loud as the other instruments")
         self.showing = Showing(self.foundation, recordings) if self.path else None
         features = measure(self.foundation, recordings, self.listener.measured)
-        starts = self._starts(features, before)
+        part = note_set(self.foundation, features, judges=True)
+        heard = [one for one, note in zip(features, part.features, strict=True) if not note.held_out]
+        starts = self._starts(heard, before)
         judgement, is_complete = Judgement((), True), True
         try:
-            judgement = self._fit(recordings, features, starts)
+            judgement = self._fit(recordings, features, part, starts)
         except KeyboardInterrupt:
-            if self.instrument is None:
+            if self.instrument is None or (self.path is not None and not self.num_bytes):
                 raise
             is_complete = False
-        assert self.instrument is not None
+            self.instrument = before if self.is_holding_back else self.instrument
         nearest = next(iter(starts.values())).names
         seconds = self.playable_s, time.monotonic() - self.began_s
         return Learned(
-            self.instrument, material, judgement, nearest, seconds, self.iterations, is_complete, self.path,
+            self._kept(), material, judgement, nearest, seconds, self.iterations, is_complete, self.path,
             self.num_bytes,
         )  # fmt: skip
 
     def _about(self, material: Material) -> About:
-        origins = tuple(dict.fromkeys(Path(one.origin).name for one in material.recordings if one.origin))
+        origins = tuple(
+            dict.fromkeys(Path(one.origin).name.partition(" at ")[0] for one in material.recordings if one.origin)
+        )
         sources = origins[:MOST_SOURCES] or (material.path.name,)
         return About(self.name or material.name, material.is_kit, self.author, self.licence, sources)
 
@@ -242,7 +187,8 @@ class _Run:
         self.listener.say(f"starts from {known}" + (" and others" if len(starts) > 1 else ""))
         if before is None:
             return starts
-        self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
+        self.before = self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
+        self.num_bytes = self.path.stat().st_size if self.path else 0
         self.listener.say(f"goes on after {self.iterations} iterations")
         stem = next(iter(starts)).partition(":")[0]
         for name, start in start_of(before, stem).items():
@@ -254,59 +200,75 @@ class _Run:
         return starts
 
     def _fit(
-        self, recordings: Sequence[Recording], features: Sequence[NoteFeatures], starts: dict[str, Start]
+        self,
+        recordings: Sequence[Recording],
+        features: Sequence[NoteFeatures],
+        part: NoteSet,
+        starts: dict[str, Start],
     ) -> Judgement:
         """Fit with some notes held out, judge by them, and go on with all."""
-        whole = note_set(self.foundation, features, judges=False)
-        part = note_set(self.foundation, features, judges=True)
-        judging = {i for i, note in enumerate(part.features) if note.held_out}
-        programs = self._programs(starts)
-        total = self.speed.iterations + self.speed.with_all
-        first = Stage(
-            self.foundation, part, starts, self.speed.iterations, self.speed.look_every, self.speed.patience,
-            self.seed, self.iterations,
-        )  # fmt: skip
-        self._keep(first, whole if not judging else part, programs)
+        pairs = [*zip(recordings, part.features, strict=True)]
+        judged, learned = ([one for one, note in pairs if note.held_out == kind] for kind in (True, False))
+        # What is made without the notes that judge has fewer keys than a file to go on from.
+        self.is_holding_back = bool(judged) and self.num_bytes > 0
+        self.programs = self._programs(starts)
+        first = self._stage(part, judged or recordings, starts, self.speed.iterations, 0)
+        self._keep(first)
         self.playable_s = time.monotonic() - self.began_s
-        self.listener.say(f"playable after {self.playable_s:.0f} s; {first.best_db:.1f} dB off")
-        self._run_stage(first, part, programs, total)
-        judgement = Judgement((), True)
-        if judging:
-            own = make_instrument(self.foundation, first.model(), part, self.about, programs, {})
-            learned, judged = ([one for i, one in enumerate(recordings) if (i in judging) == kind] for kind in (0, 1))
-            judgement = judge(self.foundation, own, judged, learned, are_unheard=True)
-        second = Stage(
-            self.foundation, whole, first.best_starts(whole), self.speed.with_all, self.speed.look_every,
-            self.speed.patience, self.seed + 1, first.before + first.fit.iteration,
-        )  # fmt: skip
-        self._run_stage(second, whole, programs, total)
-        self._keep(second, whole, programs)
-        assert self.instrument is not None
-        if not judging:
-            judgement = judge(self.foundation, self.instrument, recordings, recordings, are_unheard=False)
-        self._write(with_figures(self.instrument, judgement.as_figures()))
+        self.listener.say(f"playable after {self.playable_s:.0f} s, distance {first.best_error:.4f}")
+        self._run_stage(first)
+        judgement = judge(self.foundation, self._kept(), judged, learned, are_unheard=True)
+        whole = note_set(self.foundation, features, judges=False) if judged else part
+        self.is_holding_back = False
+        second = self._stage(whole, recordings, first.best_starts(whole), self.speed.with_all, 1)
+        self._keep(second)
+        self._run_stage(second)
+        if not judged:
+            judgement = judge(self.foundation, self._kept(), recordings, recordings, are_unheard=False)
+        self._write(with_figures(self._kept(), {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
         return judgement
 
-    def _run_stage(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...], total: int) -> None:
+    def _stage(
+        self, notes: NoteSet, watched: Sequence[Recording], starts: Mapping[str, Start], iterations: int, number: int
+    ) -> Stage:
+        """Return a stage that begins where the one before ended; what it makes is the candidate to keep."""
+        chosen = spread(watched, MOST_WATCHED)
+
+        def error(model: TNCA) -> float:
+            figures = {ITERATIONS: float(self.iterations)}
+            self.candidate = make_instrument(self.foundation, model, notes, self.about, self.programs, figures)
+            return mean_distance(self.foundation, self.candidate, chosen)
+
+        return Stage(
+            self.foundation, notes, starts, iterations, self.speed.look_every, self.speed.patience,
+            self.seed + number, error, self.iterations,
+        )  # fmt: skip
+
+    def _run_stage(self, stage: Stage) -> None:
+        total = self.before + self.speed.iterations + self.speed.with_all
+
         def step(progress: Progress) -> None:
             self.iterations = progress.iteration
             self.listener.step(progress.iteration, total, progress.losses["level_db"])
 
         def look(seen: Look) -> None:
             if seen.is_better:
-                self.listener.say(f"better: {seen.error_db:.2f} dB off after {seen.iteration} iterations")
-                self._keep(stage, notes, programs)
+                self.listener.say(f"better: distance {seen.error:.4f} after {seen.iteration} iterations")
+                self._keep(stage)
 
         stage.run(step, look)
 
-    def _keep(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...]) -> None:
-        """Make an instrument of the best codes of a stage, and write it."""
-        figures = {ITERATIONS: float(self.iterations), "level_error_db": round(stage.best_db, 3)}
-        self._write(make_instrument(self.foundation, stage.model(), notes, self.about, programs, figures))
+    def _keep(self, stage: Stage) -> None:
+        """Write the candidate, which is the best of a stage so far."""
+        self._write(with_figures(self.candidate, {"watched_distance": round(stage.best_error, 5)}))
+
+    def _kept(self) -> InstrumentFile:
+        assert self.instrument is not None
+        return self.instrument
 
     def _write(self, instrument: InstrumentFile) -> None:
         self.instrument = instrument
-        if self.path is not None and self.showing is not None:
+        if self.path is not None and self.showing is not None and not self.is_holding_back:
             self.num_bytes = write_instrument(self.path, instrument)
             self.showing.update(instrument, self.path)
 

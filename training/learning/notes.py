@@ -39,6 +39,25 @@ def held_out_keys(keys: Collection[int]) -> frozenset[int]:
     return frozenset(ordered[JUDGING // 2 : -1 : JUDGING])
 
 
+def at_most(recordings: Sequence[Recording], most: int) -> list[Recording]:
+    """Return up to `most` recordings, in order: of every key the loudest one first, then others spread over its own."""
+    places: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for place in sorted(range(len(recordings)), key=lambda i: -recordings[i].velocity):
+        places[recordings[place].instrument, recordings[place].pitch].append(place)
+    turns = [(_halving(len(own)).index(i), place) for own in places.values() for i, place in enumerate(own)]
+    return [recordings[place] for place in sorted(place for _, place in sorted(turns)[:most])]
+
+
+def _halving(count: int) -> list[int]:
+    """Return the numbers below `count` in an order in which any first ones are spread: first, last, middle, ..."""
+    order, left = [0, count - 1][: max(count, 1)], set(range(1, count - 1))
+    while left:
+        further = max(sorted(left), key=lambda one: min(abs(one - other) for other in order))
+        order.append(further)
+        left.remove(further)
+    return list(dict.fromkeys(order))
+
+
 def at_bank_level(foundation: Foundation, recordings: Sequence[Recording]) -> tuple[list[Recording], float]:
     """Return recordings as loud as the foundation's instruments are in the mean on such notes, and the gain in dB.
 

@@ -18,9 +18,8 @@ from ...midi.spec.key_names import key_name
 from ...whole_files import write_whole
 from ..measure.distance import match_rms
 from ..measure.recording import Recording
-from .figures import LONGEST_S
+from .figures import LONGEST_S, Player
 from .foundation import Foundation
-from .sound import Player
 
 SHOWN: Final = 3
 """Notes in the picture and in the clip."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from ...engine.arrays import FloatArray
 from ...errors import AudioFileError
 from ...midi.spec.key_names import key_name
 from ..measure.recording import Recording
@@ -22,9 +23,12 @@ DIED_AWAY_DB: Final = 25.0
 """A quietest moment so far below the loudest is the noise of the room, and no longer the note."""
 LEAST_TO_TRUST: Final = 4
 """Notes that must agree with their names before the names of the others are doubted."""
+CLEAR_KEYS: Final = range(24, 106)
+"""Keys whose pitch can be told from a sound for certain."""
 STRIKE_S, REST_DB, LOUD_DB = 0.02, 25.0, 12.0
 LEAST_TWO_S, FIRST, LATER = 0.6, 0.35, (0.6, 0.95)
 ANOTHER_KEY: Final = 0.8
+ALIKE_OCTAVES: Final = 0.03
 DETUNED_CENTS: Final = 35.0
 
 
@@ -73,15 +77,24 @@ def _second_pitch(note: Note, sample_rate: int) -> str | None:
     if hold_s < LEAST_TWO_S:
         return None
     begin, end = (int(share * hold_s * sample_rate) for share in LATER)
+    parts = note.recording.audio[: int(FIRST * hold_s * sample_rate)], note.recording.audio[begin:end]
+    strongest = [_strongest_hz(part, sample_rate) for part in parts]
+    if abs(np.log2(strongest[1] / strongest[0])) < ALIKE_OCTAVES:
+        return None
     try:
-        later = detect_pitch(note.recording.audio[begin:end], sample_rate)
-        first = detect_pitch(note.recording.audio[: int(FIRST * hold_s * sample_rate)], sample_rate)
+        first, later = (detect_pitch(part, sample_rate) for part in parts)
     except AudioFileError:
         return None
     off = abs(later.key + later.cents / 100 - first.key - first.cents / 100)
     if off < ANOTHER_KEY or abs(off - 12 * round(off / 12)) < ANOTHER_KEY:
         return None
     return f"{key_name(first.key)}, then {key_name(later.key)}"
+
+
+def _strongest_hz(audio: FloatArray, sample_rate: int) -> float:
+    """Return the frequency of the strongest partial; two parts of one note mostly share it."""
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 2 * len(audio)))
+    return float(1 + np.argmax(spectrum[1:])) * sample_rate / (2 * len(audio))
 
 
 def find_offset(notes: Sequence[Note]) -> Offset | None:
@@ -104,7 +117,7 @@ def doubt_names(notes: Sequence[Note], offset: Offset | None) -> tuple[list[Note
     kept, findings = [], []
     for note in notes:
         off = 0 if note.heard is None else round(note.heard) - note.recording.pitch - offset.semitones
-        if not off or note.heard is None:
+        if not off or note.heard is None or note.recording.pitch + offset.semitones not in CLEAR_KEYS:
             kept.append(note)
             continue
         named, sounds = key_name(note.recording.pitch), key_name(round(note.heard))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -141,6 +141,17 @@ class Material:
         """How many notes each velocity has, in order."""
         return dict(sorted(Counter(note.recording.velocity for note in self.notes).items()))
 
+    def transposed(self, semitones: int) -> Material:
+        """Return it with all keys moved; what leaves the keyboard is left out, and named."""
+        notes, findings = transposed(self.notes, semitones)
+        offset = self.offset and replace(self.offset, semitones=self.offset.semitones - semitones)
+        return replace(
+            self,
+            notes=tuple(notes),
+            findings=(*self.findings, *findings),
+            offset=offset if offset and offset.semitones else None,
+        )
+
     @property
     def refused(self) -> tuple[Finding, ...]:
         """What was left out."""
@@ -155,7 +166,8 @@ class Gathered:
     ----------
     recordings : as the input names them
     findings, remarks : see `Material`
-    is_named : whether pitches come from names or a map, and not from the sound
+    is_named : whether pitches come from names or a map, which may be wrong
+    is_rendered : whether an instrument was played for it, so that nothing is doubtful
     is_kit : whether every key is a drum of its own
     velocities_heard : whether velocities were estimated from levels
     name : of the instrument; None where the path names it
@@ -166,9 +178,22 @@ class Gathered:
     findings: list[Finding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     is_named: bool = True
+    is_rendered: bool = False
     is_kit: bool = False
     velocities_heard: bool = False
     name: str | None = None
+
+
+def transposed(notes: Iterable[Note], semitones: int) -> tuple[list[Note], list[Finding]]:
+    """Move all keys; what leaves the keyboard is left out."""
+    kept, findings = [], []
+    for note in notes:
+        key = note.recording.pitch + semitones
+        if 0 <= key <= 127:
+            kept.append(replace(note, recording=replace(note.recording, pitch=key)))
+        else:
+            findings.append(Finding(note.recording.origin, f"bad pitch: {key} once it is transposed, expected 0..127"))
+    return kept, findings
 
 
 def in_order(notes: Sequence[Note]) -> tuple[Note, ...]:

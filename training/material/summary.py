@@ -87,7 +87,7 @@ def _rows(material: Material) -> list[tuple[str, str]]:
     rows = [("notes", _notes(facts)), ("drums" if material.is_kit else "keys", _keys(material))]
     rows.append(("velocities", _velocities(material)))
     if facts["num_loops"]:
-        rows.append(("loops", f"{facts['num_loops']} notes are held through their loop"))
+        rows.append(("loops", f"{_counted(facts['num_loops'], 'note')} held through a loop"))
     if facts["num_repeats"]:
         rows.append(("repeats", f"{facts['num_repeats']} further takes of the same key and velocity"))
     rows.append(
@@ -120,7 +120,11 @@ def _velocities(material: Material) -> str:
     how = ", estimated from levels" if material.velocities_heard and len(counts) > 1 else ""
     if len(counts) > MOST_LAYERS:
         return f"{min(counts)} to {max(counts)}{how}"
-    return ", ".join(f"{velocity} ({count} notes)" for velocity, count in counts.items()) + how
+    return ", ".join(f"{velocity} ({_counted(count, 'note')})" for velocity, count in counts.items()) + how
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _cents(heard: float) -> float:

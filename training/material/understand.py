@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from os.path import abspath
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from ..sources.folder import SUFFIXES
 from ..sources.naming.names import instrument_name
 from .folders import read_folder, read_nsynth
 from .listening import doubt_names, find_offset, listen, out_of_tune, same_sounds, several_notes, trust_pitch
-from .material import Finding, Gathered, Material, Note, Wishes, in_order
+from .material import Finding, Gathered, Material, Note, Wishes, in_order, transposed
 from .presets import read_preset
 from .sfz import read_sfz
 from .takes import read_takes
@@ -46,7 +47,7 @@ def understand(path: str | Path, sample_rate: int = SAMPLE_RATE, wishes: Wishes 
     """
     path = _map_within(Path(path))
     gathered = _reader(path)(path, sample_rate, wishes)
-    name = instrument_name(wishes.name or gathered.name or path.resolve().stem) or "instrument"
+    name = instrument_name(wishes.name or gathered.name or Path(abspath(path)).stem) or "instrument"
     recordings = [_named(one, name, gathered.is_kit) for one in gathered.recordings]
     material = _heard(recordings, gathered, sample_rate, wishes)
     if not material.notes:
@@ -58,7 +59,10 @@ def _map_within(path: Path) -> Path:
     """Return the SFZ or SoundFont of a folder that holds nothing else to read, or whose samples it maps."""
     if not path.is_dir():
         return path
-    maps = sorted(one for one in path.iterdir() if one.suffix.lower() in (SFZ, *SOUNDFONTS) and one.is_file())
+    try:
+        maps = sorted(one for one in path.iterdir() if one.suffix.lower() in (SFZ, *SOUNDFONTS) and one.is_file())
+    except OSError as error:
+        raise DatasetError(f"cannot read the folder {path}: {error.strerror}") from error
     if len(maps) > 1:
         names = ", ".join(one.name for one in maps[:MOST_LISTED]) + (" ..." if len(maps) > MOST_LISTED else "")
         raise UsageError(f"{path} holds {len(maps)} instruments, name one of the files: {names}")
@@ -90,43 +94,39 @@ def _named(recording: Recording, name: str, is_kit: bool) -> Recording:
 
 def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wishes: Wishes) -> Material:
     """Listen to what was gathered, and doubt it."""
-    notes, same = same_sounds([listen(one, sample_rate) for one in recordings])
-    notes, several = several_notes(notes, sample_rate) if gathered.kind != "take" else (notes, [])
+    notes = [listen(one, sample_rate) for one in recordings]
+    findings = list(gathered.findings)
     offset = None
-    doubts: list[Finding] = []
+
+    def without(doubted: tuple[list[Note], list[Finding]]) -> list[Note]:
+        findings.extend(doubted[1])
+        return doubted[0]
+
+    if not gathered.is_rendered:
+        notes = without(same_sounds(notes))
+    if not gathered.is_rendered and gathered.kind != "take":
+        notes = without(several_notes(notes, sample_rate))
     if gathered.is_named and not gathered.is_kit:
-        notes, beyond = _transposed(notes, wishes.transpose)
+        notes = without(transposed(notes, wishes.transpose))
+    if gathered.is_named and not gathered.is_kit and not gathered.is_rendered:
         offset = find_offset(notes)
         if wishes.trust_pitch:
             notes, offset = trust_pitch(notes, offset), None
         else:
-            notes, doubts = doubt_names(notes, offset)
-        doubts += beyond
-    findings = (*gathered.findings, *same, *several, *doubts, *out_of_tune(notes))
+            notes = without(doubt_names(notes, offset))
+        findings += out_of_tune(notes)
     return Material(
         name="",
         kind=gathered.kind,
         path=Path(),
         sample_rate=sample_rate,
         notes=in_order(notes),
-        findings=findings,
+        findings=tuple(findings),
         remarks=tuple(gathered.remarks),
         offset=offset if offset and offset.semitones else None,
         is_kit=gathered.is_kit,
         velocities_heard=gathered.velocities_heard,
     )
-
-
-def _transposed(notes: list[Note], semitones: int) -> tuple[list[Note], list[Finding]]:
-    """Move all names; what leaves the keyboard is left out."""
-    kept, findings = [], []
-    for note in notes:
-        key = note.recording.pitch + semitones
-        if 0 <= key <= 127:
-            kept.append(replace(note, recording=replace(note.recording, pitch=key)))
-        else:
-            findings.append(Finding(note.recording.origin, f"bad pitch: {key} after --transpose, expected 0..127"))
-    return kept, findings
 
 
 def _nothing(path: Path, findings: tuple[Finding, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from os.path import realpath
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -149,37 +150,47 @@ class FolderSource(CheckedSource[FolderEntry]):
 
     def _scan(self, folder: Path, above: frozenset[Path]) -> Iterator[FolderEntry]:
         """List a folder in the order of names; a link back to a folder above is not followed."""
-        real = folder.resolve()
+        real = Path(realpath(folder))
         if real in above:
             return
         table = folder / notes_csv.FILE_NAME
-        if table.is_file():
-            yield from self._listed(table)
-            return
         try:
+            is_listed = table.is_file()
             paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         except OSError as error:
             yield FolderEntry(folder, problem=f"unreadable: {error.strerror}")
             return
+        if is_listed:
+            yield from self._listed(table)
+            return
         for path in paths:
-            if path.is_dir():
-                inside = list(self._scan(path, above | {real}))
-                yield from inside
-                if not inside and path.suffix.lower() in SUFFIXES:
-                    yield FolderEntry(path, problem="folder: it is named like a sound file, and holds none")
+            try:
+                is_folder = path.is_dir()
+            except OSError as error:
+                yield FolderEntry(path, problem=f"unreadable: {error.strerror}")
+                continue
+            if is_folder:
+                yield from self._within(path, above | {real})
             elif path.suffix.lower() in SUFFIXES:
                 yield FolderEntry(path)
             elif path.suffix.lower() in OTHER_AUDIO:
                 yield FolderEntry(path, problem=f"unsupported: {path.suffix} is not read, convert it to WAV or FLAC")
+
+    def _within(self, folder: Path, above: frozenset[Path]) -> Iterator[FolderEntry]:
+        """List a sub-folder; one that is named like a sound file should hold something."""
+        inside = list(self._scan(folder, above))
+        yield from inside
+        if not inside and folder.suffix.lower() in SUFFIXES:
+            yield FolderEntry(folder, problem="folder: it is named like a sound file, and holds none")
 
     def _listed(self, table: Path) -> Iterator[FolderEntry]:
         """List the rows of a table, then the files that it leaves out."""
         rows = notes_csv.read_rows(table, self.middle_c_octave)
         for row in rows:
             yield FolderEntry(row.path, row, row.problem)
-        listed = {row.path.resolve() for row in rows}
+        listed = {realpath(row.path) for row in rows}
         for path in sorted(table.parent.rglob("[!.]*")):
-            if path.suffix.lower() in SUFFIXES and path.resolve() not in listed:
+            if path.suffix.lower() in SUFFIXES and realpath(path) not in listed:
                 yield FolderEntry(path, problem=f"unlisted: {notes_csv.FILE_NAME} does not name it")
 
     def _load(self, entry: FolderEntry) -> Recording:

@@ -167,28 +167,28 @@ def _seed_weights(seed: _Seed, model: TNCA, step: Weights) -> dict[str, Tensor]:
     }
     sizes = (config.hidden, 4, config.channels)
     outputs = sum(sizes)
-    place, bias = _on_places(seed.added(config.cells, outputs), model.seed.band_place, with_bias=True)
+    place, bias = _on_places(seed.added(config.cells, outputs), model.seed.band_place)
     into_cells = torch.cat([torch.tensor(constants["into_cells"]), place]).T
     for name, weight, own in zip(
         ("to_hidden", "to_rates", "to_grid"), into_cells.split(sizes), bias.split(sizes), strict=True
     ):
         weights |= {f"seed.{name}.weight": weight.contiguous(), f"seed.{name}.bias": own}
     fixed = seed.added(config.spec.num_bins, step.readout)
-    place, _ = _on_places(fixed, model.seed.bin_place, with_bias=False)
+    place, bias = _on_places(fixed, model.seed.bin_place)
     weights["seed.to_readout.weight"] = torch.cat([torch.tensor(constants["into_bins"]), place]).T.contiguous()
-    weights["seed.to_readout.bias"] = torch.tensor(constants["seed.to_readout.bias"])
+    # Exporters fold the bias into the constant, or leave it beside it.
+    weights["seed.to_readout.bias"] = bias + torch.tensor(
+        constants.get("seed.to_readout.bias", np.zeros(step.readout, np.float32))
+    )
     return weights
 
 
-def _on_places(folded: NDArray[np.float32], places: Tensor, with_bias: bool) -> tuple[Tensor, Tensor]:
+def _on_places(folded: NDArray[np.float32], places: Tensor) -> tuple[Tensor, Tensor]:
     """Return the weights (P, O) and the bias (O,) that make what was folded (L, O) of the places (L, P)."""
-    columns = places.double()
-    if with_bias:
-        columns = torch.cat([columns, torch.ones(len(columns), 1, dtype=torch.float64)], 1)
+    columns = torch.cat([places.double(), torch.ones(len(places), 1, dtype=torch.float64)], 1)
     wanted = torch.tensor(folded, dtype=torch.float64)
     solved = torch.linalg.lstsq(columns, wanted).solution
     if (columns @ solved - wanted).abs().max() > 1e-3:
         raise ValueError("its constants are not a function of place")
     size = places.shape[1]
-    bias = solved[size] if with_bias else torch.zeros(wanted.shape[1], dtype=torch.float64)
-    return solved[:size].float(), bias.float()
+    return solved[:size].float(), solved[size].float()

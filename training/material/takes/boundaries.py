@@ -15,7 +15,7 @@ from .curves import HOP_S, RATE, Curves
 
 STRIKE_FLUX_DB: Final = 2.0
 DIP_DB: Final = 6.0
-TREMOLO_S, LEAST_TREMOLO = 0.35, 3
+BEAT_S, TREMOLO_S = 0.22, 0.35
 DIP_FALL_S, DIP_RISE_S = 0.12, 0.15
 RISE_COUNTS_MORE_DB: Final = 1.5
 APART_S: Final = 0.08
@@ -79,15 +79,17 @@ def strikes(curves: Curves) -> dict[int, float]:
 def dips(curves: Curves) -> dict[int, float]:
     """Return the frames at which the level comes out of a dip, and how clearly, as a bow or a tongue makes it.
 
-    Three and more that follow each other fast are a tremolo.
+    One at once after another is a beat, and those that follow each other fast are a tremolo.
     """
     runs: list[list[tuple[int, float]]] = []
     for t, depth in _dips(curves):
+        if runs and (t - runs[-1][-1][0]) * HOP_S < BEAT_S:
+            continue
         if runs and (t - runs[-1][-1][0]) * HOP_S < TREMOLO_S:
             runs[-1].append((t, depth))
         else:
             runs.append([(t, depth)])
-    return {t: depth / DIP_DB for run in runs if len(run) < LEAST_TREMOLO for t, depth in run}
+    return {t: depth / DIP_DB for run in runs if len(run) == 1 for t, depth in run}
 
 
 def _dips(curves: Curves) -> list[tuple[int, float]]:

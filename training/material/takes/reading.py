@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from ...sources.folder import SUFFIXES
 from ...sources.naming.naming import parse_name
 from ..keeping import Keeper
 from ..material import Finding, Gathered, Wishes
-from .curves import RATE
-from .splitting import Span, begins, split
 from .velocities import velocities
+
+if TYPE_CHECKING:
+    from .splitting import Span
 
 MOST_S: Final = 1200.0
 """Of a take: twenty minutes."""
@@ -33,9 +34,10 @@ LEAST_NOTES: Final = 3
 
 @dataclass(frozen=True)
 class _Place:
-    """A note of a take: where it begins at `RATE`, and what was heard of it."""
+    """A note of a take: where it begins and ends, in seconds, and what was heard of it."""
 
-    begin: int
+    begin_s: float
+    end_s: float
     span: Span
 
 
@@ -73,6 +75,9 @@ def sound_files(folder: Path) -> list[Path]:
 
 def is_take(path: Path) -> bool:
     """Tell whether a file holds several notes, from its first two minutes."""
+    from .curves import RATE
+    from .splitting import split
+
     try:
         sound, rate = read_sound(path, MOST_S)
         if len(sound) < LEAST_TAKE_S * rate or silent(sound) or damaged(sound):
@@ -93,10 +98,13 @@ def _read(path: Path) -> tuple[FloatArray, int]:
 
 
 def _places(sound: FloatArray, rate: int, name: str, findings: list[Finding]) -> list[_Place]:
+    from .curves import RATE  # here and in `is_take`, because few inputs need what takes seconds to import
+    from .splitting import begins, split
+
     audio = to_mono(sound, rate, RATE)
     notes, refused = split(audio)
     findings += [Finding(f"{name} at {one.at_s:.2f} s", one.reason) for one in refused]
-    return [_Place(begin, span) for begin, span in zip(begins(audio, notes), notes, strict=True)]
+    return [_Place(at / RATE, span.end / RATE, span) for at, span in zip(begins(audio, notes), notes, strict=True)]
 
 
 def _cut(
@@ -104,8 +112,8 @@ def _cut(
 ) -> Iterator[tuple[Span, NoteFile, str]]:
     """Cut the notes out of a take; those that are clipped or come to nothing are named."""
     for place in places:
-        origin = f"{name} at {place.begin / RATE:.2f} s"
-        part = sound[int(place.begin / RATE * rate) : int(place.span.end / RATE * rate)]
+        origin = f"{name} at {place.begin_s:.2f} s"
+        part = sound[int(place.begin_s * rate) : int(place.end_s * rate)]
         try:
             reason = clipped(part)
             if reason:

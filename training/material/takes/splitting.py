@@ -12,7 +12,7 @@ from ....engine.arrays import FloatArray
 from ....errors import AudioFileError
 from ...sources.audio.envelope import onset
 from ...sources.audio.pitch import detect_pitch
-from .boundaries import APART_S, TRACK_S, Track, changes, dips, strikes, track_pitch
+from .boundaries import APART_S, BEAT_S, TRACK_S, Track, changes, dips, strikes, track_pitch
 from .curves import HOP, HOP_S, RATE, Curves, measure
 from .turns import is_struck_anew, settle
 
@@ -25,7 +25,6 @@ ATTACK_S: Final = 0.03
 LEAST_VOICED: Final = 0.4
 REST_S: Final = 0.03
 EARLIER_S: Final = 0.03
-AFTER_START_S: Final = 0.22
 SAME_KEY: Final = 0.6
 MOST_SPREAD: Final = 0.45
 """Semitones, of the middle half of the pitches of a note: vibrato stays below, speech does not."""
@@ -107,7 +106,7 @@ class _Starts:
         A turn near a strike is that strike's. A dip soon after something began is that sound's own: strings and
         voices beat.
         """
-        near, after = APART_S / HOP_S, AFTER_START_S / HOP_S
+        near, after = APART_S / HOP_S, BEAT_S / HOP_S
         own = {t: clear for t, clear in self.strikes.items() if begin - near / 2 <= t < end}
         if not any(t < begin + near / 2 for t in own):
             own[begin] = 1.0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .splitting import Span
+if TYPE_CHECKING:
+    from .splitting import Span
 
-ALIKE_DB: Final = 5.0
-"""Levels that differ by less were meant to be the same."""
+ALIKE_DB, ALIKE_ONCE_DB = 5.0, 10.0
+"""Levels that differ by less were meant to be the same; keys that sound once differ by more on their own account."""
+OFTEN_REPEATED: Final = 0.3
 LOUD: Final = 112
 DB_PER_DECADE: Final = 40.0
 """Of velocity: amplitude goes with its square, as SoundFont synthesizers play it."""
@@ -28,7 +31,9 @@ def velocities(notes: Sequence[Span], usual: int) -> list[int]:
     levels = np.array([note.level_db for note in notes])
     levels = levels - _trend(np.array([note.heard for note in notes]), levels)
     low, high = np.percentile(levels, [10, 90])
-    if high - low < ALIKE_DB:
+    keys = Counter(round(note.heard) for note in notes)
+    repeated = sum(count for count in keys.values() if count > 1) >= OFTEN_REPEATED * len(notes)
+    if high - low < (ALIKE_DB if repeated else ALIKE_ONCE_DB):
         return [usual] * len(notes)
     estimated = LOUD * 10 ** ((levels - high) / DB_PER_DECADE)
     return [int(one) for one in np.clip(np.rint(estimated), 1, 127)]

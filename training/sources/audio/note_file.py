@@ -96,4 +96,4 @@ def recorded_note(
     hold_s = note.hold_s or hold_s or find_hold_s(note.audio, sample_rate)
     hold_s = min(hold_s, len(note.audio) / sample_rate)
     sustains = note.loop is not None or not fades_while_held(note.audio, hold_s, sample_rate)
-    return Recording(note.audio, instrument, pitch, velocity, hold_s, pitched, sustains, origin, note.loop)
+    return Recording(note.audio, instrument, pitch, velocity, hold_s, pitched, sustains, origin=origin, loop=note.loop)
