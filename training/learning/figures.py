@@ -22,6 +22,8 @@ from .foundation import REPRESENTATION, Foundation
 LONGEST_S: Final = 3.0
 """Of a note that is judged."""
 MOST_JUDGED: Final = 12
+WATCHED_S: Final = 2.0
+"""Of a note that is watched while an instrument is fitted."""
 VELOCITY_WEIGHT: Final = 0.02
 """Semitones that a step of velocity counts when a sampler chooses a recording: keys count more."""
 
@@ -102,10 +104,8 @@ def judge(
     """Render notes and compare them with their recordings, up to `MOST_JUDGED` of them, spread over the keyboard."""
     rate = foundation.spec.sample_rate
     player = Player(foundation, instrument, rate)
-    ordered = sorted(judged, key=lambda one: (one.pitch, one.velocity))
-    places = np.unique(np.linspace(0, len(ordered) - 1, MOST_JUDGED).astype(int)) if ordered else ()
     found = []
-    for one in (ordered[place] for place in places):
+    for one in spread(judged, MOST_JUDGED):
         audio = one.audio[: round(LONGEST_S * rate)]
         grown = player.play(one.pitch, one.velocity, one.hold_s, len(audio))
         nearest = nearest_recording(learned, one.pitch, one.velocity, instrument.facts.is_drums)
@@ -113,6 +113,25 @@ def judge(
         distances = (hearing_distance(audio, other, rate) for other in (grown, rival))
         found.append(Judged(one.pitch, one.velocity, *distances))
     return Judgement(tuple(found), are_unheard)
+
+
+def mean_distance(foundation: Foundation, instrument: InstrumentFile, watched: Sequence[Recording]) -> float:
+    """Return how far an instrument is from recordings in the mean, over the beginning of each."""
+    rate = foundation.spec.sample_rate
+    player = Player(foundation, instrument, rate)
+    distances = []
+    for one in watched:
+        audio = one.audio[: round(WATCHED_S * rate)]
+        distances.append(hearing_distance(audio, player.play(one.pitch, one.velocity, one.hold_s, len(audio)), rate))
+    return float(np.mean(distances))
+
+
+def spread(recordings: Sequence[Recording], most: int) -> list[Recording]:
+    """Return up to `most` recordings, spread over keys and velocities."""
+    ordered = sorted(recordings, key=lambda one: (one.pitch, one.velocity))
+    return (
+        [ordered[place] for place in np.unique(np.linspace(0, len(ordered) - 1, most).astype(int))] if ordered else []
+    )
 
 
 class Player:

@@ -9,15 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config.run import TrainConfig
 from ..data.dataset import NoteSet, between
 from ..loop.loop import Progress
-from ..loop.rollout import NoteBatch, grow
 from ..spectral.nca import NUM_KEYS, TNCA
 from ..spectral.trainer import Trainer
 from .foundation import Foundation
@@ -26,12 +23,8 @@ from .start import Start
 
 TABLES = ("timbres.weight", "keys.weight")
 """What is fitted: everything else belongs to the foundation."""
-HEARD_DB = 60.0
-"""Below the loudest bin of a note, from where an error counts."""
 GAIN: Final = 0.995
 """A look counts as a gain where the error is at most so much of the best one."""
-MOST_WATCHED: Final = 16
-WATCHED_FRAMES: Final = 200
 Codes = dict[str, Tensor]
 """The fitted tables of a model, by name."""
 
@@ -99,34 +92,18 @@ def _tables(own: Mapping[str, Tensor], notes: NoteSet, starts: Mapping[str, Star
     return {"timbres.weight": timbres, "keys.weight": keys}
 
 
-@torch.no_grad()
-def error_db(model: TNCA, notes: NoteSet, which: NDArray[np.int64], most_frames: int) -> float:
-    """Return the mean level error of notes in dB as they are played; what is 60 dB below their loudest is silence."""
-    frames = int(min(notes.num_frames[which].max(), most_frames))
-    scale = model.config.spec.level_scale_db
-    errors = []
-    for name, levels in grow(model, NoteBatch.of(notes, which), frames, notes.motions).items():
-        for row, note in enumerate(which.tolist()):
-            wanted = notes.frames(name, note)[:frames, 0].float()
-            silence = (wanted.max() - HEARD_DB / scale).clamp_min(0.0)
-            wanted, grown = wanted.clamp_min(silence), levels[row, : len(wanted), 0].clamp_min(silence)
-            counts = torch.maximum(wanted, grown) > silence
-            errors.append(float(((grown - wanted).abs() * counts).sum() / counts.sum().clamp_min(1)))
-    return float(np.mean(errors)) * scale
-
-
 class Look(NamedTuple):
     """How far a fit is.
 
     Attributes
     ----------
     iteration : of all stages together
-    error_db : mean level error, of notes held out if there are any
+    error : of `Stage`
     is_better : whether that is the best so far
     """
 
     iteration: int
-    error_db: float
+    error: float
     is_better: bool
 
 
@@ -140,6 +117,7 @@ class Stage:
     starts : timbre name -> codes to begin with
     iterations, look_every, patience : see `plan.Speed`
     seed : of all chance
+    error : how far a model is from notes that are watched; what counts is that it gets less
     before : iterations of stages before this one
     """
 
@@ -150,18 +128,16 @@ class Stage:
     look_every: int
     patience: int
     seed: int
+    error: Callable[[TNCA], float]
     before: int = 0
     best: Codes = field(init=False)
-    best_db: float = field(init=False)
+    best_error: float = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with the starts, which are the best so far."""
         config = fit_config(self.foundation, len(self.notes.features), self.iterations, self.seed)
         self.fit = InstrumentFit(config, self.notes, self.foundation, self.starts, PULL)
-        judging, learning = (self.notes.indices(held_out=held_out) for held_out in (True, False))
-        watched = judging if len(judging) else learning
-        self._watched = watched[np.unique(np.linspace(0, len(watched) - 1, MOST_WATCHED).astype(int))]
-        self.best, self.best_db = self._codes(), self._error()
+        self.best, self.best_error = self._codes(), self.error(self.fit.averaged_model())
 
     def run(self, step: Callable[[Progress], None], look: Callable[[Look], None]) -> None:
         """Fit until the iterations are done or nothing is gained any more; `best` is what to keep."""
@@ -171,34 +147,29 @@ class Stage:
             self.fit.iteration += 1
             step(Progress(self.before + self.fit.iteration, 0, losses, 0.0))
             if self.fit.iteration % self.look_every == 0 or self.fit.iteration == self.iterations:
-                error = self._error()
-                is_better = error < self.best_db * GAIN
+                error = self.error(self.fit.averaged_model())
+                is_better = error < self.best_error * GAIN
                 if is_better:
-                    self.best, self.best_db = self._codes(), error
+                    self.best, self.best_error = self._codes(), error
                 without_gain = 0 if is_better else without_gain + 1
                 look(Look(self.before + self.fit.iteration, error, is_better))
 
-    def model(self) -> TNCA:
-        """Return a model with the best codes."""
-        model = self.fit.averaged_model()
-        model.load_state_dict({**model.state_dict(), **self.best})
-        return model
-
     def best_starts(self, all_notes: NoteSet) -> dict[str, Start]:
-        """Return the best codes as those to go on from, for all keys of all notes: others lie between them."""
+        """Return the best codes as those to go on from, for all keys of all notes.
+
+        Keys that were held out have the codes that they started with, or lie between those of their neighbours.
+        """
         starts = {}
         for row, name in enumerate(self.notes.timbre_names):
             known = self.notes.tuning[name].keys
             table = self.best["keys.weight"][row * NUM_KEYS : (row + 1) * NUM_KEYS]
-            codes = {}
+            codes = dict(self.starts[name].codes)
             for key in all_notes.tuning[name].keys:
                 low, high, mix = between(key, known)
-                codes[key] = torch.lerp(table[low], table[high], mix)
+                if key in known or key not in codes:
+                    codes[key] = torch.lerp(table[low], table[high], mix)
             starts[name] = Start(self.best["timbres.weight"][row].clone(), codes, (), (), 0.0)
         return starts
 
     def _codes(self) -> Codes:
         return {name: self.fit.average[name].clone() for name in TABLES}
-
-    def _error(self) -> float:
-        return error_db(self.fit.averaged_model(), self.notes, self._watched, WATCHED_FRAMES)

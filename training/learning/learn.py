@@ -19,7 +19,8 @@ from ..loop.loop import Progress
 from ..material import Material, Wishes, understand
 from ..measure.note_features import NoteFeatures
 from ..measure.recording import Recording
-from .figures import Judgement, judge
+from ..spectral.nca import TNCA
+from .figures import Judgement, judge, mean_distance, spread
 from .fit import Look, Stage
 from .foundation import Foundation, open_foundation
 from .instrument import About, make_instrument, start_of, with_figures
@@ -33,6 +34,8 @@ ITERATIONS: Final = "iterations"
 """The figure that says how far an instrument has been fitted."""
 MOST_NOTES: Final = 400
 """More take memory by the gigabyte, and hardly tell anything new."""
+MOST_WATCHED: Final = 6
+"""Notes that are heard again and again while the instrument is fitted."""
 MOST_SOURCES: Final = 1000
 """Recordings that an instrument's file names."""
 NO_WISHES: Final = Wishes()
@@ -130,7 +133,10 @@ class _Run:
     before: int = 0
     iterations: int = 0
     num_bytes: int = 0
+    is_holding_back: bool = False
     about: About = field(init=False)
+    programs: tuple[int, ...] = field(init=False)
+    candidate: InstrumentFile = field(init=False)
     showing: Showing | None = field(init=False)
 
     def learn(self, wishes: Wishes, before: InstrumentFile | None) -> Learned:
@@ -145,19 +151,21 @@ class _Run:
         self.listener.say(f"level: {gain_db:+.1f} dB, to be as loud as the other instruments")
         self.showing = Showing(self.foundation, recordings) if self.path else None
         features = measure(self.foundation, recordings, self.listener.measured)
-        starts = self._starts(features, before)
+        part = note_set(self.foundation, features, judges=True)
+        heard = [one for one, note in zip(features, part.features, strict=True) if not note.held_out]
+        starts = self._starts(heard, before)
         judgement, is_complete = Judgement((), True), True
         try:
-            judgement = self._fit(recordings, features, starts)
+            judgement = self._fit(recordings, features, part, starts)
         except KeyboardInterrupt:
             if self.instrument is None or (self.path is not None and not self.num_bytes):
                 raise
             is_complete = False
-        assert self.instrument is not None
+            self.instrument = before if self.is_holding_back else self.instrument
         nearest = next(iter(starts.values())).names
         seconds = self.playable_s, time.monotonic() - self.began_s
         return Learned(
-            self.instrument, material, judgement, nearest, seconds, self.iterations, is_complete, self.path,
+            self._kept(), material, judgement, nearest, seconds, self.iterations, is_complete, self.path,
             self.num_bytes,
         )  # fmt: skip
 
@@ -180,6 +188,7 @@ class _Run:
         if before is None:
             return starts
         self.before = self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
+        self.num_bytes = self.path.stat().st_size if self.path else 0
         self.listener.say(f"goes on after {self.iterations} iterations")
         stem = next(iter(starts)).partition(":")[0]
         for name, start in start_of(before, stem).items():
@@ -191,40 +200,51 @@ class _Run:
         return starts
 
     def _fit(
-        self, recordings: Sequence[Recording], features: Sequence[NoteFeatures], starts: dict[str, Start]
+        self,
+        recordings: Sequence[Recording],
+        features: Sequence[NoteFeatures],
+        part: NoteSet,
+        starts: dict[str, Start],
     ) -> Judgement:
         """Fit with some notes held out, judge by them, and go on with all."""
-        part = note_set(self.foundation, features, judges=True)
-        judging = {i for i, note in enumerate(part.features) if note.held_out}
-        programs = self._programs(starts)
-        first = self._stage(part, starts, self.speed.iterations, 0)
-        self._keep(first, part, programs)
+        pairs = [*zip(recordings, part.features, strict=True)]
+        judged, learned = ([one for one, note in pairs if note.held_out == kind] for kind in (True, False))
+        # What is made without the notes that judge has fewer keys than a file to go on from.
+        self.is_holding_back = bool(judged) and self.num_bytes > 0
+        self.programs = self._programs(starts)
+        first = self._stage(part, judged or recordings, starts, self.speed.iterations, 0)
+        self._keep(first)
         self.playable_s = time.monotonic() - self.began_s
-        self.listener.say(f"playable after {self.playable_s:.0f} s; {first.best_db:.1f} dB off")
-        self._run_stage(first, part, programs)
-        judgement = Judgement((), True)
-        if judging:
-            own = make_instrument(self.foundation, first.model(), part, self.about, programs, {})
-            learned, judged = ([one for i, one in enumerate(recordings) if (i in judging) == kind] for kind in (0, 1))
-            judgement = judge(self.foundation, own, judged, learned, are_unheard=True)
-        whole = note_set(self.foundation, features, judges=False) if judging else part
-        second = self._stage(whole, first.best_starts(whole), self.speed.with_all, 1)
-        self._run_stage(second, whole, programs)
-        self._keep(second, whole, programs)
-        assert self.instrument is not None
-        if not judging:
-            judgement = judge(self.foundation, self.instrument, recordings, recordings, are_unheard=False)
-        self._write(with_figures(self.instrument, judgement.as_figures()))
+        self.listener.say(f"playable after {self.playable_s:.0f} s, distance {first.best_error:.4f}")
+        self._run_stage(first)
+        judgement = judge(self.foundation, self._kept(), judged, learned, are_unheard=True)
+        whole = note_set(self.foundation, features, judges=False) if judged else part
+        self.is_holding_back = False
+        second = self._stage(whole, recordings, first.best_starts(whole), self.speed.with_all, 1)
+        self._keep(second)
+        self._run_stage(second)
+        if not judged:
+            judgement = judge(self.foundation, self._kept(), recordings, recordings, are_unheard=False)
+        self._write(with_figures(self._kept(), {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
         return judgement
 
-    def _stage(self, notes: NoteSet, starts: Mapping[str, Start], iterations: int, number: int) -> Stage:
-        """Return a stage that begins where the one before ended."""
+    def _stage(
+        self, notes: NoteSet, watched: Sequence[Recording], starts: Mapping[str, Start], iterations: int, number: int
+    ) -> Stage:
+        """Return a stage that begins where the one before ended; what it makes is the candidate to keep."""
+        chosen = spread(watched, MOST_WATCHED)
+
+        def error(model: TNCA) -> float:
+            figures = {ITERATIONS: float(self.iterations)}
+            self.candidate = make_instrument(self.foundation, model, notes, self.about, self.programs, figures)
+            return mean_distance(self.foundation, self.candidate, chosen)
+
         return Stage(
             self.foundation, notes, starts, iterations, self.speed.look_every, self.speed.patience,
-            self.seed + number, self.iterations,
+            self.seed + number, error, self.iterations,
         )  # fmt: skip
 
-    def _run_stage(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...]) -> None:
+    def _run_stage(self, stage: Stage) -> None:
         total = self.before + self.speed.iterations + self.speed.with_all
 
         def step(progress: Progress) -> None:
@@ -233,19 +253,22 @@ class _Run:
 
         def look(seen: Look) -> None:
             if seen.is_better:
-                self.listener.say(f"better: {seen.error_db:.2f} dB off after {seen.iteration} iterations")
-                self._keep(stage, notes, programs)
+                self.listener.say(f"better: distance {seen.error:.4f} after {seen.iteration} iterations")
+                self._keep(stage)
 
         stage.run(step, look)
 
-    def _keep(self, stage: Stage, notes: NoteSet, programs: tuple[int, ...]) -> None:
-        """Make an instrument of the best codes of a stage, and write it."""
-        figures = {ITERATIONS: float(self.iterations), "level_error_db": round(stage.best_db, 3)}
-        self._write(make_instrument(self.foundation, stage.model(), notes, self.about, programs, figures))
+    def _keep(self, stage: Stage) -> None:
+        """Write the candidate, which is the best of a stage so far."""
+        self._write(with_figures(self.candidate, {"watched_distance": round(stage.best_error, 5)}))
+
+    def _kept(self) -> InstrumentFile:
+        assert self.instrument is not None
+        return self.instrument
 
     def _write(self, instrument: InstrumentFile) -> None:
         self.instrument = instrument
-        if self.path is not None and self.showing is not None:
+        if self.path is not None and self.showing is not None and not self.is_holding_back:
             self.num_bytes = write_instrument(self.path, instrument)
             self.showing.update(instrument, self.path)
 

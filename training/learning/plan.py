@@ -53,8 +53,8 @@ class Speed:
 
 
 SPEEDS: Final = {
-    "fit": Speed("fit", iterations=600, with_all=150, look_every=50, patience=4),
-    "full": Speed("full", iterations=4000, with_all=800, look_every=100, patience=8),
+    "fit": Speed("fit", iterations=600, with_all=150, look_every=100, patience=3),
+    "full": Speed("full", iterations=4000, with_all=800, look_every=250, patience=5),
 }
 
 
