@@ -146,10 +146,14 @@ def test_workers_know_what_is_added(files: Path) -> None:
     def rendered(workers: int) -> FloatArray:
         ensemble = assemble_synth(mapping={"0": files / "violin.tnca"}, workers=workers)
         try:
-            ensemble.wait_for_workers()
+            while not all(one.is_ready for one in ensemble.worker_processes):
+                ensemble.wait_for_workers()
             for number in range(12):
                 ensemble.synth.send(midi.note_on(0, 56 + number, 90), 100 * number)
-            return ensemble.synth.render(20_000, foresight=0)
+            audio = ensemble.synth.render(20_000)
+            growers = {owner for _, owner in getattr(ensemble.synth._first, "_owners", {}).values()}
+            assert len(growers) == (workers if workers > 1 else 0), "each has grown some notes"
+            return audio
         finally:
             ensemble.close()
 
