@@ -39,7 +39,7 @@ from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
 from .trial import try_bank
 from .voices.voice import num_slots
-from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted
+from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted, representation_of_file
 
 MAX_VOICES = 64
 WORKERS_LIMIT_S = 10.0
@@ -332,7 +332,8 @@ def assemble_synth(
     mapping : mapping of str, optional
         What plays in the place of a program: "0", "8:0" (bank and program), "drums:0" or "drums" -> as `instrument`.
     representation, decoder : str, optional
-        Names from `engine.names`; None is the usual one, or what the bank has; of a decoder the best that fits.
+        Names from `engine.names`; None is what an instrument file is for, the usual one, or what the bank has; of a
+        decoder the best that fits.
     sample_rate : int
         Of the output in Hz.
     seed : int
@@ -387,7 +388,7 @@ def assemble_synth(
         bank = Bank.load(folder)
         if folder is not None:
             try_bank(folder)
-    representation = _representation(bank, representation)
+    representation = _representation(bank, representation, instrument)
     growth = bank.growth_model(representation, provider=provider)
     growth, why_provider = _faster(bank, representation, growth, provider, max_voices, core)
     provider = growth.provider if why_provider else provider
@@ -453,9 +454,10 @@ def _faster(
     return models[best], why
 
 
-def _representation(bank: Bank, wanted: str | None) -> str:
-    """Return the representation that is asked for, else the usual one, else one that the bank has."""
+def _representation(bank: Bank, wanted: str | None, instrument: Wanted | None) -> str:
+    """Return the representation that is asked for, else that of an instrument file, else the usual one or any."""
     there = bank.representations
+    wanted = wanted or representation_of_file(instrument)
     usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
     return wanted or usual
 

@@ -14,7 +14,7 @@ from .bank.bank import Bank
 from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
 from .bank.timbre_book import TimbreBook
-from .instrument_files import InstrumentFacts, InstrumentFile, is_file_name
+from .instrument_files import InstrumentFacts, InstrumentFile, is_file_name, read_facts
 from .instrument_files.folder import list_folder
 
 InstrumentSource = str | os.PathLike[str] | InstrumentFile
@@ -52,6 +52,19 @@ def check_wanted(instrument: object, instruments: object, mapping: object) -> No
     for place in mapping or {}:
         if not isinstance(place, str):
             raise UsageError(f"mapping: expected a place such as '0' or 'drums:0', got {place!r}")
+
+
+def representation_of_file(wanted: object) -> str | None:
+    """Return the representation that an instrument file is for; None for what is no file.
+
+    Raises
+    ------
+    BankError
+        It cannot be read.
+    """
+    if isinstance(wanted, InstrumentFile):
+        return wanted.facts.representation
+    return read_facts(Path(str(wanted)).expanduser()).representation if is_file_name(wanted) else None
 
 
 def find_wanted(

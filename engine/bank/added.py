@@ -80,9 +80,7 @@ def instrument_file(
 def check_foundation(one: FileInstrument, representation: str, foundation: str, what: str) -> None:
     """Raise `BankError` for an instrument of another foundation than that of a bank's representation."""
     if one.representation != representation:
-        raise BankError(
-            f"{what}: it grows in the {one.representation} representation, which this bank has no foundation of"
-        )
+        raise BankError(f"{what}: it grows in the {one.representation} representation, not in {representation}")
     if one.foundation != foundation:
         raise BankError(
             f"{what}: it was made for another foundation ({one.foundation[:12]}) than the bank's "

@@ -19,7 +19,7 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.added import Place, instrument_file, parse_place
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.bank.manifest import MANIFEST, check_manifest
-from tnca_synth.engine.bank.own_files import bank_of_files
+from tnca_synth.engine.bank.own_files import bank_of_files, instrument_of
 from tnca_synth.engine.bank.timbre_book import TimbreBook
 from tnca_synth.engine.instrument_files import InstrumentFile, write_instrument
 from tnca_synth.engine.instrument_files.folder import VARIABLE, instruments_folder, list_folder
@@ -146,10 +146,14 @@ def test_workers_know_what_is_added(files: Path) -> None:
     def rendered(workers: int) -> FloatArray:
         ensemble = assemble_synth(mapping={"0": files / "violin.tnca"}, workers=workers)
         try:
-            ensemble.wait_for_workers()
+            while not all(one.is_ready for one in ensemble.worker_processes):
+                ensemble.wait_for_workers()
             for number in range(12):
                 ensemble.synth.send(midi.note_on(0, 56 + number, 90), 100 * number)
-            return ensemble.synth.render(20_000, foresight=0)
+            audio = ensemble.synth.render(20_000)
+            growers = {owner for _, owner in getattr(ensemble.synth._first, "_owners", {}).values()}
+            assert len(growers) == (workers if workers > 1 else 0), "each has grown some notes"
+            return audio
         finally:
             ensemble.close()
 
@@ -203,14 +207,23 @@ def test_the_folder_is_where_each_system_keeps_such_things(monkeypatch: pytest.M
     assert instruments_folder("linux", {VARIABLE: "/mine"}) == Path("/mine")
 
 
+def test_a_file_brings_its_representation_unless_another_one_is_asked_for(tmp_path: Path) -> None:
+    bank = Bank.load()
+    flute = next(one for one in bank.instruments if one.name == "flute")
+    write_instrument(tmp_path / "f.tnca", instrument_of(bank, flute, bank.growth_model("waveform", "cpu")))
+    ensemble = opened(instrument=tmp_path / "f.tnca")
+    assert (ensemble.representation, ensemble.decoder) == ("waveform", "direct")
+    np.testing.assert_array_equal(play(ensemble), play(opened(instrument="flute", representation="waveform")))
+    with pytest.raises(BankError, match=r"f\.tnca: it grows in the waveform representation, not in dual"):
+        opened(instrument=tmp_path / "f.tnca", representation="dual")
+
+
 def test_what_cannot_be_played_is_told_in_a_line(files: Path, tmp_path: Path) -> None:
     violin = shipped_instrument("violin")
     foreign = replace(violin, facts=replace(violin.facts, foundation="0" * 64))
-    mel = replace(violin, facts=replace(violin.facts, representation="mel"))
     write_instrument(tmp_path / "foreign.tnca", foreign)
     for source, words in (
         (tmp_path / "foreign.tnca", r"foreign\.tnca: it was made for another foundation \(000000000000\)"),
-        (mel, "the instrument 'violin': it grows in the mel representation"),
         ("missing.tnca", "cannot read the instrument missing.tnca"),
     ):
         with pytest.raises(BankError, match=words):

@@ -39,7 +39,7 @@ class FakeSession:
     """Stands in for `LiveSession`; `moment` is what it shows, `told` what it was told."""
 
     instruments = ("grand-piano", "violin", "cello", "flute")
-    own_instruments = ("kalimba",)
+    own_instruments = ("thumb box",)
     outputs = ("system (JACK Audio Connection Kit)", "Speakers (ALSA)")
     decoders = ("vocoder", "griffin-lim", "harmonic")
     representations = ("dual", "mel")
