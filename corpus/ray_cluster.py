@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import redirect_stdout
 from typing import Final
 
 import ray
@@ -43,6 +44,14 @@ def run_on_ray(
         If there is no such cluster.
     """
     _connect(address, num_processes)
+    # Ray prints a long message on the standard output for every worker that dies; here that is nothing to tell.
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield from _run(work, tasks, lost)
+
+
+def _run(
+    work: Callable[[Task], Result], tasks: Iterable[Task], lost: Callable[[Task, str], Result]
+) -> Generator[Result, None, None]:
     try:
         remote = ray.remote(num_cpus=1, max_retries=0)(work)
         waiting, again = iter(tasks), list[tuple[Task, int]]()
