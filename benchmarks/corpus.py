@@ -36,7 +36,6 @@ PROGRAMS = (
     (33, 34, 32, 38), (0, 1, 4, 5), (24, 25, 27, 28), (48, 49, 50, 52), (40, 41, 73, 71), (56, 61, 57, 65),
     (80, 81, 87, 75), (88, 89, 11, 46),
 )  # fmt: skip
-KILL_EVERY_S = 20.0
 NO_CLUSTER = 2
 """Exit status of a wrong call."""
 AS_FLUIDSYNTH = ("--format", "wav", "--bit-depth", "16")
@@ -156,7 +155,7 @@ def measure_speed(songs: Path, workers: int, soundfont: Path) -> dict[str, float
     }
 
 
-def measure_killed(songs: Path, port: int) -> dict[str, object]:
+def measure_killed(songs: Path, port: int, kill_every_s: float) -> dict[str, object]:
     """Render on a cluster whose workers are killed one by one, and its driver once; compare with one core's corpus."""
     ray = shutil.which("ray") or "ray"
     with tempfile.TemporaryDirectory() as folder:
@@ -174,12 +173,12 @@ def measure_killed(songs: Path, port: int) -> dict[str, object]:
                 if status == NO_CLUSTER:  # it is still starting
                     driver = subprocess.Popen(corpus_command(songs, out, "--ray", place, "--resume"))
                 rows = (out / "journal.jsonl").read_bytes().count(b"\n") if (out / "journal.jsonl").exists() else 0
-                if drivers == 0 and rows >= 3:
+                if drivers == 0 and rows >= 2:
                     driver.kill()
                     driver.wait()
                     drivers += 1
                     driver = subprocess.Popen(corpus_command(songs, out, "--ray", place, "--resume"))
-                if time.monotonic() - last > KILL_EVERY_S and (workers := working()):
+                if time.monotonic() - last > kill_every_s and (workers := working()):
                     os.kill(workers[kills % len(workers)], signal.SIGKILL)
                     kills, last = kills + 1, time.monotonic()
         finally:
@@ -256,6 +255,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--port", type=int, default=6399)
+    parser.add_argument("--kill-every", type=float, default=20.0, help="seconds; more where the machine is busy")
     parser.add_argument("--minutes", type=float, help="of each song (default: 2 to 3, for `memory` 60)")
     arguments = parser.parse_args()
     if arguments.what == "make":
@@ -268,7 +268,7 @@ def main() -> None:
     elif arguments.what == "speed":
         print(json.dumps(measure_speed(arguments.folder, arguments.workers, arguments.soundfont), indent=2))
     else:
-        print(json.dumps(measure_killed(arguments.folder, arguments.port), indent=2))
+        print(json.dumps(measure_killed(arguments.folder, arguments.port, arguments.kill_every), indent=2))
 
 
 if __name__ == "__main__":
