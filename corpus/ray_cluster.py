@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import redirect_stdout
-from typing import Final
+from typing import Any, Final
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
@@ -92,9 +92,10 @@ def _some(again: list[tuple[Task, int]], waiting: Iterator[Task], room: int) -> 
 
 def _connect(address: str, num_processes: int) -> None:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    options = (
-        {"num_cpus": num_processes, "include_dashboard": False} if address == NEW_CLUSTER else {"address": address}
-    )
+    # "local" is said: without an address Ray joins whatever cluster ran here before.
+    options: dict[str, Any] = {"address": address}
+    if address == NEW_CLUSTER:
+        options |= {"num_cpus": num_processes, "include_dashboard": False}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # an instrument talks to nobody that it was not told of
     os.environ.setdefault("RAY_raylet_start_wait_time_s", START_S)
     try:
