@@ -16,9 +16,7 @@ import json
 import os
 import random
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,9 +34,6 @@ PROGRAMS = (
     (33, 34, 32, 38), (0, 1, 4, 5), (24, 25, 27, 28), (48, 49, 50, 52), (40, 41, 73, 71), (56, 61, 57, 65),
     (80, 81, 87, 75), (88, 89, 11, 46),
 )  # fmt: skip
-KILL_EVERY_S = 20.0
-NO_CLUSTER = 2
-"""Exit status of a wrong call."""
 AS_FLUIDSYNTH = ("--format", "wav", "--bit-depth", "16")
 Messages = list[tuple[int, bytes]]
 
@@ -156,35 +151,25 @@ def measure_speed(songs: Path, workers: int, soundfont: Path) -> dict[str, float
     }
 
 
-def measure_killed(songs: Path, port: int) -> dict[str, object]:
+def measure_killed(songs: Path, kill_every_s: float) -> dict[str, object]:
     """Render on a cluster whose workers are killed one by one, and its driver once; compare with one core's corpus."""
-    ray = shutil.which("ray") or "ray"
     with tempfile.TemporaryDirectory() as folder:
-        out, alone, place = Path(folder, "ray"), Path(folder, "alone"), f"127.0.0.1:{port}"
-        start = [ray, "start", "--head", f"--port={port}", "--num-cpus=3", "--include-dashboard=false", "--block"]
-        environment = {**os.environ, "RAY_raylet_start_wait_time_s": "600"}
-        cluster = subprocess.Popen([*start, "--disable-usage-stats"], stdout=subprocess.DEVNULL, env=environment)
-        try:
-            wait_for_port(port)
-            kills = drivers = 0
-            driver = subprocess.Popen(corpus_command(songs, out, "--ray", place))
-            last = time.monotonic()
-            while (status := driver.poll()) in (None, NO_CLUSTER):
-                time.sleep(1.0)
-                if status == NO_CLUSTER:  # it is still starting
-                    driver = subprocess.Popen(corpus_command(songs, out, "--ray", place, "--resume"))
-                rows = (out / "journal.jsonl").read_bytes().count(b"\n") if (out / "journal.jsonl").exists() else 0
-                if drivers == 0 and rows >= 3:
-                    driver.kill()
-                    driver.wait()
-                    drivers += 1
-                    driver = subprocess.Popen(corpus_command(songs, out, "--ray", place, "--resume"))
-                if time.monotonic() - last > KILL_EVERY_S and (workers := working()):
-                    os.kill(workers[kills % len(workers)], signal.SIGKILL)
-                    kills, last = kills + 1, time.monotonic()
-        finally:
-            cluster.terminate()  # which ends all that it has started
-            cluster.wait()
+        out, alone = Path(folder, "ray"), Path(folder, "alone")
+        command = corpus_command(songs, out, "--ray", "--workers", "3")
+        kills = drivers = 0
+        driver = subprocess.Popen(command)
+        last = time.monotonic()
+        while driver.poll() is None:
+            time.sleep(1.0)
+            rows = (out / "journal.jsonl").read_bytes().count(b"\n") if (out / "journal.jsonl").exists() else 0
+            if drivers == 0 and rows >= 2:
+                driver.kill()
+                driver.wait()
+                drivers += 1
+                driver = subprocess.Popen([*command, "--resume"])
+            if time.monotonic() - last > kill_every_s and (workers := working()):
+                os.kill(workers[kills % len(workers)], signal.SIGKILL)
+                kills, last = kills + 1, time.monotonic()
         subprocess.run(corpus_command(songs, alone, "--workers", "1"), check=True, stdout=subprocess.DEVNULL)
         same = subprocess.run(["diff", "-r", str(out), str(alone)], capture_output=True, check=False)
         return {
@@ -195,14 +180,6 @@ def measure_killed(songs: Path, port: int) -> dict[str, object]:
             "drivers_killed": drivers,
             "equal_to_one_core": same.returncode == 0,
         }
-
-
-def wait_for_port(port: int) -> None:
-    while True:
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(1.0)
 
 
 def working() -> list[int]:
@@ -255,7 +232,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=200)
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
-    parser.add_argument("--port", type=int, default=6399)
+    parser.add_argument("--kill-every", type=float, default=20.0, help="seconds; more where the machine is busy")
     parser.add_argument("--minutes", type=float, help="of each song (default: 2 to 3, for `memory` 60)")
     arguments = parser.parse_args()
     if arguments.what == "make":
@@ -268,7 +245,7 @@ def main() -> None:
     elif arguments.what == "speed":
         print(json.dumps(measure_speed(arguments.folder, arguments.workers, arguments.soundfont), indent=2))
     else:
-        print(json.dumps(measure_killed(arguments.folder, arguments.port), indent=2))
+        print(json.dumps(measure_killed(arguments.folder, arguments.kill_every), indent=2))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Final
+from contextlib import redirect_stdout
+from typing import Any, Final
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
@@ -43,6 +44,14 @@ def run_on_ray(
         If there is no such cluster.
     """
     _connect(address, num_processes)
+    # Ray prints a long message on the standard output for every worker that dies; here that is nothing to tell.
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield from _run(work, tasks, lost)
+
+
+def _run(
+    work: Callable[[Task], Result], tasks: Iterable[Task], lost: Callable[[Task, str], Result]
+) -> Generator[Result, None, None]:
     try:
         remote = ray.remote(num_cpus=1, max_retries=0)(work)
         waiting, again = iter(tasks), list[tuple[Task, int]]()
@@ -83,9 +92,10 @@ def _some(again: list[tuple[Task, int]], waiting: Iterator[Task], room: int) -> 
 
 def _connect(address: str, num_processes: int) -> None:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    options = (
-        {"num_cpus": num_processes, "include_dashboard": False} if address == NEW_CLUSTER else {"address": address}
-    )
+    # "local" is said: without an address Ray joins whatever cluster ran here before.
+    options: dict[str, Any] = {"address": address}
+    if address == NEW_CLUSTER:
+        options |= {"num_cpus": num_processes, "include_dashboard": False}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # an instrument talks to nobody that it was not told of
     os.environ.setdefault("RAY_raylet_start_wait_time_s", START_S)
     try:

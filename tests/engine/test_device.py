@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -179,13 +180,19 @@ def test_where_the_cpu_is_faster_auto_chooses_it(failing: type[Failing]) -> None
     assert assemble_synth(provider="cuda").provider == "cuda"
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_gpu_is_kept_awake_while_nobody_plays_live(failing: type[Failing]) -> None:
     failing.runs_left = 10**6
     live = assemble_synth(provider="cuda", grows_together=True)
-    time.sleep(0.3)
+    wait_until(lambda: 10**6 - failing.runs_left >= 5)
     live.close()
     runs = 10**6 - failing.runs_left
-    assert runs >= 5
     time.sleep(0.1)
     assert 10**6 - failing.runs_left == runs  # nothing goes on
     assert assemble_synth(provider="cuda").keep_alive is None  # offline there is no waiting
@@ -194,6 +201,7 @@ def test_a_gpu_is_kept_awake_while_nobody_plays_live(failing: type[Failing]) -> 
 def test_a_gpu_that_is_lost_is_not_kept_awake(failing: type[Failing]) -> None:
     failing.runs_left = 3
     live = assemble_synth(provider="cuda", grows_together=True)
-    time.sleep(0.3)
-    assert live.growth is not None and "GPU failed" in live.growth.why_lost
+    growth = live.growth
+    assert growth is not None
+    wait_until(lambda: "GPU failed" in growth.why_lost)
     live.close()
