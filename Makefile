@@ -3,6 +3,7 @@
 # make quick   the tests without the slow ones and those that need an audio server
 # make check   format, lint, types, import contracts, tests
 # make kernel  compile the engine's kernel in place, after its source was changed
+# make plugin  compile the plugin for digital audio workstations into build/plugin
 # make golden  make the reference renders of the tests anew, after the sound was changed on purpose
 # make docs    the API reference, made of the docstrings, in build/docs
 # make format  put the code into its form
@@ -10,13 +11,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli engine export instruments live midi training
+PACKAGES := bridge cli corpus engine export instruments live midi training
 DEMO := out/tour.wav
 # Packages whose public names the reference shows.
-DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.training tnca_synth.export
+DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.corpus tnca_synth.training tnca_synth.export
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick docs system kernel golden check format format-check lint types contracts clean distclean
+.PHONY: help demo test quick docs system kernel plugin golden check format format-check lint types contracts clean distclean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -37,7 +38,8 @@ quick: system $(VENV)/.dev kernel
 	TNCA_NO_SKIP=1 $(BIN)/pytest -q -m "not slow and not device"
 
 system:
-	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2
+	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2 \
+		g++ dpf-source lv2-dev sordi lilv-utils jalv qtractor ardour
 
 docs: $(VENV)/.dev build/tree
 	PYTHONPATH=build/tree $(BIN)/pdoc --docformat numpy -o build/docs $(DOCUMENTED) '!tnca_synth.engine.kernel._hop'
@@ -45,6 +47,10 @@ docs: $(VENV)/.dev build/tree
 # Where that fails, for want of a compiler, the engine works without it.
 kernel: $(VENV)/.dev
 	$(BIN)/python setup.py --quiet build_ext --inplace
+
+plugin: $(VENV)/.base
+	@scripts/system_packages.sh g++ dpf-source
+	$(BIN)/tnca-synth plugin build -o build/plugin
 
 golden: $(VENV)/.dev kernel
 	$(BIN)/python tests/support/goldens.py --write
@@ -82,7 +88,7 @@ $(VENV)/.dev: pyproject.toml setup.py constraints.txt scripts/setup.sh
 	@touch $@ $(VENV)/.base
 
 clean:
-	rm -f engine/kernel/_hop.*
+	rm -f engine/kernel/_hop.* bridge/jack/_jack.*
 	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tnca_synth tests -name __pycache__ -type d -exec rm -rf {} +
 

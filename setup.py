@@ -1,7 +1,7 @@
-"""What pyproject.toml cannot say yet: how the engine's kernel is compiled.
+"""What pyproject.toml cannot say yet: how the engine's kernel and the JACK client are compiled.
 
-It is an ordinary shared library that knows nothing of Python, loaded by ctypes. So one wheel serves every Python of a
-platform, and where there is no C compiler the package installs all the same: the engine then works without it.
+They are ordinary shared libraries that know nothing of Python, loaded by ctypes. So one wheel serves every Python of a
+platform, and where there is no C compiler the package installs all the same: the engine then works without the kernel.
 """
 
 from setuptools import Extension, setup
@@ -10,6 +10,9 @@ from setuptools.command.build_ext import build_ext
 
 FOLDER = "engine/kernel"
 HEADERS = ("hop", "isa", "vector", "fft", "step", "sound", "search")
+
+CLIENT = ("client", "link", "memory", "packets", "socket", "state", "worker")
+CLIENT_HEADERS = ("client", "internal", "parameters", "protocol", "worker")
 
 
 class BuildLibrary(build_ext):
@@ -44,7 +47,15 @@ setup(
                 "-fvisibility=hidden", "-Wall", "-Wextra",
             ],
             optional=True,
-        )
+        ),
+        Extension(  # where the system has what it needs: Linux
+            "tnca_synth.bridge.jack._jack",
+            ["bridge/jack/jack.c", *(f"bridge/{name}.c" for name in CLIENT)],
+            depends=[f"bridge/{name}.h" for name in CLIENT_HEADERS],
+            extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-pthread"],
+            libraries=["dl", "pthread", "m"],
+            optional=True,
+        ),
     ],
     cmdclass={"build_ext": BuildLibrary, "bdist_wheel": PlatformWheel},
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Hold every instrument and say what becomes of its sound, beside its recording or for minutes alone.
 
-    python benchmarks/hold.py [--seconds 12] [--keys 3] [--representation dual] [--decoder NAME] [--bank PATH] [--json]
+    python benchmarks/hold.py [--seconds 30] [--keys 3] [--representation dual] [--decoder NAME] [--bank PATH] [--json]
     python benchmarks/hold.py --minutes 10
 
 Notes are rendered dry, as `tnca-synth render` does it, and judged by what is heard:
@@ -8,9 +8,13 @@ Notes are rendered dry, as `tnca-synth render` does it, and judged by what is he
 - off: how far the level after 6 s, over that of seconds 1 to 4, is from what it is in the recording
 - step: how far a second's level is from the one before, about 4 s after the onset, where training ends, further than
   it ever is in the recording
+- course: the most that the level of 4 s, over that of seconds 1 to 4, is from what it is in the recording, at any time
 - cents: how far the pitch after 8 s, over that of seconds 1 to 4, is from what it is in the recording
+- spectrum: how far the mel bands after 6 s, over those of seconds 1 to 4, are from what they are in the recording: root
+  mean square in dB over the bands that are less than 60 dB below its loudest one
 
-Alone, the drift is how far the level of any minute is from that of the first, and cents that of the last seconds.
+Every program is held whose recording still sounds in the end. Alone, the drift is how far the level of any minute is
+from that of the first; cents and spectrum are the same of the last seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
@@ -29,6 +34,7 @@ from tnca_synth.engine.bank.instruments import BankInstrument
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.spectra.pitch import pitch_to_hz
 from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.stft import mel_filterbank, power_spectrogram
 from tnca_synth.midi.messages import DRUM_CHANNEL, NUM_CHANNELS, note_on, program_change
 from tnca_synth.training.config.run import load_preset
 from tnca_synth.training.measure.tuning_and_tonality import estimate_tuning
@@ -43,6 +49,10 @@ MOVE_EVERY_S = 0.1
 SHARES = {1: (0.5,), 3: (0.2, 0.5, 0.8), 5: (0.2, 0.35, 0.5, 0.65, 0.8)}
 """Where keys lie in the range of an instrument, by how many there are."""
 GONE_DB = -75.0
+COURSE_S = 4.0
+BANDS_RANGE_DB = 60.0
+MOST_DB, MOST_STEP_DB, MOST_DRIFT_DB = 1.0, 0.5, 0.5
+"""What is asked of a program: in its course, beside the recording; about the end of training; in minutes."""
 SWELL_S = 60
 """Swells average out over so long."""
 
@@ -67,6 +77,35 @@ def step_db(ours: FloatArray, recorded: FloatArray, seconds: float) -> float:
     here = [abs(_move_db(ours, at)) for at in np.arange(*STEP_S, MOVE_EVERY_S)]
     ever = [abs(_move_db(recorded, at)) for at in np.arange(EARLY_S[0] + SIDE_S, seconds - 2.0 * SIDE_S, MOVE_EVERY_S)]
     return max(max(here) - max(ever), 0.0)
+
+
+def course_db(ours: FloatArray, recorded: FloatArray, seconds: float) -> float:
+    """Return the most that the level of a few seconds, over the early one, is from that of the recording."""
+    moved = [
+        np.array([level_db(one, at, at + COURSE_S) for at in np.arange(EARLY_S[0], seconds - COURSE_S + 0.5, 1.0)])
+        - level_db(one, *EARLY_S)
+        for one in (ours, recorded)
+    ]
+    return float(max(moved[0] - moved[1], key=abs))
+
+
+def bands_db(audio: FloatArray, start_s: float, stop_s: float) -> NDArray[np.float64]:
+    """Return the mean power of the mel bands between two times in dB."""
+    spec = AudioSpec()
+    power = power_spectrogram(audio[round(start_s * RATE) : round(stop_s * RATE)], spec) @ mel_filterbank(spec).T
+    levels: NDArray[np.float64] = 10.0 * np.log10(power.mean(0).astype(np.float64) + 1e-12)
+    return levels
+
+
+def spectrum_db(moved: NDArray[np.float64], levels: NDArray[np.float64]) -> float:
+    """Return the root mean square of how far bands moved in dB, over those that are heard beside the loudest one."""
+    return float(np.sqrt(np.mean(moved[levels > levels.max() - BANDS_RANGE_DB] ** 2)))
+
+
+def spectrum_off_db(ours: FloatArray, recorded: FloatArray, seconds: float) -> float:
+    """Return how far the late spectrum, over the early one, is from that of the recording."""
+    moved = [bands_db(one, LATE_FROM_S, seconds) - bands_db(one, *EARLY_S) for one in (ours, recorded)]
+    return spectrum_db(moved[0] - moved[1], bands_db(recorded, LATE_FROM_S, seconds))
 
 
 def _move_db(audio: FloatArray, at_s: float) -> float:
@@ -122,7 +161,9 @@ def beside_recordings(
         )
         row["keys"] = f"{row['keys']} {key}".strip()
         _worst(row, "off_db", off_db(ours, recorded, seconds))
+        _worst(row, "course_db", course_db(ours, recorded, seconds))
         _worst(row, "step_db", step_db(ours, recorded, seconds))
+        _worst(row, "spectrum_db", spectrum_off_db(ours, recorded, seconds))
         if instrument.pitched:
             moved = [cents_moved(one, key, PITCH_FROM_S, seconds) for one in (ours, recorded)]
             _worst(row, "cents", moved[0] - moved[1])
@@ -159,16 +200,36 @@ def _drift(instrument: BankInstrument, key: int, parts: list[FloatArray]) -> dic
         "drift_db": round(float(np.abs(minutes_db - minutes_db[0]).max()), 2),
         "finite": bool(np.isfinite(seconds_db).all()),
     }
-    if instrument.pitched and seconds_db[-1] > GONE_DB:
+    if seconds_db[-1] > GONE_DB:
         ends = np.concatenate([*parts[:4], *parts[-4:]])
-        row["cents"] = round(cents_moved(ends, key, 4.0, 8.0), 2)
+        early, late = bands_db(ends, *EARLY_S), bands_db(ends, 5.0, 8.0)
+        row["spectrum_db"] = round(spectrum_db(late - early, early), 2)
+        if instrument.pitched:
+            row["cents"] = round(cents_moved(ends, key, 4.0, 8.0), 2)
     return row
+
+
+def verdict(rows: Sequence[dict[str, Any]]) -> str:
+    """Say how many programs stay within what is asked for."""
+
+    def count(name: str, most: float) -> str:
+        return f"{sum(abs(row[name]) <= most for row in rows)} of {len(rows)}"
+
+    if "drift_db" in rows[0]:
+        sounding = [row for row in rows if row["db_at_end"] > GONE_DB]
+        steady = sum(row["drift_db"] <= MOST_DRIFT_DB for row in sounding)
+        broken = sum(not row["finite"] for row in rows)
+        return f"{steady} of {len(sounding)} that still sound drift by {MOST_DRIFT_DB} dB at most; {broken} not finite"
+    return (
+        f"{count('off_db', MOST_DB)} programs are off by {MOST_DB} dB at most, {count('course_db', MOST_DB)} at any "
+        f"time; {count('step_db', MOST_STEP_DB)} step by {MOST_STEP_DB} dB at most"
+    )
 
 
 def main() -> None:
     """Parse the arguments and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--keys", type=int, choices=tuple(SHARES), default=3)
     parser.add_argument("--minutes", type=float, help="hold so long, without a recording")
     parser.add_argument("--velocity", type=int, default=90)
@@ -192,6 +253,7 @@ def main() -> None:
     print("| " + " | ".join(names) + " |", "|" + "---|" * len(names), sep="\n")
     for row in rows:
         print("| " + " | ".join(str(row.get(name, "")) for name in names) + " |")
+    print(f"\n{verdict(rows)}")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any, Final, NamedTuple, NoReturn
 
-from .. import __version__
 from ..errors import TncaError, UsageError
+from ..version import __version__
 from .output import PROGRAM, print_error, show_any_text
 
 EXIT_FAILURE: Final = 1
@@ -55,6 +55,9 @@ TRAIN_PACKAGES: Final = frozenset(
 )
 
 
+SCALE_PACKAGES: Final = frozenset({"pyarrow", "ray"})
+
+
 class CliCommand(NamedTuple):
     """A row of the table of commands.
 
@@ -72,14 +75,22 @@ COMMANDS: Final = (
     CliCommand("play", "play", "play live, from a MIDI keyboard or the computer's (the word may be left out)"),
     CliCommand("devices", "devices", "list MIDI inputs and audio outputs, and what is missing"),
     CliCommand("render", "render", "turn a MIDI file into a WAV or FLAC file"),
+    CliCommand(
+        "render-corpus", "render_corpus", "render many songs, with stems and annotations, on all cores or a cluster"
+    ),
+    CliCommand("render-notes", "render_notes", "render an instrument's notes as samples with an SFZ file"),
     CliCommand("instruments", "instruments", "list the instruments of the bank"),
     CliCommand("learn", "learn", "make an instrument of your own from recorded notes"),
+    CliCommand("learn-all", "learn_all", "learn many instruments at once, on all cores"),
     CliCommand("train", "train", "train a growth model or a decoder"),
     CliCommand("export", "export", "write a trained model as ONNX, or a bank"),
     CliCommand("codec", "codec", "turn a codec that was trained elsewhere into a decoder of latents"),
     CliCommand("vocoder", "vocoder", "import a vocoder that was trained elsewhere"),
     CliCommand("evaluate", "evaluate", "measure models against recordings they never saw"),
     CliCommand("compare", "compare", "set every representation and decoder side by side, on held-out notes"),
+    CliCommand("jack", "jack", "play as a client of a JACK server, with ports of its own"),
+    CliCommand("plugin", "plugin", "build and install the plugin for digital audio workstations (VST3, CLAP, LV2)"),
+    CliCommand("bridge-engine", "bridge_engine", "play for plugins; they start it themselves"),
     CliCommand("bench", "bench", "measure speed on this machine"),
 )
 
@@ -197,8 +208,9 @@ def _report(error: Exception) -> int:
         print_error(str(error))
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
     package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if package in TRAIN_PACKAGES:
-        print_error(f"this command needs {package}: pip install 'tnca-synth[train]'")
+    if package in TRAIN_PACKAGES | SCALE_PACKAGES:
+        extra = "train" if package in TRAIN_PACKAGES else "scale"
+        print_error(f"this command needs {package}: pip install 'tnca-synth[{extra}]'")
     elif isinstance(error, OSError) and error.strerror:
         print_error(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
     else:

@@ -176,12 +176,12 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from .. import __version__
     from ..engine.bank.bank import Bank
     from ..engine.bank.chooser import find_playable
     from ..engine.bank.own_files import bank_of_files, instrument_of
     from ..engine.instrument_files import write_instrument
     from ..engine.names import DEFAULT_REPRESENTATION, closest
+    from ..version import __version__
 
     if (arguments.name is None) == (arguments.all is None):
         raise UsageError("export takes the name of an instrument, or --all DIR")

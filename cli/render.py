@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
@@ -26,11 +22,13 @@ from ..engine.names import (
     PROVIDERS,
     REPRESENTATIONS,
     SAMPLE_RATE_RANGE_HZ,
+    STEM_KINDS,
     TRANSPOSE_RANGE,
 )
 from ..errors import UsageError
 from .mapping import add_map_argument
-from .output import print_json, print_warning
+from .output import print_json, print_warning, progress_bar
+from .values import integer, num_cores, number
 
 if TYPE_CHECKING:
     from ..engine.render.song import RenderReport
@@ -82,14 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gain",
-        type=partial(_number, limits=GAIN_RANGE_DB),
+        type=partial(number, limits=GAIN_RANGE_DB),
         metavar="DB",
         help="make all louder or softer; what would exceed full scale is limited",
     )
     parser.add_argument(
         "--normalise",
         "--normalize",
-        type=partial(_number, limits=LOUDNESS_RANGE_LUFS),
+        type=partial(number, limits=LOUDNESS_RANGE_LUFS),
         metavar="LUFS",
         help="bring the whole to this integrated loudness (ITU-R BS.1770), for example -16",
     )
@@ -106,11 +104,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="also write one file per MIDI channel into DIR, named by channel and part",
     )
+    parser.add_argument(
+        "--stems-by",
+        choices=STEM_KINDS,
+        default=STEM_KINDS[0],
+        help="what a stem is: a MIDI channel, or all channels of one part (default: channel)",
+    )
     parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
     parser.add_argument(
         "--workers",
         type=_workers,
-        default=_num_cores(),
+        default=min(num_cores(), MAX_WORKERS),
         metavar="N",
         help="processes that grow notes; the sound is the same for any number (default: one for each core)",
     )
@@ -133,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         warnings.append(text)
         print_warning(text)
 
-    with _progress_bar(shown=sys.stderr.isatty() and not arguments.json) as progress:
+    with progress_bar("rendering", shown=sys.stderr.isatty() and not arguments.json) as progress:
         report = render_file(
             sys.stdin.buffer if arguments.input == STREAM else arguments.input,
             sys.stdout.buffer if output == STREAM else output,
@@ -145,6 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             provider=arguments.provider,
             stems_dir=arguments.stems,
+            stems_by=arguments.stems_by,
             bank_path=arguments.bank,
             workers=arguments.workers,
             growth_controllers=arguments.growth_cc,
@@ -189,63 +194,24 @@ def _print_report(report: RenderReport, output: str, stream: TextIO) -> None:
         f"peak {report.peak_dbfs:.1f} dBFS{loudness}",
         file=stream,
     )
+    if report.why_provider:
+        print(report.why_provider, file=stream)
     print(f"instruments: {', '.join(report.instruments)}", file=stream)
     if report.stems:
         print(f"stems: {', '.join(report.stems)}", file=stream)
 
 
-@contextmanager
-def _progress_bar(shown: bool) -> Iterator[Callable[[float, float], None] | None]:
-    """Give a function that takes (seconds done, seconds in all) and draws them on stderr, or None."""
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("rendering"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rendering", total=None)
-        yield lambda done_s, total_s: bar.update(task, completed=done_s, total=total_s)
-
-
 def _sample_rate_hz(text: str) -> int:
-    return _integer(text, *SAMPLE_RATE_RANGE_HZ)
+    return integer(text, *SAMPLE_RATE_RANGE_HZ)
 
 
 def _workers(text: str) -> int:
-    return _integer(text, 1, MAX_WORKERS)
-
-
-def _num_cores() -> int:
-    """Return how many cores this process may use."""
-    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(known, MAX_WORKERS)
+    return integer(text, 1, MAX_WORKERS)
 
 
 def _seed(text: str) -> int:
-    return _integer(text, 0, MAX_SEED)
+    return integer(text, 0, MAX_SEED)
 
 
 def _semitones(text: str) -> int:
-    return _integer(text, *TRANSPOSE_RANGE)
-
-
-def _number(text: str, limits: tuple[float, float]) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not limits[0] <= value <= limits[1]:
-        raise argparse.ArgumentTypeError(f"expected a number in {limits[0]:g}..{limits[1]:g}, got {text!r}")
-    return value
-
-
-def _integer(text: str, low: int, high: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"expected a whole number in {low}..{high}, got {text!r}")
-    return value
+    return integer(text, *TRANSPOSE_RANGE)

@@ -67,6 +67,7 @@ DEFAULT_BIT_DEPTH: Final = "24"
 GAIN_RANGE_DB: Final = (-96.0, 48.0)
 LOUDNESS_RANGE_LUFS: Final = (-70.0, 0.0)
 TRANSPOSE_RANGE: Final = (-127, 127)
+STEM_KINDS: Final = ("channel", "part")
 AUDIO_SUFFIXES: Final = (".wav", ".flac")
 
 

@@ -19,9 +19,11 @@ from .bank.timbre_book import TimbreBook
 from .decoders.base import Decoder
 from .growth.grower import Grower
 from .growth.workers import WorkerProcess
+from .held_notes import faster_provider
 from .instrument_files import InstrumentFile, is_file_name
 from .kernel.cores import AUTO
 from .models.growth_model import OnnxGrowthModel
+from .models.keep_alive import KeepAlive
 from .names import (
     DECODERS,
     DEFAULT_PROVIDER,
@@ -81,6 +83,10 @@ class OpenSynth:
         Where all of it comes from.
     worker_processes : list of WorkerProcess
         Processes that grow notes beside this one.
+    why_provider : str
+        Why "auto" chose the provider; "" where there was nothing to choose.
+    keep_alive : KeepAlive, optional
+        What keeps a GPU awake while nobody plays.
     catalogue : PathCatalogue, optional
         The other representations and decoders to choose among.
     book : TimbreBook, optional
@@ -100,6 +106,8 @@ class OpenSynth:
     catalogue: PathCatalogue | None = None
     book: TimbreBook | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    why_provider: str = ""
+    keep_alive: KeepAlive | None = None
 
     def __post_init__(self) -> None:
         """Know no channel that has a path of its own."""
@@ -116,6 +124,8 @@ class OpenSynth:
 
     def close(self) -> None:
         """End the workers; the synth must not be used any more."""
+        if self.keep_alive is not None:
+            self.keep_alive.close()
         while self.worker_processes:
             self.worker_processes.pop().close()
 
@@ -296,6 +306,7 @@ def assemble_synth(
     provider: str = DEFAULT_PROVIDER,
     stems: bool = False,
     bank_path: str | os.PathLike[str] | None = None,
+    bank: Bank | None = None,
     max_voices: int = MAX_VOICES,
     on_model_error: Literal["raise", "mute"] = "raise",
     effects: bool = True,
@@ -332,6 +343,8 @@ def assemble_synth(
         Whether MIDI channels are kept apart.
     bank_path : path-like, optional
         Another bank than the shipped one.
+    bank : Bank, optional
+        One that is loaded already, from `bank_path`; its models are shared by all synths that play it.
     max_voices, on_model_error, effects, grows_together, num_ports, growth_controllers
         As `Synth` has them.
     workers : int
@@ -370,11 +383,14 @@ def assemble_synth(
     provider = closest(provider, PROVIDERS, "provider")
     representation = None if representation is None else closest(representation, REPRESENTATIONS, "representation")
     decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
-    bank = Bank.load(folder)
-    if folder is not None:
-        try_bank(folder)
+    if bank is None:
+        bank = Bank.load(folder)
+        if folder is not None:
+            try_bank(folder)
     representation = _representation(bank, representation)
     growth = bank.growth_model(representation, provider=provider)
+    growth, why_provider = _faster(bank, representation, growth, provider, max_voices, core)
+    provider = growth.provider if why_provider else provider
     found = find_wanted(bank, representation, instrument, instruments, mapping)
     bank, chosen = found.bank, found.chosen
     if chosen is not None and chosen.is_own and chosen.is_drums:
@@ -409,9 +425,32 @@ def assemble_synth(
     catalogue.adopt(representation, decoder, growth, first)
     synth.find_paths_with(catalogue.find)
     return OpenSynth(
-        synth, selection, growth.provider, representation, decoder, growth, bank, worker_processes, catalogue, book,
+        synth,
+        selection,
+        growth.provider,
+        representation,
+        decoder,
+        growth,
+        bank,
+        worker_processes,
+        catalogue,
+        book,
         found.paths,
-    )  # fmt: skip
+        why_provider,
+        KeepAlive(growth) if grows_together and growth.provider == "cuda" else None,
+    )
+
+
+def _faster(
+    bank: Bank, representation: str, growth: OnnxGrowthModel, provider: str, max_voices: int, core: str
+) -> tuple[OnnxGrowthModel, str]:
+    """Return the model on the faster provider, where "auto" has a GPU to choose, and why it is that one."""
+    if provider != "auto" or growth.provider == "cpu":
+        return growth, ""
+    models = {"cuda": growth, "cpu": bank.growth_model(representation, "cpu")}
+    decoder, _ = _open_decoder(bank, representation, growth, None, num_slots(max_voices))
+    best, why = faster_provider(bank, models, decoder, max_voices, core)
+    return models[best], why
 
 
 def _representation(bank: Bank, wanted: str | None) -> str:

@@ -282,6 +282,10 @@ class Synth(GrowthControls):
         """
         self._interpreter.obey_growth(obeys)
 
+    def grow_together(self, together: bool) -> None:
+        """Let voices grow together from the next frame on, or not, as the parameter `grows_together` says."""
+        self._growers.grow_together(together)
+
     def set_path(self, path: SignalPath, channel: int | None = None) -> None:
         """Let another path grow and sound a MIDI channel, or all; it takes over sounding notes within 20 ms.
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..engine.bank.bank import CORRECTION, Bank
 from ..engine.bank.manifest import MANIFEST
 from ..engine.keys.correction import CorrectionArrays
 from ..errors import UsageError
-from ..training.config.run import load_preset
+from ..training.config.run import DataConfig, load_preset
 from ..training.correction.held_notes import with_held_notes, with_mean_after
 from ..training.sources.soundfont import SoundFont
 from .bank import file_facts, replace_files
@@ -47,30 +48,51 @@ def continue_held_notes(
     BankError, DatasetError
         The bank or the SoundFont cannot be read.
     """
+    bank, data, names = open_corrected(folder, preset, representations, has_recordings)
+    changed = {}
+    for name in names:
+        spec = bank.growth_model(name, provider="cpu").spec
+        if has_recordings:
+            font = SoundFont(data.soundfont, spec.sample_rate)
+            changed[name] = with_held_notes(bank, name, data.instruments, font, print)
+        else:
+            decaying = frozenset(one.name for one in data.instruments if not one.sustains)
+            _, correction = bank.measured(name)
+            assert correction is not None
+            changed[name] = with_mean_after(correction, spec, decaying)
+    return rewrite_corrections(folder, changed)
+
+
+def open_corrected(
+    folder: Path, preset: str, representations: tuple[str, ...] = (), has_recordings: bool = True
+) -> tuple[Bank, DataConfig, tuple[str, ...]]:
+    """Return a bank, where its recordings are, and which of its representations are meant; see above."""
     data = load_preset(preset).data
     if has_recordings and data.source != "soundfont":
-        raise UsageError(f"held notes are measured on a SoundFont, but preset {preset} reads a {data.source}")
+        raise UsageError(f"this is measured on a SoundFont, but preset {preset} reads a {data.source}")
     bank = Bank.load(folder)
     known = tuple(name for name in bank.representations if CORRECTION in bank.models_of(name))
     for name in representations:
         if name not in known:
             raise UsageError(f"no corrections of {name!r} in {folder}, only of {', '.join(known) or 'none'}")
+    return bank, data, representations or known
+
+
+def rewrite_corrections(folder: Path, changed: Mapping[str, CorrectionArrays]) -> dict[str, int]:
+    """Write the corrections of some representations into a bank; return their files with their sizes in bytes."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     files = {name: (folder / name).read_bytes() for name in manifest["files"]}
-    written = {}
-    for name in representations or known:
-        spec = bank.growth_model(name, provider="cpu").spec
-        file = manifest["models"][name][CORRECTION]
-        if has_recordings:
-            font = SoundFont(data.soundfont, spec.sample_rate)
-            files[file] = with_held_notes(bank, name, data.instruments, font, print).to_bytes()
-        else:
-            decaying = frozenset(one.name for one in data.instruments if not one.sustains)
-            files[file] = with_mean_after(CorrectionArrays.from_bytes(files[file]), spec, decaying).to_bytes()
-        written[file] = len(files[file])
+    written = {manifest["models"][name][CORRECTION]: arrays.to_bytes() for name, arrays in changed.items()}
+    files |= written
     manifest["files"] = {name: file_facts(content) for name, content in files.items()}
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
-    return written
+    return {name: len(content) for name, content in written.items()}
+
+
+def print_sizes(written: Mapping[str, int]) -> None:
+    """Print the names and sizes of files."""
+    for name, size in written.items():
+        print(f"{name}: {size:,} bytes")
 
 
 def main() -> None:
@@ -83,8 +105,7 @@ def main() -> None:
     given = parser.parse_intermixed_args()
     names = tuple(given.representations)
     written = continue_held_notes(given.bank, given.preset, names, not given.without_recordings)
-    for name, size in written.items():
-        print(f"{name}: {size:,} bytes")
+    print_sizes(written)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from .. import __version__
 from ..training.latent.nca import LatentNCA
 from ..training.loop.checkpoint import Checkpoint
 from ..training.registry import GrownModel, growth_model, mel_vocoder
 from ..training.spectral.nca import NUM_KEYS
+from ..version import __version__
 from .onnx_model import HALF_FROM, OPSET, export_seed, export_step, export_vocoder
 
 

@@ -11,6 +11,8 @@ from os import curdir, sep
 from os.path import exists, join
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .engine.bank.bank import Bank
     from .engine.instrument_files import InstrumentFile, read_instrument, write_instrument
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from .live.session.session import LiveSession
     from .midi.files.song import Song, read_midi_file
     from .training.learning.learn import learn
-
-__version__ = "0.2.0"
 
 __all__ = [
     "Bank",

@@ -26,6 +26,7 @@ from .loop.loop import Progress as Step
 from .loop.loop import TrainingLoop
 from .loop.progress import ProgressReport, tell
 from .loop.resuming import check_resumable
+from .loop.team import Team, joined
 from .multiscale.nca import MultiScaleNCA
 from .registry import KINDS, GrownModel, Kind
 from .spectral.nca import TNCA
@@ -34,6 +35,7 @@ from .validation.fields import save_picture, validation_notes
 
 NOTES_PER_INSTRUMENT = 6
 PICTURES = 6
+QUIET = Console(quiet=True)
 COMPILERS = ("g++", "clang++", "cl")
 
 
@@ -49,11 +51,30 @@ def train(
 ) -> Path:
     """Train a preset in `folder`, for so many seconds at most; return the path of the checkpoint.
 
+    Under `torchrun` several processes train together.
+
     Raises
     ------
     UsageError
         `resume` with a checkpoint of another configuration, or a folder that already holds a run.
     """
+    with joined(place) as team:
+        path = _train(config, folder, cache, place, resume, threads, console if team.is_first else QUIET, limit_s, team)
+        team.wait()
+        return path
+
+
+def _train(
+    config: TrainConfig,
+    folder: Path,
+    cache: Path,
+    place: str,
+    resume: bool,
+    threads: int,
+    console: Console,
+    limit_s: float,
+    team: Team,
+) -> Path:
     torch.set_num_threads(threads)
     if place == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
@@ -66,9 +87,13 @@ def train(
         tell(console, text)
 
     config = without_missing_compiler(config, place, say)
-    notes = kind.load(config, cache, threads, say)
+    notes = team.after_first(lambda: kind.load(config, cache, threads, say))
     trainer = kind.trainer(config, notes, place)
+    trainer.team = team
     _begin(trainer, path, resume, say)
+    if not team.is_first:
+        trainer.run(folder, lambda step: None, limit_s=limit_s)
+        return path
     held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
     say(_plan(config, notes, trainer, place))
@@ -86,7 +111,7 @@ def train(
             for text in _validate(kind, run, notes, held_out, folder, log):
                 progress.say(text)
 
-        trainer.run(folder, report, check, limit_s)
+        trainer.run(folder, report, check, limit_s=limit_s)
     _measure_what_is_missed(kind, trainer, notes, path, say)
     return path
 

@@ -92,6 +92,12 @@ class Bank:
         return tuple(self._manifest.models)
 
     @property
+    def sha256(self) -> str:
+        """What tells it from other banks: a hash of all its files' hashes."""
+        hashes = sorted((name, facts.sha256) for name, facts in self._manifest.files.items())
+        return hashlib.sha256(repr(hashes).encode()).hexdigest()
+
+    @property
     def decoder_models(self) -> dict[str, bytes]:
         """The decoders' models by name, the contents of their files."""
         return {name: self._contents[file] for name, file in self._manifest.decoders.items()}

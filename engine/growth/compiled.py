@@ -49,6 +49,7 @@ from ..spectra.transpose import LINEAR
 from ..voices.endings import FADES_AFTER_S, fade_released
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice, num_slots
+from .attacks import leads_of, shape_attacks
 from .batch import Job, lent_semitones
 from .delivery import deliver, end_by_death
 from .faults import cut_grown
@@ -295,8 +296,13 @@ class KernelGrower:
             holds = None if growth_masks is None else growth_masks.holds[job.ahead : job.ahead + hops, rows].T
             heard, loud = audio[rows, : hops * hop], peaks[rows, :hops]
             ages = released[job.ahead : job.ahead + hops, rows].T
-            if ages.max() > FADES_AFTER_S - self._spec.hop_s:
+            is_faded = ages.max() > FADES_AFTER_S - self._spec.hop_s
+            if is_faded:
                 fade_released(heard, ages, self._spec.hop_s)
+            heard_in = slice(job.ahead, job.ahead + hops)
+            lead_s = leads_of(work.views.age_s[heard_in, rows], work.frames[heard_in, rows], self._spec)
+            places = None if work.journey is None else work.journey.places[heard_in, rows]
+            if shape_attacks(heard, jobs[rows], lead_s, places, self._motions, self._spec) or is_faded:
                 loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
             failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
             first = last

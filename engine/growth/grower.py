@@ -12,8 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..decoders.base import Decoder, NoteControls, lookahead_of
 from ..kernel.cores import AUTO, wants_kernel
+from ..models.growth_model import Course, OnnxGrowthModel
 from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
 from ..modulation.channel import ControlsAt
 from ..modulation.growth import cull, damage_grid
@@ -21,6 +23,7 @@ from ..spectra.fields import Fields
 from ..spectra.tone import coloured, levels_of
 from ..voices.endings import fade_released
 from ..voices.voice import Voice, num_slots
+from .attacks import leads_of, shape_attacks
 from .batch import Batch, Job, make_batch
 from .compiled import open_kernel
 from .delivery import deliver, end_by_death
@@ -72,7 +75,6 @@ class Grower:
         self.decoder = decoder
         self._growth = growth
         self._fire_rate = fire_rate
-        self._grows_together = grows_together
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self.hop = self._hop = growth.spec.hop_length
         self._rate = growth.spec.sample_rate
@@ -81,13 +83,20 @@ class Grower:
         self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Callable[[], None] = _nothing
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
-        self._planter = Planter(growth, max_voices if grows_together else PLANTED_TOGETHER)
+        self._max_voices = max_voices
+        self._planter = Planter(growth)
         self.kernel = (
             open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, self._planter)
             if wants_kernel(core)
             else None
         )
+        self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
+
+    def grow_together(self, together: bool) -> None:
+        """Grow voices that need a hop soon with those that need one now, or not, from here on."""
+        self._grows_together = together
+        self._planter.plant_at_most(self._max_voices if together else PLANTED_TOGETHER)
 
     def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Decode voices up to sample `until` at least, or to their end; their `audio` grows.
@@ -254,25 +263,41 @@ class Grower:
         alive = np.zeros(batch.frames.shape, np.bool_)
         replanted: set[int] = set()
         moves: list[bool] = np.asarray(batch.plan.replant.any(axis=1)).tolist()
+        course: Course | None = None
         for index, active in enumerate(batch.active):
             if moves[index]:
                 rows = np.flatnonzero(batch.plan.replant[index, :active])
                 if rows.size:
+                    _ended(course, grid)
+                    course = None
                     self._replant(batch, index, rows, genome)
                     replanted.update(rows.tolist())
             now = genome if active == len(grid) else {name: values[:active] for name, values in genome.items()}
-            grown = self._step(batch, index, active, now)
-            grid[:active], alive[index, :active] = grown.grid, grown.alive
+            if course is None or course.num_voices != active:
+                _ended(course, grid)
+                course = self._course(batch, now, bool(replanted))
+            grown = self._step(batch, index, active, now, course)
+            alive[index, :active] = grown.alive
+            if course is None:
+                grid[:active] = grown.grid
             for name in wanted:
                 values = grown.fields[name]
                 self._grown.buffer(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
+        _ended(course, grid)
         self._genomes.put_grids(batch.slots, grid)
         if replanted:
             rows = np.array(sorted(replanted))
             self._genomes.put(batch.slots[rows], {name: values[rows] for name, values in genome.items()})
         return alive
 
-    def _step(self, batch: Batch, index: int, active: int, genome: Genome) -> Grown:
+    def _course(self, batch: Batch, genome: Genome, is_replanted: bool) -> Course | None:
+        """Begin hops in a row on a device, where there is one; growth controls change grids in each hop."""
+        if batch.growth_masks is not None or not isinstance(self._growth, OnnxGrowthModel):
+            return None
+        slots = batch.slots[: len(genome["grid"])]
+        return self._growth.course(genome, None if is_replanted else self._genomes.key_of(slots))
+
+    def _step(self, batch: Batch, index: int, active: int, genome: Genome, course: Course | None = None) -> Grown:
         """Grow the first `active` voices by a hop, under their growth controls."""
         growth_masks, seeds, frames = batch.growth_masks, batch.seeds[:active], batch.frames[index, :active]
         if growth_masks is None:
@@ -283,7 +308,8 @@ class Grower:
             damage_grid(genome["grid"], growth_masks.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
         ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
         with faults_of("the growth model"):
-            grown = self._growth.step(genome, HopInputs(*ages, mask, batch.swell[index, :active]))
+            hop = HopInputs(*ages, mask, batch.swell[index, :active])
+            grown = self._growth.step(genome, hop) if course is None else course.step(hop)
         return grown if growth_masks is None else cull(grown, growth_masks.life[index, :active], self._growth.spec)
 
     def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
@@ -325,6 +351,9 @@ class Grower:
             audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         heard_in = slice(ahead, ahead + job.num_hops)
         fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
+        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], spec)
+        places = None if batch.journey is None else batch.journey.places[heard_in, rows]
+        shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, spec)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         holds = None if batch.growth_masks is None else batch.growth_masks.holds[heard_in, rows].T
         self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, spec)
@@ -338,3 +367,9 @@ class Grower:
         levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
         colour = batch.colour[:, rows, frames]
         return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)
+
+
+def _ended(course: Course | None, grid: FloatArray) -> None:
+    """End hops in a row on a device: fetch the grids."""
+    if course is not None:
+        grid[: course.num_voices] = course.grids()

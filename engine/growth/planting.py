@@ -43,6 +43,12 @@ class Planter:
         self._growth, self._together = growth, together
         self._kept: BoundedCache[bytes, Genome] = BoundedCache(KEPT_GENOMES)
 
+    def plant_at_most(self, together: int) -> None:
+        """Plant so many notes at once from here on, and forget those that others may have rounded."""
+        if together != self._together:
+            self._together = together
+            self._kept.clear()
+
     def plant(self, seeds: Sequence[Seed]) -> Genome:
         """Return the genomes (V, ...) of V notes."""
         planted = [self._at_once(seeds[at : at + self._together]) for at in range(0, len(seeds), self._together)]

@@ -23,6 +23,7 @@ class SlotState:
 
     def __init__(self, num_slots: int) -> None:
         self._num_slots = num_slots
+        self._version = 0  # of the genes
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
         # genes by the slots they are of, until anything is planted
         self._gathered: BoundedCache[bytes, Genome] = BoundedCache(KEPT_GROUPS)
@@ -43,10 +44,15 @@ class SlotState:
     def put(self, slots: NDArray[np.intp], genome: Genome) -> None:
         """Keep genomes (V, ...) of voices in slots (V,)."""
         self._gathered.clear()
+        self._version += 1
         for name, values in genome.items():
             if name not in self._store:
                 self._store[name] = np.zeros((self._num_slots, *values.shape[1:]), np.float32)
             self._store[name][slots] = values
+
+    def key_of(self, slots: NDArray[np.intp]) -> bytes:
+        """Return what the genes of voices in slots (V,) can be known by: it is another one once anything is planted."""
+        return self._version.to_bytes(8, "big") + slots.tobytes()
 
     def put_grids(self, slots: NDArray[np.intp], grid: FloatArray) -> None:
         """Keep grids (V, F, C) of voices in slots (V,)."""

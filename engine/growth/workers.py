@@ -138,7 +138,7 @@ class WorkerProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, make), name="tnca-synth-helper", daemon=True)
-        with _interrupts_ignored():
+        with interrupts_ignored():
             self._process.start()
         theirs.close()
         self._share: list[Voice] = []
@@ -213,7 +213,7 @@ class WorkerProcess:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
+def interrupts_ignored() -> Iterator[None]:
     """Let what is started here ignore Ctrl-C from its first moment on."""
     if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
         yield

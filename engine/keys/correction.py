@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as made_with
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...errors import BankError
 from ..arrays import FloatArray
 from .growing import GrowingRows
 from .npz import KeyedArrays
+from .onsets import MOMENTS, check_onsets, decoded, no_onsets
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,7 @@ class CorrectionArrays(KeyedArrays):
     shape_scale : float32 (M, R)
     timbre, key : int64 (M,), row of `names` and MIDI key
     names : of timbres
+    onsets : int8 (M, E), envelopes of attacks, see `engine.keys.onsets`; (0, 0) where they were not measured
     """
 
     field: str
@@ -48,6 +51,7 @@ class CorrectionArrays(KeyedArrays):
     timbre: NDArray[np.int64]
     key: NDArray[np.int64]
     names: tuple[str, ...]
+    onsets: NDArray[np.int8] = made_with(default_factory=no_onsets)
 
     WHAT = "per-key correction"
 
@@ -63,6 +67,7 @@ class CorrectionArrays(KeyedArrays):
             raise ValueError(f"{self.partials} partials of {self.shapes.shape[2]} shapes")
         if moments == 0 or self.moments[0] < 0 or np.any(np.diff(self.moments) <= 0):
             raise ValueError("moments must rise from 0 or later")
+        check_onsets(self.onsets, keys)
 
 
 class Corrections(NamedTuple):
@@ -134,6 +139,7 @@ class CorrectionTable:
         self._rows = GrowingRows(np.zeros(1, np.int64))
         self._courses = GrowingRows(np.zeros((1, len(room.moments), room.courses), np.float32))
         self._shapes = GrowingRows(np.zeros((1, room.courses, room.partials + room.bands), np.float32))
+        self._onsets = GrowingRows(np.zeros((1, MOMENTS + 1), np.float32))
         self.add(None if isinstance(arrays, CorrectionRoom) else arrays, moving)
 
     @property
@@ -151,6 +157,11 @@ class CorrectionTable:
         """How strongly each partial and then each band follows, float32 (M + 1, R, N); the first one not at all."""
         return self._shapes.values
 
+    @property
+    def onsets(self) -> FloatArray:
+        """Envelopes of attacks in dB, float32 (M + 1, E + 1); the first one is nothing."""
+        return self._onsets.values
+
     def add(self, arrays: CorrectionArrays | None, moving: Sequence[tuple[str, int]]) -> None:
         """Add the corrections of further keys, and rows for those that move.
 
@@ -165,6 +176,8 @@ class CorrectionTable:
             courses = (arrays.courses * arrays.course_scale[:, None]).astype(np.float32)
             shapes = (arrays.shapes * arrays.shape_scale[:, :, None]).astype(np.float32)
             self._check(room_of(arrays))
+            onsets = arrays.onsets if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8)
+            self._onsets.add(decoded(onsets))
             missing = self.room.courses - courses.shape[2]
             self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
             self._shapes.add(np.pad(shapes, ((0, 0), (0, missing), (0, 0))))

@@ -190,6 +190,8 @@ class MotionTable:
     correction_table : CorrectionTable or None
     corrected_field : the field that `correction` sets right; "" without
     corrected_partials, corrected_bands : P and bands of what it gives; 0 without
+    onsets : float32 (rows, E + 1), envelopes of attacks in dB (see `engine.keys.onsets`); the first one, of what stands
+        still, is nothing; None where none was measured
     added : what `add` has brought since it was made, for others that shall know the same rows
     """
 
@@ -220,7 +222,7 @@ class MotionTable:
         self._last, self._loop = GrowingRows(np.zeros(1)), GrowingRows(np.zeros(1))
         self._rate_hz = GrowingRows(np.ones(1))
         self._modes = GrowingRows(np.zeros((1, MAX_INHARMONIC_PARTIALS), np.float32))
-        self.tables = self._read_tables()
+        self.tables, self.onsets = self._read_tables(), self._read_onsets()
         self.added: list[tuple[MotionArrays, CorrectionArrays | None]] = []
         if arrays is not None:
             self.add(arrays, correction)
@@ -257,7 +259,7 @@ class MotionTable:
         self._loop.add(arrays.loop[arrays.motion].astype(np.float64))
         self._modes.add(arrays.modes.astype(np.float32))
         self._rate_hz.add(arrays.pace.astype(np.float64) * arrays.rate_hz)
-        self.tables = self._read_tables()
+        self.tables, self.onsets = self._read_tables(), self._read_onsets()
         self.added.append((arrays, correction))
 
     def _swells_missing(self, arrays: MotionArrays) -> int:
@@ -280,6 +282,10 @@ class MotionTable:
             np.zeros(len(self._first), np.int64) if own is None else own.rows,
             nothing if own is None else own.courses, nothing if own is None else own.shapes,
         )  # fmt: skip
+
+    def _read_onsets(self) -> FloatArray | None:
+        own = self.correction_table
+        return None if own is None or not own.onsets.any() else own.onsets[own.rows]
 
     @property
     def room(self) -> KeyRoom:

@@ -40,7 +40,10 @@ class KeyedArrays:
     def to_bytes(self) -> bytes:
         """Return the values as a compressed npz file."""
         target = io.BytesIO()
-        values: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in _names(self)}
+        values: dict[str, Any] = {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}  # type: ignore[arg-type]
+        for one in fields(self):  # type: ignore[arg-type]
+            if _is_optional(one) and not values[one.name].size:
+                del values[one.name]
         np.savez_compressed(target, **values)
         return target.getvalue()
 
@@ -70,13 +73,18 @@ def _unpacked(content: bytes, wanted: Iterable[Field[Any]]) -> dict[str, Any]:
     A file of an earlier version may lack fields that have defaults.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        there = {*archive.namelist()}
-        wanted = [one for one in wanted if f"{one.name}.npy" in there or one.default_factory is MISSING]
-        members = {one.name: archive.getinfo(f"{one.name}.npy") for one in wanted}
+        stored = set(archive.namelist())
+        needed = [one for one in wanted if f"{one.name}.npy" in stored or not _is_optional(one)]
+        members = {one.name: archive.getinfo(f"{one.name}.npy") for one in needed}
         num_bytes = sum(member.file_size for member in members.values())
         if num_bytes > MAX_UNPACKED_BYTES:
             raise ValueError(f"it unpacks to {num_bytes} bytes, more than {MAX_UNPACKED_BYTES}")
-        return {one.name: _checked(one, archive.read(members[one.name])) for one in wanted}
+        return {one.name: _checked(one, archive.read(members[one.name])) for one in needed}
+
+
+def _is_optional(one: Field[Any]) -> bool:
+    """Tell whether a field has a value that stands where nothing was measured: an empty array, which is not stored."""
+    return one.default_factory is not MISSING
 
 
 def _checked(one: Field[Any], data: bytes) -> Any:
@@ -96,10 +104,6 @@ def _checked(one: Field[Any], data: bytes) -> Any:
     if dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{one.name} has values that are not finite")
     return _plain(values)
-
-
-def _names(kind: Any) -> Iterable[str]:
-    return (one.name for one in fields(kind))
 
 
 def _plain(values: Any) -> Any:

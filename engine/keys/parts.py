@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from .correction import CorrectionArrays
 from .motions import MotionArrays
+from .onsets import no_onsets
 from .table import Courses, KeyTable
 from .timbres import TimbreTable
 
+ONSETS = "onsets"
+"""The extra of a key table that holds the envelopes of attacks."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
@@ -43,7 +46,8 @@ def table_of(
     keyed = [known.coded(name) for name in timbres.values()]
     _check_keys(timbres, keyed, motions)
     own = {int(row): number for number, row in enumerate(rows)}
-    corrected, corrections, moments = _corrections(correction, [motions.owners[row] for row in rows.tolist()])
+    owners = [motions.owners[row] for row in rows.tolist()]
+    corrected, corrections, moments = _corrections(correction, owners)
     names = [*timbres.values()]
     return KeyTable(
         suffixes=tuple(timbres),
@@ -69,7 +73,7 @@ def table_of(
         tuned_keys=np.array(tuned[0], np.int64),
         cents=np.array(tuned[1], np.float64),
         inharmonicity=np.array(tuned[2], np.float64),
-        extras={REACH: motions.reach[rows].astype(np.int16)} if len(motions.reach) else {},
+        extras=_extras(motions, rows, correction, owners),
     )  # fmt: skip
 
 
@@ -111,7 +115,26 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         timbre=table.timbre[table.corrected],
         key=table.key[table.corrected],
         names=tuple(name + suffix for suffix in table.suffixes),
+        onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
     )
+
+
+def _extras(
+    motions: MotionArrays,
+    rows: NDArray[np.intp],
+    correction: CorrectionArrays | None,
+    owners: Sequence[tuple[str, int]],
+) -> dict[str, np.ndarray]:
+    """Return what else is known of some keys: how far each reaches, and its attack, where those were measured."""
+    extras: dict[str, np.ndarray] = {}
+    if len(motions.reach):
+        extras[REACH] = motions.reach[rows].astype(np.int16)
+    if correction is not None and correction.onsets.size:
+        known = {owner: row for row, owner in enumerate(correction.owners)}
+        nothing = np.zeros(correction.onsets.shape[1], np.int8)
+        onsets = [correction.onsets[known[owner]] if owner in known else nothing for owner in owners]
+        extras[ONSETS] = np.stack(onsets)
+    return extras
 
 
 def _rows_of(motions: MotionArrays, name: str) -> NDArray[np.intp]:

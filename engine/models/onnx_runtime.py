@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
-from typing import Any
-from weakref import WeakValueDictionary
+from typing import Any, Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ...errors import BankError, ModelError
+from ..arrays import FloatArray
 from .facts import Port
 from .graph import check_model
 
@@ -22,11 +24,17 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
 
-PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
-
+CUDA: Final = "CUDAExecutionProvider"
+PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": [CUDA, "CPUExecutionProvider"]}
 
 _sessions: WeakValueDictionary[tuple[bytes, str, int], ort.InferenceSession] = WeakValueDictionary()
 """What is open now; a model that nobody uses any more is freed."""
+
+
+_spares: WeakKeyDictionary[ort.InferenceSession, ort.InferenceSession] = WeakKeyDictionary()
+"""For each session on a GPU the one on the CPU that takes its place if the GPU fails."""
+_lost: WeakKeyDictionary[ort.InferenceSession, str] = WeakKeyDictionary()
+"""Sessions whose GPU has failed, and why."""
 
 
 def open_session(model: bytes, provider: str, threads: int = 1) -> ort.InferenceSession:
@@ -44,12 +52,24 @@ def open_session(model: bytes, provider: str, threads: int = 1) -> ort.Inference
     """
     key = (sha256(model).digest(), provider, threads)
     session = _sessions.get(key)
-    if session is None:
+    if session is None or session in _lost:
         session = _sessions[key] = _open(model, provider, threads)
+        if session.get_providers()[0] == CUDA:
+            _spares[session] = open_session(model, "cpu", threads)
     return session
 
 
-def _open(model: bytes, provider: str, threads: int) -> ort.InferenceSession:
+def open_for_graphs(model: bytes) -> ort.InferenceSession:
+    """Open a model on a GPU so that its runs can be captured as CUDA graphs: with bound inputs and outputs alone.
+
+    See https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html, `enable_cuda_graph`.
+    """
+    return _open(model, "cuda", 1, {"enable_cuda_graph": "1"})
+
+
+def _open(
+    model: bytes, provider: str, threads: int, cuda_options: dict[str, str] | None = None
+) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -59,7 +79,8 @@ def _open(model: bytes, provider: str, threads: int) -> ort.InferenceSession:
     available = ort.get_available_providers()
     wanted = PROVIDERS["cuda" if provider == "auto" else provider]
     try:
-        return ort.InferenceSession(model, options, providers=[p for p in wanted if p in available])
+        chosen = [(one, cuda_options or {}) if one == CUDA else one for one in wanted if one in available]
+        return ort.InferenceSession(model, options, providers=chosen)
     except Exception as error:  # ONNX Runtime raises one class per status code, without a public base
         reason = str(error).splitlines()[0][:200]
         raise BankError(f"not a model that ONNX Runtime {ort.__version__} can run: {reason}") from error
@@ -68,17 +89,59 @@ def _open(model: bytes, provider: str, threads: int) -> ort.InferenceSession:
 def run_model(session: ort.InferenceSession, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
     """Return the outputs of a model; all of them without names.
 
+    If a GPU fails, for want of memory or because it is gone, the CPU does it, now and from then on.
+
     Raises
     ------
     ModelError
         If it cannot be run on these inputs.
     """
+    if session in _lost:
+        session = _spares[session]
     try:
         found: list[Any] = session.run(outputs, inputs)
     except Exception as error:  # see `open_session`; a missing input is a ValueError
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"a model of the bank cannot be run: {reason}") from error
+        if session in _spares:
+            note_lost(session, error)
+            return run_model(session, outputs, inputs)
+        raise ModelError(f"a model of the bank cannot be run: {_reason(error)}") from error
     return found
+
+
+def note_lost(session: ort.InferenceSession, error: Exception) -> None:
+    """Let the CPU run a model from now on: its GPU has failed."""
+    _lost[session] = f"the GPU failed, and the CPU goes on: {_reason(error)}"
+
+
+def why_lost(session: ort.InferenceSession) -> str:
+    """Return one line about the failure of a session's GPU; "" where there was none."""
+    return _lost.get(session, "")
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def place(values: FloatArray, device: str) -> ort.OrtValue:
+    """Return a copy of values in the memory of "cpu" or "cuda"; it stays where it is, and has `update_inplace`."""
+    return ort.OrtValue.ortvalue_from_numpy(values, device, 0)
+
+
+def bound_run(
+    session: ort.InferenceSession,
+    inputs: dict[str, ort.OrtValue],
+    outputs: dict[str, ort.OrtValue],
+    graph_id: int | None = None,
+) -> Callable[[], None]:
+    """Return what runs a model on values where they lie; with `graph_id` as a CUDA graph, captured at the first run."""
+    binding, options = session.io_binding(), ort.RunOptions()
+    for name, value in inputs.items():
+        binding.bind_ortvalue_input(name, value)
+    for name, value in outputs.items():
+        binding.bind_ortvalue_output(name, value)
+    if graph_id is not None:
+        options.add_run_config_entry("gpu_graph_id", str(graph_id))
+    return partial(session.run_with_iobinding, binding, options)
 
 
 def inputs_of(session: ort.InferenceSession) -> list[Port]:
@@ -95,7 +158,7 @@ def outputs_of(session: ort.InferenceSession) -> list[Port]:
 
 def session_provider(session: ort.InferenceSession) -> str:
     """Return "cuda" or "cpu", whichever the session really uses."""
-    return "cuda" if session.get_providers()[0] == "CUDAExecutionProvider" else "cpu"
+    return "cuda" if session.get_providers()[0] == CUDA and session not in _lost else "cpu"
 
 
 def read_metadata(session: ort.InferenceSession) -> dict[str, Any]:

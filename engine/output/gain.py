@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import AudioFileError
 from ..arrays import FloatArray
 from ..mix.limiter import Limiter
-from .sinks import Sink
+from .sinks import Sink, Stem
 
 SCRATCH_FRAMES = 65536
 """Frames that are read back at once."""
@@ -67,11 +67,11 @@ class Amplifier:
 
 @contextmanager
 def amplified(
-    mix: Sink, stems: Mapping[int, Sink], gain_db: float, rate: int
-) -> Iterator[tuple[Amplifier, dict[int, Sink]]]:
+    mix: Sink, stems: Mapping[Stem, Sink], gain_db: float, rate: int
+) -> Iterator[tuple[Amplifier, dict[Stem, Sink]]]:
     """Give sinks with a gain before those given; stems are not limited."""
     louder = Amplifier(mix, gain_db, limits_at=rate)
-    yield louder, {channel: Amplifier(stem, gain_db) for channel, stem in stems.items()}
+    yield louder, {stem: Amplifier(sink, gain_db) for stem, sink in stems.items()}
     louder.finish()
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ...errors import AudioFileError, UsageError
 from .audiofile import check_audio_name, check_place
+from .sinks import Stem
 
 
 class OutputPlaces(NamedTuple):
@@ -19,16 +20,16 @@ class OutputPlaces(NamedTuple):
     ----------
     mix : the path of the mix; None for a stream
     folder : that of the stems; None if none are wanted
-    stems : paths by MIDI channel
+    stems : paths by the MIDI channels that each sums
     """
 
     mix: Path | None
     folder: Path | None
-    stems: Mapping[int, Path]
+    stems: Mapping[Stem, Path]
 
 
 def plan_places(
-    mix: Path | None, folder: Path | None, names: Mapping[int, str], source: Path | None, bit_depth: str
+    mix: Path | None, folder: Path | None, names: Mapping[Stem, str], source: Path | None, bit_depth: str
 ) -> OutputPlaces:
     """Return the places of a rendering, all of them different and writable as far as can be seen.
 
@@ -38,8 +39,8 @@ def plan_places(
         None if it goes into a stream.
     folder : path or None
         For stems, which have the suffix of the mix.
-    names : mapping of int to str
-        Of the stems, by MIDI channel.
+    names : mapping of Stem to str
+        Of the stems, by the MIDI channels that each sums.
     source : path or None
         The MIDI file, if it is one.
     bit_depth : str
@@ -53,7 +54,7 @@ def plan_places(
         If a file cannot be written there.
     """
     suffix = ".wav" if mix is None else mix.suffix
-    stems = {} if folder is None else {channel: folder / f"{name}{suffix}" for channel, name in names.items()}
+    stems = {} if folder is None else {stem: folder / f"{name}{suffix}" for stem, name in names.items()}
     for path in ([] if mix is None else [mix]) + list(stems.values()):
         check_audio_name(path, bit_depth)
     if mix is not None and source is not None and _is_one(mix, source):

@@ -8,6 +8,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 
+Stem = tuple[int, ...]
+"""The MIDI channels whose sound a stem sums, 0..15, of a second port 16..31."""
+
 
 class Sink(Protocol):
     """What takes audio block by block, such as an `AudioWriter`."""

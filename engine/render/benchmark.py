@@ -14,10 +14,10 @@ import numpy as np
 
 from ...errors import UsageError
 from ...midi.messages import note_on, program_change
+from ..held_notes import PROGRAMS
 from ..open import MAX_VOICES, assemble_synth
 
 WARM_UP_BLOCKS = 5
-PROGRAMS = (0, 40, 48, 56, 73, 81)  # piano, violin, strings, trumpet, flute, saw lead
 
 
 @dataclass(frozen=True)

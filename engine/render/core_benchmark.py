@@ -13,65 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from ...midi.commands import NoteStart
-from ...midi.messages import NUM_CHANNELS, note_on, program_change
-from ...midi.state.interpreter import Interpreter
-from ..bank.path import SignalPath
+from ...midi.messages import note_on, program_change
 from ..growth.grower import Grower
+from ..held_notes import PROGRAMS, WARM_UP_HOPS, HeldNotes
 from ..kernel.library import library
 from ..kernel.weights import Weights, read_weights
-from ..modulation.channel import ChannelControls
 from ..open import assemble_synth
 from ..spectra.spec import AudioSpec
-from ..voices.note_on import NoteOn
-from ..voices.voice import Voice, num_slots
-from .benchmark import PROGRAMS
 
 TURNS, HOPS = 12, 25
 """Turns of each contender, and hops in each."""
-WARM_UP_HOPS = 20
 GEMM_SIZE = 768
 OUTSIDE_RATE, OUTSIDE_BLOCK, OUTSIDE_VOICES, OUTSIDE_BLOCKS = 48_000, 256, 32, 400
 
 
-class Contender:
-    """Held notes on the default path, grown hop by hop as a live session does.
-
-    Parameters
-    ----------
-    core : "kernel" or "numpy"
-    voices : int
-    bank : Path, optional
-        The bank to play; the shipped one by default.
-    """
-
-    def __init__(self, core: str, voices: int, bank: Path | None = None) -> None:
-        ensemble = assemble_synth(provider="cpu", core="numpy", bank_path=bank)  # for its bank and models
-        growth, opened = ensemble.growth, ensemble.bank
-        assert growth is not None and opened is not None
-        decoder = opened.decoder(ensemble.decoder, growth, num_slots(voices))
-        self._grower = Grower(growth, decoder, voices, 1.0, grows_together=True, core=core)
-        interpreter = Interpreter()
-        for channel, program in enumerate(PROGRAMS):
-            interpreter.handle(program_change(channel, program))
-        path = SignalPath(growth, decoder, ensemble.selection)
-        note_on = NoteOn(interpreter, [path], 0, growth.spec.sample_rate)
-        self.spec, self.step_model = growth.spec, growth.step_model
-        self._voices: list[Voice] = [
-            note_on.make(0, NoteStart(index, index % len(PROGRAMS), 48 + 7 * index % 36, 80), index, 0)
-            for index in range(voices)
-        ]
-        self._controls = ChannelControls(NUM_CHANNELS)
-        self._until = 0
-        for _ in range(WARM_UP_HOPS):
-            self.hop()
-
-    def hop(self) -> None:
-        """Grow all voices by a hop."""
-        self._until += self.spec.hop_length
-        for voice in self._voices:
-            voice.audio = voice.audio[:0]
-        self._grower.grow(self._voices, self._until, self._controls.at)
+def contender(core: str, voices: int, bank_path: Path | None = None) -> HeldNotes:
+    """Return held notes of a bank on the default path, grown with "kernel" or "numpy"."""
+    ensemble = assemble_synth(provider="cpu", core="numpy", bank_path=bank_path)  # for its bank and models
+    growth, bank = ensemble.growth, ensemble.bank
+    assert growth is not None and bank is not None
+    return HeldNotes(bank, growth, ensemble.decoder, voices, core)
 
 
 def measure_core(voices: int, bank: Path | None = None) -> dict[str, Any]:
@@ -79,12 +40,12 @@ def measure_core(voices: int, bank: Path | None = None) -> dict[str, Any]:
 
     The share is that of the growth model's multiplications alone, of what the processor does in a large matrix product.
     """
-    contenders = {core: Contender(core, voices, bank) for core in (("kernel", "numpy") if library() else ("numpy",))}
+    contenders = {core: contender(core, voices, bank) for core in (("kernel", "numpy") if library() else ("numpy",))}
     times: dict[str, list[float]] = {core: [] for core in contenders}
     peaks = []
     for _ in range(TURNS):
-        for core, contender in contenders.items():
-            times[core] += [_timed(contender.hop, thread_time) for _ in range(HOPS)]
+        for core, notes in contenders.items():
+            times[core] += [_timed(notes.hop, thread_time) for _ in range(HOPS)]
         peaks.append(gemm_per_s())
     one = next(iter(contenders.values()))
     weights = read_weights(one.step_model, one.spec)

@@ -23,12 +23,12 @@ from ..output.audiofile import AudioWriter
 from ..output.gain import Scratch, amplified, gain_to
 from ..output.loudness import LoudnessMeter
 from ..output.places import OutputPlaces, made_folder, plan_places
-from ..output.sinks import Both, MemorySink, RestSink, Sink
+from ..output.sinks import Both, MemorySink, RestSink, Sink, Stem
 from ..output.wav_stream import WavStream
 from ..wanted_instruments import InstrumentSource, Wanted
 from .song import BLOCK_FRAMES, TAIL_LIMIT_S, Progress, RenderReport, Timeline, render_song
 from .song_facts import changes_path
-from .stem_names import stem_names
+from .stem_names import name_stems
 from .wishes import Wishes
 
 SHORT_SONG_S: Final = 10.0
@@ -50,6 +50,7 @@ def render_file(
     seed: int = 0,
     provider: str = DEFAULT_PROVIDER,
     stems_dir: str | os.PathLike[str] | None = None,
+    stems_by: str = "channel",
     bank_path: str | os.PathLike[str] | None = None,
     workers: int = 1,
     growth_controllers: bool = False,
@@ -71,6 +72,8 @@ def render_file(
     stems_dir : path-like, optional
         Folder for one more file per MIDI channel that plays, made if missing. Stems are what the channels sound
         like before the limiter.
+    stems_by : "channel" or "part"
+        What a stem is: a MIDI channel, or all channels that play the same part (see `engine.render.stem_names`).
     gain_db : float
         Makes all louder or softer, -96..48 dB; the mix stays below full scale by a limiter.
     normalise_lufs : float, optional
@@ -110,6 +113,7 @@ def render_file(
         normalise_lufs=normalise_lufs,
         transpose_semitones=transpose_semitones,
         bit_depth=bit_depth,
+        stems_by=stems_by,
     )
     check_callable("progress", progress)
     check_callable("warn", warn)
@@ -119,7 +123,7 @@ def render_file(
     warn = warn or (lambda text: None)
     song = _song(midi, wishes, warn)
     source = Path(midi) if isinstance(midi, str | os.PathLike) else None
-    names = {} if folder is None else stem_names(song)
+    names = {} if folder is None else name_stems(song, stems_by)
     places = plan_places(mix, folder, names, source, bit_depth)
     with closing(_open(song, wishes, bool(names))) as ensemble, ExitStack() as files:
         rate = ensemble.synth.sample_rate
@@ -131,12 +135,12 @@ def render_file(
 
         writer = WavStream(cast(BinaryIO, out), rate, bit_depth=bit_depth, seed=seed) if mix is None else opened(mix)
         files.enter_context(made_folder(folder))
-        stems = {channel: opened(path) for channel, path in places.stems.items()}
+        stems = {stem: opened(path) for stem, path in places.stems.items()}
         report = _render(song, wishes, ensemble, writer, stems, _scratch_folder(places), progress, warn)
-    for stem in stems.values():
-        if stem.peak > 1.0 and bit_depth != "32f":
-            warn(f"{stem.path} is {20.0 * math.log10(stem.peak):.1f} dB over full scale and clipped there")
-    return replace(report, stems=tuple(str(stem.path) for stem in stems.values()))
+    for one in stems.values():
+        if one.peak > 1.0 and bit_depth != "32f":
+            warn(f"{one.path} is {20.0 * math.log10(one.peak):.1f} dB over full scale and clipped there")
+    return replace(report, stems=tuple(str(one.path) for one in stems.values()))
 
 
 def render(
@@ -195,7 +199,7 @@ def _render(
     wishes: Wishes,
     ensemble: OpenSynth,
     mix: Sink,
-    stems: Mapping[int, Sink],
+    stems: Mapping[Stem, Sink],
     scratch_folder: Path | None,
     progress: Progress | None,
     warn: Warn,
@@ -209,14 +213,14 @@ def _render(
     meter = LoudnessMeter(rate)
     with ExitStack() as files:
         whole = files.enter_context(Scratch(scratch_folder))
-        parts = {channel: files.enter_context(Scratch(scratch_folder)) for channel in stems}
+        parts = {stem: files.enter_context(Scratch(scratch_folder)) for stem in stems}
         report = _play(song, wishes, ensemble, Both(whole, meter), parts, progress, warn)
         loudness = meter.integrated_lufs
         if not math.isfinite(loudness):
             warn("the loudness cannot be measured: silent, or shorter than 0.4 s; the gain stays 0 dB")
         gain_db = gain_to(wishes.normalise_lufs, loudness)
         with amplified(mix, stems, gain_db, rate) as (louder, louder_stems):
-            for sink, scratch in [(louder, whole), *((louder_stems[channel], parts[channel]) for channel in parts)]:
+            for sink, scratch in [(louder, whole), *((louder_stems[stem], parts[stem]) for stem in parts)]:
                 for block in scratch.blocks():
                     sink.write(block)
     return replace(_completed(report, wishes, gain_db, louder.peak), loudness_lufs=loudness + gain_db)
@@ -233,7 +237,7 @@ def _play(
     wishes: Wishes,
     ensemble: OpenSynth,
     mix: Sink,
-    stems: Mapping[int, Sink],
+    stems: Mapping[Stem, Sink],
     progress: Progress | None,
     warn: Warn,
 ) -> RenderReport:
@@ -242,7 +246,7 @@ def _play(
         warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
     if song.duration_s > SHORT_SONG_S:
         ensemble.wait_for_workers()
-    rest, rests = RestSink(mix), {channel: RestSink(stem) for channel, stem in stems.items()}
+    rest, rests = RestSink(mix), {stem: RestSink(sink) for stem, sink in stems.items()}
     try:
         report = render_song(song, ensemble, rest, stem_writers=rests, progress=progress)
     except WorkerLost as error:
@@ -252,6 +256,8 @@ def _play(
             one.begin_again()
         with closing(_open(song, replace(wishes, workers=1), bool(stems))) as alone:
             report = render_song(song, alone, rest, stem_writers=rests, progress=progress)
+    if ensemble.growth is not None and ensemble.growth.why_lost:
+        warn(ensemble.growth.why_lost)
     for text in report.substitutions:
         warn(f"not in the bank, played by the nearest: {text}")
     for text in report.silent_keys:

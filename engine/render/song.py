@@ -25,7 +25,7 @@ from ...midi.messages import (
 from ..arrays import FloatArray
 from ..names import DEFAULT_BIT_DEPTH
 from ..open import OpenSynth
-from ..output.sinks import Sink
+from ..output.sinks import Sink, Stem
 from .song_facts import PlayedChannel, played_channels
 
 BLOCK_FRAMES: Final = 8192
@@ -85,6 +85,8 @@ class RenderReport:
         What grew the voices: "kernel", compiled, or "numpy".
     channels : tuple of PlayedChannel
         The MIDI channels that played, in the order of the stems.
+    why_provider : str
+        Why "auto" chose the provider, where there was a GPU; else "".
     """
 
     audio_seconds: float
@@ -108,6 +110,7 @@ class RenderReport:
     core: str = "numpy"
     channels: tuple[PlayedChannel, ...] = ()
     silent_keys: tuple[str, ...] = ()
+    why_provider: str = ""
 
 
 def render_song(
@@ -115,7 +118,7 @@ def render_song(
     ensemble: OpenSynth,
     writer: Sink,
     *,
-    stem_writers: Mapping[int, Sink] | None = None,
+    stem_writers: Mapping[Stem, Sink] | None = None,
     progress: Progress | None = None,
     tail_limit_s: float = TAIL_LIMIT_S,
 ) -> RenderReport:
@@ -131,8 +134,8 @@ def render_song(
         A fresh one, that has not played yet.
     writer : Sink
         Takes the mix, float32 (N, 2) at the synth's sample rate.
-    stem_writers : mapping of int to Sink, optional
-        Take the sound of MIDI channels (0..15, of a second port 16..31), unlimited; the synth must keep stems.
+    stem_writers : mapping of Stem to Sink, optional
+        Take the sound of MIDI channels, summed and unlimited; the synth must keep stems.
 
     Raises
     ------
@@ -171,7 +174,8 @@ def render_song(
         instruments=ensemble.selection.instruments,
         substitutions=synth.substitutions,
         silent_keys=synth.silent_keys,
-        provider=ensemble.provider,
+        provider=ensemble.provider if ensemble.growth is None else ensemble.growth.provider,
+        why_provider=ensemble.why_provider,
         core=ensemble.core,
         channels=played_channels(song),
         representation=ensemble.representation,
@@ -207,18 +211,18 @@ class Timeline:
             yield self.cut_frame, control_change(channel, ALL_SOUND_OFF, 0), port
 
 
-def _render_block(ensemble: OpenSynth, writer: Sink, stem_writers: Mapping[int, Sink] | None, foresight: int) -> float:
+def _render_block(ensemble: OpenSynth, writer: Sink, stem_writers: Mapping[Stem, Sink] | None, foresight: int) -> float:
     """Render and write one block; return its largest absolute value."""
-    stems: Mapping[int, FloatArray] = {}
+    stems: Mapping[Stem, FloatArray] = {}
     if stem_writers:
         mix, all_stems = ensemble.synth.render_stems(BLOCK_FRAMES, foresight)
-        stems = {channel: all_stems[channel] for channel in stem_writers}
+        stems = {stem: all_stems[list(stem)].sum(axis=0) for stem in stem_writers}
     else:
         mix = ensemble.synth.render(BLOCK_FRAMES, foresight)
     peak = float(np.abs(mix).max())
     if not math.isfinite(peak):
         raise ModelError("the synth rendered samples that are not numbers; the bank may be damaged")
     writer.write(mix)
-    for channel, stem_writer in (stem_writers or {}).items():
-        stem_writer.write(stems[channel])
+    for stem, stem_writer in (stem_writers or {}).items():
+        stem_writer.write(stems[stem])
     return peak

@@ -10,6 +10,7 @@ from ...midi.files.song import Song
 from ...midi.messages import NUM_CHANNELS, is_note_start
 from ...midi.spec.general_midi import program_name
 from ...midi.state.interpreter import Interpreter
+from ..output.sinks import Stem
 
 MAX_NAME_CHARACTERS: Final = 40
 
@@ -20,6 +21,27 @@ def stem_names(song: Song) -> dict[int, str]:
     It begins with the number of the channel, so that no two are alike in any case. What follows is the name of the
     channel's only track, or else the instrument that plays its first note.
     """
+    return {channel: f"channel-{channel + 1:02}-{part}" for channel, part in _parts(song).items()}
+
+
+def name_stems(song: Song, by: str) -> dict[Stem, str]:
+    """Return the file names, without suffix, of a song's stems, by the MIDI channels that each sums.
+
+    Parameters
+    ----------
+    by : "channel" or "part"
+        A part is what has one name: the channels of tracks that are called the same, or else of one instrument.
+    """
+    if by == "channel":
+        return {(channel,): name for channel, name in stem_names(song).items()}
+    channels: dict[str, list[int]] = {}
+    for channel, part in _parts(song).items():
+        channels.setdefault(part, []).append(channel)
+    return {tuple(own): f"part-{part}" for part, own in channels.items()}
+
+
+def _parts(song: Song) -> dict[int, str]:
+    """Return what each MIDI channel that plays is called: its only track's name, or else its first instrument's."""
     interpreter = Interpreter(song.num_ports)
     programs: dict[int, str] = {}
     tracks: dict[int, set[int]] = {}
@@ -37,8 +59,7 @@ def stem_names(song: Song) -> dict[int, str]:
     for channel in sorted(tracks):
         own = [song.track_names[track] for track in tracks[channel] if shared.count(track) == 1]
         title = own[0] if len(tracks[channel]) == len(own) == 1 else ""
-        part = safe_name(title) or safe_name(programs[channel])
-        names[channel] = f"channel-{channel + 1:02}-{part}"
+        names[channel] = safe_name(title) or safe_name(programs[channel])
     return names
 
 

@@ -16,6 +16,7 @@ from ..names import (
     GAIN_RANGE_DB,
     LOUDNESS_RANGE_LUFS,
     MAX_SEED,
+    STEM_KINDS,
     TRANSPOSE_RANGE,
 )
 from ..wanted_instruments import InstrumentSource, Wanted, check_wanted
@@ -40,6 +41,7 @@ class Wishes:
     normalise_lufs: float | None = None
     transpose_semitones: int = 0
     bit_depth: str = DEFAULT_BIT_DEPTH
+    stems_by: str = STEM_KINDS[0]
 
     def __post_init__(self) -> None:
         """Check types and ranges; what depends on the bank is checked when that is opened."""
@@ -56,5 +58,7 @@ class Wishes:
         check_number("transpose_semitones", self.transpose_semitones, TRANSPOSE_RANGE, whole=True)
         if self.bit_depth not in BIT_DEPTHS:
             raise UsageError(f"unknown bit depth {self.bit_depth!r}: expected one of {', '.join(BIT_DEPTHS)}")
+        if self.stems_by not in STEM_KINDS:
+            raise UsageError(f"unknown kind of stem {self.stems_by!r}: expected one of {', '.join(STEM_KINDS)}")
         if self.normalise_lufs is not None and self.gain_db:
             raise UsageError("a gain and a loudness to normalise to exclude each other; choose one")

@@ -51,6 +51,7 @@ class PathGrowers:
         self._growers = [first]
         self._busy: list[Grower] = []
         self._make = make
+        self._together: bool | None = None  # None: as the growers were made
         self._stage = ThreadPoolExecutor(1, "preparation") if aside else None
         self._preparations: dict[int, Future[None]] = {}  # under way, by path
 
@@ -66,7 +67,16 @@ class PathGrowers:
                 return number
         self.paths.append(path)
         self._growers.append(self._make(path))
+        if self._together is not None:
+            self._growers[-1].grow_together(self._together)
         return len(self.paths) - 1
+
+    def grow_together(self, together: bool) -> None:
+        """Let all growers grow voices together, or not; see `Grower.grow_together`."""
+        self._together = together
+        for number, grower in enumerate(self._growers):
+            self.await_preparation(number)
+            grower.grow_together(together)
 
     def take_failures(self) -> list[str]:
         """Return what broke since this was asked last, one line each."""

@@ -17,7 +17,6 @@ import onnx.helper
 import torch
 from torch import Tensor, nn
 
-from ... import __version__
 from ...engine.decoders.codec import NEXT_STATE, STATE
 from ...engine.decoders.parts.excitation import NOISE_LENGTH, partial_turns
 from ...engine.models.onnx_runtime import open_session
@@ -27,6 +26,7 @@ from ...training.codec.codec import Codec
 from ...training.codec.layers import Memory
 from ...training.codec.source import ExcitationInput
 from ...training.config.sound_models import CodecConfig
+from ...version import __version__
 from ..onnx_model import OPSET
 
 SOURCE = ("start", "turn", "noise")

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ... import __version__
 from ...engine.decoders.imported.decoder import KIND
 from ...engine.models.onnx_runtime import open_session
 from ...errors import BankError
+from ...version import __version__
 from ..onnx_model import OPSET
 from .layouts import Imported
 from .onnx_ops import Named, OnnxTape

@@ -27,7 +27,7 @@ TOUR = ROOT / "examples" / "tour.mid"  # takes long enough to be interrupted in 
 REPORTED = {
     "audio_seconds", "render_seconds", "rtf", "notes", "peak_voices", "peak_dbfs", "instruments", "substitutions",
     "silent_keys", "provider", "stems", "channels", "output", "warnings", "representation", "decoder", "sample_rate",
-    "seed", "bit_depth", "gain_db", "loudness_lufs", "notes_left_out", "core",
+    "seed", "bit_depth", "gain_db", "loudness_lufs", "notes_left_out", "core", "why_provider",
 }  # fmt: skip
 
 

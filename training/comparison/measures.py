@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
 from ...engine.spectra.stft import hann, stft
-from ..measure.attacks import rise_ms
+from ..measure.attacks import level_window_s, rise_ms
 from ..measure.distance import log_spectral_error_db, match_rms, stft_distance, top_error_db
 from ..measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
+from ..measure.recording import Recording
 
 RATE = 22050
 """Rate in Hz of the measures that look at no more than half the band; they get what was rendered, resampled."""
@@ -66,8 +67,9 @@ class Measures:
         return tuple(one.name for one in fields(cls))
 
 
-def measure(audio: FloatArray, reference: FloatArray, pitched: bool, sustains: bool, cents: float) -> Measures:
-    """Measure a note against its recording, both float32 (N,) at `HEARING_RATE`; `cents` is what the tracker said."""
+def measure(audio: FloatArray, recording: Recording, sustains: bool, cents: float) -> Measures:
+    """Measure a note against its recording, both at `HEARING_RATE`; `cents` is what the tracker said."""
+    reference = recording.audio
     audio = np.pad(audio, (0, max(0, len(reference) - len(audio))))[: len(reference)]
     low, low_reference = (soxr.resample(one, HEARING_RATE, RATE, quality="VHQ") for one in (audio, reference))
     spectrum_db, high_db = log_spectral_error_db(low, low_reference, RATE, N_FFT, (0.0, HIGH_FROM_HZ))
@@ -75,17 +77,24 @@ def measure(audio: FloatArray, reference: FloatArray, pitched: bool, sustains: b
         zimtohrli=hearing_distance(reference, audio, HEARING_RATE),
         visqol=visqol_mos(reference, audio, HEARING_RATE),
         top_db=top_error_db(audio, reference),
-        rise_ms=float("nan") if sustains else rise_ms(audio, HEARING_RATE) - rise_ms(reference, HEARING_RATE),
+        rise_ms=float("nan") if sustains else rise_error_ms(audio, recording),
         distance=stft_distance(low, low_reference),
         auraloss=auraloss_distance(low, low_reference),
         spectrum_db=spectrum_db,
         high_db=high_db,
-        phase=phase_coherence(low, low_reference) if pitched else float("nan"),
+        phase=phase_coherence(low, low_reference) if recording.pitched else float("nan"),
         envelope_db=envelope_error_db(low, low_reference),
         onset_ms=onset_error_ms(low, low_reference),
         loudness_db=loudness_error_db(low, low_reference),
         cents=cents,
     )
+
+
+def rise_error_ms(audio: FloatArray, recording: Recording) -> float:
+    """Return by how much an attack rises more slowly than the recorded one, in ms; negative for faster."""
+    key = recording.pitch if recording.pitched else None
+    window_s = level_window_s(recording.audio, HEARING_RATE, key)
+    return rise_ms(audio, HEARING_RATE, window_s) - rise_ms(recording.audio, HEARING_RATE, window_s)
 
 
 def phase_coherence(audio: FloatArray, reference: FloatArray) -> float:

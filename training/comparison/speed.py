@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from ...engine.held_notes import PROGRAMS
 from ...engine.open import assemble_synth
-from ...engine.render.benchmark import PROGRAMS, WARM_UP_BLOCKS
+from ...engine.render.benchmark import WARM_UP_BLOCKS
 from ...engine.synth import Synth
 from ...errors import TncaError
 from ...midi.messages import note_on, program_change

@@ -101,12 +101,17 @@ class HierarchicalTrainer(PooledLoop[SamplePool]):
         shape = (len(chosen), hops, self.own.steps_per_hop, self.own.cells)
         masks = fire_masks(self.generator, config.slow_fire_share, shape).to(self.place)
         swell = swells(self.notes.motions, batch, age_s)
-        column, columns = grid[:, :bands], []
-        with torch.set_grad_enabled(self.stage in (COARSE, ALL)):
-            for w in range(hops):
-                column = model.grow(column, planted, age_s[:, w], released_s[:, w], masks[:, w, :, :bands], swell[:, w])
+
+        def grown(column: Tensor, planted: dict[str, Tensor], *course: Tensor) -> Tensor:
+            columns = []
+            for now in zip(*(one.unbind(1) for one in course), strict=True):
+                column = model.grow(column, planted, *now)
                 columns.append(column)
-        coarse = torch.stack(columns, 1)
+            return torch.stack(columns, 1)
+
+        with torch.set_grad_enabled(self.stage in (COARSE, ALL)):
+            course = (age_s, released_s, masks[..., :bands], swell)
+            coarse = self.team.divided(grown, grid[:, :bands], planted, *course)
         with torch.set_grad_enabled(self.stage != COARSE):
             guide = model.guide(coarse, planted, age_s, released_s, swell)
             level = model.refine(grid[:, bands:, MEL_LEVEL], planted, guide, masks[:, :, -1, bands:].transpose(1, 2))

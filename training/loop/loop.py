@@ -18,6 +18,7 @@ from ..config.run import TrainConfig
 from ..data.dataset import NoteSet
 from .checkpoint import Checkpoint, save_checkpoint
 from .half_weights import SUFFIX, save_half
+from .team import ALONE
 
 WARM_UP_ITERATIONS = 50
 FINAL_LEARNING_RATE = 0.03  # of the peak, at the end of the cosine
@@ -43,6 +44,10 @@ class TrainingLoop(ABC):
     config, notes : what to train on what
     model : freshly initialised
     place : torch device
+
+    Attributes
+    ----------
+    team : the processes that train together; this one alone, unless it is set
     """
 
     def __init__(self, config: TrainConfig, notes: NoteSet, model: nn.Module, place: str = "cpu") -> None:
@@ -53,6 +58,7 @@ class TrainingLoop(ABC):
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.optimizer = torch.optim.Adam(self.model.parameters(), config.learning_rate, betas=(0.9, 0.98))
         self.iteration, self.seconds = 0, 0.0
+        self.team = ALONE
 
     @abstractmethod
     def iterate(self) -> Losses:
@@ -72,7 +78,7 @@ class TrainingLoop(ABC):
         """Train to the end, or for `limit_s` seconds.
 
         A checkpoint is left in `folder` every `checkpoint_every` iterations and at the end, and beside it its weights
-        in half precision; see `half_weights`.
+        in half precision; see `half_weights`. Of several processes the first one reports, validates and writes.
         """
         config, started = self.config, time.perf_counter()
         last = False
@@ -81,8 +87,12 @@ class TrainingLoop(ABC):
             losses = self.iterate()
             self.iteration += 1
             self.seconds += time.perf_counter() - began
+            last = self.iteration == config.iterations
+            if limit_s < math.inf:  # clocks differ: where one process stopped alone, the others would wait for it
+                last |= self.team.first_says(time.perf_counter() - started >= limit_s)
+            if not self.team.is_first:
+                continue
             report(Progress(self.iteration, config.iterations, losses, self.seconds))
-            last = self.iteration == config.iterations or time.perf_counter() - started >= limit_s
             if last or self.iteration % config.checkpoint_every == 0:
                 checkpoint = self.checkpoint()
                 save_checkpoint(folder / "checkpoint.pt", checkpoint)
@@ -95,7 +105,7 @@ class TrainingLoop(ABC):
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
+        self.team.backward(losses["total"], self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if torch.isfinite(norm):
             self.optimizer.step()

@@ -61,8 +61,12 @@ def grow_window(
     shape = (len(chosen), window, model.config.steps_per_hop, model.config.cells)
     masks = fire_masks(run.generator, config.slow_fire_share, shape).to(run.place)
     swell = swells(run.notes.motions, batch, age_s)
-    grids = []
-    for w in range(window):
-        grid = step(grid, planted, age_s[:, w], released_s[:, w], masks[:, w], swell[:, w])
-        grids.append(grid)
-    return batch, planted, torch.stack(grids, 1)
+
+    def grown(grid: Tensor, planted: dict[str, Tensor], *course: Tensor) -> Tensor:
+        grids = []
+        for now in zip(*(one.unbind(1) for one in course), strict=True):
+            grid = step(grid, planted, *now)
+            grids.append(grid)
+        return torch.stack(grids, 1)
+
+    return batch, planted, run.team.divided(grown, grid, planted, age_s, released_s, masks, swell)

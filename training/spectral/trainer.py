@@ -82,7 +82,7 @@ class Trainer(PooledLoop[SamplePool]):
         _, planted, grids = grow_window(self, self.model, chosen, self.step, jitter)
         frames = np.sort(self.rng.choice(self.config.window_frames, self.config.read_frames, replace=False))
         read = frames if "linear" in self.fields else ()
-        return grids, [self.read_linear(grids[:, w], planted) for w in read], frames
+        return grids, [self.team.divided(self.read_linear, grids[:, w], planted) for w in read], frames
 
     def _jitter(self, count: int) -> Tensor:
         """Draw what is added to pitch (semitones) and velocity (0..1); see `NoteSeed.forward`."""

@@ -37,7 +37,7 @@ class VocoderTrainer(TrainingLoop):
         f0_hz, stretch = self._f0_hz[note][:, None].to(self.place), self.notes.stretch[note].to(self.place)
         valid = torch.ones(len(note), 1, device=self.place)
         weights, spec = self.config.loss, self.config.vocoder.spec
-        read = self.model(mel, f0_hz, stretch)
+        read = self.team.divided(self.model, mel, f0_hz, stretch)
         level, tonality = pair_loss(read, target, valid, weights)
         convergence = convergence_loss(read[:, :, 0], target[:, :, 0], valid, spec)
         total = weights.l1 * level + weights.tonality * tonality + weights.convergence * convergence

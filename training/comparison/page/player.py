@@ -103,7 +103,7 @@ class NotePlayer:
             cents = float("nan")
             if recording.pitched:
                 cents = self._judge.cents_between(audio, recording.audio, HEARING_RATE)
-            measures = measure(audio, recording.audio, recording.pitched, instrument.sustains, cents)
+            measures = measure(audio, recording, instrument.sustains, cents)
             facts = (instrument.name, note.kind, recording.pitch, recording.velocity, recording.pitched)
             rows.append(NoteRow(path, *facts, measures))
         return rows

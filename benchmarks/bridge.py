@@ -1,0 +1,157 @@
+"""Measure the bridge: what plugins play through, without any host.
+
+    python benchmarks/bridge.py bounce [SONG ...]          offline, against `render`: identical samples
+    python benchmarks/bridge.py host [--frames 128]        what the audio thread spends and calls
+    python benchmarks/bridge.py silent                     processor time of 32 silent instances
+    python benchmarks/bridge.py voices [--seconds 300]     8 instances of 8 voices at period 256
+    python benchmarks/bridge.py faults [--times 1000]      the engine killed or stopped at random phases
+    python benchmarks/bridge.py fuzz [--messages 1000000]  random events, links and packets, to either side
+
+Each prints one line of JSON. All use a socket of their own, so that an engine which plays is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests" / "support"))
+
+import bridge_client  # noqa: E402
+import bridge_fuzz  # noqa: E402
+
+from tnca_synth import read_midi_file, render  # noqa: E402
+from tnca_synth.engine.render.song import Timeline  # noqa: E402
+
+RATE = 48_000
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+SONGS = ("canon.mid", "prelude.mid", "tour.mid")
+PERIOD = 256
+
+
+def bounce(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Bounce songs in blocks of random sizes, and compare with `render`."""
+    library = bridge_client.load(bridge_client.build(folder))
+    results: dict[str, object] = {}
+    for song in arguments.songs or [HERE.parent / "examples" / name for name in SONGS]:
+        read = read_midi_file(song)
+        expected = render(read, sample_rate=RATE)
+        messages = [(frame, data) for frame, data, _ in Timeline(read, RATE, 30.0).messages()]
+        client = bridge_client.Client(library)
+        client.activate(RATE, 1024, 20_000)
+        got = bridge_client.bounce(client, messages, len(expected), random.Random(1), 1024)
+        client.close()
+        results[Path(song).name] = {"frames": len(expected), "identical": bool(np.array_equal(got, expected))}
+    return results
+
+
+def host(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Let a host in C play 8 voices."""
+    return run_host(folder, 1, 8, arguments.frames, arguments.seconds)
+
+
+def voices(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Let a host in C play 8 voices in each of 8 instances."""
+    return run_host(folder, 8, 8, PERIOD, arguments.seconds, *(("chords",) if arguments.chords else ()))
+
+
+def silent(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Measure the processor time of silent instances, in the engine and in the host."""
+    return run_host(folder, 32, 0, 128, arguments.seconds)
+
+
+def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Kill and stop the engine while it plays; measure the longest block and the time to sound."""
+    library = bridge_client.load(bridge_client.build(folder))
+    chance = random.Random(1)
+    client = bridge_client.Client(library)
+    client.activate(RATE, PERIOD, 20_000)
+    blocks_s: list[float] = []
+    silent_s: list[float] = []
+    for _ in range(arguments.times):
+        victim = bridge_client.engine_of(folder)
+        number = chance.choice((signal.SIGKILL, signal.SIGSTOP))
+        waits, silence = bridge_client.lose(client, RATE, PERIOD, chance.random() * 0.2, victim, number)
+        blocks_s += waits
+        silent_s.append(silence)
+    status = client.status
+    left = len(os.listdir("/proc/self/fd"))
+    client.close()
+    return {
+        "times": arguments.times,
+        "restarts": status.restarts,
+        "block_p50_ms": 1e3 * float(np.median(blocks_s)),
+        "block_max_ms": 1e3 * max(blocks_s),
+        "silence_p50_s": float(np.median(silent_s)),
+        "silence_p99_s": float(np.percentile(silent_s, 99)),
+        "silence_max_s": max(silent_s),
+        "descriptors": left,
+    }
+
+
+def fuzz(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Write random events into links and random packets onto sockets, at both sides."""
+    library = bridge_client.load(bridge_client.build(folder, "-fsanitize=undefined", "-fno-sanitize-recover"))
+    return bridge_fuzz.fuzz(library, folder, arguments.messages, 1)
+
+
+def run_host(folder: Path, instances: int, voices: int, frames: int, seconds: int, *more: str) -> dict[str, object]:
+    """Compile and run the host; add what the engine's process spent."""
+    program = bridge_client.build_host(folder)
+    words = [str(program), *map(str, (instances, voices, frames, seconds)), *more]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    spent: list[tuple[float, float, float]] = []
+    while process.poll() is None:
+        time.sleep(0.5)
+        engine = bridge_client.engine_of(folder)
+        spent.append((time.monotonic(), processor_time_s(engine), processor_time_s(process.pid)))
+    report = json.loads(process.communicate()[0])
+    last = [one for one in spent[:-2] if one[0] > spent[-2][0] - 0.6 * seconds]  # all clients are there by then
+    span_s = last[-1][0] - last[0][0]
+    report["engine_core_share"] = round((last[-1][1] - last[0][1]) / span_s, 4)
+    report["host_core_share"] = round((last[-1][2] - last[0][2]) / span_s, 4)
+    return report
+
+
+def processor_time_s(pid: int) -> float:
+    """Return the processor time that a process has used; 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("bounce", "host", "silent", "voices", "faults", "fuzz"))
+    parser.add_argument("songs", nargs="*", type=Path)
+    parser.add_argument("--frames", type=int, default=128)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--times", type=int, default=1000)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--chords", action="store_true", help="strike all notes at once")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="tnca-bridge-"))
+    try:
+        with bridge_client.environment(folder):
+            print(json.dumps(globals()[arguments.what](arguments, folder)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""`SharedModels`: what all clients' synths are made of, loaded once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...engine.bank.bank import Bank
+from ...engine.names import DEFAULT_SAMPLE_RATE
+from ...engine.open import MAX_VOICES, OpenSynth, assemble_synth
+from ...midi.messages import note_off, note_on
+from ..link import EngineLink
+
+_WARM_KEYS: Final = (48, 60, 72)
+_WARM_FRAMES: Final = 2048
+
+
+class SharedModels:
+    """A bank with its usual models open. Thread: any.
+
+    Attributes
+    ----------
+    bank : Bank
+    """
+
+    def __init__(self) -> None:
+        self.bank = Bank.load()
+        self._usual = self._synth(DEFAULT_SAMPLE_RATE, 0, MAX_VOICES)  # holds on to the models that it opened
+        for key in _WARM_KEYS:  # what is called for the first time takes longer
+            self._usual.synth.send(note_on(0, key, 100))
+            self._usual.synth.send(note_off(0, key), _WARM_FRAMES // 2)
+        self._usual.synth.render(_WARM_FRAMES)
+
+    def make(self, link: EngineLink) -> OpenSynth:
+        """Return a synth at power-up for a link."""
+        return self._synth(link.sample_rate, link.seed, link.max_voices)
+
+    def _synth(self, sample_rate: int, seed: int, max_voices: int) -> OpenSynth:
+        return assemble_synth(
+            sample_rate=sample_rate,
+            seed=seed,
+            provider="cpu",
+            bank=self.bank,
+            max_voices=max_voices,
+            on_model_error="mute",
+        )

@@ -1,0 +1,165 @@
+"""The engine's process: one for each user, started by the first client."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import signal
+import socket
+import stat
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from ...errors import DeviceError
+from ...live.audio.realtime import undisturbed
+from ..layout import FOLDER, LOCK, SOCKET
+
+if TYPE_CHECKING:
+    from .models import SharedModels
+
+LOG: Final = "engine.log"
+BACKLOG: Final = 64
+MOST_DEATHS: Final = 50
+WITHIN_S: Final = 10.0
+"""So many deaths within so short a time are no accident."""
+
+
+def runtime_folder() -> Path:
+    """Return the folder of the socket; it is made, for this user alone.
+
+    Raises
+    ------
+    DeviceError
+        If somebody else could enter it.
+    """
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = Path(base) / FOLDER if base.startswith("/") else Path(f"/tmp/{FOLDER}-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+    except OSError as error:
+        raise DeviceError(f"{folder} cannot be made: {error.strerror}") from error
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        raise DeviceError(f"{folder} must be a folder of yours that nobody else can enter")
+    return folder
+
+
+def serve(lingers_s: float, is_detached: bool) -> bool:
+    """Play for clients until the last one has gone; return whether this was the one engine of the user.
+
+    This process keeps the models and the socket, and forks the one that plays. If that dies, or is stopped, the next
+    one is there within milliseconds.
+
+    Parameters
+    ----------
+    lingers_s : float
+        How long it stays without clients.
+    is_detached : bool
+        Whether messages go to a log beside the socket once clients can connect.
+
+    Raises
+    ------
+    DeviceError
+        If the process that plays ends again and again, or the folder of the socket is not this user's alone.
+    """
+    folder = runtime_folder()
+    with _lock(folder) as is_ours:
+        if not is_ours:
+            return False
+        with _listener(folder / SOCKET) as listener:
+            from .models import SharedModels  # what is heavy to import is not needed to find another engine
+
+            models = SharedModels()
+            if is_detached:
+                _write_log(folder / LOG)
+            gc.freeze()  # so that what is shared stays shared
+            _keep_playing(listener, models, lingers_s)
+    return True
+
+
+def _keep_playing(listener: socket.socket, models: SharedModels, lingers_s: float) -> None:
+    """Fork the process that plays, and again if it dies, until it has nobody to play for."""
+    began: deque[float] = deque(maxlen=MOST_DEATHS)
+    while len(began) < MOST_DEATHS or monotonic() - began[0] > WITHIN_S:
+        began.append(monotonic())
+        child = os.fork()
+        if not child:
+            _play(listener, models, lingers_s)
+        if _outcome(child) == 0:
+            return
+    raise DeviceError(f"the process that plays ended {MOST_DEATHS} times within {WITHIN_S:g} s")
+
+
+def _play(listener: socket.socket, models: SharedModels, lingers_s: float) -> NoReturn:
+    """Serve clients, and end this process, whose cleaning up is the other one's."""
+    status = 1
+    try:
+        from .server import BridgeServer
+
+        with undisturbed():
+            BridgeServer(listener, models, lingers_s).run()
+        status = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _outcome(child: int) -> int:
+    """Return a child's exit status when it has ended; one that somebody stops is ended."""
+    try:
+        while True:
+            _, status = os.waitpid(child, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                return os.waitstatus_to_exitcode(status)
+            os.kill(child, signal.SIGKILL)
+    except BaseException:
+        os.kill(child, signal.SIGTERM)
+        raise
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    """Hold the lock of the one engine; give False if another one does."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _listener(path: Path) -> Iterator[socket.socket]:
+    """Listen where clients look; the lock says that nobody else does."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as listener:
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(mask)
+        listener.listen(BACKLOG)
+        try:
+            yield listener
+        finally:
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _write_log(path: Path) -> None:
+    """Let messages go to a file; whoever started this process reads no more."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    os.dup2(log, 2)
+    os.close(log)

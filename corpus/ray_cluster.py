@@ -1,0 +1,94 @@
+"""Work shared out on a Ray cluster, in the place of `corpus.pool` on one machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Final
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+
+from ..errors import UsageError
+from .pool import LOST, MAX_DEATHS, Result, Task
+
+WINDOW: Final = 2
+"""Tasks for each processor of the cluster that are handed over: one at work, one to follow."""
+POLL_S: Final = 5.0
+START_S: Final = "300"
+"""How long a busy machine may take to start a cluster."""
+NEW_CLUSTER: Final = "local"
+_PASSED_ON: Final = ("OPENBLAS_NUM_THREADS", "PYTHONPATH")
+
+
+def run_on_ray(
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    address: str,
+    num_processes: int,
+    lost: Callable[[Task, str], Result],
+) -> Generator[Result, None, None]:
+    """Give the results of tasks as `run_in_processes` does.
+
+    Parameters
+    ----------
+    address : str
+        Of a running cluster, or "auto" to find it. "local" starts one on this machine, with `num_processes`
+        processors, that ends with this process.
+
+    Raises
+    ------
+    UsageError
+        If there is no such cluster.
+    """
+    _connect(address, num_processes)
+    try:
+        remote = ray.remote(num_cpus=1, max_retries=0)(work)
+        waiting, again = iter(tasks), list[tuple[Task, int]]()
+        running: dict[ray.ObjectRef[Result], tuple[Task, int]] = {}
+        while True:
+            room = WINDOW * max(int(ray.cluster_resources().get("CPU", 1)), 1) - len(running)  # type: ignore[no-untyped-call]
+            for task, deaths in _some(again, waiting, room):
+                running[remote.remote(task)] = task, deaths
+            if not running:
+                return
+            done, _ = ray.wait(list(running), timeout=POLL_S)
+            for reference in done:
+                task, deaths = running.pop(reference)
+                try:
+                    yield ray.get(reference)
+                except RayTaskError as error:  # no task raises: its module is not there, or another one
+                    yield lost(task, f"a worker of the cluster cannot do it: {str(error.cause).splitlines()[0]}")
+                except RayError:
+                    if deaths + 1 >= MAX_DEATHS:
+                        yield lost(task, LOST)
+                    else:
+                        again.append((task, deaths + 1))
+    finally:
+        ray.shutdown()
+
+
+def _some(again: list[tuple[Task, int]], waiting: Iterator[Task], room: int) -> Iterator[tuple[Task, int]]:
+    for _ in range(room):
+        if again:
+            yield again.pop()
+            continue
+        for task in waiting:
+            yield task, 0
+            break
+        else:
+            return
+
+
+def _connect(address: str, num_processes: int) -> None:
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    options = (
+        {"num_cpus": num_processes, "include_dashboard": False} if address == NEW_CLUSTER else {"address": address}
+    )
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # an instrument talks to nobody that it was not told of
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", START_S)
+    try:
+        ray.init(**options, runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, GetTimeoutError) as error:
+        raise UsageError(f"no Ray cluster at {address!r}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,1 @@
+"""Libraries of single notes, for samplers."""

@@ -1,0 +1,185 @@
+"""Ardour without a display: makes a session with the plugin and a MIDI region, bounces it, loads it again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import mido
+import numpy as np
+import soundfile
+
+RATE = 48_000
+TICKS_PER_BEAT = 1920
+"""Of Ardour; at its 120 beats per minute, 3,840 ticks a second."""
+GRAIN = 25
+"""Frames of two ticks: events at multiples of it lie at the same frame in Ardour."""
+_START = """
+AudioEngine:set_backend("None (Dummy)", "", "")
+assert(AudioEngine:set_buffer_size(256) == 0)
+assert(AudioEngine:set_sample_rate({rate}) == 0)
+assert(AudioEngine:start(false) == 0)
+"""
+_MAKE = """
+local s = create_session("{folder}", "song", {rate})
+local kind = ARDOUR.PluginType.{kind}
+local info = ARDOUR.LuaAPI.new_plugin_info("{id}", kind)
+assert(not info:isnil(), "the plugin was not found")
+local midi = ARDOUR.ChanCount(ARDOUR.DataType("midi"), 1)
+local audio = ARDOUR.ChanCount(ARDOUR.DataType("audio"), 2)
+local tracks = s:new_midi_track(midi, audio, {strict}, info, nil, nil, 1, "Synth", -1, ARDOUR.TrackMode.Normal, true)
+for track in tracks:iter() do
+  local insert = track:nth_plugin(0):to_insert()
+  print("latency", insert:signal_latency())
+  {more}
+end
+s:save_state("")
+"""
+_LOAD = """
+local s = load_session("{folder}", "song")
+for track in s:get_routes():iter() do
+  local processor = track:nth_plugin(0)
+  if not processor:isnil() then
+    print("plugin", processor:to_insert():plugin(0):name())
+    {more}
+  end
+end
+s:save_state("")
+"""
+
+
+def run_lua(script: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """Run a Lua script in Ardour and return what it printed."""
+    file = folder / "script.lua"
+    file.write_text(_START.format(rate=RATE) + script)
+    for _ in range(3):  # its dummy system now and then still has ports that were given back
+        done = subprocess.run(
+            ["ardour7-lua", str(file)], env=dict(environment), capture_output=True, text=True, timeout=120, check=False
+        )
+        if "Port already exists" not in done.stderr + done.stdout:
+            break
+        shutil.rmtree(folder / "session")
+    assert done.returncode == 0 and "Error" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return done.stdout
+
+
+def make_session(
+    folder: Path,
+    environment: Mapping[str, str],
+    kind: str,
+    plugin_id: str,
+    events: Sequence[tuple[int, bytes]],
+    num_frames: int,
+    more: str = "",
+) -> int:
+    """Make a session with one track: the plugin, and a region with `events`; return the latency that it told."""
+    place = folder / "session"
+    strict = str(kind == "LV2").lower()  # with strict ports this Ardour fails at VST3 instruments
+    told = run_lua(
+        _MAKE.format(folder=place, rate=RATE, kind=kind, id=plugin_id, more=more, strict=strict), folder, environment
+    )
+    _write_midi(place / "interchange" / "session" / "midifiles" / "song.mid", events, num_frames)
+    _add_region(place / "song.ardour", num_frames)
+    return int(next(line.split()[1] for line in told.splitlines() if line.startswith("latency")))
+
+
+def play_automation(folder: Path, port: int) -> None:
+    """Let the automation of an LV2 port be followed."""
+    path = folder / "session" / "song.ardour"
+    tree = ElementTree.parse(path)
+    lists = [one for one in tree.iter("AutomationList") if one.get("automation-id") == f"parameter-{port}"]
+    assert lists and all(one.find("events") is not None for one in lists)
+    for one in lists:
+        one.set("state", "Play")
+    tree.write(path, encoding="UTF-8", xml_declaration=True)
+
+
+def load_session(folder: Path, environment: Mapping[str, str], more: str = "") -> str:
+    """Load the session, run `more` for its plugin, save it, and return what was printed."""
+    return run_lua(_LOAD.format(folder=folder / "session", more=more), folder, environment)
+
+
+def bounce(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
+    """Export the session; float32 (2, frames)."""
+    sound = np.zeros((2, 1), np.float32)
+    for _ in range(4):  # on a busy machine this Ardour now and then starts before it has read its MIDI
+        sound = _export(folder, environment)
+        if sound.any():
+            break
+    return sound
+
+
+def _export(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
+    out = folder / "bounce.wav"
+    done = subprocess.run(
+        ["ardour7-export", "-b", "float", "-s", str(RATE), "-o", str(out), str(folder / "session"), "song"],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0 and out.exists(), done.stdout + done.stderr
+    sound, rate = soundfile.read(out, dtype="float32", always_2d=True)
+    assert rate == RATE
+    return sound.T
+
+
+def _ticks(frame: int) -> int:
+    return round(frame * 2 * TICKS_PER_BEAT / RATE)
+
+
+def _write_midi(path: Path, events: Sequence[tuple[int, bytes]], num_frames: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    track = mido.MidiTrack()
+    now = 0
+    for frame, data in events:
+        assert frame % GRAIN == 0
+        track.append(mido.Message.from_bytes(data, time=_ticks(frame) - now))
+        now = _ticks(frame)
+    track.append(mido.MetaMessage("end_of_track", time=max(0, _ticks(num_frames) - now)))
+    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT)
+    file.tracks.append(track)
+    file.save(path)
+
+
+def _add_region(path: Path, num_frames: int) -> None:
+    """Write a source, a region that is the whole of it, and its place in the track's playlist into a session's file."""
+    tree = ElementTree.parse(path)
+    root = tree.getroot()
+    first = int(root.get("id-counter", "0")) + 1
+    source, whole, placed = first, first + 1, first + 2
+    root.set("id-counter", str(first + 3))
+    ElementTree.SubElement(
+        root.find("Sources"),
+        "Source",
+        {"name": "song.mid", "take-id": "", "type": "midi", "flags": "Writable,CanRename", "id": str(source)},
+    )
+    length = f"b{_ticks(num_frames)}@b0"
+    facts = {
+        "name": "song", "muted": "0", "opaque": "1", "locked": "0", "video-locked": "0", "automatic": "0",
+        "import": "0", "external": "0", "sync-marked": "0", "left-of-split": "0", "right-of-split": "0",
+        "hidden": "0", "position-locked": "0", "valid-transients": "0", "start": "b0", "length": length,
+        "sync-position": "b0", "ancestral-start": "b0", "ancestral-length": "b0@b0", "stretch": "1", "shift": "1",
+        "layering-index": "0", "type": "midi", "first-edit": "nothing", "source-0": str(source),
+        "master-source-0": str(source),
+    }  # fmt: skip
+    ElementTree.SubElement(root.find("Regions"), "Region", {**facts, "id": str(whole), "whole-file": "1"})
+    playlist = next(one for one in root.find("Playlists") if one.get("type") == "midi")
+    ElementTree.SubElement(playlist, "Region", {**facts, "id": str(placed), "whole-file": "0"})
+    locations = root.find("Locations")
+    for one in list(locations):
+        if "IsSessionRange" in one.get("flags", ""):
+            locations.remove(one)
+    span = {"id": str(first + 3), "name": "session", "start": "a0", "end": f"a{num_frames * 282240000 // RATE}"}
+    ElementTree.SubElement(locations, "Location", {**span, "flags": "IsSessionRange", "locked": "0", "timestamp": "0"})
+    tree.write(path, encoding="UTF-8", xml_declaration=True)
+
+
+def environment_for(home: Path, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of an Ardour that has nothing of the user's."""
+    return {**base, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_CACHE_HOME": str(home / ".cache")}

@@ -1,0 +1,171 @@
+"""Measuring how a bank's attacks differ from recorded ones: at the end of the chain, on what it renders.
+
+For each recorded key, levels of the recording and of the rendered note are told every 2 ms over two periods of its
+lowest tone; how they differ is its envelope (`engine.keys.onsets`). It is kept where ears do not mind it: where a model
+of hearing finds notes with it about as near to their recordings as without. Letters: E moments, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.arrays import FloatArray
+from ...engine.bank.bank import CORRECTION, Bank
+from ...engine.keys.correction import CorrectionArrays
+from ...engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, no_onsets, onset_db
+from ...engine.models.growth_model import OnnxGrowthModel
+from ...engine.names import representation_of
+from ..config.instruments import InstrumentConfig
+from ..measure.attacks import level_window_s
+from ..measure.hearing import hearing_distance
+from ..sources.soundfont import SoundFont
+from ..validation.rendered import NoteRenderer
+
+VELOCITIES = (48, 64, 80, 104)
+"""What training hears; they share an envelope."""
+HOLD_S, TAIL_S = 0.5, 0.1
+PERIODS = 2.0
+"""Windows: with a single period an envelope follows the waveform, which ears mind."""
+LOUDER_DB, SOFTER_DB = 12.0, -40.0
+"""As far as an envelope goes."""
+ENDS_S = 0.02
+"""Before its end an envelope fades to nothing for so long."""
+AFTERWARDS_S = (0.035, 0.085)
+"""Where levels are made equal first: what is wrong there is no matter of the attack."""
+MOST_LEVEL = 4.0
+"""Power by which they are made equal at most."""
+ROUNDS = 3
+"""Each mends what the one before has left: gains within a window blur."""
+FLOOR = 1e-4
+"""Power, beside the peak, that counts as silence."""
+AUDIBLE = 1e-3
+JUDGED_VELOCITIES = (64, 104)
+MOST_WORSE, LEAST_MOVED = 1.25, 0.0002
+"""How much further judged notes may come to be, by ratio and beyond that by distance: a single note moves by as much
+where nobody hears a difference, and envelopes that are dropped for less make the mean worse."""
+
+Pair = tuple[FloatArray, FloatArray]
+"""What was recorded and what was rendered."""
+
+
+def with_attacks(
+    bank: Bank,
+    representation: str,
+    instruments: Sequence[InstrumentConfig],
+    font: SoundFont,
+    report: Callable[[str], None] = lambda _: None,
+) -> CorrectionArrays:
+    """Return the corrections of a representation with the envelopes of its attacks.
+
+    Parameters
+    ----------
+    bank : what renders the notes, on the representation's usual decoder; envelopes that it has are measured anew
+    instruments : of the SoundFont; what else has corrections gets no envelope
+    font : at the sample rate of the models
+    report : hears of every instrument that is done
+    """
+    renderer, correction = _without_attacks(bank, representation)
+    by_name = {one.name: one for one in instruments}
+    onsets = np.zeros((len(correction.key), MOMENTS), np.int8)
+    owners = correction.owners
+    for name in dict.fromkeys(name.split(":")[0] for name, _ in owners):
+        rows = [row for row, (owner, _) in enumerate(owners) if owner.split(":")[0] == name]
+        kept = 0
+        for row in rows if name in by_name else ():
+            onsets[row] = _envelope(by_name[name], int(correction.key[row]), renderer, font)
+            kept += bool(onsets[row].any())
+        report(f"{name}: attacks of {kept} of {len(rows)} keys")
+    return replace(correction, onsets=onsets)
+
+
+def _without_attacks(bank: Bank, representation: str) -> tuple[NoteRenderer, CorrectionArrays]:
+    """Return what renders a representation as it is without envelopes, and its corrections."""
+    motions, correction = bank.measured(representation)
+    if correction is None:
+        raise ValueError(f"{representation} has no {CORRECTION}")
+    plain = replace(correction, onsets=no_onsets())
+    models = bank.models_of(representation)
+    growth = OnnxGrowthModel(models["seed"], models["step"], "cpu", 1, motions, plain)
+    decoder = representation_of(representation).default_decoder
+    return NoteRenderer(bank, growth, decoder, growth.spec.sample_rate), correction
+
+
+def _envelope(instrument: InstrumentConfig, key: int, renderer: NoteRenderer, font: SoundFont) -> NDArray[np.int8]:
+    """Return the envelope of a key; nothing where there is no sound, or no gain in it."""
+    pairs: dict[int, Pair] = {}
+    for velocity in VELOCITIES:
+        recorded = font.render(instrument.program, key, velocity, HOLD_S, TAIL_S, instrument.drum_keys)
+        rendered = renderer.render(instrument, key, velocity, HOLD_S, len(recorded))
+        if min(np.abs(recorded).max(), np.abs(rendered).max()) >= AUDIBLE:
+            pairs[velocity] = recorded, rendered
+    if not pairs:
+        return np.zeros(MOMENTS, np.int8)
+    rate = font.sample_rate
+    window_s = PERIODS * max(
+        STEP_S, level_window_s(next(reversed(pairs.values()))[0], rate, key if instrument.pitched else None)
+    )
+    onsets = coded(measured_envelope([*pairs.values()], rate, window_s))
+    judged = [pairs[velocity] for velocity in JUDGED_VELOCITIES if velocity in pairs]
+    return onsets if is_no_worse(judged, decoded(onsets), rate) else np.zeros(MOMENTS, np.int8)
+
+
+def measured_envelope(pairs: Sequence[Pair], sample_rate: int, window_s: float) -> NDArray[np.float64]:
+    """Return the gain in dB (E,) that brings rendered attacks to the levels of recorded ones.
+
+    Parameters
+    ----------
+    pairs : of notes that share the envelope; each counts alike, however loud
+    window_s : over which levels are told
+    """
+    loudest = [float(np.abs(recorded).max()) for recorded, _ in pairs]
+    recorded, rendered = ([one[side] / peak for one, peak in zip(pairs, loudest, strict=True)] for side in (0, 1))
+    wanted = _power(recorded, sample_rate, window_s)
+    after = slice(*(round(one / STEP_S) for one in AFTERWARDS_S))
+    share = wanted[after].sum() / max(float(_power(rendered, sample_rate, window_s)[after].sum()), 1e-12)
+    wanted = wanted[:MOMENTS] / np.clip(share, 1.0 / MOST_LEVEL, MOST_LEVEL)
+    floor = FLOOR * wanted.max()
+    fade = np.clip((LENGTH_S - np.arange(MOMENTS) * STEP_S) / ENDS_S, 0.0, 1.0)
+    gain_db = np.zeros(MOMENTS)
+    for _ in range(ROUNDS):
+        shaped = [with_envelope(one, decoded_db(gain_db * fade), sample_rate) for one in rendered]
+        given = _power(shaped, sample_rate, window_s)[:MOMENTS]
+        gain_db = np.clip(gain_db + 10.0 * np.log10((wanted + floor) / (given + floor)), SOFTER_DB, LOUDER_DB)
+    return gain_db * fade
+
+
+def decoded_db(gain_db: NDArray[np.float64]) -> FloatArray:
+    """Return an envelope (E,) in dB as `onset_db` reads it, without rounding."""
+    return np.append(gain_db, 0.0).astype(np.float32)
+
+
+def with_envelope(audio: FloatArray, levels_db: FloatArray, sample_rate: int) -> FloatArray:
+    """Return a note (N,) with the envelope of its attack, as the engine sets it right."""
+    gain_db = onset_db(levels_db, np.arange(len(audio)) / sample_rate)
+    shaped: FloatArray = audio * (10.0 ** (gain_db / 20.0)).astype(np.float32)
+    return shaped
+
+
+def is_no_worse(pairs: Sequence[Pair], levels_db: FloatArray, sample_rate: int) -> bool:
+    """Tell whether notes are, as ears judge it, about as near to their recordings with an envelope as without."""
+    before = sum(hearing_distance(recorded, rendered, sample_rate) for recorded, rendered in pairs)
+    after = sum(
+        hearing_distance(recorded, with_envelope(rendered, levels_db, sample_rate), sample_rate)
+        for recorded, rendered in pairs
+    )
+    return after <= MOST_WORSE * before + LEAST_MOVED * len(pairs)
+
+
+def _power(sounds: Sequence[FloatArray], sample_rate: int, window_s: float) -> NDArray[np.float64]:
+    """Return the summed mean powers under Hann windows centred at moments, from the onset to `AFTERWARDS_S`."""
+    width = max(3, round(window_s * sample_rate))
+    window = np.hanning(width + 2)[1:-1]
+    moments = np.round(np.arange(0.0, AFTERWARDS_S[1] + STEP_S, STEP_S) * sample_rate).astype(np.intp)
+    total = np.zeros(len(moments))
+    for sound in sounds:
+        smooth = np.convolve(np.square(sound, dtype=np.float64), window / window.sum())[width // 2 :]
+        total += smooth[moments]
+    return total
