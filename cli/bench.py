@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="blocks rendered in a row (default), a session played through a JACK server, observed from outside, or "
         "hops of voices, grown by the kernel and without it in turns",
     )
-    parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
+    parser.add_argument(
+        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
+    )
     parser.add_argument(
         "--instrument", metavar="NAME", help="play this one alone: name, program 0..127 or file (default: several)"
     )

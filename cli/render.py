@@ -110,7 +110,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=STEM_KINDS[0],
         help="what a stem is: a MIDI channel, or all channels of one part (default: channel)",
     )
-    parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
+    parser.add_argument(
+        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
+    )
     parser.add_argument(
         "--workers",
         type=_workers,

@@ -11,7 +11,7 @@ from typing import Literal
 from ..errors import UsageError
 from .arguments import check_number, check_text
 from .bank.added import Place, check_foundation, instrument_file
-from .bank.bank import Bank
+from .bank.bank import Bank, is_shipped
 from .bank.chooser import InstrumentSelection, find_playable
 from .bank.instruments import BankInstrument
 from .bank.path import SignalPath as SynthPath
@@ -386,7 +386,7 @@ def assemble_synth(
     decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
     if bank is None:
         bank = Bank.load(folder)
-        if folder is not None:
+        if folder is not None and not is_shipped(folder):
             try_bank(folder)
     representation = _representation(bank, representation, instrument)
     growth = bank.growth_model(representation, provider=provider)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ...errors import BankError, UsageError
 from ..decoders.base import Decoder
@@ -34,6 +34,8 @@ from .manifest import (
 from .timbre_book import TimbreBook
 
 MOTIONS = "motions.npz"
+SHIPPED: Final = {"full-band": "tnca_synth.instruments.full_band"}
+"""Banks that come with the program beside the one that plays unasked, by name."""
 CORRECTION = "correction"
 """The part of a representation that is no model but what its models miss."""
 
@@ -65,7 +67,7 @@ class Bank:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Bank:
-        """Read a bank folder; the shipped one by default.
+        """Read a bank folder, or one of `SHIPPED` by its name; by default the bank that plays unasked.
 
         Raises
         ------
@@ -73,7 +75,10 @@ class Bank:
             The folder, the manifest or a file is missing or no regular file, a field of the manifest is wrong, or a
             file differs from what was exported.
         """
-        folder = files("tnca_synth.instruments") if path is None else Path(path)
+        if path is None or is_shipped(path):
+            folder = files("tnca_synth.instruments" if path is None else SHIPPED[str(path)])
+        else:
+            folder = Path(path)
         try:
             data = _read(folder, MANIFEST, MAX_MANIFEST_BYTES)
         except (OSError, ValueError) as error:
@@ -182,6 +187,11 @@ class Bank:
     def decoder(self, name: str, growth: OnnxGrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
         return make_decoder(name, Parts(self.decoder_models, growth, num_slots))
+
+
+def is_shipped(path: Path) -> bool:
+    """Tell whether it is the name of a bank that comes with the program, and not a folder."""
+    return str(path) in SHIPPED and not path.exists()
 
 
 def _instrument(facts: InstrumentFacts) -> BankInstrument:

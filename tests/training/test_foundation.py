@@ -26,7 +26,7 @@ HOLD_S, FRAMES = 0.6, 38_400
 
 @pytest.fixture(scope="module")
 def renderer() -> NoteRenderer:
-    bank = Bank.load(FOLDER / "bank")
+    bank = Bank.load(Path("full-band"))
     return NoteRenderer(bank, bank.growth_model("dual", "cpu"), "harmonic")
 
 
@@ -46,7 +46,7 @@ def test_its_weights_begin_the_preset() -> None:
 
 
 def test_every_kit_of_the_soundfont_is_in_its_bank() -> None:
-    bank = Bank.load(FOLDER / "bank")
+    bank = Bank.load(Path("full-band"))
     kits = {one.program for one in bank.instruments if one.is_drums}
     assert kits == {one.program for one in load_preset("foundation").data.instruments if one.drum_keys}
     assert len(bank.instruments) == 137
