@@ -197,7 +197,14 @@ def engines(folder: Path) -> list[int]:
                 words = (place / "cmdline").read_bytes()
                 if b"bridge-engine" in words and str(folder).encode() in (place / "environ").read_bytes():
                     found.append(int(place.name))
-    return sorted(found)
+    return sorted(found, key=lambda process: _parent(process) in found)
+
+
+def _parent(process: int) -> int:
+    """Return the parent of a process; 0 if it is gone."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def engine_of(folder: Path) -> int:
