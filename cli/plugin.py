@@ -59,7 +59,7 @@ def _examine(as_json: bool) -> int:
     else:
         words = {True: "ok", False: "no", None: "-"}
         print_table(
-            ("", "", "", ""),
+            ("", "WHAT", "TIME", "FOUND"),
             [
                 (words[one.is_well], one.subject, "" if one.seconds is None else f"{one.seconds:.2f} s", one.text)
                 for one in findings

@@ -14,7 +14,7 @@ from ...whole_files import write_whole
 from .build import FORMATS, NAME, Tools, build
 
 _FOLDERS: Final = {"vst3": ".vst3", "clap": ".clap", "lv2": ".lv2"}
-ENGINE_ARGUMENTS: Final = ("-m", "tnca_synth", "bridge-engine")
+ENGINE_ARGUMENTS: Final = ("-m", "tnca_synth", "bridge-engine", "--detach")
 
 
 def places(formats: Sequence[str] = FORMATS) -> dict[str, Path]:

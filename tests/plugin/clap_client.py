@@ -67,6 +67,11 @@ class ClapHost:
         data = self._process.stdout.read(2 * 4 * num_frames)
         return np.frombuffer(data, np.float32).reshape(2, num_frames)
 
+    def time(self, count: int, num_frames: int) -> tuple[float, float, float, int, int]:
+        """Process blocks at a sound card's pace: mean, P99 and longest processor time in us, allocations, locks."""
+        mean, p99, longest, allocations, locks = self._ask(f"time {count} {num_frames}").split()
+        return float(mean), float(p99), float(longest), int(allocations), int(locks)
+
     def flush(self) -> None:
         self._ask("flush")
 

@@ -17,13 +17,17 @@
  *   save                             "ok HEX"
  *   load HEX                         "ok 0|1"
  *   flush                            "ok": parameters that were set, without a block
+ *   time BLOCKS FRAMES               "ok MEAN P99 MAX ALLOCATIONS LOCKS": processor time of live blocks in microseconds,
+ *                                    and, where compiled with -DWATCHED, what their thread allocated, freed and locked
  *   close                            "ok"
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "clap/entry.h"
 #include "clap/ext/latency.h"
@@ -96,6 +100,37 @@ static void host_nothing(const clap_host_t *host) { (void)host; }
 static const clap_host_t host = {CLAP_VERSION_INIT, NULL, "test host", "tnca-synth", "", "1",
                                  host_extension,    host_nothing, host_nothing, host_nothing};
 
+static __thread int is_watched;
+static unsigned long allocations, locks;
+
+#ifdef WATCHED /* these stand before those of the C library, for the plugin too */
+#include <pthread.h>
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+void *malloc(size_t size) {
+    allocations += (unsigned long)is_watched;
+    return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) {
+    allocations += (unsigned long)is_watched;
+    return __libc_calloc(count, size);
+}
+void *realloc(void *place, size_t size) {
+    allocations += (unsigned long)is_watched;
+    return __libc_realloc(place, size);
+}
+void free(void *place) {
+    allocations += (unsigned long)is_watched;
+    __libc_free(place);
+}
+int pthread_mutex_lock(pthread_mutex_t *mutex) {
+    static int (*real)(pthread_mutex_t *);
+    if (!real) real = (int (*)(pthread_mutex_t *))dlsym(RTLD_NEXT, "pthread_mutex_lock");
+    locks += (unsigned long)is_watched;
+    return real(mutex);
+}
+#endif
+
 static const clap_plugin_params_t *params(void) { return plugin->get_extension(plugin, CLAP_EXT_PARAMS); }
 
 static event_t *new_event(uint32_t frame, uint16_t type, uint32_t size) {
@@ -163,6 +198,48 @@ static void process(uint32_t num_frames) {
     fwrite(right, sizeof *right, num_frames, stdout);
     free(left);
     free(right);
+}
+
+static double now_us(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return 1e6 * (double)time.tv_sec + 1e-3 * (double)time.tv_nsec;
+}
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Blocks at the pace of a sound card; what was played before goes into the first. */
+static void time_blocks(uint32_t count, uint32_t num_frames) {
+    float *left = malloc(num_frames * sizeof *left), *right = malloc(num_frames * sizeof *right);
+    double *times = malloc(count * sizeof *times), sum = 0, due = now_us(CLOCK_MONOTONIC);
+    float *channels[2] = {left, right};
+    allocations = locks = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        clap_audio_buffer_t output = {channels, NULL, 2, 0, 0};
+        clap_input_events_t in = {events, event_count, event_at};
+        clap_output_events_t out = {NULL, take_output};
+        clap_process_t block = {-1, num_frames, NULL, NULL, &output, 0, 1, &in, &out};
+        double began = now_us(CLOCK_THREAD_CPUTIME_ID);
+        is_watched = 1;
+        plugin->process(plugin, &block);
+        is_watched = 0;
+        sum += times[i] = now_us(CLOCK_THREAD_CPUTIME_ID) - began;
+        num_events = 0;
+        due += 1e6 * num_frames / rate;
+        double left_us = due - now_us(CLOCK_MONOTONIC);
+        if (left_us > 0) {
+            struct timespec nap = {(time_t)(left_us / 1e6), (long)(1e3 * (left_us - 1e6 * (double)(time_t)(left_us / 1e6)))};
+            nanosleep(&nap, NULL);
+        }
+    }
+    num_bytes = 0;
+    qsort(times, count, sizeof *times, compare);
+    printf("ok %.2f %.2f %.2f %lu %lu\n", sum / count, times[count * 99 / 100], times[count - 1], allocations, locks);
+    free(left);
+    free(right);
+    free(times);
 }
 
 static void flush_parameters(void) {
@@ -257,7 +334,9 @@ static void obey(char *line) {
         transport.header.type = CLAP_EVENT_TRANSPORT;
         transport.flags = CLAP_TRANSPORT_HAS_SECONDS_TIMELINE | (a ? CLAP_TRANSPORT_IS_PLAYING : 0u);
         transport.song_pos_seconds = (clap_sectime)llround(x * CLAP_SECTIME_FACTOR);
-    } else if (sscanf(line, "process %u", &a) == 1)
+    } else if (sscanf(line, "time %u %u", &a, &b) == 2)
+        time_blocks(a, b);
+    else if (sscanf(line, "process %u", &a) == 1)
         process(a);
     else if (sscanf(line, "value %u", &a) == 1) {
         x = NAN;

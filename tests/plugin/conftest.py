@@ -18,7 +18,7 @@ from tnca_synth.bridge.plugin.build import build, find_tools
 
 HERE = Path(__file__).parent
 HEADERS = find_tools().headers
-ENGINE = f"{sys.executable} -m tnca_synth bridge-engine"
+ENGINE = f"{sys.executable} -m tnca_synth bridge-engine --detach"
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +30,22 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def clap_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The host for CLAP, compiled."""
-    return compile_clap_host(tmp_path_factory.mktemp("clap-host"))
+    return compile_clap_host(tmp_path_factory.mktemp("clap-host"), "-DWATCHED")
 
 
 def compile_clap_host(folder: Path, *options: str) -> Path:
     program = folder / "clap_host"
-    command = ["gcc", "-std=gnu11", "-O1", "-g", *options, "-isystem", str(HEADERS), str(HERE / "clap_host.c")]
+    command = [
+        "gcc",
+        "-std=gnu11",
+        "-O1",
+        "-g",
+        *options,
+        "-isystem",
+        str(HEADERS),
+        str(HERE / "clap_host.c"),
+        "-rdynamic",
+    ]
     subprocess.run([*command, "-o", str(program), "-ldl", "-lm"], check=True)
     return program
 
@@ -79,7 +89,8 @@ class Player:
     ) -> dict[str, np.ndarray]:
         """Play events (frame, message) and return what the host gave; see `play.py`."""
         job = {"rate": 48_000, "block": 512, **job}
-        job |= {"plugin": str(self.bundles[form]), "frames": num_frames}
+        installed = Path(self.environment["HOME"]) / ".lv2" / self.bundles[form].name  # of two, an LV2 host takes one
+        job |= {"plugin": str(installed if installed.exists() else self.bundles[form]), "frames": num_frames}
         job["events"] = [(frame, data.hex()) for frame, data in events]
         job_file, result = self.folder / "job.json", self.folder / "result.npz"
         job_file.write_text(json.dumps(job))

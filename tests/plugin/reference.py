@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tnca_synth import open_synth
-from tnca_synth.engine.render.song import Timeline
+from tnca_synth.engine.render.song import TAIL_LIMIT_S, Timeline
 from tnca_synth.midi import read_midi_file
 
 Events = list[tuple[int, bytes]]
@@ -23,7 +23,7 @@ def engine_sound(events: Events, num_frames: int, rate: int = 48_000) -> np.ndar
 
 def song_events(path: Path, rate: int) -> Events:
     """The messages of a song, as `render` sends them."""
-    timeline = Timeline(read_midi_file(path), rate, 5.0)
+    timeline = Timeline(read_midi_file(path), rate, TAIL_LIMIT_S)
     return [(frame, bytes(data)) for frame, data, _ in timeline.messages()]
 
 

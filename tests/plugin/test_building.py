@@ -66,7 +66,7 @@ def test_install_doctor_and_uninstall(tmp_path: Path) -> None:
     assert [one.parent.name for one in places] == [".vst3", ".clap", ".lv2"]
     assert all(one.exists() for one in places)
     command = (tmp_path / ".config/tnca-synth/engine").read_text().splitlines()
-    assert command == [sys.executable, "-m", "tnca_synth", "bridge-engine"]
+    assert command == [sys.executable, "-m", "tnca_synth", "bridge-engine", "--detach"]
 
     doctor = run(tmp_path, "doctor", "--json")
     findings = {one["subject"]: one for one in json.loads(doctor.stdout)["findings"]}

@@ -66,6 +66,19 @@ def test_live_notes_sound_the_reported_latency_later_whatever_their_phase(clap: 
     assert all(latency - 8 <= onset <= latency for onset in onsets), (latency, onsets)
 
 
+def test_the_audio_thread_allocates_and_locks_nothing(clap: ClapHost) -> None:
+    """While notes, controllers, long messages and parameters come, and while the engine starts."""
+    clap.activate(RATE, 128)
+    for _ in range(30):
+        for number in range(40):
+            clap.midi(number, bytes((0x90 | number % 16, 30 + number, 100)))
+            clap.midi(number, bytes((0xB0, 7, number)))
+            clap.set("Level", -number, number)
+        clap.midi(50, bytes.fromhex("f07f7f04010040f7"))
+        *_, allocations, locks = clap.time(20, 128)
+        assert (allocations, locks) == (0, 0)
+
+
 def test_a_silent_block_is_told_as_silent(clap: ClapHost) -> None:
     start(clap)
     blocks(clap, 2)

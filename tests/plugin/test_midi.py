@@ -64,7 +64,18 @@ def test_pedalboard_passes_system_exclusive_messages_in_vst3(play) -> None:
 
 def test_messages_of_one_frame_come_in_a_useful_order(play) -> None:
     """VST3 keeps no order between parameters and notes, so what a note needs comes before it."""
-    data = ["90 3c 64", "c0 28", "b0 65 00", "b0 64 00", "b0 06 0c", "b0 65 00", "b0 64 01", "b0 06 60", "e0 00 60", "b0 07 50"]
+    data = [
+        "90 3c 64",
+        "c0 28",
+        "b0 65 00",
+        "b0 64 00",
+        "b0 06 0c",
+        "b0 65 00",
+        "b0 64 01",
+        "b0 06 60",
+        "e0 00 60",
+        "b0 07 50",
+    ]
     together = [(100, bytes.fromhex(one)) for one in data]
     in_order = [(100, bytes.fromhex(one)) for one in (*data[1:], data[0])]
     told = play("minihost", "vst3", together, RATE)
@@ -83,7 +94,7 @@ def test_notes_of_clap_itself(clap: ClapHost) -> None:
     rest += [clap.process(512) for _ in range(40)]
     sound = np.concatenate([first, *rest], axis=1)
     wanted = engine_sound([(0, b"\xc0\x28"), (5, b"\x90\x45\x64"), (41 * 512, b"\x80\x45\x40")], sound.shape[1])
-    np.testing.assert_array_equal(sound[:, latency:], wanted[:, : -latency])
+    np.testing.assert_array_equal(sound[:, latency:], wanted[:, :-latency])
 
 
 def test_choking_all_keys_of_a_channel_silences_it(clap: ClapHost) -> None:
