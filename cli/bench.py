@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "hops of voices, grown by the kernel and without it in turns",
     )
     parser.add_argument("--bank", type=Path, metavar="PATH", help="bank to play (default: the one that is shipped)")
+    parser.add_argument(
+        "--instrument", metavar="NAME", help="play this one alone: name, program 0..127 or file (default: several)"
+    )
     parser.add_argument("--representation", choices=REPRESENTATIONS, default=DEFAULT_REPRESENTATION)
     parser.add_argument("--decoder", choices=DECODERS, help="default: the best for the representation")
     parser.add_argument("--provider", choices=PROVIDERS, default=DEFAULT_PROVIDER)
@@ -98,6 +101,7 @@ def _run_live(arguments: argparse.Namespace) -> int:
         representation=arguments.representation,
         decoder=arguments.decoder,
         bank_path=arguments.bank,
+        instrument=arguments.instrument,
     )
     results = measure_live(workload, lambda name: print(f"measuring {name} ...", file=sys.stderr))
     if arguments.json:
@@ -124,6 +128,7 @@ def _run_offline(arguments: argparse.Namespace) -> int:
             decoder=arguments.decoder,
             provider=arguments.provider,
             bank_path=arguments.bank,
+            instrument=arguments.instrument,
         )
         results.append(measure(workload))
     if arguments.json:

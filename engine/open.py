@@ -37,7 +37,7 @@ from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
 from .trial import try_bank
 from .voices.voice import num_slots
-from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted
+from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted, representation_of_file
 
 MAX_VOICES = 64
 WORKERS_LIMIT_S = 10.0
@@ -253,7 +253,7 @@ class OpenSynth:
         corners = [None if name is None else find_playable(known, name) for name in (right, upper, far)]
         for corner, one in enumerate(corners):
             if one is not None:
-                self.synth.morph_into(channel, corner, one if one.is_own else None)
+                self.synth.morph_into(channel, corner, self._instrument(one.name) if one.is_own else None)
         self.synth.set_morph(channel, *(None if one is None else one.program for one in corners))
 
     def replace_instrument(self, name: str, instrument: InstrumentFile) -> None:
@@ -322,7 +322,8 @@ def assemble_synth(
     mapping : mapping of str, optional
         What plays in the place of a program: "0", "8:0" (bank and program), "drums:0" or "drums" -> as `instrument`.
     representation, decoder : str, optional
-        Names from `engine.names`; None is the usual one, or what the bank has; of a decoder the best that fits.
+        Names from `engine.names`; None is what an instrument file is for, the usual one, or what the bank has; of a
+        decoder the best that fits.
     sample_rate : int
         Of the output in Hz.
     seed : int
@@ -377,7 +378,7 @@ def assemble_synth(
         bank = Bank.load(folder)
         if folder is not None:
             try_bank(folder)
-    representation = _representation(bank, representation)
+    representation = _representation(bank, representation, instrument)
     growth = bank.growth_model(representation, provider=provider)
     found = find_wanted(bank, representation, instrument, instruments, mapping)
     bank, chosen = found.bank, found.chosen
@@ -418,9 +419,10 @@ def assemble_synth(
     )  # fmt: skip
 
 
-def _representation(bank: Bank, wanted: str | None) -> str:
-    """Return the representation that is asked for, else the usual one, else one that the bank has."""
+def _representation(bank: Bank, wanted: str | None, instrument: Wanted | None) -> str:
+    """Return the representation that is asked for, else that of an instrument file, else the usual one or any."""
     there = bank.representations
+    wanted = wanted or representation_of_file(instrument)
     usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
     return wanted or usual
 

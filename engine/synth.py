@@ -355,6 +355,10 @@ class Synth(GrowthControls):
         known = check_channel(channel, len(self._interpreter.channels))
         self._sequencer.morph_into(known or 0, corner, instrument)
 
+    def morphs_into(self, channel: int, corner: int) -> str:
+        """Return the name of what `morph_into` has put into a corner of a channel's pad, "" where a program says."""
+        return self._sequencer.morphs_into(channel, corner)
+
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
         self._sequencer.recast()

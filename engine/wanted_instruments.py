@@ -14,7 +14,7 @@ from .bank.bank import Bank
 from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
 from .bank.timbre_book import TimbreBook
-from .instrument_files import InstrumentFile, is_file_name
+from .instrument_files import InstrumentFacts, InstrumentFile, is_file_name, read_facts
 from .instrument_files.folder import list_folder
 
 InstrumentSource = str | os.PathLike[str] | InstrumentFile
@@ -52,6 +52,19 @@ def check_wanted(instrument: object, instruments: object, mapping: object) -> No
     for place in mapping or {}:
         if not isinstance(place, str):
             raise UsageError(f"mapping: expected a place such as '0' or 'drums:0', got {place!r}")
+
+
+def representation_of_file(wanted: object) -> str | None:
+    """Return the representation that an instrument file is for; None for what is no file.
+
+    Raises
+    ------
+    BankError
+        It cannot be read.
+    """
+    if isinstance(wanted, InstrumentFile):
+        return wanted.facts.representation
+    return read_facts(Path(str(wanted)).expanduser()).representation if is_file_name(wanted) else None
 
 
 def find_wanted(
@@ -138,7 +151,7 @@ class _Search:
         for listed in list_folder():
             facts = listed.facts
             if facts is not None and (facts.representation, facts.foundation) == (representation, self._foundation):
-                self._take(listed.path)
+                self._take(listed.path, facts)
 
     def find(self, wanted: Wanted) -> BankInstrument:
         """Return the instrument that is meant."""
@@ -149,11 +162,11 @@ class _Search:
         every = (*self._bank.instruments, *(one.instrument for one in self.files.values()))
         return find_playable(every, wanted if isinstance(wanted, int) else str(wanted))
 
-    def _take(self, path: Path) -> BankInstrument:
+    def _take(self, path: Path, facts: InstrumentFacts | None = None) -> BankInstrument:
         """Return the instrument of a file, which may be known already."""
         place = os.path.realpath(path)
         if place not in self._known:
-            self._known[place] = self._add(instrument_file(path), os.fspath(path))
+            self._known[place] = self._add(instrument_file(path, facts), os.fspath(path))
             self.paths[self._known[place].name] = path
         return self._known[place]
 

@@ -288,8 +288,8 @@ def _check_range(name: str, value: object, low: int, high: int) -> None:
 class EngineCommand(NamedTuple):
     """What is wanted.
 
-    One of "instrument", "lock" (None unlocks), "reload" (name and content of an instrument's file), "representation",
-    "decoder", "growth_cc", "midi_in", "output", "record", "send", "learn", "panic" and "close".
+    One of "instrument", "lock" (None unlocks), "reload" (name and content of an instrument's file), "morph",
+    "representation", "decoder", "growth_cc", "midi_in", "output", "record", "send", "learn", "panic" and "close".
     """
 
     name: str

@@ -57,8 +57,14 @@ class FileInstrument:
         return replace(self, instrument=replace(self.instrument, name=name))
 
 
-def instrument_file(source: str | os.PathLike[str] | InstrumentFile) -> FileInstrument:
+def instrument_file(
+    source: str | os.PathLike[str] | InstrumentFile, facts: InstrumentFacts | None = None
+) -> FileInstrument:
     """Return an instrument of a user's: from a path, of which only the facts are read now, or from memory.
+
+    Parameters
+    ----------
+    facts : of a path, if they are known
 
     Raises
     ------
@@ -68,15 +74,13 @@ def instrument_file(source: str | os.PathLike[str] | InstrumentFile) -> FileInst
     if isinstance(source, InstrumentFile):
         return _of_facts(source.facts, lambda: source)
     path = Path(source)
-    return _of_facts(read_facts(path), partial(read_instrument, path))
+    return _of_facts(facts or read_facts(path), partial(read_instrument, path))
 
 
 def check_foundation(one: FileInstrument, representation: str, foundation: str, what: str) -> None:
     """Raise `BankError` for an instrument of another foundation than that of a bank's representation."""
     if one.representation != representation:
-        raise BankError(
-            f"{what}: it grows in the {one.representation} representation, which this bank has no foundation of"
-        )
+        raise BankError(f"{what}: it grows in the {one.representation} representation, not in {representation}")
     if one.foundation != foundation:
         raise BankError(
             f"{what}: it was made for another foundation ({one.foundation[:12]}) than the bank's "

@@ -153,7 +153,8 @@ class Bank:
         known = growth.representation, self.foundation(growth.representation)
         listed = [self._listed(one, *known) for one in self._manifest.instruments if known[0] in one.files]
         files = [*listed, *(one for one in self._files if (one.representation, one.foundation) == known)]
-        own = tuple(one for one, facts in zip(self._own, self._manifest.instruments, strict=True) if not facts.files)
+        pairs = zip(self._own, self._manifest.instruments, strict=True)
+        own = tuple(one for one, facts in pairs if known[0] not in facts.files)
         return TimbreBook(own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
 
     def _listed(self, facts: InstrumentFacts, representation: str, foundation: str) -> FileInstrument:

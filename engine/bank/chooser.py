@@ -121,9 +121,9 @@ class InstrumentSelection:
         """How often what the bank answers has changed."""
         return self._bank.changes
 
-    def expect(self, program: int, bank: int, is_drums: bool) -> None:
-        """Make ready what plays a program."""
-        self._bank.expect(program, bank, is_drums)
+    def expect(self, program: int, bank: int, is_drums: bool) -> bool:
+        """Make ready what plays a program; see `InstrumentChooser`. A lock plays whatever is asked for."""
+        return self._bank.expect(program, bank, is_drums) if self.only is None or is_drums else False
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:
         """Return what plays a key (see `engine.bank.interfaces.InstrumentChooser`)."""

@@ -103,8 +103,8 @@ class InstrumentChooser(Protocol):
         """How often answers have changed, for instruments were read or replaced."""
         ...
 
-    def expect(self, program: int, bank: int, is_drums: bool) -> None:
-        """Make ready what plays a program, if that can be done aside: notes may ask for it soon."""
+    def expect(self, program: int, bank: int, is_drums: bool) -> bool:
+        """Make ready what plays a program, if that can be done aside; return whether it is not ready yet."""
         ...
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> Choice:

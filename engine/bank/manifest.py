@@ -245,11 +245,12 @@ def _instrument(
         raise wrong(f"{where}.files", [*own], f"representations of the bank: {', '.join(models)}")
     is_file = bool(own) and "tuning" not in values
     keys, cents, inharmonicity = NO_TUNING if is_file else _tuning(*own_field("tuning"))
-    drums = rising_keys(f"{where}.drums", values["drums"]) if "drums" in values else []
+    is_drums = truth(*own_field("is_drums"))
+    drums = rising_keys(*own_field("drums")) if own and is_drums else []
     return InstrumentFacts(
         name=text(*own_field("name")),
         program=whole(*own_field("program"), 0, 127),
-        is_drums=truth(*own_field("is_drums")),
+        is_drums=is_drums,
         pitched=truth(*own_field("pitched")),
         low=low,
         high=high,

@@ -113,10 +113,12 @@ class TimbreBook:
 
     unlocked_instrument_for = instrument_for
 
-    def expect(self, program: int, bank: int, is_drums: bool) -> None:
-        """Begin to read what plays a program, if that is done aside."""
-        if self._stage is not None:
-            self._is_awaited(self._wanted(program, bank, is_drums)[0])
+    def expect(self, program: int, bank: int, is_drums: bool) -> bool:
+        """Begin to read what plays a program, if that is done aside; return whether it is not there yet."""
+        if self._stage is None:
+            return False
+        instrument = self._wanted(program, bank, is_drums)[0]
+        return self._is_awaited(instrument) and not self._loading[instrument.name].done()
 
     def asked_for(self, program: int, bank: int, is_drums: bool) -> str:
         """Return the name of what plays a program, without what stands in for it; any kit stands for drums."""

@@ -22,7 +22,7 @@ from ...midi.commands import (
     ProgramChange,
     TuningChange,
 )
-from ...midi.messages import NUM_CHANNELS, PROGRAM_CHANGE, is_complete
+from ...midi.messages import NUM_CHANNELS, PROGRAM_CHANGE, SYSTEM_EXCLUSIVE, is_complete
 from ...midi.state.interpreter import Interpreter
 from ..arrays import FloatArray
 from ..bank.interfaces import Instrument
@@ -43,6 +43,10 @@ SEGMENT_SAMPLES = 4096
 """How much is mixed at once."""
 STRETCH_SAMPLES = 262144
 """How much is grown at once where the events to come are known."""
+WAITING_SAMPLES = 64
+"""What a channel's messages are put off by, again and again, while its instrument is read from a file."""
+LONGEST_WAIT_SAMPLES = 2205
+"""So long they wait at most, 0.1 s; then what is there and most similar plays."""
 FADE_S = 0.005
 PLAN_S = 0.1
 """For this long a full synth steals in the order of one moment, so that the sound need not be known at every note."""
@@ -103,6 +107,7 @@ class Sequencer:
         self._mixed = 0  # next sample to be mixed
         self._ready: deque[Stretch] = deque()  # from there to `position`
         self._growing: Stretch | None = None  # from `position` on
+        self._awaited: dict[int, tuple[int, int]] = {}  # by channel: since when, and the program
         self._spare: list[FloatArray] = []  # rooms of stretches that have been mixed
         self._dry_until = 0  # up to this sample nothing is sent to effects
         self.position = self.sounded_until = 0
@@ -145,11 +150,35 @@ class Sequencer:
         if is_complete(data):
             earliest = self.position if self._growing is None else self._growing.stop
             heappush(self._queue, (max(sample, earliest), next(self._order), data, port))
+            if data[0] & 0xF0 == PROGRAM_CHANGE:
+                self._is_awaited(port * NUM_CHANNELS + (data[0] & 0x0F), data[1])
+
+    def _expect(self, sample: int, data: bytes, port: int) -> None:
+        """Let what comes on a channel wait while its instrument is made ready."""
+        channel = port * NUM_CHANNELS + (data[0] & 0x0F)
+        if self._is_awaited(channel, data[1]):
+            self._awaited[channel] = sample, data[1]
+
+    def _may_wait(self, sample: int, data: bytes, port: int) -> bool:
+        """Tell whether a message is of a channel whose instrument is not there yet, and has not waited too long."""
+        channel = port * NUM_CHANNELS + (data[0] & 0x0F)
+        if data[0] >= SYSTEM_EXCLUSIVE or channel not in self._awaited:
+            return False
+        since, program = self._awaited[channel]
+        if sample < since + LONGEST_WAIT_SAMPLES and self._is_awaited(channel, program):
+            return True
+        del self._awaited[channel]
+        return False
+
+    def _is_awaited(self, channel: int, program: int) -> bool:
+        """Tell whether what a program means on a channel is still made ready, which begins now at the latest."""
+        return self._note_on.expect(channel, program, self.program_switch.path_of(channel))
 
     def panic(self) -> None:
         """Forget the queue, fade out every voice and effect, and reset the controllers."""
         self._finish()
         self._queue.clear()
+        self._awaited.clear()
         self._waiting.clear()
         self._victims.clear()
         self._interpreter.panic()
@@ -189,6 +218,10 @@ class Sequencer:
     def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
         """Put an instrument into a corner of a channel's pad; see `Synth.morph_into`."""
         self._note_on.morph_into(channel, corner, instrument)
+
+    def morphs_into(self, channel: int, corner: int) -> str:
+        """Return the name of what is in a corner; see `Synth.morphs_into`."""
+        return self._note_on.morphs_into(channel, corner)
 
     def begin_with(self, channel: int, instrument: Instrument | None) -> None:
         """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
@@ -268,11 +301,13 @@ class Sequencer:
     def _take_events(self, stop: int) -> int:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
-            sample, _, data, port = heappop(self._queue)
+            sample, order, data, port = heappop(self._queue)
+            if self._awaited and self._may_wait(sample, data, port):
+                heappush(self._queue, (sample + WAITING_SAMPLES, order, data, port))
+                continue
             commands = self._interpreter.handle(data, port)
-            if data[0] & 0xF0 == PROGRAM_CHANGE:
-                channel = port * NUM_CHANNELS + (data[0] & 0x0F)
-                self._note_on.expect(channel, self.program_switch.path_of(channel))
+            if data[0] & 0xF0 == PROGRAM_CHANGE:  # the bank that is chosen is known by now
+                self._expect(sample, data, port)
             for command in self._admitted(sample, commands):
                 if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))

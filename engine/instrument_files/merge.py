@@ -87,24 +87,8 @@ def _joined(parts: Sequence[_Part], is_kit: bool) -> KeyTable:
     suffixes = tuple(sorted({part.table.suffixes[row] for part in parts for row in part.table.timbre[part.rows]}))
     vectors, codes = _timbres(parts, suffixes, is_kit)
     timbre = np.concatenate([[suffixes.index(p.table.suffixes[row]) for row in p.table.timbre[p.rows]] for p in parts])
-    key = np.concatenate([part.table.key[part.rows] for part in parts])
+    key = _column(parts, "key")
     order = np.lexsort((key, timbre))
-    place = np.argsort(order)  # of each taken row in the new table
-    firsts = np.cumsum([0, *(len(part.rows) for part in parts)])
-    moving = [np.unique(part.table.motion[part.rows]) for part in parts]
-    offsets = np.cumsum([0, *(len(one) for one in moving)])
-    corrected = np.concatenate(
-        [first + _among(p.table.corrected, p.rows)[1] for p, first in zip(parts, firsts, strict=False)]
-    )
-    by_place = np.argsort(place[corrected])
-    corrections = _all_courses([p.table.corrections.rows(_among(p.table.corrected, p.rows)[0]) for p in parts])
-    tuned = {
-        key: (c, b)
-        for p in parts
-        for key, c, b in zip(p.table.tuned_keys.tolist(), p.table.cents, p.table.inharmonicity, strict=True)
-    }
-    tuned_keys = sorted(tuned)
-    first = parts[0].table
     return KeyTable(
         suffixes=suffixes,
         vectors=vectors,
@@ -113,28 +97,61 @@ def _joined(parts: Sequence[_Part], is_kit: bool) -> KeyTable:
         codes=codes[order],
         take=_takes(parts, order, timbre),
         inharmonic_partials=_column(parts, "inharmonic_partials")[order],
-        motion=np.concatenate(
-            [at + np.searchsorted(own, p.table.motion[p.rows])
-             for p, own, at in zip(parts, moving, offsets, strict=False)]
-        )[order].astype(np.int64),
         pace=_column(parts, "pace")[order],
-        source=np.concatenate(
-            [place[first_row + np.searchsorted(p.rows, p.table.source[own])]
-             for p, own, first_row in zip(parts, moving, firsts, strict=False)]
-        ).astype(np.int64),
-        loop=np.concatenate([part.table.loop[own] for part, own in zip(parts, moving, strict=True)]),
-        motions=_all_courses([part.table.motions.rows(own) for part, own in zip(parts, moving, strict=True)]),
-        motion_rate_hz=first.motion_rate_hz,
-        corrected=place[corrected][by_place].astype(np.int64),
-        moments=first.moments,
-        corrections=corrections.rows(by_place),
-        corrected_field=first.corrected_field,
-        corrected_partials=first.corrected_partials,
-        tuned_keys=np.array(tuned_keys, np.int64),
-        cents=np.array([tuned[one][0] for one in tuned_keys]),
-        inharmonicity=np.array([tuned[one][1] for one in tuned_keys]),
         extras={name: _extra(parts, name)[order] for name in _common_extras(parts)},
-    )  # fmt: skip
+        **_motions(parts, order),
+        **_corrections(parts, order),
+        **_tuning(parts),
+    )
+
+
+def _motions(parts: Sequence[_Part], order: NDArray[np.intp]) -> dict[str, Any]:
+    """Return what moves the keys of all parts, whose rows come in a new order."""
+    place, firsts = np.argsort(order), _firsts([len(part.rows) for part in parts])
+    chosen = [np.unique(part.table.motion[part.rows]) for part in parts]
+    motion, source = [], []
+    for part, own, first, offset in zip(parts, chosen, firsts, _firsts([len(one) for one in chosen]), strict=True):
+        motion.append(offset + np.searchsorted(own, part.table.motion[part.rows]))
+        source.append(place[first + np.searchsorted(part.rows, part.table.source[own])])
+    return {
+        "motion": np.concatenate(motion)[order].astype(np.int64),
+        "source": np.concatenate(source).astype(np.int64),
+        "loop": np.concatenate([part.table.loop[own] for part, own in zip(parts, chosen, strict=True)]),
+        "motions": _all_courses([part.table.motions.rows(own) for part, own in zip(parts, chosen, strict=True)]),
+        "motion_rate_hz": parts[0].table.motion_rate_hz,
+    }
+
+
+def _corrections(parts: Sequence[_Part], order: NDArray[np.intp]) -> dict[str, Any]:
+    """Return the corrections of all parts, whose rows come in a new order."""
+    place, first = np.argsort(order), parts[0].table
+    among = [_among(part.table.corrected, part.rows) for part in parts]
+    firsts = _firsts([len(part.rows) for part in parts])
+    corrected = place[np.concatenate([start + rows for start, (_, rows) in zip(firsts, among, strict=True)])]
+    courses = _all_courses([p.table.corrections.rows(chosen) for p, (chosen, _) in zip(parts, among, strict=True)])
+    by_place = np.argsort(corrected)
+    return {
+        "corrected": corrected[by_place].astype(np.int64),
+        "corrections": courses.rows(by_place),
+        "moments": first.moments,
+        "corrected_field": first.corrected_field,
+        "corrected_partials": first.corrected_partials,
+    }
+
+
+def _tuning(parts: Sequence[_Part]) -> dict[str, Any]:
+    """Return the measured tunings of all parts; of a key that several have, the last one's."""
+    known: dict[int, tuple[float, float]] = {}
+    for table in (part.table for part in parts):
+        known |= dict(zip(table.tuned_keys.tolist(), zip(table.cents, table.inharmonicity, strict=True), strict=True))
+    keys = sorted(known)
+    cents, inharmonicity = np.array([known[key] for key in keys], np.float64).T
+    return {"tuned_keys": np.array(keys, np.int64), "cents": cents.copy(), "inharmonicity": inharmonicity.copy()}
+
+
+def _firsts(counts: Sequence[int]) -> list[int]:
+    """Return where each part begins among all."""
+    return [0, *np.cumsum(counts)[:-1].tolist()]
 
 
 def _check_forms(parts: Sequence[_Part]) -> None:

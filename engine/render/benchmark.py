@@ -22,7 +22,7 @@ PROGRAMS = (0, 40, 48, 56, 73, 81)  # piano, violin, strings, trumpet, flute, sa
 
 @dataclass(frozen=True)
 class Workload:
-    """What is timed: `voices` notes of six instruments, held, rendered in equal blocks."""
+    """What is timed: `voices` notes of six instruments, or of one if it is named, held, rendered in equal blocks."""
 
     voices: int
     block_size: int
@@ -31,6 +31,7 @@ class Workload:
     decoder: str | None
     provider: str
     bank_path: Path | None
+    instrument: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.voices <= MAX_VOICES:
@@ -45,6 +46,7 @@ def measure(workload: Workload) -> dict[str, Any]:
     The real-time factor is the median block's: compute time over audio time, below 1 is faster than real time.
     """
     ensemble = assemble_synth(
+        instrument=workload.instrument,
         representation=workload.representation,
         decoder=workload.decoder,
         provider=workload.provider,

@@ -87,10 +87,15 @@ class NoteOn:
         else:
             self._corners[channel, corner] = instrument
 
-    def expect(self, channel: int, path: int) -> None:
-        """Let what a channel's program asks for be made ready, where that is done aside."""
+    def morphs_into(self, channel: int, corner: int) -> str:
+        """Return the name of what was put into a corner of a channel's pad, "" where a program says."""
+        own = self._corners.get((channel, corner))
+        return "" if own is None else own.name
+
+    def expect(self, channel: int, program: int, path: int) -> bool:
+        """Let what a program means on a channel be made ready, where that is done aside; return whether it is not."""
         state = self._interpreter.channels[channel]
-        self._paths[path].bank.expect(state.program, state.bank, state.is_drums)
+        return self._paths[path].bank.expect(program, state.bank, state.is_drums)
 
     def first_choice(self, channel: int) -> str:
         """Return the name of what a channel begins with; "" where its program says."""

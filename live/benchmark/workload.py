@@ -56,6 +56,7 @@ class LiveWorkload:
     representation: str | None = None
     decoder: str | None = None
     bank_path: Path | None = None
+    instrument: str | None = None
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -71,5 +72,6 @@ class LiveWorkload:
             representation=self.representation,
             decoder=self.decoder,
             bank_path=self.bank_path,
+            instrument=self.instrument,
         )
         return replace(options, **more)

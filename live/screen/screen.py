@@ -66,6 +66,15 @@ class Session(Protocol):
         """Play it whatever MIDI says."""
         ...
 
+    @property
+    def own_instruments(self) -> Sequence[str]:
+        """Names of the player's own among `instruments`."""
+        ...
+
+    def morph_into(self, name: str) -> None:
+        """Let new notes morph into an instrument."""
+        ...
+
     def follow_midi(self) -> None:
         """Play again as MIDI says."""
         ...
@@ -280,12 +289,16 @@ class PlayScreen(App[int]):
         self._tried(lambda: self._session.obey_growth_controllers(obeys))
 
     def action_choose_morph(self) -> None:
-        """Open the list of programs that notes can morph into."""
+        """Open the list of programs, and instruments of the player's own, that notes can morph into."""
 
         def morph(name: str) -> None:
-            self._send_all(morph_into(PROGRAM_NAMES.index(name)))
+            if name in PROGRAM_NAMES:
+                self._send_all(morph_into(PROGRAM_NAMES.index(name)))
+            else:
+                self._session.morph_into(name)
 
-        self._choose("Morph into", PROGRAM_NAMES, self._status.growth.corners[0], morph)
+        names = (*PROGRAM_NAMES, *self._session.own_instruments)
+        self._choose("Morph into", names, self._status.growth.corners[0], morph)
 
     def action_learn(self) -> None:
         """Open the list of what a controller can move, or stop waiting for a controller."""

@@ -251,6 +251,9 @@ class EngineServer:
         if len(self._bank.instruments) != len(self._known.programs):
             self._known = self._playable()
             pipe.send(self._known)
+        book = self._ensemble.book
+        while book is not None and book.failures:
+            self._notices.append(book.failures.popleft())
         self._look_after_ports()
         self._look_now_and_then()
         self._tell_memory(pipe)
@@ -296,6 +299,7 @@ class EngineServer:
             "learn": lambda: self._mapping.learn(command.value),
             "instrument": lambda: self._when_ready(self._select_instrument, command.value),
             "lock": lambda: self._when_ready(self._lock_instrument, command.value),
+            "morph": lambda: self._when_ready(self._morph_into, command.value),
             "reload": lambda: self._reload(*command.value),
             "midi_in": lambda: self._inputs.choose_anew(command.value),
             "record": lambda: self._record(command.value),
@@ -313,6 +317,12 @@ class EngineServer:
             self._notices.append(str(error))
         else:
             self._player.do(lambda: select(name))
+
+    def _morph_into(self, name: str) -> None:
+        """Put an instrument at the right end of every channel's pad. Thread: producer."""
+        for channel in range(NUM_CHANNELS):
+            self._ensemble.set_morph(channel, name)
+        self._look()
 
     def _reload(self, name: str, content: bytes) -> None:
         """Let notes to come of an instrument be as a newer file of it says."""

@@ -186,6 +186,23 @@ class LiveSession:
         self._options = replace(self._options, instrument=name, lock_instrument=None)
         self._tell("instrument", name)
 
+    @property
+    def own_instruments(self) -> tuple[str, ...]:
+        """Names of the player's own instruments, known from `start` on."""
+        return self._watch.names
+
+    def morph_into(self, name: str | int | PathLike[str]) -> None:
+        """Put an instrument at the right end of the pad of timbres of every channel, for notes to come.
+
+        Raises
+        ------
+        UsageError
+            If there is no such instrument.
+        BankError
+            If its file cannot be played.
+        """
+        self._tell("morph", self._named(name))
+
     def _named(self, wanted: str | int | PathLike[str]) -> str:
         """Return the name of an instrument, or the whole path of its file."""
         if isinstance(wanted, int) or not is_file_name(wanted):

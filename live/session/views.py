@@ -23,12 +23,13 @@ def parts_of(ensemble: OpenSynth) -> tuple[PartStatus, ...]:
 def growth_of(ensemble: OpenSynth, channel: int) -> GrowthStatus:
     """Return how notes grow on a channel 0..15. Thread: producer."""
     growth = ensemble.synth.channel(channel).growth
+    names = ["" if program is None else program_name(program) for program in growth.programs]
     return GrowthStatus(
         growth.rate,
         growth.fire_rate,
         growth.life_threshold,
         growth.morph,
-        tuple("" if program is None else program_name(program) for program in growth.programs),
+        tuple(ensemble.synth.morphs_into(channel, corner) or name for corner, name in enumerate(names)),
     )
 
 

@@ -43,6 +43,11 @@ class InstrumentWatch:
         self._seen: dict[str, State] = {}
         self._looked_s = monotonic()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the instruments whose files are looked at."""
+        return tuple(self._paths)
+
     def follow(self, paths: Mapping[str, Path]) -> None:
         """Look at these files from now on.
 

@@ -107,6 +107,9 @@ def test_the_command_line_goes_before_the_settings(sessions: list[FakeSession], 
     settings.rename(tmp_path / "other.toml")
     assert options_of(sessions, "--instrument", "cello").midi_in == ()
     assert options_of(sessions, "--instrument", "cello", "--settings", "other.toml") == expected
+    Path("other.toml").write_text('[map]\n0 = "harp"\n40 = "cello"\n', encoding="utf-8")
+    mapped = options_of(sessions, "--map", "0=x.tnca", "--map", "drums=kit.tnca", "--settings", "other.toml").mapping
+    assert mapped == {"0": "x.tnca", "40": "cello", "drums": "kit.tnca"}, "the command line goes before the settings"
 
 
 def test_growth_by_controllers_is_off_on_and_off_again(sessions: list[FakeSession], tmp_path: Path) -> None:

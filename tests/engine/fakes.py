@@ -191,8 +191,8 @@ class FakeBank:
         motion = self.motions[min(program, len(self.motions) - 1)]
         return FakeChoice(FakeInstrument(cents=self.cents), not is_drums, program > 7, motion)
 
-    def expect(self, program: int, bank: int, is_drums: bool) -> None:
-        pass
+    def expect(self, program: int, bank: int, is_drums: bool) -> bool:
+        return False
 
     def unlocked_instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> FakeChoice:
         return self.instrument_for(program, bank, is_drums, key)

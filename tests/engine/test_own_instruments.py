@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,8 @@ from own_files import shipped_instrument
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.added import Place, instrument_file, parse_place
 from tnca_synth.engine.bank.bank import Bank
-from tnca_synth.engine.bank.own_files import bank_of_files
+from tnca_synth.engine.bank.manifest import MANIFEST, check_manifest
+from tnca_synth.engine.bank.own_files import bank_of_files, instrument_of
 from tnca_synth.engine.bank.timbre_book import TimbreBook
 from tnca_synth.engine.instrument_files import InstrumentFile, write_instrument
 from tnca_synth.engine.instrument_files.folder import VARIABLE, instruments_folder, list_folder
@@ -142,10 +146,14 @@ def test_workers_know_what_is_added(files: Path) -> None:
     def rendered(workers: int) -> FloatArray:
         ensemble = assemble_synth(mapping={"0": files / "violin.tnca"}, workers=workers)
         try:
-            ensemble.wait_for_workers()
+            while not all(one.is_ready for one in ensemble.worker_processes):
+                ensemble.wait_for_workers()
             for number in range(12):
                 ensemble.synth.send(midi.note_on(0, 56 + number, 90), 100 * number)
-            return ensemble.synth.render(20_000, foresight=0)
+            audio = ensemble.synth.render(20_000)
+            growers = {owner for _, owner in getattr(ensemble.synth._first, "_owners", {}).values()}
+            assert len(growers) == (workers if workers > 1 else 0), "each has grown some notes"
+            return audio
         finally:
             ensemble.close()
 
@@ -199,14 +207,23 @@ def test_the_folder_is_where_each_system_keeps_such_things(monkeypatch: pytest.M
     assert instruments_folder("linux", {VARIABLE: "/mine"}) == Path("/mine")
 
 
+def test_a_file_brings_its_representation_unless_another_one_is_asked_for(tmp_path: Path) -> None:
+    bank = Bank.load()
+    flute = next(one for one in bank.instruments if one.name == "flute")
+    write_instrument(tmp_path / "f.tnca", instrument_of(bank, flute, bank.growth_model("waveform", "cpu")))
+    ensemble = opened(instrument=tmp_path / "f.tnca")
+    assert (ensemble.representation, ensemble.decoder) == ("waveform", "direct")
+    np.testing.assert_array_equal(play(ensemble), play(opened(instrument="flute", representation="waveform")))
+    with pytest.raises(BankError, match=r"f\.tnca: it grows in the waveform representation, not in dual"):
+        opened(instrument=tmp_path / "f.tnca", representation="dual")
+
+
 def test_what_cannot_be_played_is_told_in_a_line(files: Path, tmp_path: Path) -> None:
     violin = shipped_instrument("violin")
     foreign = replace(violin, facts=replace(violin.facts, foundation="0" * 64))
-    mel = replace(violin, facts=replace(violin.facts, representation="mel"))
     write_instrument(tmp_path / "foreign.tnca", foreign)
     for source, words in (
         (tmp_path / "foreign.tnca", r"foreign\.tnca: it was made for another foundation \(000000000000\)"),
-        (mel, "the instrument 'violin': it grows in the mel representation"),
         ("missing.tnca", "cannot read the instrument missing.tnca"),
     ):
         with pytest.raises(BankError, match=words):
@@ -283,6 +300,62 @@ def test_a_damaged_instrument_of_a_bank_is_told_when_it_is_played(
         play(opened(bank_path=tmp_path, instrument="violin"))
 
 
+WRONG = (
+    (
+        "files",
+        {"dual": "missing.tnca"},
+        r"instruments\[5\]\.files\.dual is 'missing\.tnca', expected the name of a file",
+    ),
+    ("files", {"mel": "violin.tnca"}, r"instruments\[5\]\.files is \['mel'\], expected representations of the bank"),
+    ("files", {}, r"instruments\[5\]\.tuning is missing"),
+    ("low", 200, r"instruments\[5\]\.low is 200"),
+)
+WRONG_ROOMS = (
+    ({"swells": 65, "correction": None}, r"rooms\.dual\.swells is 65, expected a whole number in 0\.\.64"),
+    ({"swells": 12}, r"rooms\.dual\.correction is missing"),
+    ({"swells": 12, "correction": {"moments": [2, 1]}}, "expected rising spectral frames"),
+    (3, "names and values"),
+)
+
+
+@pytest.fixture(scope="module")
+def manifest(bank_folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((bank_folder / MANIFEST).read_bytes())
+    return values
+
+
+@pytest.mark.parametrize(("field", "value", "words"), WRONG)
+def test_a_wrong_entry_of_a_bank_of_files_is_named(
+    manifest: dict[str, Any], field: str, value: object, words: str
+) -> None:
+    entries = [dict(one) for one in manifest["instruments"]]
+    assert entries[5]["name"] == "violin"
+    entries[5][field] = value
+    with pytest.raises(BankError, match=words):
+        check_manifest(manifest | {"instruments": entries})
+    kit = {name: value for name, value in manifest["instruments"][-1].items() if name != "drums"}
+    with pytest.raises(BankError, match=r"instruments\[0\]\.drums is missing"):
+        check_manifest(manifest | {"instruments": [kit]})
+
+
+@pytest.mark.parametrize(("room", "words"), WRONG_ROOMS)
+def test_wrong_room_for_keys_is_named(manifest: dict[str, Any], room: object, words: str) -> None:
+    with pytest.raises(BankError, match=words):
+        check_manifest(manifest | {"rooms": {"dual": room}})
+
+
+def test_an_instrument_that_finds_no_room_is_refused_when_it_is_played(
+    manifest: dict[str, Any], bank_folder: Path, untried: None, tmp_path: Path
+) -> None:
+    for path in bank_folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / MANIFEST).unlink()
+    room = manifest["rooms"]["dual"]
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"rooms": {"dual": room | {"swells": 4}}}))
+    with pytest.raises(BankError, match="12 swells, this foundation has room for 4"):
+        play(opened(bank_path=tmp_path))
+
+
 class Slow:
     """An instrument whose file takes long to read."""
 
@@ -319,6 +392,46 @@ def test_what_is_not_read_yet_blocks_nobody_and_plays_once_it_is(slow: Slow) -> 
     choice = book.instrument_for(40, 0, False, 60)
     assert choice.instrument.name == "slow" and book.changes == before + 1
     np.testing.assert_array_equal(choice.timbre, book.named(replace(choice.instrument, name="violin"), 60).timbre)
+
+
+def live_synth(slow: Slow) -> OpenSynth:
+    """Return a synth as it plays live, with a slow instrument in the place of program 40."""
+    ensemble = opened(loads_aside=True, grows_together=True)
+    assert ensemble.bank is not None and ensemble.growth is not None
+    one = replace(instrument_file(slow.instrument), read=slow)
+    bank = ensemble.bank.with_files([one.renamed("slow")], {Place(False, 40): "slow"})
+    book = bank.timbre_book(ensemble.growth, aside=True)
+    ensemble.selection._bank = book
+    return ensemble
+
+
+def test_notes_wait_a_moment_for_their_instrument_and_others_do_not(slow: Slow) -> None:
+    ensemble = live_synth(slow)
+    synth = ensemble.synth
+    for data in (midi.program_change(0, 40), midi.note_on(0, 60, 100), midi.note_on(1, 72, 100)):
+        synth.send(data)
+    quick = np.concatenate([synth.render(128) for _ in range(4)])
+    assert [part.channel for part in synth.parts()] == [1] and np.abs(quick).max() > 1e-4
+    slow.may_go_on.set()
+    while ensemble.selection.changes == 0:
+        time.sleep(0.001)
+    synth.render(512)
+    assert [(part.channel, part.instrument) for part in synth.parts()] == [(0, "slow"), (1, "grand-piano")]
+    assert synth.substitutions == ()
+
+
+def test_notes_wait_for_a_tenth_of_a_second_at_most_and_keep_their_order(slow: Slow) -> None:
+    ensemble = live_synth(slow)
+    synth = ensemble.synth
+    for data in (midi.program_change(0, 40), midi.note_on(0, 60, 100), midi.note_off(0, 60), midi.note_on(0, 62, 100)):
+        synth.send(data)
+    synth.render(2000)
+    assert synth.parts() == []
+    synth.render(1000)
+    assert [(part.channel, part.instrument) for part in synth.parts()] == [(0, "violin")]
+    assert synth.notes_started == 2
+    synth.render(RATE)
+    assert synth.active_voices == 1, "the first note was let go after it began"
 
 
 def test_what_cannot_be_read_aside_is_told_and_stays_away(slow: Slow) -> None:

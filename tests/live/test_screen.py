@@ -321,6 +321,15 @@ def test_what_notes_morph_into_is_chosen(session: FakeSession, settings: Path) -
     assert session.sent() == sixteen(MORPH_PROGRAMS[0], 59)
 
 
+def test_notes_morph_into_ones_own_instruments_too(session: FakeSession, settings: Path) -> None:
+    async def body(app: PlayScreen, pilot: Pilot[int]) -> None:
+        await pilot.press("comma", *"thumb", "enter")
+        await settled(pilot)
+
+    on_screen(session, settings, body)
+    assert session.told == [("morph", "thumb box")]
+
+
 @pytest.mark.parametrize(("rows", "shown_parts"), [(24, 5), (30, 5), (50, 16)])
 def test_channels_that_find_no_room_are_counted(
     session: FakeSession, settings: Path, rows: int, shown_parts: int

@@ -39,6 +39,7 @@ class FakeSession:
     """Stands in for `LiveSession`; `moment` is what it shows, `told` what it was told."""
 
     instruments = ("grand-piano", "violin", "cello", "flute")
+    own_instruments = ("thumb box",)
     outputs = ("system (JACK Audio Connection Kit)", "Speakers (ALSA)")
     decoders = ("vocoder", "griffin-lim", "harmonic")
     representations = ("dual", "mel")
@@ -78,6 +79,9 @@ class FakeSession:
     def lock_instrument(self, name: str) -> None:
         self.told.append(("lock", name))
         self.show(instrument=name, is_locked=True)
+
+    def morph_into(self, name: str) -> None:
+        self.told.append(("morph", name))
 
     def follow_midi(self) -> None:
         self.told.append(("lock", None))
