@@ -189,7 +189,7 @@ def lose(client: Client, rate: int, size: int, after_s: float, victim: int, numb
 
 
 def engines(folder: Path) -> list[int]:
-    """Return the processes of the engine that listens in a folder, the one that plays last."""
+    """Return the processes of the engine that listens in a folder: the keeper, and the player."""
     found = []
     for place in Path("/proc").iterdir():
         if place.name.isdigit():
@@ -197,20 +197,16 @@ def engines(folder: Path) -> list[int]:
                 words = (place / "cmdline").read_bytes()
                 if b"bridge-engine" in words and str(folder).encode() in (place / "environ").read_bytes():
                     found.append(int(place.name))
-    return sorted(found, key=lambda process: _parent(process) in found)
-
-
-def _parent(process: int) -> int:
-    """Return the parent of a process; 0 if it is gone."""
-    with suppress(OSError):
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-    return 0
+    return sorted(found)
 
 
 def engine_of(folder: Path) -> int:
     """Return the process that plays; 0 if there is none."""
-    found = engines(folder)
-    return found[-1] if found else 0
+    for process in engines(folder):
+        with suppress(OSError):
+            if "/memfd:tnca-synth doorbell" in Path(f"/proc/{process}/maps").read_text():
+                return process
+    return 0
 
 
 @contextmanager
