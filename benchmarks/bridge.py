@@ -93,6 +93,7 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         "times": arguments.times,
         "restarts": status.restarts,
         "block_p50_ms": 1e3 * float(np.median(blocks_s)),
+        "block_p99_ms": 1e3 * float(np.percentile(blocks_s, 99)),
         "block_max_ms": 1e3 * max(blocks_s),
         "silence_p50_s": float(np.median(silent_s)),
         "silence_p99_s": float(np.percentile(silent_s, 99)),

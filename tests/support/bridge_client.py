@@ -181,6 +181,7 @@ def lose(client: Client, rate: int, size: int, after_s: float, victim: int, numb
     end_s = time.perf_counter() + after_s
     while time.perf_counter() < end_s:
         took_s += play_until(client, rate, size, is_loud=True)
+    assert victim > 0, "no engine to lose"  # 0 would be this process group
     os.kill(victim, number)
     lost_s = time.perf_counter()
     took_s += play_until(client, rate, size, is_loud=False)
@@ -201,7 +202,7 @@ def engines(folder: Path) -> list[int]:
 
 
 def engine_of(folder: Path) -> int:
-    """Return the process that plays; 0 if there is none."""
+    """Return the process that plays; 0 if there is none, or it is just being made."""
     for process in engines(folder):
         with suppress(OSError):
             if "/memfd:tnca-synth doorbell" in Path(f"/proc/{process}/maps").read_text():
