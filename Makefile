@@ -14,7 +14,8 @@ BIN := $(VENV)/bin
 PACKAGES := bridge cli corpus engine export instruments live midi training
 DEMO := out/tour.wav
 # Packages whose public names the reference shows.
-DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.corpus tnca_synth.training tnca_synth.export
+DOCUMENTED := tnca_synth tnca_synth.engine tnca_synth.midi tnca_synth.live tnca_synth.bridge tnca_synth.corpus tnca_synth.training \
+	tnca_synth.export
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test quick docs system kernel plugin golden check format format-check lint types contracts clean distclean

@@ -34,11 +34,13 @@ import bridge_fuzz  # noqa: E402
 
 from tnca_synth import read_midi_file, render  # noqa: E402
 from tnca_synth.engine.render.song import Timeline  # noqa: E402
+from tnca_synth.live.audio.realtime import promote_thread  # noqa: E402
 
 RATE = 48_000
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 SONGS = ("canon.mid", "prelude.mid", "tour.mid")
 PERIOD = 256
+HOST_PRIORITY = 20
 
 
 def bounce(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -78,6 +80,7 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     chance = random.Random(1)
     client = bridge_client.Client(library)
     client.activate(RATE, PERIOD, 20_000)
+    promote_thread(HOST_PRIORITY)  # as audio threads are; else the longest block tells of the scheduler
     blocks_s: list[float] = []
     silent_s: list[float] = []
     for _ in range(arguments.times):
@@ -93,6 +96,7 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         "times": arguments.times,
         "restarts": status.restarts,
         "block_p50_ms": 1e3 * float(np.median(blocks_s)),
+        "block_p99_ms": 1e3 * float(np.percentile(blocks_s, 99)),
         "block_max_ms": 1e3 * max(blocks_s),
         "silence_p50_s": float(np.median(silent_s)),
         "silence_p99_s": float(np.percentile(silent_s, 99)),

@@ -21,7 +21,7 @@ enum {
     RETRY_MS = 10,          /* while an engine starts */
     RESPAWN_MS = 300,       /* after an engine that ended without a word: another one held the lock, and is ending */
     START_LIMIT_MS = 20000, /* for an engine to listen */
-    GREETING_LIMIT_MS = 5000,
+    GREETING_LIMIT_MS = 20000, /* one that still loads listens already */
     FIRST_PAUSE_MS = 500, /* after a failure; doubles up to: */
     LAST_PAUSE_MS = 8000,
     STILL_MS = 200,  /* without a heartbeat the engine is looked at */

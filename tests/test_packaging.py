@@ -131,6 +131,7 @@ def test_the_layers_are_in_order(tmp_path: Path) -> None:
         ("midi/spec/planted.py", "from ..state import channel", "inside midi"),
         ("live/audio/planted.py", "from ..session import session", "inside live"),
         ("training/measure/planted.py", "from ..loop import loop", "inside training"),
+        ("bridge/link.py", "from .serving import server", "inside the bridge"),
     ],
 )
 def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, contract: str) -> None:

@@ -128,10 +128,10 @@ def _bundle(one: str, target: Path, objects: Sequence[Path], tools: Tools) -> Pa
     elif one == "lv2":
         library = bundle / f"{NAME}.so"
     library.parent.mkdir(parents=True, exist_ok=True)
-    linking = ("-shared", "-pthread", "-Wl,--no-undefined", "-Wl,-Bsymbolic")
-    if tools.options:  # a sanitizer's library is part of the host that is tested, not of the plugin
-        linking = ("-shared", "-pthread", "-Wl,-Bsymbolic")
-    _run([*tools.cxx.split(), *linking, *tools.options, *map(str, objects), "-o", str(library)])
+    # With options the library of a sanitizer is part of the host that is tested, not of the plugin.
+    complete = () if tools.options else ("-Wl,--no-undefined",)
+    linking = ("-shared", "-pthread", "-Wl,-Bsymbolic")
+    _run([*tools.cxx.split(), *linking, *complete, *tools.options, *map(str, objects), "-o", str(library)])
     if one == "lv2":
         (bundle / "manifest.ttl").write_text(manifest(library.name), encoding="utf-8")
         (bundle / f"{NAME}.ttl").write_text(plugin_description(), encoding="utf-8")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ...engine.bank.added import FileInstrument, Place
 from ...engine.bank.bank import Bank
+from ...engine.instrument_files.folder import list_folder
+from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import DEFAULT_SAMPLE_RATE
 from ...engine.open import MAX_VOICES, OpenSynth, assemble_synth
 from ...midi.messages import note_off, note_on
@@ -12,6 +16,30 @@ from ..link import EngineLink
 
 _WARM_KEYS: Final = (48, 60, 72)
 _WARM_FRAMES: Final = 2048
+
+
+class SharedBank(Bank):
+    """A bank whose growth models, with their tables of keys, are opened once for all synths.
+
+    Where instruments are files, tables grow with those that a synth plays: then each synth has its own.
+    """
+
+    _models: dict[tuple[str, str, int], OnnxGrowthModel] | None = None
+
+    def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> OnnxGrowthModel:
+        """Return the models of a representation, as `Bank.growth_model` opens them."""
+        if self._manifest.rooms or list_folder():
+            return super().growth_model(representation, provider, threads)
+        if self._models is None:
+            self._models = {}
+        key = (representation, provider, threads)
+        if key not in self._models:
+            self._models[key] = super().growth_model(*key)
+        return self._models[key]
+
+    def with_files(self, files: Sequence[FileInstrument], places: Mapping[Place, str]) -> Bank:
+        """Return this bank with further instruments; without any it shares on."""
+        return super().with_files(files, places) if files or places else self
 
 
 class SharedModels:
@@ -23,7 +51,7 @@ class SharedModels:
     """
 
     def __init__(self) -> None:
-        self.bank = Bank.load()
+        self.bank = SharedBank.load()
         self._usual = self._synth(DEFAULT_SAMPLE_RATE, 0, MAX_VOICES)  # holds on to the models that it opened
         for key in _WARM_KEYS:  # what is called for the first time takes longer
             self._usual.synth.send(note_on(0, key, 100))

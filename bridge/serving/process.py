@@ -10,18 +10,15 @@ import socket
 import stat
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from ...errors import DeviceError
-from ...live.audio.realtime import undisturbed
+from ...live.audio.realtime import CONTROL_PRIORITY, promote_thread, undisturbed
 from ..layout import FOLDER, LOCK, SOCKET
-
-if TYPE_CHECKING:
-    from .models import SharedModels
 
 LOG: Final = "engine.log"
 BACKLOG: Final = 64
@@ -74,36 +71,36 @@ def serve(lingers_s: float, is_detached: bool) -> bool:
             return False
         with _listener(folder / SOCKET) as listener:
             from .models import SharedModels  # what is heavy to import is not needed to find another engine
+            from .server import BridgeServer
 
             models = SharedModels()
             if is_detached:
                 _write_log(folder / LOG)
             gc.freeze()  # so that what is shared stays shared
-            _keep_playing(listener, models, lingers_s)
+            _keep_playing(lambda: BridgeServer(listener, models, lingers_s).run())
     return True
 
 
-def _keep_playing(listener: socket.socket, models: SharedModels, lingers_s: float) -> None:
+def _keep_playing(play: Callable[[], None]) -> None:
     """Fork the process that plays, and again if it dies, until it has nobody to play for."""
     began: deque[float] = deque(maxlen=MOST_DEATHS)
     while len(began) < MOST_DEATHS or monotonic() - began[0] > WITHIN_S:
         began.append(monotonic())
         child = os.fork()
         if not child:
-            _play(listener, models, lingers_s)
+            _play(play)
         if _outcome(child) == 0:
             return
     raise DeviceError(f"the process that plays ended {MOST_DEATHS} times within {WITHIN_S:g} s")
 
 
-def _play(listener: socket.socket, models: SharedModels, lingers_s: float) -> NoReturn:
+def _play(play: Callable[[], None]) -> NoReturn:
     """Serve clients, and end this process, whose cleaning up is the other one's."""
     status = 1
     try:
-        from .server import BridgeServer
-
+        promote_thread(CONTROL_PRIORITY)
         with undisturbed():
-            BridgeServer(listener, models, lingers_s).run()
+            play()
         status = 0
     except Exception:
         traceback.print_exc()

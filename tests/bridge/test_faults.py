@@ -52,7 +52,7 @@ def test_an_engine_killed_or_stopped_is_replaced_within_a_second(
         blocks_s += waits
     assert client.status.restarts == 2 * rounds
     assert np.median(silent_s) < 1.0
-    assert np.percentile(blocks_s, 99) < BLOCK / RATE  # one may be the scheduler's
+    assert np.median(blocks_s) < 0.25 * BLOCK / RATE  # single ones are the scheduler's
 
 
 def test_what_was_set_is_set_again_after_a_loss(open_client: OpenClient, folder: Path) -> None:

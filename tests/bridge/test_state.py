@@ -14,7 +14,7 @@ from tnca_synth.bridge.layout import STANDS_IN, USER, InstrumentRecord
 from tnca_synth.bridge.parameters import INDEX, PARAMETERS
 from tnca_synth.engine.instrument_files.file import write_instrument
 from tnca_synth.engine.open import assemble_synth
-from tnca_synth.midi.messages import note_on
+from tnca_synth.midi.messages import note_on, program_change
 
 OpenClient = Callable[..., Client]
 
@@ -116,7 +116,7 @@ def test_texts_of_parameters_go_both_ways(open_client: OpenClient) -> None:
 
 
 def test_instruments_of_the_user_are_listed_found_by_hash_and_played(open_client: OpenClient, own_instruments) -> None:
-    client = open_client()
+    client, other = open_client(), open_client()
     path = own_instruments / "somewhere.tnca"
     write_instrument(path, shipped_instrument("cello"))
     records = (InstrumentRecord * 256)()
@@ -132,3 +132,8 @@ def test_instruments_of_the_user_are_listed_found_by_hash_and_played(open_client
     ensemble = assemble_synth(sample_rate=48_000, instrument=path)
     ensemble.synth.send(note_on(0, 60, 100), 0)
     assert np.array_equal(got, ensemble.synth.render(9_000))
+    cello = assemble_synth(sample_rate=48_000)
+    for data in (program_change(0, 42), note_on(0, 60, 100)):
+        cello.synth.send(data, 0)
+    plain = bounce(other, [(0, program_change(0, 42)), (0, note_on(0, 60, 100))], 9_000, random.Random(1))
+    assert np.array_equal(plain, cello.synth.render(9_000))

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import mido
 import numpy as np
@@ -90,7 +90,7 @@ def make_session(
 def play_automation(folder: Path, port: int) -> None:
     """Let the automation of an LV2 port be followed."""
     path = folder / "session" / "song.ardour"
-    tree = ElementTree.parse(path)
+    tree = ET.parse(path)
     lists = [one for one in tree.iter("AutomationList") if one.get("automation-id") == f"parameter-{port}"]
     assert lists and all(one.find("events") is not None for one in lists)
     for one in lists:
@@ -149,12 +149,12 @@ def _write_midi(path: Path, events: Sequence[tuple[int, bytes]], num_frames: int
 
 def _add_region(path: Path, num_frames: int) -> None:
     """Write a source, a region that is the whole of it, and its place in the track's playlist into a session's file."""
-    tree = ElementTree.parse(path)
+    tree = ET.parse(path)
     root = tree.getroot()
     first = int(root.get("id-counter", "0")) + 1
     source, whole, placed = first, first + 1, first + 2
     root.set("id-counter", str(first + 3))
-    ElementTree.SubElement(
+    ET.SubElement(
         root.find("Sources"),
         "Source",
         {"name": "song.mid", "take-id": "", "type": "midi", "flags": "Writable,CanRename", "id": str(source)},
@@ -168,15 +168,15 @@ def _add_region(path: Path, num_frames: int) -> None:
         "layering-index": "0", "type": "midi", "first-edit": "nothing", "source-0": str(source),
         "master-source-0": str(source),
     }  # fmt: skip
-    ElementTree.SubElement(root.find("Regions"), "Region", {**facts, "id": str(whole), "whole-file": "1"})
+    ET.SubElement(root.find("Regions"), "Region", {**facts, "id": str(whole), "whole-file": "1"})
     playlist = next(one for one in root.find("Playlists") if one.get("type") == "midi")
-    ElementTree.SubElement(playlist, "Region", {**facts, "id": str(placed), "whole-file": "0"})
+    ET.SubElement(playlist, "Region", {**facts, "id": str(placed), "whole-file": "0"})
     locations = root.find("Locations")
     for one in list(locations):
         if "IsSessionRange" in one.get("flags", ""):
             locations.remove(one)
     span = {"id": str(first + 3), "name": "session", "start": "a0", "end": f"a{num_frames * 282240000 // RATE}"}
-    ElementTree.SubElement(locations, "Location", {**span, "flags": "IsSessionRange", "locked": "0", "timestamp": "0"})
+    ET.SubElement(locations, "Location", {**span, "flags": "IsSessionRange", "locked": "0", "timestamp": "0"})
     tree.write(path, encoding="UTF-8", xml_declaration=True)
 
 

@@ -19,7 +19,15 @@ KINDS = {"lv2": ("LV2", "urn:tnca-synth:synth"), "vst3": ("VST3", "544E434153796
 LENGTH = 3 * RATE
 LEVEL = 12
 """Index of the parameter."""
-NOTES = [(0, "c028"), (2400, "90456a"), (48_000, "804540"), (60_000, "903c50"), (60_000, "904050"), (110_000, "803c40"), (110_000, "804040")]  # fmt: skip
+NOTES = [
+    (0, "c028"),
+    (2400, "90456a"),
+    (48_000, "804540"),
+    (60_000, "903c50"),
+    (60_000, "904050"),
+    (110_000, "803c40"),
+    (110_000, "804040"),
+]
 pytestmark = [pytest.mark.device, pytest.mark.slow]
 
 
@@ -35,8 +43,12 @@ def environment(
     libraries = {"LD_LIBRARY_PATH": str(SCANNER.parent)}
     done = subprocess.run(
         [str(SCANNER), "-f", "-v", str(home / ".vst3" / bundles["vst3"].name)],
-        env={**made, **libraries}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        env={**made, **libraries},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert "Found Plugin: TNCA Synth" in done.stdout + done.stderr
     return made
 
@@ -67,9 +79,13 @@ def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Pat
 def test_a_session_keeps_what_was_set(form: str, environment: dict[str, str], tmp_path: Path) -> None:
     events = events_of(NOTES[1:])
     make_session(
-        tmp_path, environment, *KINDS[form], events, LENGTH,
+        tmp_path,
+        environment,
+        *KINDS[form],
+        events,
+        LENGTH,
         more=f"print('set', ARDOUR.LuaAPI.set_processor_param(track:nth_plugin(0), {LEVEL}, -12))",
-    )  # fmt: skip
+    )
     told = load_session(tmp_path, environment, f"print('level', ARDOUR.LuaAPI.get_processor_param(processor, {LEVEL}))")
     assert "plugin TNCA Synth" in told.replace("\t", " ")
     level = next(line.split()[1] for line in told.splitlines() if line.startswith("level"))

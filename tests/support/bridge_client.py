@@ -181,6 +181,7 @@ def lose(client: Client, rate: int, size: int, after_s: float, victim: int, numb
     end_s = time.perf_counter() + after_s
     while time.perf_counter() < end_s:
         took_s += play_until(client, rate, size, is_loud=True)
+    assert victim > 0, "no engine to lose"  # 0 would be this process group
     os.kill(victim, number)
     lost_s = time.perf_counter()
     took_s += play_until(client, rate, size, is_loud=False)
@@ -189,7 +190,7 @@ def lose(client: Client, rate: int, size: int, after_s: float, victim: int, numb
 
 
 def engines(folder: Path) -> list[int]:
-    """Return the processes of the engine that listens in a folder, the one that plays last."""
+    """Return the processes of the engine that listens in a folder: the keeper, and the player."""
     found = []
     for place in Path("/proc").iterdir():
         if place.name.isdigit():
@@ -201,9 +202,12 @@ def engines(folder: Path) -> list[int]:
 
 
 def engine_of(folder: Path) -> int:
-    """Return the process that plays; 0 if there is none."""
-    found = engines(folder)
-    return found[-1] if found else 0
+    """Return the process that plays; 0 if there is none, or it is just being made."""
+    for process in engines(folder):
+        with suppress(OSError):
+            if "/memfd:tnca-synth doorbell" in Path(f"/proc/{process}/maps").read_text():
+                return process
+    return 0
 
 
 @contextmanager
