@@ -130,7 +130,7 @@ bool CLAP_ABI activate(const clap_plugin_t *clap, double sample_rate, uint32_t, 
 }
 void CLAP_ABI deactivate(const clap_plugin_t *plugin) { of(plugin).instance.deactivate(); }
 bool CLAP_ABI start_processing(const clap_plugin_t *) { return true; }
-void CLAP_ABI stop_processing(const clap_plugin_t *plugin) { of(plugin).instance.restart(); }
+void CLAP_ABI stop_processing(const clap_plugin_t *plugin) { of(plugin).instance.rest(); }
 void CLAP_ABI reset(const clap_plugin_t *plugin) { of(plugin).instance.restart(); }
 void CLAP_ABI on_main_thread(const clap_plugin_t *) {}
 

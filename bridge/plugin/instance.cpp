@@ -224,6 +224,11 @@ void Instance::restart() {
     had_position_ = was_playing_ = ran_ahead_ = false;
 }
 
+void Instance::rest() {
+    if (max_block_) tnca_client_rewind(client_);
+    had_position_ = was_playing_ = ran_ahead_ = false;
+}
+
 void Instance::transport(bool is_playing, bool has_position, int64_t frame) {
     const bool jumped = is_playing && was_playing_ && has_position && had_position_ && std::llabs(frame - next_position_) > 1;
     // A bounce begins: what is played from here on is the same each time, and the same as a render. Hosts that make up

@@ -82,7 +82,8 @@ class Instance {
     void play_exclusive(uint32_t frame, int rank, const uint8_t *data, uint32_t size);
     void change(uint32_t frame, int rank, uint32_t index, double value);
     void apply_changes(); // of a block without frames
-    void restart();       // sounds end, and time begins anew
+    void restart();       // sounds end, and time begins anew, with channels as at power-up
+    void rest();          // the same, but channels stay as they are: the host goes on later
     // Where the transport stands: notes that a jump or a stop leaves behind are released.
     void transport(bool is_playing, bool has_position, int64_t frame);
     void process(float *left, float *right, uint32_t num_frames); // either may be null

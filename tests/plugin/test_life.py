@@ -189,6 +189,20 @@ def test_a_reset_is_as_a_fresh_activation(clap: ClapHost) -> None:
     np.testing.assert_array_equal(first, clap.play(events, 40 * BLOCK, [BLOCK]))
 
 
+def test_a_pause_ends_notes_and_keeps_channels(clap: ClapHost) -> None:
+    start(clap)
+    clap.midi(0, VIOLIN)
+    clap.midi(0, NOTE_ON)
+    blocks(clap, 20)
+    clap.deactivate()
+    latency = start(clap)
+    assert not blocks(clap, 4).any()
+    clap.midi(0, NOTE_ON)
+    sound = blocks(clap, 20)
+    violin = engine_sound([(0, VIOLIN), (4 * BLOCK, NOTE_ON)], 24 * BLOCK)[:, 4 * BLOCK :]
+    np.testing.assert_array_equal(sound[:, latency:], violin[:, :-latency])
+
+
 def test_blocks_of_no_frames_set_parameters(clap: ClapHost) -> None:
     start(clap)
     clap.set("Level", -12)
