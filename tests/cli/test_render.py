@@ -93,6 +93,9 @@ def test_all_options_reach_the_engine(tmp_path: Path, fake: OpenSynth, monkeypat
     assert main(["render", str(CANON), *arguments]) == 0
     assert seen == {
         "instrument": "Piano",
+        "instruments": (),
+        "mapping": {},
+        "kits_play_drums_alone": True,
         "representation": "mel",
         "decoder": "griffin-lim",
         "sample_rate": 8000,
