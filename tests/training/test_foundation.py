@@ -19,7 +19,7 @@ from tnca_synth.training.validation.rendered import NoteRenderer
 
 pytestmark = pytest.mark.slow
 
-FOLDER = Path(__file__).parents[2] / "training" / "foundation"
+FOLDER = Path(__file__).parents[2] / "foundation"
 CRASH = 49
 HOLD_S, FRAMES = 0.6, 38_400
 
