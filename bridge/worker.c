@@ -27,7 +27,7 @@ enum {
     STILL_MS = 200,  /* without a heartbeat the engine is looked at */
     HUNG_MS = 2000,  /* without a heartbeat it is replaced, */
     LATE_MS = 1000,  /* so long a late block counts as overload */
-    QUICK_LOSSES = 20 /* engines lost within a second before the client becomes patient */
+    QUICK_LOSSES = 20 /* engines lost within 0.2 s before the client becomes patient */
 };
 
 int64_t tnca_now_ms(void) {
@@ -132,7 +132,7 @@ void tnca_give_up(worker *self, tnca_state state, const char *text) {
 
 /* The engine is gone: look for another one at once, and more patiently if it keeps happening. */
 void tnca_lose_engine(worker *self) {
-    bool was_up = self->phase == UP, was_short = tnca_now_ms() - self->up_ms < 1000;
+    bool was_up = self->phase == UP, was_short = tnca_now_ms() - self->up_ms < 200;
     disconnect(self);
     if (was_up)
         atomic_fetch_add(&self->client->restarts, 1);

@@ -19,7 +19,7 @@ def test_the_engine_survives_random_events_and_packets(open_client: OpenClient, 
     witness = open_client()
     engine = engine_of(folder)
     counts = bridge_fuzz.fuzz_engine(folder, 5_000, seed=3)
-    assert counts["events"] >= 5_000 and counts["packets"] > 20
+    assert counts["events"] >= 5_000 and counts["packets"] > 5
     assert engine_of(folder) == engine
     play_until(witness, 48_000, 256, is_loud=True)
     assert witness.status.restarts == 0
