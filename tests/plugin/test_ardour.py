@@ -68,9 +68,17 @@ def test_a_bounce_is_the_same_as_the_engine(form: str, environment: dict[str, st
 
 
 def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Path) -> None:
+    """Ardour keeps no order between controllers of one time, so those of the beginning come one after the other."""
     length = 6 * RATE
     song = song_events(EXAMPLES / "tour.mid", RATE)
-    events = [(round(frame / GRAIN) * GRAIN, data) for frame, data in song if frame < length]
+    first = [data for frame, data in song if frame == 0 and data[0] & 0xF0 != 0x90]
+    begin = len(first) * GRAIN
+    events = [(number * GRAIN, data) for number, data in enumerate(first)]
+    events += [
+        (begin + round(frame / GRAIN) * GRAIN, data)
+        for frame, data in song
+        if frame < length - begin and data not in first[: len(first) * (frame == 0)]
+    ]
     make_session(tmp_path, environment, *KINDS["lv2"], events, length)
     np.testing.assert_array_equal(bounce(tmp_path, environment), engine_sound(events, length))
 
