@@ -68,11 +68,23 @@ def test_a_bounce_is_the_same_as_the_engine(form: str, environment: dict[str, st
 
 
 def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Path) -> None:
+    """Ardour keeps no order between controllers of one time, and makes ramps of those that come later.
+
+    So those of the beginning come one after the other, and later ones are left out.
+    """
     length = 6 * RATE
     song = song_events(EXAMPLES / "tour.mid", RATE)
-    events = [(round(frame / GRAIN) * GRAIN, data) for frame, data in song if frame < length]
+    first = [data for frame, data in song if frame == 0 and data[0] & 0xF0 not in (0x80, 0x90)]
+    begin = len(first) * GRAIN
+    events = [(number * GRAIN, data) for number, data in enumerate(first)]
+    events += [
+        (begin + round(frame / GRAIN) * GRAIN, data)
+        for frame, data in song
+        if frame < length - begin and data[0] & 0xF0 in (0x80, 0x90)
+    ]
     make_session(tmp_path, environment, *KINDS["lv2"], events, length)
-    np.testing.assert_array_equal(bounce(tmp_path, environment), engine_sound(events, length))
+    same = slice(0, 5 * RATE)  # Ardour leaves out the notes that the end of the region cuts
+    np.testing.assert_array_equal(bounce(tmp_path, environment)[:, same], engine_sound(events, length)[:, same])
 
 
 @pytest.mark.parametrize("form", ["lv2", "vst3"])
