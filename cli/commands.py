@@ -51,11 +51,12 @@ TRAIN_PACKAGES: Final = frozenset(
         "yaml",
         "PIL",
         "swift_f0",
+        "zimtohrli",
     }
 )
-
-
 SCALE_PACKAGES: Final = frozenset({"pyarrow", "ray"})
+JUDGE_PACKAGES: Final = frozenset({"visqol"})
+EXTRAS: Final = {"train": TRAIN_PACKAGES, "scale": SCALE_PACKAGES, "judges": JUDGE_PACKAGES}
 
 
 class CliCommand(NamedTuple):
@@ -208,8 +209,8 @@ def _report(error: Exception) -> int:
         print_error(str(error))
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
     package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if package in TRAIN_PACKAGES | SCALE_PACKAGES:
-        extra = "train" if package in TRAIN_PACKAGES else "scale"
+    extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
+    if extra is not None:
         print_error(f"this command needs {package}: pip install 'tnca-synth[{extra}]'")
     elif isinstance(error, OSError) and error.strerror:
         print_error(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)

@@ -35,7 +35,7 @@ dev)
     # A judge of hearing that the tests use, visqol-python, asks for libsvm, which has no wheels.
     command -v "${CXX:-c++}" >/dev/null || scripts/system_packages.sh g++
     echo "Installing tnca-synth, torch and the tools for tests (about 1.5 GB)"
-    pip install --constraint constraints.txt --editable '.[train,scale,dev]'
+    pip install --constraint constraints.txt --editable '.[train,judges,scale,dev]'
     # Without what it asks for: PyAudio, which only its playing uses, often does not build.
     pip install --constraint constraints.txt --no-deps tinysoundfont
     # Tests compare with them; what else they ask for trains and downloads.

@@ -11,15 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from tnca_synth.cli.commands import COMMANDS, SCALE_PACKAGES, TRAIN_PACKAGES
+from tnca_synth.cli.commands import COMMANDS, JUDGE_PACKAGES, SCALE_PACKAGES, TRAIN_PACKAGES
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORT_NAMES = {"pyyaml": "yaml", "pillow": "PIL", "python-rtmidi": "rtmidi", "swift-f0": "swift_f0"}
+IMPORT_NAMES = {
+    "pyyaml": "yaml",
+    "pillow": "PIL",
+    "python-rtmidi": "rtmidi",
+    "swift-f0": "swift_f0",
+    "visqol-python": "visqol",
+}
 TRAINING = {"train", "learn", "learn-all", "export", "codec", "vocoder", "evaluate", "compare"}
 SCALE = {"render-corpus"}
+JUDGES = {"evaluate", "compare"}
 BY_ITSELF = {"tinysoundfont"}
 """What the README installs by a command of its own."""
 OPTIONAL = {"jack"}
@@ -87,6 +94,8 @@ def test_a_command_needs_no_more_than_its_documented_extra(command: str) -> None
     there = import_names(PROJECT["dependencies"])
     if command in TRAINING:
         there |= import_names(PROJECT["optional-dependencies"]["train"]) | BY_ITSELF
+    if command in JUDGES:
+        there |= import_names(PROJECT["optional-dependencies"]["judges"])
     if command in SCALE:
         there |= import_names(PROJECT["optional-dependencies"]["scale"])
     assert packages_of(command) - there - OPTIONAL == set()
@@ -98,7 +107,7 @@ def test_commands_that_train_are_those_that_import_training() -> None:
 
 def test_what_is_missing_is_told_with_the_extra_that_has_it() -> None:
     base = import_names(PROJECT["dependencies"])
-    assert set().union(*map(packages_of, TRAINING)) - base - OPTIONAL <= TRAIN_PACKAGES
+    assert set().union(*map(packages_of, TRAINING)) - base - OPTIONAL <= TRAIN_PACKAGES | JUDGE_PACKAGES
     assert set().union(*map(packages_of, SCALE)) - base <= SCALE_PACKAGES
 
 
@@ -106,4 +115,5 @@ def test_the_readme_installs_what_the_extra_lacks() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "pip install '.[train]'" in text
     assert "pip install '.[scale]'" in text
+    assert "pip install '.[train,judges]'" in text
     assert all(f"pip install --no-deps {name}" in text for name in BY_ITSELF)

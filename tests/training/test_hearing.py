@@ -9,7 +9,7 @@ import pytest
 import soxr
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.training.measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
+from tnca_synth.training.measure.hearing import HEARING_RATE, hearing_distance
 from tnca_synth.training.validation.anchors import (
     ANCHORS,
     OPUS_KBPS,
@@ -19,6 +19,7 @@ from tnca_synth.training.validation.anchors import (
     opus_text,
     through_opus,
 )
+from tnca_synth.training.validation.opinion import visqol_mos
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from ...engine.arrays import FloatArray
 from ...engine.spectra.stft import hann, stft
 from ..measure.attacks import level_window_s, rise_ms
 from ..measure.distance import log_spectral_error_db, match_rms, stft_distance, top_error_db
-from ..measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
+from ..measure.hearing import HEARING_RATE, hearing_distance
 from ..measure.recording import Recording
+from ..validation.opinion import visqol_mos
 
 RATE = 22050
 """Rate in Hz of the measures that look at no more than half the band; they get what was rendered, resampled."""

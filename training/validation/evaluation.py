@@ -23,11 +23,12 @@ from ..config.instruments import InstrumentConfig
 from ..config.run import DataConfig
 from ..data.references import Reference, references
 from ..measure.distance import stft_distance, top_error_db
-from ..measure.hearing import HEARING_RATE, hearing_distance, visqol_mos
+from ..measure.hearing import HEARING_RATE, hearing_distance
 from ..measure.note_features import extract
 from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
 from ..sources.soundfont import SoundFont
 from .anchors import ANCHORS, anchors, opus_rate
+from .opinion import visqol_mos
 from .rendered import NoteRenderer
 
 HOLD_S, TAIL_S = 1.5, 0.8
