@@ -21,6 +21,7 @@ import soundfile
 import soxr
 
 from tnca_synth.engine.arrays import FloatArray
+from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.training.learning.figures import Player, nearest_recording, sampled
 from tnca_synth.training.learning.foundation import Foundation, open_foundation
 from tnca_synth.training.learning.learn import learn
@@ -153,9 +154,10 @@ def main() -> None:
     parser.add_argument("--speed", choices=("fit", "full"), default="fit")
     parser.add_argument("--programs", type=int, nargs="+", choices=PROGRAMS, default=[*PROGRAMS])
     parser.add_argument("--notes", type=int, nargs="+", choices=LAYERS, default=[*LAYERS])
+    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or full-band")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    font, foundation = SoundFont(chosen.font, HEARING_RATE), open_foundation()
+    font, foundation = SoundFont(chosen.font, HEARING_RATE), open_foundation(Bank.load(chosen.bank))
     rows: list[Row] = []
     runs: list[dict[str, object]] = []
     for count in chosen.notes:

@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="of the instrument (default: that of the folder or file)")
     parser.add_argument("--author", default="", metavar="TEXT", help="kept in the file")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the file")
+    parser.add_argument(
+        "--bank",
+        type=Path,
+        metavar="PATH",
+        help="whose growth it is learned on: a folder, or full-band",
+    )
     parser.add_argument("--preset", metavar="BANK:PROGRAM", help="of a SoundFont, such as 0:4")
     parser.add_argument(
         "--transpose", type=int, default=0, metavar="N", help="semitones to add to the pitches that names say"
@@ -64,12 +70,16 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True, log_path=False)
     if arguments.dry_run:
         return _understand(arguments, console)
+    from ..engine.wanted_instruments import load_bank
+    from ..training.learning.foundation import open_foundation
     from ..training.learning.learn import learn
 
+    bank, _ = load_bank(arguments.bank, [output] if arguments.goes_on and output.exists() else [])
     with _Listener(console) as listener:
         learned = learn(
             arguments.source,
             output,
+            foundation=open_foundation(bank),
             speed=arguments.speed,
             name=arguments.name,
             seed=arguments.seed,

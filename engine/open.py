@@ -39,7 +39,15 @@ from .routing.path_catalogue import PathCatalogue
 from .synth import Synth
 from .trial import try_bank
 from .voices.voice import num_slots
-from .wanted_instruments import InstrumentSource, Wanted, add_file, check_wanted, find_wanted, representation_of_file
+from .wanted_instruments import (
+    InstrumentSource,
+    Wanted,
+    add_file,
+    check_wanted,
+    find_wanted,
+    load_bank,
+    representation_of_file,
+)
 
 MAX_VOICES = 64
 WORKERS_LIMIT_S = 10.0
@@ -385,7 +393,7 @@ def assemble_synth(
     representation = None if representation is None else closest(representation, REPRESENTATIONS, "representation")
     decoder = None if decoder is None else closest(decoder, DECODERS, "decoder")
     if bank is None:
-        bank = Bank.load(folder)
+        bank, folder = load_bank(folder, (instrument, *instruments, *(mapping or {}).values()))
         if folder is not None and not is_shipped(folder):
             try_bank(folder)
     representation = _representation(bank, representation, instrument)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import BankError, UsageError
 from .arguments import check_instrument
 from .bank.added import FileInstrument, check_foundation, instrument_file, parse_place
-from .bank.bank import Bank
+from .bank.bank import SHIPPED, Bank
 from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
 from .bank.timbre_book import TimbreBook
@@ -62,9 +62,41 @@ def representation_of_file(wanted: object) -> str | None:
     BankError
         It cannot be read.
     """
+    facts = _facts_of(wanted)
+    return None if facts is None else facts.representation
+
+
+def load_bank(folder: Path | None, wanted: Iterable[object]) -> tuple[Bank, Path | None]:
+    """Return a bank, and its folder or name.
+
+    Where none is asked for it is the usual one, or another shipped one that the first of some instrument files was
+    made for.
+
+    Raises
+    ------
+    BankError
+        A bank or a file cannot be read.
+    """
+    bank = Bank.load(folder)
+    facts = next((one for one in map(_facts_of, wanted) if one is not None), None) if folder is None else None
+    if facts is not None and not _grows(bank, facts):
+        for name in map(Path, SHIPPED):
+            other = Bank.load(name)
+            if _grows(other, facts):
+                return other, name
+    return bank, folder
+
+
+def _facts_of(wanted: object) -> InstrumentFacts | None:
     if isinstance(wanted, InstrumentFile):
-        return wanted.facts.representation
-    return read_facts(Path(str(wanted)).expanduser()).representation if is_file_name(wanted) else None
+        return wanted.facts
+    return read_facts(Path(str(wanted)).expanduser()) if is_file_name(wanted) else None
+
+
+def _grows(bank: Bank, facts: InstrumentFacts) -> bool:
+    """Tell whether a bank has the growth that an instrument was made for."""
+    name = facts.representation
+    return name in bank.representations and bank.foundation(name) == facts.foundation
 
 
 def find_wanted(

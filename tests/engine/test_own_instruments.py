@@ -45,6 +45,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_an_instrument_of_another_shipped_bank_brings_that_bank(tmp_path: Path, files: Path) -> None:
+    bank, place = Bank.load(Path("full-band")), tmp_path / "harp.tnca"
+    harp = next(one for one in bank.instruments if one.name == "orchestral-harp")
+    write_instrument(place, instrument_of(bank, harp, bank.growth_model("dual", "cpu")))
+    theirs = play(assemble_synth(sample_rate=RATE, instrument=harp.name, bank_path="full-band"))
+    np.testing.assert_array_equal(play(assemble_synth(sample_rate=RATE, instrument=place)), theirs)
+    with pytest.raises(BankError, match="another foundation"):
+        assemble_synth(instrument=place, instruments=[files / "violin.tnca"])
+
+
 def play(ensemble: OpenSynth, *first: bytes, seconds: float = 0.7) -> FloatArray:
     """Play a tune on two melodic channels and the drums."""
     synth = ensemble.synth
