@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,8 @@ def environment(
     made = environment_for(home, host_environment)
     shutil.copytree(bundles["vst3"], home / ".vst3" / bundles["vst3"].name)
     shutil.copytree(bundles["lv2"], home / ".lv2" / bundles["lv2"].name)
+    for place in (home / ".vst3").rglob("*"):  # a scan of the same second would count as older
+        os.utime(place, (time.time() - 60, time.time() - 60))
     libraries = {"LD_LIBRARY_PATH": str(SCANNER.parent)}
     done = subprocess.run(
         [str(SCANNER), "-f", "-v", str(home / ".vst3" / bundles["vst3"].name)],
