@@ -132,7 +132,7 @@ def test_one_engine_serves_all_hosts_and_leaves_after_the_last(library, own_fold
     play_until(client, RATE, BLOCK, is_loud=True)
     assert len(engines(own_folder)) == 2  # the one that plays, and the one that keeps it
     player = engine_of(own_folder)
-    assert links_of(player) == 2
+    assert wait_for(lambda: links_of(player) == 2, 5.0) < 5.0
     host.kill()
     host.communicate()
     assert wait_for(lambda: links_of(player) == 1, 5.0) < 5.0
