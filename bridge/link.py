@@ -162,6 +162,8 @@ class EngineLink:
             del self.shared
         with suppress(AttributeError, BufferError):
             self._memory.close()
+        with suppress(AttributeError):
+            del self._memory  # where somebody still looks at it, it is freed with the last look
         if self._reply >= 0:
             os.close(self._reply)
             self._reply = -1

@@ -132,10 +132,11 @@ def test_one_engine_serves_all_hosts_and_leaves_after_the_last(library, own_fold
     play_until(client, RATE, BLOCK, is_loud=True)
     assert len(engines(own_folder)) == 2  # the one that plays, and the one that keeps it
     player = engine_of(own_folder)
-    assert wait_for(lambda: links_of(player) == 2, 5.0) < 5.0
+    linked = links_of(player)
+    assert linked >= 2  # and those of clients that lost another engine and found this one
     host.kill()
     host.communicate()
-    assert wait_for(lambda: links_of(player) == 1, 5.0) < 5.0
+    assert wait_for(lambda: links_of(player) == linked - 1, 5.0) < 5.0
     play_until(client, RATE, BLOCK, is_loud=True)
     client.close()
     assert wait_for(lambda: not engines(own_folder), 10.0) < 5.0
@@ -163,11 +164,12 @@ def links_of(process: int) -> int:
 def test_nothing_is_left_of_links(open_client: OpenClient, folder: Path) -> None:
     client = open_client()
     player, before = engine_of(folder), None
+    linked = links_of(player)  # those of the client which keeps the engine, and of clients that lost another one
     for round_ in range(6):
         client.activate(RATE, BLOCK, 10_000)
         play(client, RATE, BLOCK)
         client.deactivate()
-        wait_for(lambda: links_of(player) == 1, 5.0)  # that of the client which keeps the engine
+        wait_for(lambda: links_of(player) == linked, 5.0)
         own = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("/memfd:")
         now = len(os.listdir(f"/proc/{player}/fd")), own
         before = now if round_ == 1 else before
