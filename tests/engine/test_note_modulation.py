@@ -138,6 +138,7 @@ def test_a_pedal_that_a_song_leaves_down_comes_up_at_its_end(pedal: int, is_key_
         representation="dual",
         decoder="harmonic",
         growth=None,
+        why_provider="",
     )
     render_song(song, ensemble, tape)  # type: ignore[arg-type]
     assert tape.frames < 1.5 * RATE
