@@ -169,7 +169,7 @@ def test_nothing_is_left_of_links(open_client: OpenClient, folder: Path) -> None
         client.activate(RATE, BLOCK, 10_000)
         play(client, RATE, BLOCK)
         client.deactivate()
-        wait_for(lambda: links_of(player) == linked, 5.0)
+        wait_for(lambda: links_of(player) <= linked, 5.0)
         own = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("/memfd:")
         now = len(os.listdir(f"/proc/{player}/fd")), own
         before = now if round_ == 1 else before
