@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree as ET
 
 import mido
 import numpy as np
 import soundfile
 
+Made = TypeVar("Made")
+SESSIONS = 4
 RATE = 48_000
 TICKS_PER_BEAT = 1920
 """Of Ardour; at its 120 beats per minute, 3,840 ticks a second."""
@@ -102,10 +105,25 @@ def load_session(folder: Path, environment: Mapping[str, str], more: str = "") -
     return run_lua(_LOAD.format(folder=folder / "session", more=more), folder, environment)
 
 
-def bounce(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
+def sounding(folder: Path, environment: Mapping[str, str], make: Callable[[Path], Made]) -> tuple[Made, np.ndarray]:
+    """Make a session in a folder of its own and export it; return what making it returned, and the sound.
+
+    It is made anew while all that is exported is silence: now and then this Ardour leaves out a region's MIDI for good.
+    """
+    for attempt in range(SESSIONS):
+        place = folder / f"session-{attempt}"
+        place.mkdir()
+        made = make(place)
+        sound = _bounce(place, environment)
+        if sound.any():
+            break
+    return made, sound
+
+
+def _bounce(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
     """Export the session; float32 (2, frames)."""
     sound = np.zeros((2, 1), np.float32)
-    for _ in range(8):  # on a busy machine this Ardour now and then starts before it has read its MIDI
+    for _ in range(3):  # on a busy machine this Ardour now and then starts before it has read its MIDI
         sound = _export(folder, environment)
         if sound.any():
             break
