@@ -86,7 +86,7 @@ def test_a_note_sounds_within_a_millisecond_of_its_time(bank: Bank, decoder: str
         synth.send(note_on(9 if instrument.is_drums else 0, key, 100), onset)
         level = np.abs(synth.render(onset + RATE // 10)).max(1)
         loudest = level[: onset + RATE // 20].max()
-        first = int(np.argmax(level > 1e-3 * loudest))
+        first = int(np.argmax(level > 3e-4 * loudest))  # envelopes of attacks let the first samples be soft
         assert abs(first - onset) <= RATE // 1000, f"{instrument.name} sounds {first - onset} frames off"
 
 

@@ -22,7 +22,7 @@ from tnca_synth.training.correction.attacks import (
     with_attacks,
     with_envelope,
 )
-from tnca_synth.training.measure.attacks import level_window_s, rise_ms
+from tnca_synth.training.measure.attacks import level_window_s
 from tnca_synth.training.validation.rendered import NoteRenderer
 
 pytestmark = pytest.mark.slow
@@ -115,4 +115,3 @@ def test_attacks_are_written_into_a_bank(tmp_path: Path, monkeypatch: pytest.Mon
     recorded = Sudden(tiny.bank()).render(71, 60, 64, 0.5, 0.0, False)
     errors = [float(np.sum((one[:300] - recorded[:300]) ** 2)) for one in (before, after)]
     assert errors[1] < 0.3 * errors[0]
-    assert rise_ms(after, 8000, 0.004) <= rise_ms(before, 8000, 0.004)

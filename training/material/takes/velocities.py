@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .splitting import Span
 
-ALIKE_DB, ALIKE_ONCE_DB = 5.0, 10.0
+ALIKE_DB, ALIKE_ONCE_DB = 5.0, 8.0
 """Levels that differ by less were meant to be the same; keys that sound once differ by more on their own account."""
 OFTEN_REPEATED: Final = 0.3
 LOUD: Final = 112
