@@ -1,5 +1,6 @@
 """An engine that all tests of the bridge share, in a folder of its own."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import bridge_client
 import pytest
 
 from tnca_synth.engine.instrument_files.folder import VARIABLE
+
+REFOUND_S = 20.0
 
 
 @pytest.fixture(scope="session")
@@ -32,21 +35,28 @@ def own_instruments(instruments_folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, library, instruments_folder: Path) -> Iterator[Path]:
-    """A folder whose engine stays while there are tests: a client keeps it."""
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, library, instruments_folder: Path
+) -> Iterator[tuple[Path, bridge_client.Client]]:
+    """A folder whose engine stays while there are tests, and the client that keeps it."""
     folder = tmp_path_factory.mktemp("shared")
     with bridge_client.environment(folder):
         keeper = bridge_client.Client(library)
         keeper.activate(48_000, 256, 30_000)
         assert keeper.status.name == "running", keeper.status.text
-    yield folder
+    yield folder, keeper
     keeper.close()
 
 
 @pytest.fixture
-def folder(shared_folder: Path) -> Iterator[Path]:
-    with bridge_client.environment(shared_folder):
-        yield shared_folder
+def folder(shared: tuple[Path, bridge_client.Client]) -> Iterator[Path]:
+    folder, keeper = shared
+    with bridge_client.environment(folder):
+        yield folder
+        # Who lost the engine must find the next one here: in the environment of the next test it would find another.
+        begin_s = time.monotonic()
+        while keeper.status.name != "running" and time.monotonic() - begin_s < REFOUND_S:
+            time.sleep(0.02)
 
 
 @pytest.fixture
