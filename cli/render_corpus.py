@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
         random_growth=arguments.random_growth,
         humanise_ms=arguments.humanise,
         humanise_velocity=arguments.humanise_velocity,
-        bank=None if arguments.bank is None else str(arguments.bank.resolve()),
+        bank=_bank(arguments.bank),
         instrument=_instrument(arguments.instrument),
         representation=arguments.representation,
         decoder=arguments.decoder,
@@ -163,6 +163,13 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"{arguments.output}: {_line(state)}")
     return 1 if state.failed else 0
+
+
+def _bank(wanted: Path | None) -> str | None:
+    """Return the name of a shipped bank, or a folder as workers find it wherever they run."""
+    from ..engine.bank.bank import is_shipped
+
+    return None if wanted is None else str(wanted if is_shipped(wanted) else wanted.resolve())
 
 
 def _instrument(wanted: str | None) -> str | None:

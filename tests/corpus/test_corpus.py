@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from corpora import facts_of, files_of, rows_of, song_bytes, tnca, write_songs
 
+from tnca_synth.cli.render_corpus import _bank
 from tnca_synth.corpus.corpus import render_corpus
 from tnca_synth.corpus.journal import Journal
 from tnca_synth.corpus.options import CorpusOptions
@@ -114,6 +115,13 @@ def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
     with pytest.raises(BankError):
         render_corpus([songs], tmp_path / "out", CorpusOptions(bank=str(tmp_path)))
     assert files_of(tmp_path) == before
+
+
+def test_a_shipped_bank_is_named_and_any_other_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _bank(None) is None
+    assert _bank(Path("full-band")) == "full-band"
+    assert _bank(Path("mine")) == str(tmp_path.resolve() / "mine")
 
 
 def test_an_unfinished_corpus_is_resumed_only_if_asked_and_alike(tmp_path: Path) -> None:
