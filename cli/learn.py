@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..training.loop.progress import ProgressReport
     from ..training.material import Material
 
-SUFFIX: Final = ".tnca"
 SPEEDS: Final = ("fit", "full")
 EXIT_INTERRUPTED: Final = 130
 
@@ -70,16 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True, log_path=False)
     if arguments.dry_run:
         return _understand(arguments, console)
-    from ..engine.wanted_instruments import load_bank
+    from ..engine.bank.bank import Bank
     from ..training.learning.foundation import open_foundation
     from ..training.learning.learn import learn
 
-    bank, _ = load_bank(arguments.bank, [output] if arguments.goes_on and output.exists() else [])
+    foundation = None if arguments.bank is None else open_foundation(Bank.load(arguments.bank))
     with _Listener(console) as listener:
         learned = learn(
             arguments.source,
             output,
-            foundation=open_foundation(bank),
+            foundation=foundation,
             speed=arguments.speed,
             name=arguments.name,
             seed=arguments.seed,
@@ -112,6 +111,8 @@ def _understand(arguments: argparse.Namespace, console: Console) -> int:
 
 def _output(source: Path, wanted: Path | None) -> Path:
     """Return where the instrument goes; `UsageError` for a name or a place that cannot be."""
+    from ..engine.instrument_files import SUFFIX
+
     path = wanted or Path(f"{Path(os.path.abspath(source)).stem or 'instrument'}{SUFFIX}")
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"the instrument's file must end in {SUFFIX}, got {path}")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..corpus.pool import run_in_processes
 from ..engine.bank.bank import Bank
+from ..engine.instrument_files import SUFFIX
 from ..errors import BankError, TncaError, UsageError
 from .learning.foundation import open_foundation
 from .learning.learn import learn
-
-SUFFIX: Final = ".tnca"
 
 
 class LearnTask(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Final
 import torch
 
 from ...engine.instrument_files import InstrumentFile, read_instrument, write_instrument
+from ...engine.wanted_instruments import load_bank
 from ...errors import UsageError
 from ..data.dataset import NoteSet
 from ..loop.loop import Progress
@@ -98,8 +99,8 @@ def learn(
     path = None if output is None else Path(output)
     if goes_on and (path is None or not path.is_file()):
         raise UsageError(f"there is no instrument to go on from: {path or 'no output is named'}")
-    foundation = foundation or open_foundation()
     before = read_instrument(path) if goes_on and path else None
+    foundation = foundation or open_foundation(load_bank(None, [before])[0])
     with _torch_threads(threads):
         run = _Run(foundation, Path(source), path, chosen, seed, listener or Silent(), name, author, licence)
         return run.learn(wishes, before)
