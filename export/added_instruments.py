@@ -10,16 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from ..engine.bank.added import instrument_file
 from ..engine.bank.bank import Bank
 from ..engine.bank.manifest import MANIFEST
-from ..engine.instrument_files import InstrumentFacts, instrument_bytes, read_instrument
+from ..engine.bank.own_files import instrument_entry
+from ..engine.instrument_files import SUFFIX, InstrumentFacts, instrument_bytes, read_instrument
 from ..errors import UsageError
 from ..training.config.instruments import InstrumentConfig
 from ..training.config.run import load_preset
-from .bank import file_facts, replace_files
+from .bank import change_files
 from .held_bank import print_sizes
 
 
@@ -54,14 +56,13 @@ def add_instruments(folder: Path, paths: Sequence[Path], preset: str) -> dict[st
         instrument = read_instrument(path)
         facts = instrument.facts
         _check(path, facts, bank, known, preset)
-        name = f"{facts.name}.tnca"
+        name = f"{facts.name}{SUFFIX}"
         added[name] = instrument_bytes(instrument)
-        entry = _entry(known[facts.name], facts, name)
+        config = known[facts.name]
+        one = replace(instrument_file(instrument).instrument, program=config.program, pitched=config.pitched)
+        entry = instrument_entry(one, {facts.representation: name})
         manifest["instruments"] = [*(one for one in manifest["instruments"] if one["name"] != facts.name), entry]
-    files = {name: (folder / name).read_bytes() for name in manifest["files"]} | added
-    manifest["files"] = {name: file_facts(content) for name, content in files.items()}
-    replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
-    return {name: len(content) for name, content in added.items()}
+    return change_files(folder, manifest, added)
 
 
 def _check(path: Path, facts: InstrumentFacts, bank: Bank, known: dict[str, InstrumentConfig], preset: str) -> None:
@@ -71,19 +72,6 @@ def _check(path: Path, facts: InstrumentFacts, bank: Bank, known: dict[str, Inst
     there = facts.representation in bank.representations
     if not there or bank.foundation(facts.representation) != facts.foundation:
         raise UsageError(f"{path}: it was made for another foundation than this bank's")
-
-
-def _entry(config: InstrumentConfig, facts: InstrumentFacts, file: str) -> dict[str, Any]:
-    """Describe an instrument for the manifest."""
-    return {
-        "name": config.name,
-        "program": config.program,
-        "is_drums": False,
-        "pitched": config.pitched,
-        "low": facts.low,
-        "high": facts.high,
-        "files": {facts.representation: file},
-    }
 
 
 def main() -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..engine.bank.bank import CORRECTION, MOTIONS
 from ..engine.bank.instruments import Tuning
-from ..engine.bank.manifest import FORMAT, MANIFEST
+from ..engine.bank.manifest import FORMAT, MANIFEST, file_entry
 from ..engine.keys.motions import MotionArrays, MotionTable
 from ..errors import BankError, UsageError
 from ..training.config.instruments import InstrumentConfig
@@ -110,7 +110,7 @@ def write_bank(folder: Path, checkpoints: list[Checkpoint], metrics: dict[str, d
         "models": models,
         "decoders": decoders,
         "instruments": [instrument_entry(one, lead, motions) for one in _instruments(lead)],
-        "files": {name: file_facts(content) for name, content in files.items()},
+        "files": {name: file_entry(content) for name, content in files.items()},
     }
     replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return {name: len(content) for name, content in files.items()}
@@ -156,9 +156,12 @@ def _instruments(checkpoint: Checkpoint) -> tuple[InstrumentConfig, ...]:
     )
 
 
-def file_facts(content: bytes) -> dict[str, Any]:
-    """Return what a manifest says of a file."""
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+def change_files(folder: Path, manifest: dict[str, Any], changed: Mapping[str, bytes]) -> dict[str, int]:
+    """Write a bank's manifest and some of its files anew; return their names with their sizes in bytes."""
+    files = {name: (folder / name).read_bytes() for name in manifest["files"]} | dict(changed)
+    entries = {name: file_entry(content) for name, content in files.items()}
+    replace_files(folder, files | {MANIFEST: (json.dumps(manifest | {"files": entries}, indent=1) + "\n").encode()})
+    return {name: len(content) for name, content in changed.items()}
 
 
 def replace_files(folder: Path, files: dict[str, bytes]) -> None:

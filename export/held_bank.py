@@ -20,7 +20,7 @@ from ..errors import UsageError
 from ..training.config.run import DataConfig, load_preset
 from ..training.correction.held_notes import with_held_notes, with_mean_after
 from ..training.sources.soundfont import SoundFont
-from .bank import file_facts, replace_files
+from .bank import change_files
 
 
 def continue_held_notes(
@@ -81,12 +81,8 @@ def open_corrected(
 def rewrite_corrections(folder: Path, changed: Mapping[str, CorrectionArrays]) -> dict[str, int]:
     """Write the corrections of some representations into a bank; return their files with their sizes in bytes."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    files = {name: (folder / name).read_bytes() for name in manifest["files"]}
     written = {manifest["models"][name][CORRECTION]: arrays.to_bytes() for name, arrays in changed.items()}
-    files |= written
-    manifest["files"] = {name: file_facts(content) for name, content in files.items()}
-    replace_files(folder, files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
-    return {name: len(content) for name, content in written.items()}
+    return change_files(folder, manifest, written)
 
 
 def print_sizes(written: Mapping[str, int]) -> None:

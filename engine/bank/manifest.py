@@ -156,12 +156,14 @@ def manifest_bytes(
         "decoders": decoders,
         "rooms": {name: room_as_json(room) for name, room in rooms.items()},
         "instruments": [*instruments],
-        "files": {
-            name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-            for name, content in files.items()
-        },
+        "files": {name: file_entry(content) for name, content in files.items()},
     }
     return (json.dumps(values, indent=1) + "\n").encode()
+
+
+def file_entry(content: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def room_as_json(room: KeyRoom) -> dict[str, Any]:

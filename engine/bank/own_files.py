@@ -88,18 +88,25 @@ def bank_of_files(
                 suffix = "" if name == DEFAULT_REPRESENTATION else f".{name}"
                 own[name] = f"{one.name}{suffix}{SUFFIX}"
                 files[own[name]] = instrument_bytes(instrument_of(bank, one, growth, versions))
-        entries.append(instrument_entry(one, own, next(iter(growths.values()))))
+        drums = [int(suffix[1:]) for suffix in _timbres(one, next(iter(growths.values())))] if one.is_drums else []
+        entries.append(instrument_entry(one, own, drums))
     manifest = bank.manifest_of(files, entries, {name: growth.motions.room for name, growth in growths.items()})
     return files | {MANIFEST: manifest}
 
 
-def instrument_entry(one: BankInstrument, files: Mapping[str, str], growth: OnnxGrowthModel) -> dict[str, Any]:
-    """Return what a manifest says of an instrument that is a file for each of some representations."""
+def instrument_entry(one: BankInstrument, files: Mapping[str, str], drums: Sequence[int] = ()) -> dict[str, Any]:
+    """Return what a manifest says of an instrument that is a file for each of some representations.
+
+    Parameters
+    ----------
+    files : representation -> file name
+    drums : keys of a kit
+    """
     entry: dict[str, Any] = {
         "name": one.name, "program": one.program, "is_drums": one.is_drums, "pitched": one.pitched,
         "low": one.low, "high": one.high, "files": dict(files),
     }  # fmt: skip
-    return entry | ({"drums": [int(suffix[1:]) for suffix in _timbres(one, growth)]} if one.is_drums else {})
+    return entry | ({"drums": [*drums]} if one.is_drums else {})
 
 
 def _timbres(instrument: BankInstrument, growth: OnnxGrowthModel) -> dict[str, str]:
