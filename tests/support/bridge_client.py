@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from random import Random
 
 import numpy as np
+
+from tnca_synth.bridge.jack.program import ClientStatus
 
 SOURCES = Path(__file__).parents[2] / "bridge"
 HOST = Path(__file__).parents[2] / "benchmarks" / "bridge_host.c"
@@ -26,21 +28,7 @@ class Midi(ctypes.Structure):
     _fields_ = (("frame", c_uint32), ("size", c_uint32), ("data", c_char_p))
 
 
-class Status(ctypes.Structure):
-    _fields_ = (
-        ("state", c_int),
-        ("voices", c_uint32),
-        ("voice_limit", c_uint32),
-        ("load", c_float),
-        ("latency", c_uint32),
-        ("late_blocks", c_uint64),
-        ("dropped", c_uint64),
-        ("restarts", c_uint32),
-        ("peak", c_float * 2),
-        ("text", c_char * 256),
-        ("engine", c_char * 64),
-    )
-
+class Status(ClientStatus):
     @property
     def name(self) -> str:
         return STATES[self.state]
