@@ -71,14 +71,14 @@ def bank_of_files(
     Parameters
     ----------
     versions : of the programs that make the files
-    representations : those to take over; none means all
+    representations : those of its own to take over; none means all
 
     Raises
     ------
     BankError
         As `instrument_of`.
     """
-    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.representations}
+    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.own_representations}
     entries: list[dict[str, Any]] = []
     files = bank.model_files(tuple(growths))
     for one in bank.instruments:

@@ -12,7 +12,7 @@ from tnca_synth.engine.growth.grower import Grower
 from tnca_synth.engine.modulation.channel import ControlsAt
 from tnca_synth.engine.names import REPRESENTATIONS
 from tnca_synth.engine.open import assemble_synth
-from tnca_synth.engine.voices.voice import CROSSFADE_SAMPLES, Voice
+from tnca_synth.engine.voices.voice import CROSSFADE_S, Voice
 from tnca_synth.errors import UsageError
 
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def test_switching_back_and_forth_at_once_keeps_every_note_once() -> None:
         ensemble.set_decoder(name)
         ensemble.synth.render(100)
         assert ensemble.synth.active_voices == 12
-    ensemble.synth.render(4 * CROSSFADE_SAMPLES)
+    ensemble.synth.render(round(4 * CROSSFADE_S * RATE))
     assert ensemble.synth.active_voices == 12
     ensemble.synth.panic()
     ensemble.synth.render(RATE)
