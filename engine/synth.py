@@ -173,6 +173,11 @@ class Synth(GrowthControls):
         )
 
     @property
+    def internal_rate(self) -> int:
+        """Rate in Hz at which paths are mixed."""
+        return self._internal_rate
+
+    @property
     def frame(self) -> int:
         """Number of the next frame that `render` returns."""
         return self._frame
@@ -296,7 +301,7 @@ class Synth(GrowthControls):
         Raises
         ------
         UsageError
-            The path does not fit: its rate is no whole part of the internal one, or its decoder is one that needs what is not grown.
+            The path does not fit: its rate is no whole part of the internal one, or its decoder lacks a field.
         """
         check_path(path, self._internal_rate)
         self._sequencer.program_switch.choose(check_channel(channel, len(self._interpreter.channels)), path)

@@ -67,7 +67,7 @@ class AudioSpec:
         return self.hop_length / self.sample_rate
 
     def at_rate(self, sample_rate: int) -> AudioSpec:
-        """Return the spec with windows and hops of the same lengths in time at another rate, a whole multiple of its own.
+        """Return the spec with hops and windows as long in time at another rate, a whole multiple of its own.
 
         Raises
         ------

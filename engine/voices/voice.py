@@ -58,8 +58,8 @@ class Voice:
     role : what plays it on any path
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
-    rises_at, falls_at : where it fades in or out: one path takes over from another, the voice is stolen, or another drum
-        stops it
+    rises_at, falls_at : where it fades in or out: one path takes over from another, the voice is stolen, or another
+        drum stops it
     crossfade : samples that this takes, `CROSSFADE_S`
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """

@@ -16,7 +16,7 @@ from ...spectra.spec import AudioSpec
 from ..base import Decoder, NoteControls
 
 REACH: Final = 32
-"""Samples on either side that a new one between them is made of: flat to 10.3 kHz of 11.025, below -80 dB from 12 kHz on."""
+"""Samples on either side that a new one is made of: flat to 10.3 kHz of 11.025, below -80 dB from 12 kHz on."""
 _KAISER_BETA: Final = 0.1102 * (80.0 - 8.7)
 """For a stop-band of -80 dB (Kaiser, 1974)."""
 
