@@ -107,19 +107,19 @@ def test_a_kit_takes_the_place_of_the_drums(files: Path, place: str) -> None:
 
 
 def test_an_instrument_in_memory_plays_under_its_own_name() -> None:
-    ensemble = opened(instruments=[shipped_instrument("violin").renamed("Fiddle")])
-    ensemble.lock_instrument("fiddle")
+    ensemble = opened(instruments=[shipped_instrument("violin").renamed("My Fiddle")])
+    ensemble.lock_instrument("my fiddle")
     np.testing.assert_array_equal(play(ensemble), banks_own("violin"))
-    assert "Fiddle" in ensemble.selection.instruments
+    assert "My Fiddle" in ensemble.selection.instruments
     assert opened().synth.first_choice(0) == ""
 
 
 def test_no_program_means_an_instrument_of_ones_own() -> None:
-    ensemble = opened(instruments=[shipped_instrument("violin").renamed("Fiddle")])
+    ensemble = opened(instruments=[shipped_instrument("violin").renamed("My Fiddle")])
     np.testing.assert_array_equal(
         play(ensemble, midi.program_change(0, 40), midi.program_change(1, 40)), banks_own("violin")
     )
-    assert "Fiddle" not in ensemble.selection.instruments
+    assert "My Fiddle" not in ensemble.selection.instruments
     ensemble.begin_with(40)
     assert ensemble.synth.first_choice(0) == "violin"
 
