@@ -11,6 +11,7 @@ import soundfile
 import tiny
 import torch
 
+from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.instrument_files import read_instrument
 from tnca_synth.errors import DatasetError, UsageError
 from tnca_synth.training.learning.figures import Player, mean_distance, nearest_recording, sampled
@@ -39,7 +40,7 @@ def foundation() -> Foundation:
 
 @pytest.fixture(scope="module")
 def shipped() -> Foundation:
-    return open_foundation()
+    return open_foundation(Bank.load(Path("low-rate")))
 
 
 def stage_of(foundation: Foundation, recordings: list[Recording], iterations: int, seed: int = 0) -> Stage:
