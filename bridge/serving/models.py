@@ -12,6 +12,7 @@ from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import DEFAULT_SAMPLE_RATE
 from ...engine.open import MAX_VOICES, OpenSynth, assemble_synth
 from ...midi.messages import note_off, note_on
+from ..instruments import InstrumentList
 from ..link import EngineLink
 
 _WARM_KEYS: Final = (48, 60, 72)
@@ -48,10 +49,13 @@ class SharedModels:
     Attributes
     ----------
     bank : Bank
+    instruments : InstrumentList
+        What can be chosen.
     """
 
     def __init__(self) -> None:
         self.bank = SharedBank.load()
+        self.instruments = InstrumentList(self.bank)
         self._usual = self._synth(DEFAULT_SAMPLE_RATE, 0, MAX_VOICES)  # holds on to the models that it opened
         for key in _WARM_KEYS:  # what is called for the first time takes longer
             self._usual.synth.send(note_on(0, key, 100))
