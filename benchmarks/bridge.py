@@ -119,8 +119,8 @@ def run_host(folder: Path, instances: int, voices: int, frames: int, seconds: in
     spent: list[tuple[float, float, float]] = []
     while process.poll() is None:
         time.sleep(0.5)
-        engine = bridge_client.engine_of(folder)
-        spent.append((time.monotonic(), processor_time_s(engine), processor_time_s(process.pid)))
+        engine_s = sum(map(processor_time_s, bridge_client.engines(folder)))
+        spent.append((time.monotonic(), engine_s, processor_time_s(process.pid)))
     report = json.loads(process.communicate()[0])
     last = [one for one in spent[:-2] if one[0] > spent[-2][0] - 0.6 * seconds]  # all clients are there by then
     span_s = last[-1][0] - last[0][0]

@@ -49,7 +49,7 @@ class BridgeServer:
         """Serve until nobody is left."""
         self._channel.setblocking(False)
         self._selector.register(self._channel, selectors.EVENT_READ, None)
-        thread = threading.Thread(target=self._parts.player.run, name="player")
+        thread = threading.Thread(target=self._play, name="player")
         thread.start()
         try:
             while self._is_kept or self._connections:
@@ -60,6 +60,11 @@ class BridgeServer:
             self._parts.player.stop()
             thread.join()
             self._selector.close()
+
+    def _play(self) -> None:
+        """Render until stopped. Thread: player."""
+        self._parts.models.warm_up()
+        self._parts.player.run()
 
     def _turn(self) -> None:
         for key, _ in self._selector.select(BEAT_S):
