@@ -147,11 +147,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--players", type=int, default=2, help="processes that play")
     parser.add_argument("--chords", action="store_true", help="strike all notes at once")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tnca-bridge-"))
     try:
-        with bridge_client.environment(folder):
+        with bridge_client.environment(folder, players=arguments.players):
             print(json.dumps(globals()[arguments.what](arguments, folder)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,8 +5,9 @@
  * Every voice strikes a note each two seconds: one after the other, or all instances a chord at once.
  *
  * It is linked with --wrap for what an audio thread must not call, and counts such calls while a client processes.
- * Beside it a thread on each core does nothing but sleep, and notes when it wakes up late: then nothing ran there, and
- * the machine itself stood still. Late blocks with such a pause within two periods before them count as the machine's.
+ * Beside it a thread on each core sleeps, and reads a little memory each millisecond. Where it wakes up late, or its
+ * reading takes many times as long as it mostly does, the machine itself stands still or is slow. Late blocks with such a
+ * pause within three periods before them count as the machine's.
  *
  * Prints one line of JSON. */
 #define _GNU_SOURCE
@@ -23,7 +24,9 @@
 
 enum { RATE = 48000, MOST = 64, NOTE_S = 2, MOST_CORES = 64, MOST_PAUSES = 65536, MOST_LATE = 65536 };
 
-static const double NAP_S = 0.001, PAUSE_S = 0.001;
+enum { READ_WORDS = 16384, MORE_PERIODS = 3 };
+
+static const double NAP_S = 0.001, PAUSE_S = 0.001, SLOW_S = 0.00006;
 
 static _Thread_local int is_audio;
 static unsigned forbidden, wakes;
@@ -81,17 +84,21 @@ static void *sleep_lightly(void *context) {
     CPU_SET(self->core, &core);
     sched_setaffinity(0, sizeof core, &core);
     sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){30});
+    volatile unsigned *words = calloc(READ_WORDS, sizeof *words);
     for (double due_s = now_s(CLOCK_MONOTONIC); !has_ended;) {
         due_s += NAP_S;
         sleep_until(due_s);
         double woke_s = now_s(CLOCK_MONOTONIC);
-        if (woke_s - due_s > PAUSE_S && self->count < MOST_PAUSES) {
+        for (int index = 0; index < READ_WORDS; index++)
+            words[index]++;
+        double read_s = now_s(CLOCK_MONOTONIC);
+        if ((woke_s - due_s > PAUSE_S || read_s - woke_s > SLOW_S) && self->count < MOST_PAUSES) {
             self->from_s[self->count] = due_s;
-            self->to_s[self->count++] = woke_s;
+            self->to_s[self->count++] = read_s;
         }
-        if (woke_s > due_s)
-            due_s = woke_s;
+        due_s = read_s;
     }
+    free((void *)words);
     return NULL;
 }
 
@@ -188,10 +195,10 @@ int main(int argc, char **argv) {
     size_t by_machine = 0;
     long still_periods = 0;
     for (size_t index = 0; index < late_times; index++)
-        by_machine += stood_still(sleepers, num_sleepers, late_s[index] - 2 * period_s, late_s[index]);
+        by_machine += stood_still(sleepers, num_sleepers, late_s[index] - MORE_PERIODS * period_s, late_s[index]);
     for (long block = 0; block < blocks; block++) {
         double at_s = begin_s + (double)block * period_s;
-        still_periods += stood_still(sleepers, num_sleepers, at_s - 2 * period_s, at_s);
+        still_periods += stood_still(sleepers, num_sleepers, at_s - MORE_PERIODS * period_s, at_s);
     }
     qsort(walls, count, sizeof *walls, by_size);
     unsigned long long late = 0, dropped = 0;

@@ -105,14 +105,15 @@ class Keeper:
         return any(player.num_clients for player in self._players)
 
     def _turn(self, news: socket.socket) -> None:
-        for key, _ in self._selector.select(min(LOOKS_UP_S, self._lingers_s)):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif key.fileobj is news:
-                news.recv(_REPORTS)
-                self._bury()
-            else:
+        ready = {key.fileobj: key for key, _ in self._selector.select(min(LOOKS_UP_S, self._lingers_s))}
+        for key in ready.values():
+            if key.data is not None:
                 self._hear(key.data)
+        if news in ready:
+            news.recv(_REPORTS)
+            self._bury()
+        if self._listener in ready:  # last: clients of those that have just ended come back
+            self._accept()
 
     def _accept(self) -> None:
         """Hand a client over to the process with the fewest clients."""

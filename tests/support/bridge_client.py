@@ -189,20 +189,26 @@ def engines(folder: Path) -> list[int]:
     return sorted(found)
 
 
-def engine_of(folder: Path) -> int:
-    """Return the process that plays; 0 if there is none, or it is just being made."""
+def players_of(folder: Path) -> list[int]:
+    """Return the processes of the engine that play."""
+    found = []
     for process in engines(folder):
         with suppress(OSError):
             if "/memfd:tnca-synth doorbell" in Path(f"/proc/{process}/maps").read_text():
-                return process
-    return 0
+                found.append(process)
+    return found
+
+
+def engine_of(folder: Path) -> int:
+    """Return the process that plays, where there is one alone; 0 if there is none, or it is just being made."""
+    return next(iter(players_of(folder)), 0)
 
 
 @contextmanager
-def environment(folder: Path, engine: str = "") -> Iterator[None]:
+def environment(folder: Path, engine: str = "", players: int = 1) -> Iterator[None]:
     """Let clients of this process look for their engine in a folder of its own, and start it from this tree."""
     folder.chmod(0o700)
-    command = engine or f"{sys.executable} -m tnca_synth bridge-engine --detach"
+    command = engine or f"{sys.executable} -m tnca_synth bridge-engine --detach --players {players}"
     wanted = {"XDG_RUNTIME_DIR": str(folder), "TNCA_SYNTH_ENGINE": command}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
