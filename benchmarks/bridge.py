@@ -81,6 +81,8 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     client = bridge_client.Client(library)
     client.activate(RATE, PERIOD, 20_000)
     promote_thread(HOST_PRIORITY)  # as audio threads are; else the longest block tells of the scheduler
+    bridge_client.play_until(client, RATE, PERIOD, is_loud=True)
+    before = held(folder)
     blocks_s: list[float] = []
     silent_s: list[float] = []
     for _ in range(arguments.times):
@@ -90,8 +92,11 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         blocks_s += waits
         silent_s.append(silence)
     status = client.status
-    left = len(os.listdir("/proc/self/fd"))
+    time.sleep(1.0)  # the worker frees what was retired
+    after = held(folder)
     client.close()
+    while bridge_client.engines(folder):
+        time.sleep(0.1)
     return {
         "times": arguments.times,
         "restarts": status.restarts,
@@ -101,8 +106,23 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         "silence_p50_s": float(np.median(silent_s)),
         "silence_p99_s": float(np.percentile(silent_s, 99)),
         "silence_max_s": max(silent_s),
-        "descriptors": left,
+        "silences_over_1_s": sum(one > 1.0 for one in silent_s),
+        "held_before": before,
+        "held_after": after,
+        "files_left": sorted(path.name for path in (folder / "tnca-synth").iterdir()),
     }
+
+
+def held(folder: Path) -> dict[str, int]:
+    """Return what host and engine hold: descriptors, shared memories, kilobytes."""
+    found = {}
+    for name, pids in (("host", [os.getpid()]), ("engine", bridge_client.engines(folder))):
+        places = [Path(f"/proc/{pid}") for pid in pids]
+        found[f"{name}_descriptors"] = sum(len(list((place / "fd").iterdir())) for place in places)
+        found[f"{name}_memories"] = sum((place / "maps").read_text().count("/memfd:") for place in places)
+        status = [(place / "status").read_text() for place in places]
+        found[f"{name}_kb"] = sum(int(one.partition("VmRSS:")[2].split()[0]) for one in status)
+    return found
 
 
 def fuzz(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
