@@ -82,7 +82,7 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     client.activate(RATE, PERIOD, 20_000)
     promote_thread(HOST_PRIORITY)  # as audio threads are; else the longest block tells of the scheduler
     bridge_client.play_until(client, RATE, PERIOD, is_loud=True)
-    before = held(folder)
+    before, keeper, waits_before = held(folder), keeper_of(folder), client.waits
     blocks_s: list[float] = []
     silent_s: list[float] = []
     for _ in range(arguments.times):
@@ -94,12 +94,11 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     status = client.status
     time.sleep(1.0)  # the worker frees what was retired
     after = held(folder)
-    client.close()
-    while bridge_client.engines(folder):
-        time.sleep(0.1)
-    return {
+    report = {
         "times": arguments.times,
         "restarts": status.restarts,
+        "waits_on_audio_thread": client.waits - waits_before,
+        "same_keeper": keeper == keeper_of(folder),
         "block_p50_ms": 1e3 * float(np.median(blocks_s)),
         "block_p99_ms": 1e3 * float(np.percentile(blocks_s, 99)),
         "block_max_ms": 1e3 * max(blocks_s),
@@ -109,8 +108,16 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         "silences_over_1_s": sum(one > 1.0 for one in silent_s),
         "held_before": before,
         "held_after": after,
-        "files_left": sorted(path.name for path in (folder / "tnca-synth").iterdir()),
     }
+    client.close()
+    while bridge_client.engines(folder):
+        time.sleep(0.1)
+    return {**report, "files_left": sorted(path.name for path in (folder / "tnca-synth").iterdir())}
+
+
+def keeper_of(folder: Path) -> set[int]:
+    """Return the process that keeps those that play."""
+    return set(bridge_client.engines(folder)) - set(bridge_client.players_of(folder))
 
 
 def held(folder: Path) -> dict[str, int]:

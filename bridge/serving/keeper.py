@@ -17,9 +17,9 @@ from typing import Final
 from ...errors import DeviceError
 
 LOOKS_UP_S: Final = 0.5
-MOST_DEATHS: Final = 50
+MOST_DEATHS: Final = 100
 WITHIN_S: Final = 10.0
-"""So many deaths within so short a time are no accident."""
+"""So many deaths within so short a time are no accident: clients that come back find a new process within 0.1 s."""
 ENDS_WITHIN_S: Final = 2.0
 _REPORTS: Final = 64
 

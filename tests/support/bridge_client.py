@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -87,6 +88,7 @@ class Client:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         self._client = library.tnca_client_new()
+        self.waits = 0  # how often this thread gave up its processor while it processed live
 
     def __getattr__(self, name: str):
         function = getattr(self._library, f"tnca_client_{name}")
@@ -101,7 +103,10 @@ class Client:
         out = np.full((2, num_frames), 9.0, np.float32)
         left, right = (out[side].ctypes.data_as(POINTER(c_float)) for side in (0, 1))
         midi = (Midi * max(len(messages), 1))(*((frame, len(data), data) for frame, data in messages))
+        switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         self._library.tnca_client_process(self._client, midi, len(messages), left, right, num_frames, offline)
+        if not offline:
+            self.waits += resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - switches
         return out.T
 
     @property
