@@ -13,6 +13,7 @@ from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import DEFAULT_SAMPLE_RATE
 from ...engine.open import MAX_VOICES, OpenSynth, assemble_synth
 from ...midi.messages import note_off, note_on
+from ..instruments import InstrumentList
 from ..link import EngineLink
 
 _WARM_KEYS: Final = (48, 60, 72)
@@ -61,14 +62,27 @@ class SharedModels:
     Attributes
     ----------
     bank : Bank
+    instruments : InstrumentList
+        What can be chosen.
     """
 
     def __init__(self) -> None:
         self.bank = SharedBank.load()
+        self.instruments = InstrumentList(self.bank)
         self._usual = self._synth(DEFAULT_SAMPLE_RATE, 0, MAX_VOICES)  # holds on to the models that it opened
-        for key in _WARM_KEYS:  # what is called for the first time takes longer
+        self._times_warmed = 0
+        self.warm_up()
+
+    def warm_up(self) -> None:
+        """Play a few notes that nobody hears.
+
+        What is called for the first time takes longer, and so does what a process writes to for the first time after it
+        was forked. Each time they are other notes, which have to be planted.
+        """
+        self._times_warmed += 1
+        for key in (key + self._times_warmed for key in _WARM_KEYS):
             self._usual.synth.send(note_on(0, key, 100))
-            self._usual.synth.send(note_off(0, key), _WARM_FRAMES // 2)
+            self._usual.synth.send(note_off(0, key), self._usual.synth.frame + _WARM_FRAMES // 2)
         self._usual.synth.render(_WARM_FRAMES)
 
     def make(self, link: EngineLink) -> OpenSynth:
