@@ -44,7 +44,7 @@ class KeyZones:
 
     @cached_property
     def _to_lower(self) -> NDArray[np.int64]:
-        """How many of the unrecorded keys between two zones fall to the lower one; few timbres are ever asked for it."""
+        """How many of the unrecorded keys between two zones fall to the lower one; most timbres are never asked."""
         return _shares(self.keys[self._begins], self.keys[np.append(self._begins[1:], True)])
 
     def root_key(self, key: float, without_own: bool = False) -> int:
