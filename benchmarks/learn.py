@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--speed", choices=("fit", "full"), default="fit")
     parser.add_argument("--programs", type=int, nargs="+", choices=PROGRAMS, default=[*PROGRAMS])
     parser.add_argument("--notes", type=int, nargs="+", choices=LAYERS, default=[*LAYERS])
-    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or full-band")
+    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or low-rate")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     font, foundation = SoundFont(chosen.font, HEARING_RATE), open_foundation(Bank.load(chosen.bank))

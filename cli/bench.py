@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "hops of voices, grown by the kernel and without it in turns",
     )
     parser.add_argument(
-        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
+        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or low-rate (docs/models.md)"
     )
     parser.add_argument(
         "--instrument", metavar="NAME", help="play this one alone: name, program 0..127 or file (default: several)"

@@ -71,7 +71,7 @@ def open_corrected(
     if has_recordings and data.source != "soundfont":
         raise UsageError(f"this is measured on a SoundFont, but preset {preset} reads a {data.source}")
     bank = Bank.load(folder)
-    known = tuple(name for name in bank.representations if CORRECTION in bank.models_of(name))
+    known = tuple(name for name in bank.own_representations if CORRECTION in bank.models_of(name))
     for name in representations:
         if name not in known:
             raise UsageError(f"no corrections of {name!r} in {folder}, only of {', '.join(known) or 'none'}")

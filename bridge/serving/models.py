@@ -7,6 +7,7 @@ from typing import Final
 
 from ...engine.bank.added import FileInstrument, Place
 from ...engine.bank.bank import Bank
+from ...engine.bank.timbre_book import TimbreBook
 from ...engine.instrument_files.folder import list_folder
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import DEFAULT_SAMPLE_RATE
@@ -21,10 +22,12 @@ _WARM_FRAMES: Final = 2048
 class SharedBank(Bank):
     """A bank whose growth models, with their tables of keys, are opened once for all synths.
 
-    Where instruments are files, tables grow with those that a synth plays: then each synth has its own.
+    The bank's own instruments that are files are read once, too. Where a user has others, tables grow with those that a
+    synth plays: then each synth has its own.
     """
 
     _models: dict[tuple[str, str, int], OnnxGrowthModel] | None = None
+    _books: dict[int, TimbreBook] | None = None  # by the identity of such a growth model
 
     def growth_model(self, representation: str, provider: str = "auto", threads: int = 1) -> OnnxGrowthModel:
         """Return the models of a representation, as `Bank.growth_model` opens them."""
@@ -36,6 +39,16 @@ class SharedBank(Bank):
         if key not in self._models:
             self._models[key] = super().growth_model(*key)
         return self._models[key]
+
+    def timbre_book(self, growth: OnnxGrowthModel, aside: bool = False) -> TimbreBook:
+        """Return the instruments as a growth model knows them, see `Bank.timbre_book`; one book for a shared model."""
+        if growth not in (self._models or {}).values():
+            return super().timbre_book(growth, aside)
+        if self._books is None:
+            self._books = {}
+        if id(growth) not in self._books:
+            self._books[id(growth)] = super().timbre_book(growth, aside)
+        return self._books[id(growth)]
 
     def with_files(self, files: Sequence[FileInstrument], places: Mapping[Place, str]) -> Bank:
         """Return this bank with further instruments; without any it shares on."""

@@ -15,6 +15,7 @@ from ..keys.motions import KeyRoom
 from ..keys.npz import NUM_KEYS
 from ..keys.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
+from ..spectra.spec import MOST
 from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
 
 FORMAT: Final = "tnca-synth bank 1"
@@ -70,6 +71,14 @@ class InstrumentFacts:
 
 
 @dataclass(frozen=True)
+class OtherBank:
+    """What a manifest says of another bank: the representations that it serves, and the SHA-256 of its manifest."""
+
+    representations: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A checked manifest.
 
@@ -80,6 +89,8 @@ class Manifest:
     instruments : of all representations
     files : name -> what it must be
     rooms : representation -> how large the keys of instruments that are files may be
+    sample_rate : at which a synth mixes that plays this bank, in Hz; None where its representations say it
+    others : folder beside the manifest -> the bank there, which has further representations
     """
 
     models: dict[str, dict[str, str]]
@@ -87,6 +98,8 @@ class Manifest:
     instruments: tuple[InstrumentFacts, ...]
     files: dict[str, FileFacts]
     rooms: Mapping[str, KeyRoom] = field(default_factory=dict)
+    sample_rate: int | None = None
+    others: Mapping[str, OtherBank] = field(default_factory=dict)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -128,7 +141,13 @@ def check_manifest(values: object) -> Manifest:
         name: _room(f"rooms.{name}", room)
         for name, room in mapping("rooms", values.get("rooms", {}), MAX_FILES).items()
     }
-    return Manifest(models, decoders, facts, files, rooms)
+    others = {
+        _file_name("a name in others", name): _other(f"others.{name}", other, models)
+        for name, other in mapping("others", values.get("others", {}), MAX_FILES).items()
+    }
+    rate = values.get("sample_rate")
+    sample_rate = None if rate is None else whole("sample_rate", rate, 1, MOST["sample_rate"])
+    return Manifest(models, decoders, facts, files, rooms, sample_rate, others)
 
 
 def manifest_bytes(
@@ -207,6 +226,21 @@ def _parts(where: str, value: object, files: dict[str, FileFacts]) -> dict[str, 
     return {part: _listed(f"{where}.{part}", file, files) for part, file in parts.items()}
 
 
+def _other(where: str, value: object, models: Mapping[str, object]) -> OtherBank:
+    values = mapping(where, value, MAX_FILES)
+    place, names = member(values, "representations", where)
+    found = tuple(text(f"{place}[{index}]", one) for index, one in enumerate(items(place, names, MAX_FILES, 1)))
+    if any(name in models for name in found):
+        raise wrong(place, names, f"representations that this bank lacks, which has {', '.join(models)}")
+    return OtherBank(found, _digest(*member(values, "sha256", where)))
+
+
+def _digest(where: str, value: object) -> str:
+    if type(value) is not str or len(value) != 64 or not set(value) <= _HEXADECIMAL:
+        raise wrong(where, value, "64 hexadecimal digits")
+    return value
+
+
 def _listed(where: str, value: object, files: dict[str, FileFacts]) -> str:
     """Return a file name that is among `files`."""
     name = text(where, value)
@@ -224,9 +258,7 @@ def _file_name(where: str, name: str) -> str:
 
 def _file_facts(where: str, value: object) -> FileFacts:
     facts = mapping(where, value, MAX_FILES)
-    place, digest = member(facts, "sha256", where)
-    if type(digest) is not str or len(digest) != 64 or not set(digest) <= _HEXADECIMAL:
-        raise wrong(place, digest, "64 hexadecimal digits")
+    digest = _digest(*member(facts, "sha256", where))
     length = facts.get("bytes")
     return FileFacts(digest, None if length is None else whole(f"{where}.bytes", length, 0, MAX_FILE_BYTES))
 

@@ -71,23 +71,24 @@ def bank_of_files(
     Parameters
     ----------
     versions : of the programs that make the files
-    representations : those to take over; none means all
+    representations : those of its own to take over; none means all
 
     Raises
     ------
     BankError
         As `instrument_of`.
     """
-    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.representations}
+    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.own_representations}
     entries: list[dict[str, Any]] = []
     files = bank.model_files(tuple(growths))
     for one in bank.instruments:
         own: dict[str, str] = {}
         for name, growth in growths.items():
-            if _timbres(one, growth):
+            listed = bank.listed_file(one.name, name)
+            if listed or _timbres(one, growth):
                 suffix = "" if name == DEFAULT_REPRESENTATION else f".{name}"
                 own[name] = f"{one.name}{suffix}{SUFFIX}"
-                files[own[name]] = instrument_bytes(instrument_of(bank, one, growth, versions))
+                files[own[name]] = listed or instrument_bytes(instrument_of(bank, one, growth, versions))
         drums = [int(suffix[1:]) for suffix in _timbres(one, next(iter(growths.values())))] if one.is_drums else []
         entries.append(instrument_entry(one, own, drums))
     manifest = bank.manifest_of(files, entries, {name: growth.motions.room for name, growth in growths.items()})

@@ -14,7 +14,7 @@ from ..cache import BoundedCache
 from ..hashing import note_seed
 from .note_modulation import NoteModulation
 from .timbre_pad import Morph, Pad, role_of
-from .voice import Voice
+from .voice import CROSSFADE_S, Voice
 
 SOFT_TILT_DB = -1.5
 """dB per octave that the soft pedal takes from the brightness, beside what its lower velocity does."""
@@ -133,6 +133,7 @@ class NoteOn:
             modes=choice.motion.row if morph is None else morph.nearest_motion,
             path=path,
             role=role_of(choice, note.key),
+            crossfade=self._samples(CROSSFADE_S),
         )
         if note.glide_from is not None:
             origin = self._pitch(choice, note.channel, note.glide_from) - pitch

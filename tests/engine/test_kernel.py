@@ -137,9 +137,9 @@ def test_a_song_sounds_alike() -> None:
     assert likeness_db(events, 1.6) > LEAST_DB
 
 
-def drum(core: str, key: int) -> FloatArray:
+def drum(core: str, key: int, **options: object) -> FloatArray:
     events = at(0.0, midi.control_change(9, midi.REVERB_SEND, 0)) + note(key, 0.0, 0.3, 9)
-    return played(core, events, 0.6)[:, 0]
+    return played(core, events, 0.6, **options)[:, 0]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", [42, 51, 70])
@@ -158,7 +158,7 @@ def test_phases_are_searched_for_as_well(monkeypatch: pytest.MonkeyPatch, key: i
         return grown[-1]
 
     monkeypatch.setattr(GriffinLimDecoder, "_magnitudes", listen)
-    sounds = [drum(core, key) for core in ("numpy", "kernel")]
+    sounds = [drum(core, key, bank_path="low-rate") for core in ("numpy", "kernel")]
     wanted = np.concatenate(grown, 1)[0]
     far = [_distance(audio, wanted) for audio in sounds]
     assert 10.0 < far[0] == pytest.approx(far[1], abs=0.5)
@@ -185,11 +185,11 @@ def test_pitches_glide_within_a_hop(monkeypatch: pytest.MonkeyPatch) -> None:
     events = note(69, 0.0, 2.0) + at(0.0, midi.control_change(0, midi.REVERB_SEND, 0))
     for step in range(20):
         events += at(0.2 + 0.0116 * step, midi.pitch_bend(0, 400 * step))
-    gliding = played("kernel", events, 0.6, "saw-lead")[:, 0]
+    gliding = played("kernel", events, 0.6, "saw-lead", bank_path="low-rate")[:, 0]
     hz = np.array(heard)
     assert hz.max() / hz.min() > 1.1
     line = np.interp(np.arange(len(gliding)) / 256, np.arange(len(hz)), hz)
-    stepping = played("numpy", events, 0.6, "saw-lead")[:, 0]
+    stepping = played("numpy", events, 0.6, "saw-lead", bank_path="low-rate")[:, 0]
     assert _off_phase(gliding, line) < 0.3 * _off_phase(stepping, line)
 
 
