@@ -19,7 +19,7 @@ from ..keys.motions import KeyRoom, MotionArrays
 from ..models.growth_model import OnnxGrowthModel
 from ..regular_files import read_regular_file
 from .added import FileInstrument, Place
-from .instruments import BankInstrument, Tuning
+from .instruments import BankInstrument, Levels, Tuning
 from .manifest import (
     MANIFEST,
     MAX_FILE_BYTES,
@@ -259,9 +259,8 @@ def is_shipped(path: Path) -> bool:
 
 def _instrument(facts: InstrumentFacts) -> BankInstrument:
     tuning = Tuning(facts.keys, facts.cents, facts.inharmonicity)
-    return BankInstrument(
-        facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning, shared=facts.shared
-    )
+    known = (facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning)
+    return BankInstrument(*known, shared=facts.shared, levels=Levels(*facts.levels))
 
 
 def _verified(folder: Any, name: str, facts: FileFacts) -> bytes:

@@ -16,7 +16,7 @@ from ..keys.npz import NUM_KEYS
 from ..keys.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
 from ..spectra.spec import MOST
-from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
+from ..values import items, mapping, member, number, numbers, rising_keys, text, truth, whole, wrong
 
 FORMAT: Final = "tnca-synth bank 1"
 """Timbres lie in the models, what was measured beside them, and tunings in the manifest."""
@@ -34,6 +34,10 @@ MAX_MOMENTS: Final = 10_000
 NO_TUNING: Final = ((60,), (0.0,), (0.0,))
 """Of an instrument that is a file, which holds its own."""
 MODEL_PARTS: Final = ("seed", "step")
+MAX_LEVEL_DB: Final = 60.0
+KeyLevels = tuple[tuple[int, ...], tuple[float, ...], float]
+NO_LEVELS: Final[KeyLevels] = ((60,), (0.0,), 0.0)
+"""Of an instrument that sounds as loud as it is grown."""
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
@@ -54,6 +58,7 @@ class InstrumentFacts:
     files : representation -> name of the instrument's file; empty where its timbres lie in the models
     drums : keys of the drums of a kit that is a file
     shared : key of a kit -> the timbre of another kit that is its drum
+    levels : keys, dB and slope of `engine.bank.instruments.Levels`
     """
 
     name: str
@@ -68,6 +73,7 @@ class InstrumentFacts:
     files: Mapping[str, str] = field(default_factory=dict)
     drums: tuple[int, ...] = ()
     shared: Mapping[int, str] = field(default_factory=dict)
+    levels: KeyLevels = NO_LEVELS
 
 
 @dataclass(frozen=True)
@@ -297,6 +303,7 @@ def _instrument(
         files=own,
         drums=tuple(drums),
         shared=_shared(f"{where}.shared", values.get("shared", {})),
+        levels=_levels(*own_field("levels")) if "levels" in values else NO_LEVELS,
     )
 
 
@@ -308,6 +315,14 @@ def _shared(where: str, value: object) -> dict[int, str]:
             raise wrong(where, key, f"keys 0..{NUM_KEYS - 1}")
         found[int(key)] = text(f"{where}.{key}", timbre)
     return found
+
+
+def _levels(where: str, value: object) -> KeyLevels:
+    values = mapping(where, value, MAX_FILES)
+    keys = rising_keys(*member(values, "keys", where))
+    db = numbers(*member(values, "db", where), -MAX_LEVEL_DB, MAX_LEVEL_DB, len(keys), len(keys))
+    slope = number(*member(values, "slope_db", where), -MAX_LEVEL_DB, MAX_LEVEL_DB)
+    return tuple(keys), tuple(db), slope
 
 
 def _tuning(where: str, value: object) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:

@@ -304,7 +304,7 @@ class KernelGrower:
             places = None if work.journey is None else work.journey.places[heard_in, rows]
             if shape_attacks(heard, jobs[rows], lead_s, places, self._motions, self._spec) or is_faded:
                 loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
-            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
+            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec, places)
             first = last
         if self._call.found & DEAD:
             for row, job in enumerate(jobs):

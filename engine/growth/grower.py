@@ -364,7 +364,7 @@ class Grower:
         shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, timing)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         holds = None if batch.growth_masks is None else batch.growth_masks.holds[heard_in, rows].T
-        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, timing)
+        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, timing, places)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""

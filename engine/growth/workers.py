@@ -205,7 +205,9 @@ class WorkerProcess:
             timer.cancel()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; one that is still starting has nothing to finish."""
+        if not self.is_ready:
+            self._process.kill()
         self._pipe.close()
         self._process.join(CLOSE_S)
         if self._process.is_alive():

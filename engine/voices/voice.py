@@ -56,6 +56,7 @@ class Voice:
     level : peak of the last decoded hop; infinite before the first
     path : number of what grows and sounds it, see `engine.routing.crossfade`
     role : what plays it on any path
+    gain_db : how much louder than it is grown it sounds; on a pad of timbres the corners' gains count instead
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
     rises_at, falls_at : where it fades in or out: one path takes over from another, the voice is stolen, or another
@@ -99,6 +100,7 @@ class Voice:
     audio_start: int = 0
     path: int = 0
     role: Role | None = None
+    gain_db: float = 0.0
     is_planted: bool = False
     has_begun: bool = False
     rises_at: int = -NEVER
