@@ -15,6 +15,8 @@ from .timbres import TimbreTable
 
 ONSETS = "onsets"
 """The extra of a key table that holds the envelopes of attacks."""
+CLOCK_ENDS = "clock_ends"
+"""The extra of a key table that holds `CorrectionArrays.clock_ends`."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
@@ -116,6 +118,7 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         key=table.key[table.corrected],
         names=tuple(name + suffix for suffix in table.suffixes),
         onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
+        clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
     )
 
 
@@ -125,15 +128,18 @@ def _extras(
     correction: CorrectionArrays | None,
     owners: Sequence[tuple[str, int]],
 ) -> dict[str, np.ndarray]:
-    """Return what else is known of some keys: how far each reaches, and its attack, where those were measured."""
+    """Return what else is known of some keys: how far each reaches, its attack, where its clock ends, if measured."""
     extras: dict[str, np.ndarray] = {}
     if len(motions.reach):
         extras[REACH] = motions.reach[rows].astype(np.int16)
-    if correction is not None and correction.onsets.size:
+    if correction is not None:
         known = {owner: row for row, owner in enumerate(correction.owners)}
-        nothing = np.zeros(correction.onsets.shape[1], np.int8)
-        onsets = [correction.onsets[known[owner]] if owner in known else nothing for owner in owners]
-        extras[ONSETS] = np.stack(onsets)
+        rows_of = np.array([known.get(owner, -1) for owner in owners], np.intp)
+        for name, values in ((ONSETS, correction.onsets), (CLOCK_ENDS, correction.clock_ends.astype(np.int16))):
+            if values.any():
+                extras[name] = np.where((rows_of >= 0).reshape(-1, *[1] * (values.ndim - 1)), values[rows_of], 0).astype(
+                    values.dtype
+                )
     return extras
 
 
