@@ -39,8 +39,8 @@ class CorrectionArrays(KeyedArrays):
     timbre, key : int64 (M,), row of `names` and MIDI key
     names : of timbres
     onsets : int8 (M, E), envelopes of attacks, see `engine.keys.onsets`; (0, 0) where they were not measured
-    clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's alone;
-        0 where it runs on; none where it does so everywhere
+    clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's
+        alone; 0 where it runs on; none where it does so everywhere
     """
 
     field: str

@@ -339,7 +339,9 @@ class MotionTable:
 
     def clock_ends_s(self, motions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the ages (V,) at which the growth's clock stops for what moves as rows of `Motion` (V, 2) say."""
-        ends_s: NDArray[np.float64] = self.tables.clock_ends[self.tables.correction_row[motions[:, 0].astype(np.intp) + 1]]
+        ends_s: NDArray[np.float64] = self.tables.clock_ends[
+            self.tables.correction_row[motions[:, 0].astype(np.intp) + 1]
+        ]
         return ends_s / motions[:, 1]
 
     @property

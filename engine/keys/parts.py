@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,24 +123,41 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
     )
 
 
+def with_correction(table: KeyTable, name: str, correction: CorrectionArrays) -> KeyTable:
+    """Return an instrument's table with other corrections under a name, envelopes of attacks and ends of clocks too."""
+    owners = motions_of(table, name).owners
+    corrected, corrections, moments = _corrections(correction, owners)
+    others = {extra: values for extra, values in table.extras.items() if extra not in (ONSETS, CLOCK_ENDS)}
+    return replace(
+        table,
+        corrected=corrected,
+        corrections=corrections,
+        moments=moments,
+        extras=others | _corrected_extras(correction, owners),
+    )
+
+
 def _extras(
     motions: MotionArrays,
     rows: NDArray[np.intp],
     correction: CorrectionArrays | None,
     owners: Sequence[tuple[str, int]],
 ) -> dict[str, np.ndarray]:
-    """Return what else is known of some keys: how far each reaches, its attack, where its clock ends, if measured."""
+    """Return what else is known of some keys: how far each reaches, and what belongs to its correction."""
+    reach = {REACH: motions.reach[rows].astype(np.int16)} if len(motions.reach) else {}
+    return reach if correction is None else reach | _corrected_extras(correction, owners)
+
+
+def _corrected_extras(correction: CorrectionArrays, owners: Sequence[tuple[str, int]]) -> dict[str, np.ndarray]:
+    """Return the attacks of some keys, and where the clocks of their growth stop, if these were measured."""
+    known = {owner: row for row, owner in enumerate(correction.owners)}
+    rows = [(place, known[owner]) for place, owner in enumerate(owners) if owner in known]
     extras: dict[str, np.ndarray] = {}
-    if len(motions.reach):
-        extras[REACH] = motions.reach[rows].astype(np.int16)
-    if correction is not None:
-        known = {owner: row for row, owner in enumerate(correction.owners)}
-        rows_of = np.array([known.get(owner, -1) for owner in owners], np.intp)
-        for name, values in ((ONSETS, correction.onsets), (CLOCK_ENDS, correction.clock_ends.astype(np.int16))):
-            if values.any():
-                extras[name] = np.where((rows_of >= 0).reshape(-1, *[1] * (values.ndim - 1)), values[rows_of], 0).astype(
-                    values.dtype
-                )
+    for name, values in ((ONSETS, correction.onsets), (CLOCK_ENDS, correction.clock_ends.astype(np.int16))):
+        if values.any():
+            extras[name] = np.zeros((len(owners), *values.shape[1:]), values.dtype)
+            for place, row in rows:
+                extras[name][place] = values[row]
     return extras
 
 
