@@ -198,11 +198,19 @@ class Bank:
     def timbre_book(self, growth: OnnxGrowthModel, aside: bool = False) -> TimbreBook:
         """Return the instruments as a growth model knows them; for `aside` see `TimbreBook`."""
         known, home = (growth.representation, self.foundation(growth.representation)), self.home(growth.representation)
-        listed = [home._listed(one, *known) for one in home._manifest.instruments if known[0] in one.files]
-        files = [*listed, *(one for one in self._files if (one.representation, one.foundation) == known)]
+        files = [
+            *home.listed(known[0]).values(),
+            *(one for one in self._files if (one.representation, one.foundation) == known),
+        ]
         pairs = zip(home._own, home._manifest.instruments, strict=True)
         own = tuple(one for one, facts in pairs if known[0] not in facts.files)
         return TimbreBook(own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
+
+    def listed(self, representation: str) -> dict[str, FileInstrument]:
+        """Return the instruments of this bank that are files in a representation, by name."""
+        foundation = self.foundation(representation)
+        facts = [one for one in self._manifest.instruments if representation in one.files]
+        return {one.name: self._listed(one, representation, foundation) for one in facts}
 
     def _listed(self, facts: InstrumentFacts, representation: str, foundation: str) -> FileInstrument:
         """Return an instrument of this bank that is a file, which is read when it is first played."""

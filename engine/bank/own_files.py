@@ -32,7 +32,7 @@ def instrument_of(
     BankError
         The bank lacks what was measured for its keys.
     """
-    timbres = _timbres(instrument, growth)
+    timbres = timbres_of(instrument, growth)
     if not timbres:
         raise UsageError(f"the {growth.representation} representation has no timbre of {instrument.name}")
     motions, correction = bank.measured(growth.representation)
@@ -85,11 +85,11 @@ def bank_of_files(
         own: dict[str, str] = {}
         for name, growth in growths.items():
             listed = bank.listed_file(one.name, name)
-            if listed or _timbres(one, growth):
+            if listed or timbres_of(one, growth):
                 suffix = "" if name == DEFAULT_REPRESENTATION else f".{name}"
                 own[name] = f"{one.name}{suffix}{SUFFIX}"
                 files[own[name]] = listed or instrument_bytes(instrument_of(bank, one, growth, versions))
-        drums = [int(suffix[1:]) for suffix in _timbres(one, next(iter(growths.values())))] if one.is_drums else []
+        drums = [int(suffix[1:]) for suffix in timbres_of(one, next(iter(growths.values())))] if one.is_drums else []
         entries.append(instrument_entry(one, own, drums))
     manifest = bank.manifest_of(files, entries, {name: growth.motions.room for name, growth in growths.items()})
     return files | {MANIFEST: manifest}
@@ -110,7 +110,7 @@ def instrument_entry(one: BankInstrument, files: Mapping[str, str], drums: Seque
     return entry | ({"drums": [*drums]} if one.is_drums else {})
 
 
-def _timbres(instrument: BankInstrument, growth: OnnxGrowthModel) -> dict[str, str]:
+def timbres_of(instrument: BankInstrument, growth: OnnxGrowthModel) -> dict[str, str]:
     """Return the timbres of an instrument by what follows its name."""
     if not instrument.is_drums:
         return {"": instrument.name} if instrument.name in growth.timbres else {}

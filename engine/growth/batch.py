@@ -56,6 +56,7 @@ class Batch:
     active: list[int]  # voices in each round, R of them
     frames: NDArray[np.int64]  # (R, V)
     clocks: EnvelopeClocks
+    growth_age_s: FloatArray  # (R, V), what the growth is told of the age: its clock may stop
     pitch: NDArray[np.float64]  # (R, V), without vibrato
     plan: Plan
     f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
@@ -165,6 +166,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         active=(np.array(needs) > rounds).sum(axis=1).tolist(),
         frames=frames,
         clocks=clocks,
+        growth_age_s=np.minimum(clocks.age_s, _clock_ends_s(voices, motions)),
         pitch=pitch,
         plan=plan,
         f0_hz=f0_hz,
@@ -204,6 +206,15 @@ def move(
             sway[:, row] = (weights * motions.sway(corners, ages)).sum(1)
             swell[:, row] = (weights.astype(np.float32)[..., None] * motions.swell(corners, ages)).sum(1)
     return sway, swell, None if correction is None else _on_pads(correction, voices, motions, age_s, journey)
+
+
+def _clock_ends_s(voices: Sequence[Voice], motions: MotionTable) -> FloatArray:
+    """Return the ages (V,) at which the clock of the growth stops; on a pad, that of the corner where it is last."""
+    ends_s = motions.clock_ends_s(np.array([voice.motion for voice in voices], np.float64))
+    for row, voice in enumerate(voices):
+        if voice.morph is not None:
+            ends_s[row] = motions.clock_ends_s(voice.morph.pad.motions).max()
+    return ends_s.astype(np.float32)
 
 
 def _on_pads(

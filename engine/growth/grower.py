@@ -314,7 +314,7 @@ class Grower:
             mask = self._dice.roll(seeds, frames, growth_masks.fire_share(index, active))
             mask = growth_masks.tempered(mask, index)
             damage_grid(genome["grid"], growth_masks.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
-        ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
+        ages = batch.growth_age_s[index, :active], batch.clocks.release_age_s[index, :active]
         with faults_of("the growth model"):
             hop = HopInputs(*ages, mask, batch.swell[index, :active])
             grown = self._growth.step(genome, hop) if course is None else course.step(hop)

@@ -142,6 +142,7 @@ class KeyArrays(NamedTuple):
     modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`
     correction_row : int64 (K + 1,), of the following
     correction_courses, corrections : `CorrectionTable.courses` and `shapes`; of no size without corrections
+    clock_ends : `CorrectionTable.clock_ends_s`
     """
 
     codes: FloatArray
@@ -154,6 +155,7 @@ class KeyArrays(NamedTuple):
     correction_row: NDArray[np.int64]
     correction_courses: FloatArray
     corrections: FloatArray
+    clock_ends: NDArray[np.float64]
 
 
 class KeyRoom(NamedTuple):
@@ -281,6 +283,7 @@ class MotionTable:
             self._rate_hz.values, self._modes.values,
             np.zeros(len(self._first), np.int64) if own is None else own.rows,
             nothing if own is None else own.courses, nothing if own is None else own.shapes,
+            np.full(1, np.inf) if own is None else own.clock_ends_s,
         )  # fmt: skip
 
     def _read_onsets(self) -> FloatArray | None:
@@ -333,6 +336,13 @@ class MotionTable:
     def corrections(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `CorrectionTable.read` does; None where there is no such table."""
         return None if self.correction_table is None else self.correction_table.read(motions, age_s)
+
+    def clock_ends_s(self, motions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the ages (V,) at which the growth's clock stops for what moves as rows of `Motion` (V, 2) say."""
+        ends_s: NDArray[np.float64] = self.tables.clock_ends[
+            self.tables.correction_row[motions[:, 0].astype(np.intp) + 1]
+        ]
+        return ends_s / motions[:, 1]
 
     @property
     def correction_shapes(self) -> FloatArray:
