@@ -66,7 +66,7 @@ def host(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def voices(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Let a host in C play 8 voices in each of 8 instances."""
-    return run_host(folder, 8, 8, PERIOD, arguments.seconds, *(("chords",) if arguments.chords else ()))
+    return run_host(folder, 8, 8, PERIOD, arguments.seconds, "watched", *(("chords",) if arguments.chords else ()))
 
 
 def silent(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:

@@ -1,11 +1,11 @@
 /* A host without a plugin framework: one audio thread that lets some clients play, in real time, and measures them.
  *
- * usage: bridge_host INSTANCES VOICES FRAMES SECONDS [chords]
+ * usage: bridge_host INSTANCES VOICES FRAMES SECONDS [watched] [chords]
  *
  * Every voice strikes a note each two seconds: one after the other, or all instances a chord at once.
  *
  * It is linked with --wrap for what an audio thread must not call, and counts such calls while a client processes.
- * Beside it a thread on each core sleeps, and reads a little memory each millisecond. Where it wakes up late, or its
+ * If it is watched, a thread on each core sleeps, and reads a little memory each millisecond. Where it wakes up late, or its
  * reading takes many times as long as it mostly does, the machine itself stands still or is slow. Late blocks with such a
  * pause within three periods before them count as the machine's.
  *
@@ -135,10 +135,17 @@ static int by_size(const void *one, const void *other) {
     return (a > b) - (a < b);
 }
 
+static bool has_word(int argc, char **argv, const char *word) {
+    for (int index = 5; index < argc; index++)
+        if (!strcmp(argv[index], word))
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv) {
     if (argc < 5)
         return 2;
-    bool is_chord = argc > 5 && !strcmp(argv[5], "chords");
+    bool is_watched = has_word(argc, argv, "watched"), is_chord = has_word(argc, argv, "chords");
     int instances = atoi(argv[1]), voices = atoi(argv[2]), frames = atoi(argv[3]), seconds = atoi(argv[4]);
     if (instances < 1 || instances > MOST || voices > 32 || frames < 1 || frames > 8192)
         return 2;
@@ -155,7 +162,7 @@ int main(int argc, char **argv) {
     double *late_s = calloc(MOST_LATE, sizeof *late_s);
     size_t late_times = 0;
     sleeper *sleepers[MOST_CORES];
-    int num_sleepers = start_sleepers(sleepers);
+    int num_sleepers = is_watched ? start_sleepers(sleepers) : 0;
     double begin_s = now_s(CLOCK_MONOTONIC), peak = 0;
     for (long block = 0; block < blocks; block++) {
         for (int index = 0; index < instances; index++) {

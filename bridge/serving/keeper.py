@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, NoReturn
 
 from ...errors import DeviceError
 
@@ -52,7 +52,7 @@ class Keeper:
     listener : socket
         Where clients connect.
     play : callable
-        What a forked process does with its channel; it must not return.
+        What a forked process does with its channel, and then ends.
     most : int
         Processes that play at most.
     lingers_s : float
@@ -64,7 +64,7 @@ class Keeper:
     """
 
     def __init__(
-        self, listener: socket.socket, play: Callable[[socket.socket], None], most: int, lingers_s: float
+        self, listener: socket.socket, play: Callable[[socket.socket], NoReturn], most: int, lingers_s: float
     ) -> None:
         self._listener, self._play, self._most, self._lingers_s = listener, play, most, lingers_s
         self._players: list[PlayerProcess] = []
@@ -154,7 +154,7 @@ class Keeper:
         self._players.append(player)
         self._selector.register(ours, selectors.EVENT_READ, player)
 
-    def _leave_to(self, its: socket.socket, ours: socket.socket) -> None:
+    def _leave_to(self, its: socket.socket, ours: socket.socket) -> NoReturn:
         """Play, in a process that was just forked; what belongs to the keeper is closed there."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
