@@ -310,6 +310,10 @@ class MotionTable:
         pace = float(np.clip(2.0 ** ((key - takes.keys[index]) / 12.0), *PACE_RANGE))
         return Motion(self._rows[name] + index, pace)
 
+    def recorded_keys(self, name: str) -> list[int]:
+        """Return the recorded keys of a timbre; none where nothing is known of it."""
+        return [int(key) for key in self._takes[name].keys] if name in self._takes else []
+
     def heard_key(self, name: str, key: float) -> float:
         """Return the recorded key that a key is heard from, the key itself where nothing is known of the timbre."""
         return float(self._takes[name].keys[self._takes[name].root_key(key)]) if name in self._takes else key
