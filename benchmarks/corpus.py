@@ -3,7 +3,9 @@
     python benchmarks/corpus.py make SONGS --songs 40            # songs of drums and 8 parts, 2 to 3 minutes each
     python benchmarks/corpus.py speed SONGS [--soundfont FILE]   # render-corpus and fluidsynth in turns
     python benchmarks/corpus.py killed SONGS                     # Ray: a worker killed every 20 s, the driver once
-    python benchmarks/corpus.py memory                           # an hour-long song with stems
+    python benchmarks/corpus.py memory [SONG.mid]                # an hour-long song with stems
+
+`real_songs.py` makes songs of real ones. `--bank` is that of `render-corpus`.
 
 Processor time is measured, not the clock, so that what else the machine does matters little.
 """
@@ -117,6 +119,7 @@ PARTS: dict[int, Callable[[random.Random, int, int, int, list[int]], Messages]] 
 
 
 def corpus_command(songs: Path, out: Path, *more: str) -> list[str]:
+    """Return the command that renders songs, but for the options that are measured."""
     return [sys.executable, "-m", "tnca_synth", "render-corpus", str(songs), "-o", str(out), "--json", *more]
 
 
@@ -128,10 +131,11 @@ def processor_s(command: list[str]) -> tuple[float, str]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
-def measure_speed(songs: Path, workers: int, soundfont: Path) -> dict[str, float]:
+def measure_speed(songs: Path, workers: int, soundfont: Path, bank: list[str]) -> dict[str, float]:
+    """Render songs with both and compare."""
     with tempfile.TemporaryDirectory() as folder:
         spent_s, text = processor_s(
-            corpus_command(songs, Path(folder, "ours"), "--workers", str(workers), *AS_FLUIDSYNTH)
+            corpus_command(songs, Path(folder, "ours"), "--workers", str(workers), *AS_FLUIDSYNTH, *bank)
         )
         ours = json.loads(text)
         theirs_s = 0.0
@@ -151,11 +155,11 @@ def measure_speed(songs: Path, workers: int, soundfont: Path) -> dict[str, float
     }
 
 
-def measure_killed(songs: Path, kill_every_s: float) -> dict[str, object]:
+def measure_killed(songs: Path, kill_every_s: float, bank: list[str]) -> dict[str, object]:
     """Render on a cluster whose workers are killed one by one, and its driver once; compare with one core's corpus."""
     with tempfile.TemporaryDirectory() as folder:
         out, alone = Path(folder, "ray"), Path(folder, "alone")
-        command = corpus_command(songs, out, "--ray", "--workers", "3")
+        command = corpus_command(songs, out, "--ray", "--workers", "3", *bank)
         kills = drivers = 0
         driver = subprocess.Popen(command)
         last = time.monotonic()
@@ -170,7 +174,7 @@ def measure_killed(songs: Path, kill_every_s: float) -> dict[str, object]:
             if time.monotonic() - last > kill_every_s and (workers := working()):
                 os.kill(workers[kills % len(workers)], signal.SIGKILL)
                 kills, last = kills + 1, time.monotonic()
-        subprocess.run(corpus_command(songs, alone, "--workers", "1"), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(corpus_command(songs, alone, "--workers", "1", *bank), check=True, stdout=subprocess.DEVNULL)
         same = subprocess.run(["diff", "-r", str(out), str(alone)], capture_output=True, check=False)
         return {
             "exit_status": driver.returncode,
@@ -194,13 +198,13 @@ def working() -> list[int]:
     return found
 
 
-def measure_memory(minutes: float) -> dict[str, object]:
+def measure_memory(song_file: Path | None, minutes: float, bank: list[str]) -> dict[str, object]:
     """Render one long song with stems, and watch the worker's memory."""
     with tempfile.TemporaryDirectory() as folder:
         songs = Path(folder, "songs")
         songs.mkdir()
-        (songs / "hour.mid").write_bytes(song(0, minutes))
-        command = corpus_command(songs, Path(folder, "out"), "--workers", "1", "--stems", "channel")
+        (songs / "hour.mid").write_bytes(song_file.read_bytes() if song_file else song(0, minutes))
+        command = corpus_command(songs, Path(folder, "out"), "--workers", "1", "--stems", "channel", *bank)
         driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         course: list[int] = []
         while driver.poll() is None:
@@ -208,7 +212,12 @@ def measure_memory(minutes: float) -> dict[str, object]:
             course.append(max((resident_mb(pid) for pid in children(driver.pid)), default=0))
         report = json.loads(driver.communicate()[0])
     steps = course[:: max(len(course) // 10, 1)]
-    return {"audio_hours": report["audio_hours"], "peak_mb": max(course), "course_mb": steps}
+    return {
+        "audio_hours": report["audio_hours"],
+        "processor_s": report["processor_s_rendering"],
+        "peak_mb": max(course),
+        "course_mb": steps,
+    }
 
 
 def children(pid: int) -> list[int]:
@@ -233,6 +242,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--kill-every", type=float, default=20.0, help="seconds; more where the machine is busy")
+    parser.add_argument("--bank")
     parser.add_argument("--minutes", type=float, help="of each song (default: 2 to 3, for `memory` 60)")
     arguments = parser.parse_args()
     if arguments.what == "make":
@@ -240,12 +250,15 @@ def main() -> None:
         for seed in range(arguments.songs):
             (arguments.folder / f"song-{seed:03}.mid").write_bytes(song(seed, arguments.minutes))
         return
+    bank = ["--bank", arguments.bank] if arguments.bank else []
+    found: dict[str, object]
     if arguments.what == "memory":
-        print(json.dumps(measure_memory(arguments.minutes or 60.0), indent=2))
+        found = measure_memory(arguments.folder, arguments.minutes or 60.0, bank)
     elif arguments.what == "speed":
-        print(json.dumps(measure_speed(arguments.folder, arguments.workers, arguments.soundfont), indent=2))
+        found = {**measure_speed(arguments.folder, arguments.workers, arguments.soundfont, bank)}
     else:
-        print(json.dumps(measure_killed(arguments.folder, arguments.kill_every), indent=2))
+        found = measure_killed(arguments.folder, arguments.kill_every, bank)
+    print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

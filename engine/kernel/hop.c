@@ -22,7 +22,7 @@
 #define PUBLIC __attribute__((visibility("default")))
 #endif
 
-enum { MAX_COURSES = 64, MAX_FRAMES = 4, SPARE = 32 };
+enum { MAX_COURSES = 64, MAX_FRAMES = 4, SPARE = 32, TURNS = 4 };
 
 static const double PIVOT_HZ = 200.0, VIBRATO_HZ = 5.5, ATTACK_S = 0.1, FADE_FLOOR = 0.003981071705534973;
 static const double PITCH_LOW = 0.0, PITCH_HIGH = 135.0, PI = 3.14159265358979323846;
@@ -339,6 +339,7 @@ PUBLIC int64_t tnca_choose(Hop *hop, int64_t wanted) {
     if (wanted < 0 || wanted > tnca_best()) return 0;
     hop->run = run_base;
 #ifdef HAS_VARIANTS
+    if (wanted == 2 && hop->model.hop < 4 * 16) wanted = 1; /* its transforms take no less */
     if (wanted > 0) hop->run = wanted == 2 ? run_avx512 : run_avx2;
 #endif
     return 1;
@@ -379,12 +380,19 @@ PUBLIC void tnca_free(Hop *hop) {
     if (hop) free(hop->rooms), free(hop->slots), free(hop);
 }
 
-/* Fill cos and then sin of 2 pi k / length, for k below the length. */
+/* Fill cos and then sin of 2 pi k / length, for k below the length; then the turns of the first two steps of fft.h in
+ * the order in which they are read, (2, 6, length / 8): TURNS times the length in all.
+ */
 static void fill_turns(float *turns, size_t length) {
     for (size_t k = 0; k < length; k++) {
         turns[k] = (float)cos(2.0 * PI * (double)k / (double)length);
         turns[length + k] = (float)sin(2.0 * PI * (double)k / (double)length);
     }
+    float *narrow = turns + 2 * length;
+    for (size_t stride = 1; stride <= 4; stride *= 4)
+        for (size_t i = 0; i < 6; i++)
+            for (size_t t = 0; t < length / 8; t++)
+                *narrow++ = turns[i % 2 * length + (i / 2 + 1) * (t / stride) * 2 * stride];
 }
 
 /* Make a kernel; none where memory is short. */
@@ -402,7 +410,7 @@ PUBLIC Hop *tnca_make(const Model *model) {
         (3 * channels + 5) * cells, hidden * cells, 2 * channels * cells, (size_t)m->hidden,
         cells * (8 + (size_t)m->readout), cells * (8 + (size_t)m->readout), 2 * bins, cells,
         (size_t)m->partials + cells, bins, bins, hops + 1, hops + 1, hops + 1, hops + 1, length, n_fft, n_fft,
-        MAX_PARTIALS, 2 * length, 2 * n_fft, n_fft + frames * hops, 4 * frames * width, 2 * width, n_fft,
+        MAX_PARTIALS, TURNS * length, TURNS * n_fft, n_fft + frames * hops, 4 * frames * width, 2 * width, n_fft,
     };
     float **rooms[] = {
         &hop->in, &hop->middle, &hop->out, &hop->told, &hop->rows, &hop->rises, &hop->pair, &hop->lives,

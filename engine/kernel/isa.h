@@ -139,3 +139,4 @@ static void FN(reverberate)(const Reverb *r, const float *send, int64_t count, f
 #undef INLINE
 #undef SHUFFLE
 #undef SHUFFLE4
+#undef SHUFFLE_ALL

@@ -14,9 +14,11 @@ typedef int32_t FN(i4) __attribute__((vector_size(16), aligned(4), may_alias));
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #define SHUFFLE4 SHUFFLE
+#define SHUFFLE_ALL SHUFFLE
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (FN(i8)){__VA_ARGS__})
 #define SHUFFLE4(a, b, ...) __builtin_shuffle(a, b, (FN(i4)){__VA_ARGS__})
+#define SHUFFLE_ALL(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__})
 #endif
 #define INLINE static inline __attribute__((always_inline))
 

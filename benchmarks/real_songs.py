@@ -1,0 +1,87 @@
+"""Songs to measure with, made of real ones: pieces of one length, or one song again and again.
+
+    python benchmarks/real_songs.py cut FOLDER OUT --songs 200 --seconds 60
+    python benchmarks/real_songs.py repeat SONG.mid OUT.mid --minutes 60
+
+A piece begins with what the song has set by then: programs, controllers, SysEx. Pieces without notes are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import count
+from pathlib import Path
+
+from tnca_synth.errors import MidiFileError
+from tnca_synth.midi.files.song import Song, read_midi_file
+from tnca_synth.midi.files.writer import encode_midi_file
+from tnca_synth.midi.messages import NOTE_OFF, NOTE_ON, is_note_start
+
+RATE = 960
+LEAST_NOTES = 20
+Messages = list[tuple[int, bytes]]
+
+
+def is_note(data: bytes) -> bool:
+    """Tell whether a message starts or ends a note."""
+    return data[0] & 0xF0 in (NOTE_ON, NOTE_OFF)
+
+
+def piece(song: Song, start_s: float, length_s: float) -> Messages:
+    """Return the messages of a piece of the first port of a song; notes that sounded before are not in it."""
+    made: Messages = []
+    for message in song.messages:
+        frame = round((message.time_s - start_s) * RATE)
+        if message.port == 0 and frame < length_s * RATE and (frame >= 0 or not is_note(message.data)):
+            made.append((max(frame, 0), message.data))
+    return made
+
+
+def cut(folder: Path, out: Path, songs: int, seconds: float) -> int:
+    """Write pieces of the songs of a folder: the first of each, then the second of each; return how many."""
+    read: dict[str, Song] = {}
+    for path in sorted(folder.rglob("*.mid")):
+        try:
+            read[path.stem.replace(" ", "-")] = read_midi_file(path)
+        except MidiFileError:
+            continue
+    out.mkdir(parents=True, exist_ok=True)
+    made = 0
+    for index in count():
+        left = {name: song for name, song in read.items() if song.duration_s >= (index + 0.5) * seconds}
+        for name, song in left.items():
+            messages = piece(song, index * seconds, seconds)
+            if made < songs and sum(is_note_start(data) for _, data in messages) >= LEAST_NOTES:
+                (out / f"{name}-{index:02}.mid").write_bytes(encode_midi_file(messages, RATE))
+                made += 1
+        if made == songs or not left:
+            return made
+    raise AssertionError
+
+
+def repeated(song: Song, minutes: float) -> bytes:
+    """Return a song as often as it takes to fill some minutes."""
+    length = round(song.duration_s * RATE)
+    times = range(0, round(minutes * 60 * RATE), length)
+    one = [(round(message.time_s * RATE), message.data) for message in song.messages if message.port == 0]
+    return encode_midi_file([(start + frame, data) for start in times for frame, data in one], RATE)
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("cut", "repeat"))
+    parser.add_argument("source", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--songs", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    arguments = parser.parse_args()
+    if arguments.what == "cut":
+        print(f"{cut(arguments.source, arguments.out, arguments.songs, arguments.seconds)} pieces")
+    else:
+        arguments.out.write_bytes(repeated(read_midi_file(arguments.source), arguments.minutes))
+
+
+if __name__ == "__main__":
+    main()
