@@ -97,7 +97,7 @@ def test_a_folder_becomes_an_instrument_that_plays_heard_and_unheard_keys(
     learned, path = mine
     assert learned.is_complete and learned.num_bytes == path.stat().st_size
     table = read_instrument(path).table
-    assert table.key.tolist() == list(KEYS) and len(table.corrected) == len(KEYS)
+    assert set(table.key.tolist()) >= set(KEYS) and len(table.corrected) == len(table.key)
     player = Player(foundation, read_instrument(path), RATE)
     for key in (60, 61):
         assert rms(player.play(key, 100, 0.5, 4000)) > 1e-4

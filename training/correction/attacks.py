@@ -84,17 +84,32 @@ def _envelope(
     pairs: dict[int, Pair] = {}
     for velocity in VELOCITIES:
         wanted = recorded(key, velocity, HOLD_S, TAIL_S)
-        rendered = renderer.render(instrument, key, velocity, HOLD_S, len(wanted))
-        if min(np.abs(wanted).max(), np.abs(rendered).max()) >= AUDIBLE:
-            pairs[velocity] = wanted, rendered
-    if not pairs:
+        pairs[velocity] = wanted, renderer.render(instrument, key, velocity, HOLD_S, len(wanted))
+    judged = [pairs[velocity] for velocity in JUDGED_VELOCITIES]
+    return envelope_of([*pairs.values()], judged, rate, key if instrument.pitched else None)
+
+
+def envelope_of(pairs: Sequence[Pair], judged: Sequence[Pair], sample_rate: int, key: int | None) -> NDArray[np.int8]:
+    """Return the envelope of a key as it is stored; nothing where there is no sound, or no gain in it.
+
+    Parameters
+    ----------
+    pairs : of its notes, the loudest one last
+    judged : those of them that tell whether there is a gain
+    key : MIDI key; None of a sound without a pitch
+    """
+    heard = [one for one in pairs if is_heard(one)]
+    if not heard:
         return np.zeros(MOMENTS, np.int8)
-    window_s = PERIODS * max(
-        STEP_S, level_window_s(next(reversed(pairs.values()))[0], rate, key if instrument.pitched else None)
-    )
-    onsets = coded(measured_envelope([*pairs.values()], rate, window_s))
-    judged = [pairs[velocity] for velocity in JUDGED_VELOCITIES if velocity in pairs]
-    return onsets if is_no_worse(judged, decoded(onsets), rate) else np.zeros(MOMENTS, np.int8)
+    window_s = PERIODS * max(STEP_S, level_window_s(heard[-1][0], sample_rate, key))
+    onsets = coded(measured_envelope(heard, sample_rate, window_s))
+    is_kept = is_no_worse([one for one in judged if is_heard(one)], decoded(onsets), sample_rate)
+    return onsets if is_kept else np.zeros(MOMENTS, np.int8)
+
+
+def is_heard(pair: Pair) -> bool:
+    """Tell whether there is sound in both."""
+    return min(float(np.abs(one).max()) for one in pair) >= AUDIBLE
 
 
 def measured_envelope(pairs: Sequence[Pair], sample_rate: int, window_s: float) -> NDArray[np.float64]:
