@@ -37,6 +37,11 @@ class SlotState:
         """The genomes of all slots (S, ...); who changes one changes it here."""
         return self._store
 
+    @property
+    def version(self) -> int:
+        """Of the genes: another one once anything is planted."""
+        return self._version
+
     def of_slot(self, slot: int) -> Genome:
         """Return the genome (...) in a slot; nothing if nothing was ever planted."""
         return {name: values[slot] for name, values in self._store.items()}

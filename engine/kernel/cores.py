@@ -10,14 +10,14 @@ from ..names import closest
 from .library import library
 
 AUTO: Final = "auto"
-CORES: Final = (AUTO, "kernel", "numpy")
-"""The best there is; the kernel, where it can do what is asked, else an error; numpy and ONNX Runtime."""
+CORES: Final = (AUTO, "kernel", "graph", "numpy")
+"""The best there is; the kernel, or an error where it was not built; the graph of a hop; numpy around the growth model."""
 VARIABLE: Final = "TNCA_SYNTH_CORE"
 """Environment variable that says what "auto" means."""
 
 
-def wants_kernel(core: str) -> bool:
-    """Return whether the kernel shall be used where it can be.
+def wanted_core(core: str) -> str:
+    """Return which core shall be used where it can do what is asked: "kernel", "graph" or "numpy".
 
     Raises
     ------
@@ -29,4 +29,4 @@ def wants_kernel(core: str) -> bool:
         name = closest(os.environ.get(VARIABLE) or AUTO, CORES, f"core in {VARIABLE}")
     if name == "kernel" and library() is None:
         raise UsageError("the kernel was not built: install a C compiler and then tnca-synth again")
-    return name != "numpy" and library() is not None
+    return name if name != AUTO else "graph" if library() is None else "kernel"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator
 
 import goldens
@@ -13,7 +12,8 @@ import tiny
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
 from tnca_synth.engine.kernel import cores, library
-from tnca_synth.engine.kernel.library import INSTRUCTION_SETS, Call
+from tnca_synth.engine.kernel.calls import HopCall
+from tnca_synth.engine.kernel.library import INSTRUCTION_SETS
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.kernel.onnx_file import read_graph
 from tnca_synth.engine.kernel.weights import read_weights
@@ -177,9 +177,9 @@ def test_pitches_glide_within_a_hop(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[float] = []
     prepare = Kernel.prepare
 
-    def listen(kernel: Kernel, call: Call) -> None:
+    def listen(kernel: Kernel, call: HopCall) -> None:
         prepare(kernel, call)
-        heard.extend((ctypes.c_double * call.rounds).from_address(call.f0_hz))
+        heard.extend(call.views.f0_hz[:, 0])
 
     monkeypatch.setattr(Kernel, "prepare", listen)
     events = note(69, 0.0, 2.0) + at(0.0, midi.control_change(0, midi.REVERB_SEND, 0))

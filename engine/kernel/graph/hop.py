@@ -1,0 +1,381 @@
+"""The nodes of a hop: growth, read-out, per-key correction, transposition, colour, partials, noise.
+
+Letters: V voices, F cells, C channels, H hidden units, U read-out units, N bins, Q courses of a swell, K courses of a
+correction, B bundles of 16 partials of all voices together, X places where levels are read, G samples between two
+phasors. Samples of a hop lie in an order of their own, see `natural_order`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....midi.spec.growth_controllers import ALIVE_ABOVE
+from ...arrays import FloatArray
+from ...decoders.harmonic import TONALITY_RANGE_DB
+from ...decoders.parts.noise import NoiseBank, noise_spectra
+from ...decoders.parts.oscillators import BUNDLE
+from ...keys.apply import HEARD_LEVEL
+from ...modulation.growth import ALPHA, LIVELIEST
+from ...spectra.fields import QUIET_LEVEL
+from ...spectra.spec import AudioSpec
+from ...spectra.stft import bins_among_bands
+from ...spectra.tone import MAX_BOOST_DB, MAX_CUT_DB
+from ..model import LINEAR_LEVEL
+from ..weights import CLOCKS, Weights
+from .onnx_writer import Writer
+
+SPAN_CELLS: Final = 16
+"""Bins are read out in spans between so many cells: a product with the few cells around them, not with all."""
+RATES: Final = 4 + CLOCKS + 1
+"""Rows that decay with time: four of each cell, the clocks, and whether the note is released."""
+NEVER: Final = -200.0
+"""An exponent that gives 0."""
+MICROSOFT: Final = "com.microsoft"
+DECIBEL: Final = np.log(10.0) / 20.0
+"""Of amplitude, as a natural logarithm."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which hop is wanted.
+
+    Attributes
+    ----------
+    sounds : whether it is sounded; else levels and tonalities of all bins are given
+    coloured : whether tilt, resonance and gain are told
+    tended : whether fire masks and life thresholds are told
+    """
+
+    sounds: bool = True
+    coloured: bool = False
+    tended: bool = False
+
+
+class Span(NamedTuple):
+    """Neighbouring bins, the cells that they are read from, and how: a matrix (bins, cells)."""
+
+    bins: slice
+    cells: slice
+    weights: FloatArray
+
+
+def spans_of(spec: AudioSpec) -> list[Span]:
+    """Cut bins into spans of few cells."""
+    low, share = bins_among_bands(spec)
+    spans = []
+    for first in range(0, spec.num_mels, SPAN_CELLS):
+        rows = np.flatnonzero((low >= first) & (low < first + SPAN_CELLS))
+        if rows.size:
+            cells = slice(int(low[rows[0]]), int(low[rows[-1]]) + 2)
+            weights = np.zeros((len(rows), cells.stop - cells.start), np.float32)
+            each, below = np.arange(len(rows)), low[rows] - cells.start
+            weights[each, below], weights[each, below + 1] = 1.0 - share[rows], share[rows]
+            spans.append(Span(slice(int(rows[0]), int(rows[-1]) + 1), cells, weights))
+    return spans
+
+
+def to_bins(spec: AudioSpec) -> FloatArray:
+    """Return what reads bins between cells, (F, N)."""
+    low, share = bins_among_bands(spec)
+    matrix, bins = np.zeros((spec.num_mels, spec.num_bins), np.float32), np.arange(spec.num_bins)
+    matrix[low, bins], matrix[low + 1, bins] = 1.0 - share, share
+    return matrix
+
+
+def split_of(hop: int) -> tuple[int, int]:
+    """Return P and Q, with P Q = hop: what transforms and phasors are split into."""
+    inner = 16 if hop >= 64 else 8
+    return hop // inner, inner
+
+
+def natural_order(audio: FloatArray) -> FloatArray:
+    """Return samples of hops (..., hop) in the order of time."""
+    *rows, hop = audio.shape
+    inner = split_of(hop)[1]
+    return np.ascontiguousarray(audio.reshape(*rows, -1, 2, inner).swapaxes(-1, -2)).reshape(*rows, hop)
+
+
+class HopGraph:
+    """Writes the graph of a hop.
+
+    Parameters
+    ----------
+    weights, spec : of the growth model
+    corrects : whether there are corrections
+    wanted : Wanted
+    """
+
+    def __init__(self, weights: Weights, spec: AudioSpec, corrects: bool, wanted: Wanted) -> None:
+        self.writer = Writer()
+        self._weights, self._spec, self._corrects, self._wanted = weights, spec, corrects, wanted
+        self._lives = ""
+
+    def model(self) -> bytes:
+        """Return the ONNX model."""
+        cells = self._grow()
+        level, tonality = self._finish(*self._read(cells))
+        level, tonality = self._at_places(level, tonality)
+        if self._wanted.coloured:
+            level = self._coloured(level)
+        if self._wanted.sounds:
+            self._sound(level, tonality)
+        else:
+            self.writer.output("level", level, ["X"])
+            self.writer.output("tonality", tonality, ["X"])
+        return self.writer.model()
+
+    def _const(self, values: np.ndarray | float) -> str:
+        return self.writer.constant(np.asarray(values, np.float32))
+
+    def _slice(self, value: str, axis: int, first: int, last: int) -> str:
+        w = self.writer
+        return w.add("Slice", value, *(w.constant([one]) for one in (first, last, axis)))
+
+    def _shaped(self, value: str, *shape: int) -> str:
+        return self.writer.add("Reshape", value, self.writer.constant(shape))
+
+    def _grow(self) -> str:
+        """Grow the cells (V, C, F) by a hop."""
+        w, own, cells = self.writer, self._weights, self._spec.num_mels
+        channels, hidden = own.channels, own.hidden
+        grid = w.input("grid", ["V", channels, cells])
+        genes = w.input("cell", ["V", hidden, cells])
+        rates = w.input("rates", ["V", RATES, cells])
+        times = w.input("times", ["V", RATES, 1])
+        shapes, codes = w.input("swell_shapes", ["V", "Q", cells]), w.input("swell_codes", ["V", 1, "Q"])
+        swell = w.add("MatMul", codes, shapes)
+        fading = w.add("Exp", w.add("Mul", rates, times))
+        sides = [w.add("Pad", grid, w.constant([0, 0, at, 0, 0, -at])) for at in (1, -1)]
+        told = w.add("Concat", sides[0], grid, sides[1], fading, swell, axis=1)
+        into = _plain(own.into_hidden)
+        inputs = 3 * channels
+        into = np.concatenate(
+            [into[:, : inputs + 4], own.from_clocks.T, into[:, inputs + 4 :]], 1
+        )  # decays, clocks and the release, then the swell
+        middle = w.add(
+            "FusedConv", told, self._const(into[:, :, None]), "", genes, domain=MICROSOFT, kernel_shape=[1],
+            activation="Relu",
+        )  # fmt: skip
+        out = w.add(
+            "Conv", middle, self._const(_plain(own.update)[:, :, None]), self._const(own.update_bias), kernel_shape=[1]
+        )
+        target, gate = w.split("Split", out, w.constant([channels, channels]), count=2, axis=1)
+        fires = w.add("Sigmoid", gate)
+        if self._wanted.tended:
+            fires = w.add("Mul", fires, w.input("mask", ["V", 1, cells]))
+        target = w.add("Add", target, w.add("Mul", swell, self._const(own.swelling[:, None])))
+        grown = w.add("Add", grid, w.add("Mul", fires, w.add("Sub", target, grid)))
+        least = w.add("Min", self._vitality(grid), self._vitality(grown))
+        lives = w.add("Cast", w.add("Greater", least, self._const(ALIVE_ABOVE)), to=1)
+        grown = w.add("Mul", grown, lives)
+        highest = w.add("ReduceMax", self._alpha(grown), w.constant([1, 2]), keepdims=0)
+        w.output("highest", highest, ["V"])
+        w.output("next_grid", self._culled(grown), ["V", channels, cells])
+        return grown
+
+    def _culled(self, grown: str) -> str:
+        """Make cells silent whose neighbourhood's life is not above a threshold, where that is told."""
+        if not self._wanted.tended:
+            return grown
+        w = self.writer
+        vitality = self._vitality(grown)
+        most = w.add("Mul", w.add("ReduceMax", vitality, w.constant([2]), keepdims=1), self._const(LIVELIEST))
+        least = w.add("Min", w.input("life", ["V", 1, 1]), most)
+        lives = w.add("Cast", w.add("Greater", vitality, least), to=1)
+        self._lives = w.add("Max", lives, w.input("spared", ["V", 1, 1]))
+        return w.add("Mul", grown, self._lives)
+
+    def _alpha(self, cells: str) -> str:
+        return self._slice(cells, 1, ALPHA, ALPHA + 1)
+
+    def _vitality(self, cells: str) -> str:
+        return self.writer.add("MaxPool", self._alpha(cells), kernel_shape=[3], pads=[1, 1])
+
+    def _read(self, cells: str) -> tuple[str, str]:
+        """Read levels and tonalities (V, N) out of cells."""
+        w, own, units = self.writer, self._weights, self._weights.readout
+        spec = self._spec
+        state = w.add("FusedMatMul", cells, self._const(own.read_state), domain=MICROSOFT, transA=1)
+        parts = []
+        for index, span in enumerate(spans_of(spec)):
+            genes = w.input(f"bin_{index}", ["V", span.bins.stop - span.bins.start, units])
+            around = self._slice(state, 1, span.cells.start, span.cells.stop)
+            read = w.add(
+                "FusedConv", around, self._const(span.weights[:, :, None]), "", genes, domain=MICROSOFT,
+                kernel_shape=[1], activation="Relu",
+            )  # fmt: skip
+            parts.append(w.add("FusedMatMul", self._const(own.read_out), read, domain=MICROSOFT, transB=1))
+        pair = self._slice(cells, 1, LINEAR_LEVEL, LINEAR_LEVEL + 2)
+        pair = w.add("MatMul", w.add("Add", pair, self._const(own.read_bias[:, None])), self._const(to_bins(spec)))
+        fields = w.add("Add", w.add("Concat", *parts, axis=2), pair)
+        level, tonality = w.split("Split", fields, w.constant([1, 1]), count=2, axis=1)
+        tonality = w.add("Clip", tonality, self._const(0.0), self._const(1.0))
+        return w.add("Relu", level), tonality
+
+    def _finish(self, level: str, tonality: str) -> tuple[str, str]:
+        """Set levels (V, 1, N) right."""
+        w, bins = self.writer, self._spec.num_bins
+        if self._wanted.tended:
+            level = w.add("Mul", level, w.add("MatMul", self._lives, self._const(to_bins(self._spec))))
+        if self._corrects:
+            shapes = w.input("correction_shapes", ["V", "K", bins])
+            change = w.add("MatMul", w.input("correction_courses", ["V", 1, "K"]), shapes)
+            share = w.add("Clip", w.add("Mul", level, self._const(1.0 / HEARD_LEVEL)), "", self._const(1.0))
+            level = w.add("Relu", w.add("Add", level, w.add("Mul", change, share)))
+        return level, tonality
+
+    def _at_places(self, level: str, tonality: str) -> tuple[str, str]:
+        """Read levels and tonalities at places (X) of the transposed sound."""
+        w = self.writer
+        both = self._shaped(w.add("Concat", level, tonality, axis=0), -1)
+        found = w.add("GatherElements", both, w.input("sources", ["X4"], "int64"), axis=0)
+        below, above = w.split("Split", self._shaped(found, 2, 2, -1), w.constant([1, 1]), count=2, axis=0)
+        share = w.input("shares", ["X"])
+        read = w.add("Add", below, w.add("Mul", w.add("Sub", above, below), share))
+        level, tonality = (
+            self._shaped(one, -1) for one in w.split("Split", read, w.constant([1, 1]), count=2, axis=1)
+        )
+        level = w.add("Add", level, w.add("Mul", tonality, w.input("dips", ["X"])))
+        return level, w.add("Max", tonality, w.input("marks", ["X"]))
+
+    def _coloured(self, level: str) -> str:
+        """Add tilts, resonances and gains to levels (X) that are not silent."""
+        w, scale = self.writer, 1.0 / self._spec.level_scale_db
+        tilt, resonance, gain = (w.input(name, ["X"]) for name in ("tilts", "resonances", "gains"))
+        above = w.add("Mul", w.input("above", ["X"]), tilt)
+        change = w.add("Clip", above, self._const(-MAX_CUT_DB * scale), self._const(MAX_BOOST_DB * scale))
+        change = w.add("Add", w.add("Add", change, gain), w.add("Mul", w.input("bells", ["X"]), resonance))
+        shaped = w.add("Relu", w.add("Add", level, change))
+        return w.add("Where", w.add("Greater", level, self._const(QUIET_LEVEL)), shaped, level)
+
+    def _sound(self, level: str, tonality: str) -> None:
+        """Sound levels and tonalities at places: pairs of bins of all partials, then the bins of the noise."""
+        w, spec = self.writer, self._spec
+        exponent = w.add("Mul", level, self._const(spec.level_scale_db * DECIBEL))
+        exponent = w.add("Add", exponent, w.input("floors", ["X"]))
+        heard = w.add("Less", level, self._const(QUIET_LEVEL))
+        magnitude = w.add("Exp", w.add("Where", heard, self._const(NEVER), exponent))
+        noise = w.add("Mul", magnitude, w.add("Exp", w.add("Mul", tonality, w.input("falls", ["X"]))))
+        sizes = w.input("sizes", [2], "int64")  # places of partials, and of noise
+        whole, _ = w.split("Split", magnitude, sizes, count=2, axis=0)
+        beside, noise = w.split("Split", noise, sizes, count=2, axis=0)
+        power = w.add("Sub", w.add("Mul", whole, whole), w.add("Mul", beside, beside))
+        power = w.add("ReduceSum", self._shaped(power, 2, -1, BUNDLE), w.constant([0]), keepdims=0)
+        is_heard = w.add("Less", w.input("partials", ["B", BUNDLE]), w.input("limits", ["B", 1]))
+        gain = w.add("Where", is_heard, w.input("partial_gains", ["B", BUNDLE]), self._const(0.0))
+        amplitude = w.add("Sqrt", w.add("Mul", power, gain))
+        w.output("next_amplitude", amplitude, ["B", BUNDLE])
+        tones = self._oscillators(amplitude)
+        first, tail = self._noise(noise)
+        audio = w.add("Add", w.add("Add", tones, first), w.input("tail", ["V", spec.hop_length]))
+        w.output("next_tail", tail, ["V", spec.hop_length])
+        w.output("audio", audio, ["V", spec.hop_length])
+
+    def _oscillators(self, amplitude: str) -> str:
+        """Sum partials that glide from what they were to amplitudes (B, 16), into (V, hop)."""
+        w, hop = self.writer, self._spec.hop_length
+        outer, inner = split_of(hop)
+        fine = 2 * inner
+        coarse = hop // fine
+        cycles = w.add("Mul", w.input("cycles", ["B", 1], "float64"), w.input("ratios", ["B", BUNDLE], "float64"))
+        start = w.add("Cast", w.add("Sub", cycles, w.add("Floor", cycles)), to=1)
+        start = self._shaped(w.add("Mul", start, self._const(2.0 * np.pi)), -1, 1, BUNDLE)
+        step = w.add("Mul", w.input("float_ratios", ["B", BUNDLE]), w.input("steps", ["B", 1]))
+        turns = np.arange(coarse, dtype=np.float32) * np.float32(2.0 * np.pi * fine)
+        angle = w.add("Add", w.add("Mul", self._shaped(step, -1, 1, BUNDLE), self._const(turns[:, None])), start)
+        samples = natural_order_of_fine(inner) * np.float32(2.0 * np.pi)
+        turn = w.add("Mul", self._shaped(step, -1, BUNDLE, 1), self._const(samples))
+        ends = self._shaped(w.add("Concat", w.input("amplitude", ["B", BUNDLE]), amplitude, axis=1), -1, 2, 1, BUNDLE)
+        phasors = [self._shaped(w.add(kind, angle), -1, 1, coarse, BUNDLE) for kind in ("Sin", "Cos")]
+        left = w.add("Concat", *(w.add("Mul", ends, one) for one in phasors), axis=3)
+        right = w.add("Concat", w.add("Cos", turn), w.add("Sin", turn), axis=1)
+        bundles = w.add("MatMul", self._shaped(left, -1, 2 * coarse, 2 * BUNDLE), right)
+        sums = w.add("MatMul", w.input("owners", ["V", "B"]), self._shaped(bundles, -1, 2 * hop))
+        before, after = w.split("Split", sums, w.constant([hop, hop]), count=2, axis=1)
+        ramp = (fine * np.arange(coarse)[:, None] + natural_order_of_fine(inner)).ravel() / hop
+        return w.add("Add", before, w.add("Mul", w.add("Sub", after, before), self._const(ramp)))
+
+    def _noise(self, magnitude: str) -> tuple[str, str]:
+        """Shape spectra by magnitudes (V, hop + 1 bins); return both halves of the windowed noise, (V, hop)."""
+        w, hop = self.writer, self._spec.hop_length
+        outer, inner = split_of(hop)
+        into, twiddles, out = transform_of(hop)
+        ways = w.add("GatherElements", magnitude, w.input("ways", ["W"], "int64"), axis=0)
+        table = w.input("noise_table", ["R", outer, 2, 2, inner])
+        rows = w.add("Gather", table, w.input("noise_rows", ["V"], "int64"), axis=0)
+        shaped = w.add("Mul", rows, self._shaped(ways, -1, outer, 2, 1, inner))
+        found = w.add("MatMul", self._shaped(shaped, -1, 4 * inner), self._const(np.concatenate([into, into])))
+        found = w.add("Mul", self._shaped(found, -1, outer, 4 * inner), self._const(twiddles))
+        found = w.add("MatMul", self._const(out), self._shaped(found, -1, 4 * outer, inner))
+        window = NoiseBank(self._spec).window.reshape(outer, inner, 2).swapaxes(1, 2).reshape(2 * outer, inner)
+        found = self._shaped(w.add("Mul", found, self._const(window)), -1, 2 * hop)
+        first, tail = w.split("Split", found, w.constant([hop, hop]), count=2, axis=1)
+        return first, tail
+
+
+def natural_order_of_fine(inner: int) -> FloatArray:
+    """Return which samples of 2 Q neighbours come one after the other, as numbers from 0 on."""
+    return (2 * np.arange(inner)[None] + np.arange(2)[:, None]).ravel().astype(np.float32)
+
+
+def transform_of(hop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the factors of an inverse transform of `hop` complex numbers, whose real and imaginary parts alternate.
+
+    Numbers k = k2 + P k1 in the order (k2, k1) give samples n = n1 + Q n2 in the order (n2, real or imaginary, n1).
+
+    Returns
+    -------
+    into : (2 Q, 4 Q), from (part, k1) to (twiddle's part, part, n1)
+    twiddles : (P, 4 Q)
+    out : (2 P, 4 P), from (k2, twiddle's part, part) to (n2, part)
+    """
+    outer, inner = split_of(hop)
+    turn = np.exp(2j * np.pi * np.outer(np.arange(inner), np.arange(inner)) / inner)  # k1, n1
+    twiddle = np.exp(2j * np.pi * np.outer(np.arange(outer), np.arange(inner)) / hop)  # k2, n1
+    last = np.exp(2j * np.pi * np.outer(np.arange(outer), np.arange(outer)) / outer)  # n2, k2
+    into = np.empty((2, inner, 2, 2, inner))
+    into[0, :, 0, 0], into[0, :, 0, 1] = turn.real, turn.imag
+    into[1, :, 0, 0], into[1, :, 0, 1] = -turn.imag, turn.real
+    into[:, :, 1, 0], into[:, :, 1, 1] = -into[:, :, 0, 1], into[:, :, 0, 0]
+    twiddles = np.empty((outer, 2, 2, inner))
+    twiddles[:, 0], twiddles[:, 1] = twiddle.real[:, None], twiddle.imag[:, None]
+    out = np.empty((outer, 2, outer, 2, 2))
+    out[:, 0, :, :, 0], out[:, 0, :, :, 1] = last.real[..., None], -last.imag[..., None]
+    out[:, 1, :, :, 0], out[:, 1, :, :, 1] = last.imag[..., None], last.real[..., None]
+    return (
+        into.reshape(2 * inner, 4 * inner).astype(np.float32),
+        twiddles.reshape(outer, 4 * inner).astype(np.float32),
+        out.reshape(2 * outer, 4 * outer).astype(np.float32),
+    )
+
+
+def noise_table(spec: AudioSpec) -> FloatArray:
+    """Return spectra of noise, (rows, P, 2, 2, Q), that magnitudes in either direction (`ways_of`) are multiplied by.
+
+    The transform of 2 P Q real samples is that of P Q complex ones, of which each takes a number of the spectrum and
+    its mirror image (Numerical Recipes, 12.3.2).
+    """
+    hop = spec.hop_length
+    outer, inner = split_of(hop)
+    spectra = noise_spectra(2 * hop)
+    turn = 1j * np.exp(1j * np.pi * np.arange(hop) / hop)
+    forth, back = spectra[:, :hop] * (1.0 + turn), spectra[:, hop:0:-1].conj() * (1.0 - turn)
+    both = np.stack([forth, back], 1).reshape(len(spectra), 2, inner, outer).transpose(0, 3, 1, 2) / (2.0 * hop)
+    return np.ascontiguousarray(np.stack([both.real, both.imag], 3), np.float32)
+
+
+def ways_of(hop: int) -> NDArray[np.int64]:
+    """Return which of hop + 1 magnitudes belongs to each number of `noise_table`, (P, 2, Q) as a row."""
+    outer, inner = split_of(hop)
+    order = np.arange(hop).reshape(inner, outer).T
+    return np.stack([order, hop - order], 1).ravel()
+
+
+def _plain(rows: FloatArray) -> FloatArray:
+    """Return a matrix (N, K) from what `weights` has in rows of four, (N / 4, K, 4)."""
+    groups, inputs, four = rows.shape
+    return rows.transpose(0, 2, 1).reshape(groups * four, inputs)
