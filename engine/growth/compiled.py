@@ -132,6 +132,8 @@ class KernelGrower:
         hop = self._spec.hop_length
         work = self._prepare(jobs, controls_at, sounded)
         call = work.call
+        if call.found & TENDED:
+            self.kernel.release()
         growth_masks = self._tend(work) if call.found & TENDED else None
         plan = self._plan(work) if call.found & DRIFTS or work.journey is not None else None
         rounds, count = work.frames.shape
@@ -140,7 +142,7 @@ class KernelGrower:
         call.mask = self._mask(work, growth_masks)
         call.life = None if growth_masks is None else np.ascontiguousarray(growth_masks.life)
         for call.first, call.last in self._stretches(work, plan, growth_masks):
-            self.kernel.plant(self._genomes.stored, self._genomes.version)
+            self.kernel.plant(self._genomes.stored, self._genomes.versions)
             self.kernel.run(call)
         failures = self._deliver(work, audio, growth_masks) if sounded else []
         self._remember(work, plan, growth_masks)

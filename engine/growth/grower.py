@@ -150,6 +150,8 @@ class Grower:
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
+        if self.kernel is not None:
+            self.kernel.kernel.release()
         return self._genomes.of_slot(slot)
 
     def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:

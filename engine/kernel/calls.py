@@ -113,8 +113,12 @@ class Hops(Protocol):
         """Return a call with room for so many voices and rounds; it is the one before, used again."""
         ...
 
-    def plant(self, genes: Mapping[str, FloatArray], version: int) -> None:
-        """Say where the genomes of all slots are, (S, ...) by name; genes of a version do not change."""
+    def plant(self, genes: Mapping[str, FloatArray], versions: NDArray[np.int64]) -> None:
+        """Say where the genomes of all slots are, (S, ...) by name, and their versions; see `SlotState`."""
+        ...
+
+    def release(self) -> None:
+        """Bring the grids up to date where the genomes are: somebody else reads or writes them."""
         ...
 
     def prepare(self, call: HopCall) -> None:

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...midi.spec.growth_controllers import ALIVE_ABOVE
@@ -81,12 +82,15 @@ class Kernel:
         self._told.voices, self._told.rounds = voices, rounds
         return HopCall(self._buffers.fit(voices, rounds))
 
-    def plant(self, genes: Mapping[str, FloatArray], version: int) -> None:
+    def plant(self, genes: Mapping[str, FloatArray], versions: NDArray[np.int64]) -> None:
         """See `Hops.plant`."""
         if any(self._genes.get(name) is not values for name, values in genes.items()):
             self._genes = dict(genes)
             places = GeneArrays(*(address(genes[name]) for name in ("grid", "cell", "rates", "bin")))
             self._library.tnca_plant(self._handle, ctypes.byref(places))
+
+    def release(self) -> None:
+        """See `Hops.release`: they are up to date."""
 
     def prepare(self, call: HopCall) -> None:
         """See `Hops.prepare`."""

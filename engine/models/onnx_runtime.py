@@ -134,12 +134,13 @@ def bound_run(
     graph_id: int | None = None,
 ) -> Callable[[], None]:
     """Return what runs a model on values where they lie; with `graph_id` as a CUDA graph, captured at the first run."""
-    binding, options = session.io_binding(), ort.RunOptions()
+    binding, options = session.io_binding(), None
     for name, value in inputs.items():
         binding.bind_ortvalue_input(name, value)
     for name, value in outputs.items():
         binding.bind_ortvalue_output(name, value)
-    if graph_id is not None:
+    if graph_id is not None:  # else without options, which cost more than a small graph
+        options = ort.RunOptions()
         options.add_run_config_entry("gpu_graph_id", str(graph_id))
     return partial(session.run_with_iobinding, binding, options)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...arrays import FloatArray
 from ...keys.motions import MotionTable, code_places
 from ...modulation.channel import COLOUR_AND_PACE, GROWTH, REST, WILD, Control
-from ...modulation.envelope_clocks import fade_in_db, read_clocks
+from ...modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
 from ...modulation.reseeding import MIN_DRIFT
 from ...modulation.vibrato import PITCH_RANGE, with_vibrato
 from ...spectra.pitch import pitch_to_hz
@@ -32,11 +32,15 @@ FRAMES, LOOKAHEAD = 1, 2
 
 
 class Readings(NamedTuple):
-    """What a call comes to.
+    """What R rounds of a call come to.
 
     Attributes
     ----------
+    found : flags of `HopCall`
     frames : int64 (R, V), numbers of the frames that are grown
+    age_s, release_age_s : float32 (R, V)
+    leads : float64 (2, R, V), how far both clocks are ahead after each round
+    pitch, planted, f0_hz : float64 (R, V); see `Call` of hop.h
     codes : float32 (R, V, M Q), of the swells of the rows of motions
     motion_rows : int64 (V, M), of the tables of `MotionTable`
     courses : float32 (R, V, M K), of corrections; None where there are none
@@ -44,7 +48,14 @@ class Readings(NamedTuple):
     colour : float32 (3, R, V), tilt, resonance and gain in dB; None where they change nothing
     """
 
+    found: int
     frames: NDArray[np.int64]
+    age_s: FloatArray
+    release_age_s: FloatArray
+    leads: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    planted: NDArray[np.float64]
+    f0_hz: NDArray[np.float64]
     codes: FloatArray
     motion_rows: NDArray[np.int64]
     courses: FloatArray | None
@@ -52,48 +63,60 @@ class Readings(NamedTuple):
     colour: FloatArray | None
 
 
-def read(call: HopCall, motions: MotionTable, spec: AudioSpec) -> Readings:
-    """Read clocks and pitches of all rounds into the arrays of a call, and return the rest."""
+def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> Readings:
+    """Read what a call comes to, in more rounds than it has if its controls stay as they are."""
     views, hop, rate = call.views, spec.hop_length, spec.sample_rate
     facts, controls = views.facts, views.controls
-    rounds, count = views.pitch.shape
+    if rounds > len(controls):
+        controls = np.broadcast_to(controls, (rounds, *controls.shape[1:]))
     frames = facts[:, NUM_FRAMES].astype(np.int64) + np.arange(rounds)[:, None]
     start = np.maximum(frames - views.jobs[:, LOOKAHEAD], 0) * hop
-    is_plain = bool((controls[..., COLOUR_AND_PACE] == REST).all())
-    is_wild = bool((controls[..., GROWTH] == WILD).all())
-    _read_clocks(call, frames, start, is_plain and is_wild, hop, rate)
-    moved = 0.0 if call.journey is None else call.journey[..., 0]
-    pitch = views.pitch
-    np.add(facts[:, PITCH], controls[..., Control.PITCH], out=pitch)
-    pitch += moved
-    np.clip(pitch, *PITCH_RANGE, out=pitch)
-    views.planted[:] = np.where(facts[:, NUM_FRAMES] == 0.0, pitch[0], facts[:, PLANTED])
-    call.found = 0 if is_wild else TENDED
-    if np.abs(pitch - views.planted).max() > MIN_DRIFT:
-        call.found |= DRIFTS
+    is_plain = bool((views.controls[..., COLOUR_AND_PACE] == REST).all())
+    is_wild = bool((views.controls[..., GROWTH] == WILD).all())
+    clocks = _read_clocks(facts, controls, frames, start, is_plain and is_wild, hop, rate)
+    pitch = facts[:, PITCH] + controls[..., Control.PITCH]
+    if call.journey is not None:
+        pitch += call.journey[..., 0]
+    pitch = np.minimum(np.maximum(pitch, PITCH_RANGE[0]), PITCH_RANGE[1])
+    planted = np.where(facts[:, NUM_FRAMES] == 0.0, pitch[0], facts[:, PLANTED])
+    found = (0 if is_wild else TENDED) | (DRIFTS if np.abs(pitch - planted).max() > MIN_DRIFT else 0)
     sounding = pitch if is_plain else with_vibrato(pitch, controls[..., Control.VIBRATO], start / rate)
     rows, paces, weights = _motions_of(call)
-    codes, sway = _read_codes(motions, rows, paces, weights, views.age_s)
+    codes, sway = _read_codes(motions, rows, paces, weights, clocks.age_s)
     sounding = np.clip(sounding + sway, *PITCH_RANGE) if sway.any() else sounding
     pitched = facts[:, PITCHED] if call.journey is None else call.journey[..., 2]
-    views.f0_hz[:] = np.where(pitched > 0.0, pitch_to_hz(sounding), 0.0)
-    colour = None if is_plain and not facts[:, TILT].any() else _colour(call, start / rate)
-    courses, correction_rows = _read_courses(motions, rows, paces, weights, views.age_s)
-    return Readings(frames, codes, rows + 1, courses, correction_rows, colour)
+    courses, correction_rows = _read_courses(motions, rows, paces, weights, clocks.age_s)
+    return Readings(
+        found=found,
+        frames=frames,
+        age_s=clocks.age_s,
+        release_age_s=clocks.release_age_s,
+        leads=np.stack([clocks.age_lead_s, clocks.release_lead_s]),
+        pitch=pitch,
+        planted=np.broadcast_to(planted, pitch.shape),
+        f0_hz=np.where(pitched > 0.0, pitch_to_hz(sounding), 0.0),
+        codes=codes,
+        motion_rows=rows + 1,
+        courses=courses,
+        correction_rows=correction_rows,
+        colour=None if is_plain and not facts[:, TILT].any() else _colour(facts, controls, start / rate),
+    )
 
 
 def _read_clocks(
-    call: HopCall, frames: NDArray[np.int64], start: NDArray[np.int64], is_timely: bool, hop: int, rate: int
-) -> None:
-    views, facts = call.views, call.views.facts
+    facts: NDArray[np.float64],
+    controls: NDArray[np.float64],
+    frames: NDArray[np.int64],
+    start: NDArray[np.int64],
+    is_neutral: bool,
+    hop: int,
+    rate: int,
+) -> EnvelopeClocks:
+    """Read the clocks; see `read_clocks`."""
     held = facts[:, RELEASE] - facts[:, ONSET]
-    is_timely = is_timely and not facts[:, AGE_LEAD].any() and bool((facts[:, SPEED] == 1.0).all())
-    pace = (views.controls, facts[:, AGE_LEAD], facts[:, RELEASE_LEAD], facts[:, SPEED])
-    clocks = read_clocks(frames, start, held, None if is_timely else pace, hop, rate)
-    views.age_s[:], views.release_age_s[:] = clocks.age_s, clocks.release_age_s
-    if not is_timely:
-        last = views.jobs[:, FRAMES] - 1, np.arange(len(facts))
-        facts[:, AGE_LEAD], facts[:, RELEASE_LEAD] = clocks.age_lead_s[last], clocks.release_lead_s[last]
+    leads = facts[:, AGE_LEAD], facts[:, RELEASE_LEAD]
+    is_timely = is_neutral and not leads[0].any() and not leads[1].any() and bool((facts[:, SPEED] == 1.0).all())
+    return read_clocks(frames, start, held, None if is_timely else (controls, *leads, facts[:, SPEED]), hop, rate)
 
 
 def _motions_of(call: HopCall) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
@@ -148,9 +171,10 @@ def _read_courses(
     return courses.reshape(*age_s.shape, -1), corrections.rows.reshape(rows.shape)
 
 
-def _colour(call: HopCall, time_s: NDArray[np.float64]) -> FloatArray | None:
-    controls = call.views.controls
-    tilt = controls[..., Control.TILT] + call.views.facts[:, TILT]
+def _colour(
+    facts: NDArray[np.float64], controls: NDArray[np.float64], time_s: NDArray[np.float64]
+) -> FloatArray | None:
+    tilt = controls[..., Control.TILT] + facts[:, TILT]
     fade_db = fade_in_db(time_s, controls[..., Control.FADE_IN])
     colour = np.stack([tilt, controls[..., Control.RESONANCE], fade_db]).astype(np.float32)
     return colour if colour.any() else None

@@ -208,7 +208,6 @@ class GroupMaker:
         for name in ("shares", "dips", "marks", "falls", "above", "bells"):
             inputs[name] = np.concatenate(each[name])[order]
         inputs["sources"] = self._sources(np.concatenate(each["sources"], 1)[:, order], of_place, len(slots))
-        inputs["floors"] = np.full(len(order), self._spec.floor_db * DECIBEL, np.float32)
         num_tonal = 2 * BUNDLE * len(owner)
         if self._sounds:
             self._add_partials(inputs, each, owner, bundle)
