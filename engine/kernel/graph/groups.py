@@ -24,7 +24,7 @@ from ...spectra.spec import AudioSpec
 from ..calls import MORPHS, HopCall
 from ..weights import Weights
 from .bound_hop import BoundHop
-from .hop import RATES, HopGraph, Wanted, noise_table
+from .hop import RATES, HopGraph, Wanted, noise_table, split_of
 from .readings import MODES, PACE, PITCHED, STRETCH, Readings
 from .tables import Group, GroupMaker, Sounding
 from .told import SoundState
@@ -85,7 +85,7 @@ class Groups:
 
     def holds_for(self, placed: Placed) -> bool:
         """Return whether a group is still what its voices are grown from."""
-        return bool((self._versions[:, placed.group.slots] == placed.versions).all())
+        return self._versions[:, placed.group.slots].tobytes() == placed.versions.tobytes()
 
     def take(self, placed: Placed) -> BoundHop:
         """Return the graph on a group, with the state of its voices."""
@@ -146,7 +146,7 @@ class Groups:
     def _bind(self, group: Group, wanted: Wanted) -> BoundHop:
         """Find places for all that a group's hops need."""
         voices, bundles, places = len(group.slots), len(group.owner), len(group.of_place)
-        cells, hop = self._spec.num_mels, self._spec.hop_length
+        cells, halves = self._spec.num_mels, split_of(self._spec.hop_length)
         fixed: dict[str, Any] = dict(group.inputs)
         told = {"times": (voices, RATES, 1), "swell_codes": (voices, 1, fixed["swell_shapes"].shape[1])}
         state, given = {"grid": (voices, self._weights.channels, cells)}, {"highest": (voices,)}
@@ -159,16 +159,16 @@ class Groups:
         else:
             del fixed["above"], fixed["bells"]
         if wanted.sounds:
-            told |= {"floors": (places,), "steps": (bundles, 1), "limits": (bundles, 1)}
-            state |= {"amplitude": (bundles, BUNDLE), "tail": (voices, hop)}
-            given["audio"] = (voices, hop)
+            told |= {"floors": (places,), "steps": (bundles, 1, 1, 1), "limits": (bundles, 1, 1, 1)}
+            state |= {"amplitude": (bundles, 1, 1, BUNDLE), "tail": (voices, *halves)}
+            given["audio"] = (voices, *halves)
             fixed["noise_table"] = self._noise_table
         else:
             del fixed["falls"]
-            given |= dict.fromkeys(("level", "tonality"), (places,))
+            given |= dict.fromkeys(("level", "tonality"), (1, 1, places))
         rooms = [{name: np.zeros(shape, np.float32) for name, shape in some.items()} for some in (told, state, given)]
         if wanted.sounds:
-            rooms[0] |= {"cycles": np.zeros((bundles, 1)), "noise_rows": np.zeros(voices, np.int64)}
+            rooms[0] |= {"cycles": np.zeros((bundles, 1, 1, 1)), "noise_rows": np.zeros(voices, np.int64)}
         session = self._session(wanted)
         return BoundHop(session, session_provider(session), fixed, *rooms)
 
@@ -178,7 +178,7 @@ class Groups:
         bound.begin("grid", self._genes["grid"][group.slots].swapaxes(1, 2))
         placed.versions = self._versions[:, group.slots]
         if placed.wanted.sounds:
-            bound.begin("amplitude", state.amplitude[group.slots[group.owner], group.bundle])
+            bound.begin("amplitude", state.amplitude[group.slots[group.owner], group.bundle, None, None])
             bound.begin("tail", state.tail[group.slots])
 
     def _store(self, placed: Placed) -> None:
@@ -188,6 +188,6 @@ class Groups:
         self._genes["grid"][group.slots[kept]] = bound.state("grid")[kept].swapaxes(1, 2)
         if placed.wanted.sounds:
             state.amplitude[group.slots] = 0.0
-            state.amplitude[group.slots[group.owner], group.bundle] = bound.state("amplitude")
+            state.amplitude[group.slots[group.owner], group.bundle] = bound.state("amplitude")[:, 0, 0]
             state.tail[group.slots] = bound.state("tail")
             state.bundles[group.slots] = group.audible

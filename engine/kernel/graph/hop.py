@@ -35,6 +35,7 @@ RATES: Final = 4 + CLOCKS + 1
 NEVER: Final = -200.0
 """An exponent that gives 0."""
 MICROSOFT: Final = "com.microsoft"
+_BUNDLES: Final = ("B", 1, 1, BUNDLE)
 DECIBEL: Final = np.log(10.0) / 20.0
 """Of amplitude, as a natural logarithm."""
 
@@ -124,8 +125,8 @@ class HopGraph:
         if self._wanted.sounds:
             self._sound(level, tonality)
         else:
-            self.writer.output("level", level, ["X"])
-            self.writer.output("tonality", tonality, ["X"])
+            self.writer.output("level", level, [1, 1, "X"])
+            self.writer.output("tonality", tonality, [1, 1, "X"])
         return self.writer.model()
 
     def _const(self, values: np.ndarray | float) -> str:
@@ -232,13 +233,11 @@ class HopGraph:
         """Read levels and tonalities at places (X) of the transposed sound."""
         w = self.writer
         both = self._shaped(w.add("Concat", level, tonality, axis=0), -1)
-        found = w.add("GatherElements", both, w.input("sources", ["X4"], "int64"), axis=0)
+        found = w.add("GatherElements", both, w.input("sources", ["X4"], "int32"), axis=0)
         below, above = w.split("Split", self._shaped(found, 2, 2, -1), w.constant([1, 1]), count=2, axis=0)
         share = w.input("shares", ["X"])
         read = w.add("Add", below, w.add("Mul", w.add("Sub", above, below), share))
-        level, tonality = (
-            self._shaped(one, -1) for one in w.split("Split", read, w.constant([1, 1]), count=2, axis=1)
-        )
+        level, tonality = w.split("Split", read, w.constant([1, 1]), count=2, axis=1)
         level = w.add("Add", level, w.add("Mul", tonality, w.input("dips", ["X"])))
         return level, w.add("Max", tonality, w.input("marks", ["X"]))
 
@@ -261,65 +260,69 @@ class HopGraph:
         magnitude = w.add("Exp", w.add("Where", heard, self._const(NEVER), exponent))
         noise = w.add("Mul", magnitude, w.add("Exp", w.add("Mul", tonality, w.input("falls", ["X"]))))
         sizes = w.input("sizes", [2], "int64")  # places of partials, and of noise
-        whole, _ = w.split("Split", magnitude, sizes, count=2, axis=0)
-        beside, noise = w.split("Split", noise, sizes, count=2, axis=0)
+        whole, _ = w.split("Split", magnitude, sizes, count=2, axis=2)
+        beside, noise = w.split("Split", noise, sizes, count=2, axis=2)
         power = w.add("Sub", w.add("Mul", whole, whole), w.add("Mul", beside, beside))
-        power = w.add("ReduceSum", self._shaped(power, 2, -1, BUNDLE), w.constant([0]), keepdims=0)
-        is_heard = w.add("Less", w.input("partials", ["B", BUNDLE]), w.input("limits", ["B", 1]))
-        gain = w.add("Where", is_heard, w.input("partial_gains", ["B", BUNDLE]), self._const(0.0))
+        power = w.add("ReduceSum", self._shaped(power, 2, -1, 1, 1, BUNDLE), w.constant([0]), keepdims=0)
+        is_heard = w.add("Less", w.input("partials", _BUNDLES), w.input("limits", ["B", 1, 1, 1]))
+        gain = w.add("Where", is_heard, w.input("partial_gains", _BUNDLES), self._const(0.0))
         amplitude = w.add("Sqrt", w.add("Mul", power, gain))
-        w.output("next_amplitude", amplitude, ["B", BUNDLE])
+        w.output("next_amplitude", amplitude, _BUNDLES)
+        outer, inner = split_of(spec.hop_length)
         tones = self._oscillators(amplitude)
-        first, tail = self._noise(noise)
-        audio = w.add("Add", w.add("Add", tones, first), w.input("tail", ["V", spec.hop_length]))
-        w.output("next_tail", tail, ["V", spec.hop_length])
-        w.output("audio", audio, ["V", spec.hop_length])
+        first, tail = self._noise(self._shaped(noise, -1))
+        audio = w.add("Add", w.add("Add", tones, first), w.input("tail", ["V", outer, inner]))
+        w.output("next_tail", tail, ["V", outer, inner])
+        w.output("audio", audio, ["V", outer, inner])
 
     def _oscillators(self, amplitude: str) -> str:
-        """Sum partials that glide from what they were to amplitudes (B, 16), into (V, hop)."""
+        """Sum partials that glide from what they were to amplitudes (B, 1, 1, 16), into (V, P, Q).
+
+        A partial's phase is split in two, sin(a + b) = sin a cos b + cos a sin b: a in the middle of 2 Q samples, and b
+        from there to each. Of those before the middle and behind it the second product differs in sign alone.
+        """
         w, hop = self.writer, self._spec.hop_length
         outer, inner = split_of(hop)
-        fine = 2 * inner
-        coarse = hop // fine
-        cycles = w.add("Mul", w.input("cycles", ["B", 1], "float64"), w.input("ratios", ["B", BUNDLE], "float64"))
+        coarse = outer // 2
+        cycles = w.add("Mul", w.input("cycles", ["B", 1, 1, 1], "float64"), w.input("ratios", _BUNDLES, "float64"))
         start = w.add("Cast", w.add("Sub", cycles, w.add("Floor", cycles)), to=1)
-        start = self._shaped(w.add("Mul", start, self._const(2.0 * np.pi)), -1, 1, BUNDLE)
-        step = w.add("Mul", w.input("float_ratios", ["B", BUNDLE]), w.input("steps", ["B", 1]))
-        turns = np.arange(coarse, dtype=np.float32) * np.float32(2.0 * np.pi * fine)
-        angle = w.add("Add", w.add("Mul", self._shaped(step, -1, 1, BUNDLE), self._const(turns[:, None])), start)
-        samples = natural_order_of_fine(inner) * np.float32(2.0 * np.pi)
-        turn = w.add("Mul", self._shaped(step, -1, BUNDLE, 1), self._const(samples))
-        ends = self._shaped(w.add("Concat", w.input("amplitude", ["B", BUNDLE]), amplitude, axis=1), -1, 2, 1, BUNDLE)
-        phasors = [self._shaped(w.add(kind, angle), -1, 1, coarse, BUNDLE) for kind in ("Sin", "Cos")]
-        left = w.add("Concat", *(w.add("Mul", ends, one) for one in phasors), axis=3)
-        right = w.add("Concat", w.add("Cos", turn), w.add("Sin", turn), axis=1)
-        bundles = w.add("MatMul", self._shaped(left, -1, 2 * coarse, 2 * BUNDLE), right)
-        sums = w.add("MatMul", w.input("owners", ["V", "B"]), self._shaped(bundles, -1, 2 * hop))
-        before, after = w.split("Split", sums, w.constant([hop, hop]), count=2, axis=1)
-        ramp = (fine * np.arange(coarse)[:, None] + natural_order_of_fine(inner)).ravel() / hop
-        return w.add("Add", before, w.add("Mul", w.add("Sub", after, before), self._const(ramp)))
+        start = w.add("Mul", start, self._const(2.0 * np.pi))
+        step = w.add("Mul", w.input("float_ratios", _BUNDLES), w.input("steps", ["B", 1, 1, 1]))
+        middles = 2.0 * np.pi * (2 * inner * np.arange(coarse)[:, None] + inner - 0.5)
+        middle = w.add("Add", w.add("Mul", step, self._const(middles)), start)
+        aside = 2.0 * np.pi * (2 * np.arange(inner) - (inner - 0.5))
+        turn = w.add("Mul", self._shaped(step, -1, BUNDLE, 1), self._const(aside))
+        ends = w.add("Concat", w.input("amplitude", _BUNDLES), amplitude, axis=1)
+        owners = w.input("owners", ["V", "B"])
+        sums = []
+        for one, other in (("Sin", "Cos"), ("Cos", "Sin")):
+            left = self._shaped(w.add("Mul", ends, w.add(one, middle)), -1, 2 * coarse, BUNDLE)
+            bundles = self._shaped(w.add("MatMul", left, w.add(other, turn)), -1, hop)
+            sums.append(w.add("MatMul", owners, bundles))
+        even = self._shaped(w.add("Add", *sums), -1, 2 * coarse, 1, inner)
+        odd = self._shaped(w.add("Sub", *sums), -1, 2 * coarse, 1, inner)
+        backwards = w.add("Slice", odd, *(w.constant([one]) for one in (-1, -inner - 1, 3, -1)))
+        both = self._shaped(w.add("Concat", even, backwards, axis=2), -1, 2 * outer, inner)
+        before, after = w.split("Split", both, w.constant([outer, outer]), count=2, axis=1)
+        ramp = 2 * inner * np.arange(coarse)[:, None, None] + np.arange(2)[:, None] + 2 * np.arange(inner)
+        ramp = self._const(ramp.reshape(outer, inner) / hop)
+        return w.add("Add", before, w.add("Mul", w.add("Sub", after, before), ramp))
 
     def _noise(self, magnitude: str) -> tuple[str, str]:
-        """Shape spectra by magnitudes (V, hop + 1 bins); return both halves of the windowed noise, (V, hop)."""
+        """Shape spectra by magnitudes (V (hop + 1),); return both halves of the windowed noise, (V, P, Q)."""
         w, hop = self.writer, self._spec.hop_length
         outer, inner = split_of(hop)
         into, twiddles, out = transform_of(hop)
-        ways = w.add("GatherElements", magnitude, w.input("ways", ["W"], "int64"), axis=0)
+        ways = w.add("GatherElements", magnitude, w.input("ways", ["W"], "int32"), axis=0)
         table = w.input("noise_table", ["R", outer, 2, 2, inner])
         rows = w.add("Gather", table, w.input("noise_rows", ["V"], "int64"), axis=0)
         shaped = w.add("Mul", rows, self._shaped(ways, -1, outer, 2, 1, inner))
-        found = w.add("MatMul", self._shaped(shaped, -1, 4 * inner), self._const(np.concatenate([into, into])))
-        found = w.add("Mul", self._shaped(found, -1, outer, 4 * inner), self._const(twiddles))
-        found = w.add("MatMul", self._const(out), self._shaped(found, -1, 4 * outer, inner))
+        found = w.add("MatMul", self._shaped(shaped, -1, outer, 4 * inner), self._const(np.concatenate([into, into])))
+        found = self._shaped(w.add("Mul", found, self._const(twiddles)), -1, 4 * outer, inner)
         window = NoiseBank(self._spec).window.reshape(outer, inner, 2).swapaxes(1, 2).reshape(2 * outer, inner)
-        found = self._shaped(w.add("Mul", found, self._const(window)), -1, 2 * hop)
-        first, tail = w.split("Split", found, w.constant([hop, hop]), count=2, axis=1)
+        found = w.add("Mul", w.add("MatMul", self._const(out), found), self._const(window))
+        first, tail = w.split("Split", found, w.constant([outer, outer]), count=2, axis=1)
         return first, tail
-
-
-def natural_order_of_fine(inner: int) -> FloatArray:
-    """Return which samples of 2 Q neighbours come one after the other, as numbers from 0 on."""
-    return (2 * np.arange(inner)[None] + np.arange(2)[:, None]).ravel().astype(np.float32)
 
 
 def transform_of(hop: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -47,6 +47,8 @@ class Part:
     told : inputs of the graph by name, (rounds, ...)
     phases : (rounds, V, 3), after each round; of no size where nothing is sounded by the graph
     first : the round that those begin with
+    ahead : int64 (V,), frames that voices begin with and that are not heard
+    is_heard : whether anything is
     """
 
     rows: NDArray[np.intp]
@@ -54,6 +56,8 @@ class Part:
     told: Mapping[str, np.ndarray]
     phases: NDArray[np.float64]
     first: int
+    ahead: NDArray[np.int64]
+    is_heard: bool
 
 
 @dataclass(eq=False)
@@ -70,21 +74,21 @@ class Outlook:
 
     readings: Readings
     facts: NDArray[np.float64]
-    controls: NDArray[np.float64]
+    controls: bytes
     index: int = 0
     parts: list[Part] | None = None
 
     def follows(self, call: HopCall) -> bool:
         """Return whether a call is what was to be expected."""
         views = call.views
-        return np.array_equal(views.facts, self.facts) and np.array_equal(views.controls, self.controls)
+        return views.facts.tobytes() == self.facts.tobytes() and views.controls.tobytes() == self.controls
 
     def goes_on(self) -> None:
         """Go on to the next round."""
         readings, at = self.readings, self.index
         self.facts[:, NUM_FRAMES] += 1.0
         self.facts[:, PLANTED] = readings.planted[at]
-        self.facts[:, AGE_LEAD], self.facts[:, RELEASE_LEAD] = readings.leads[:, at]
+        self.facts[:, AGE_LEAD : RELEASE_LEAD + 1] = readings.leads[at]
         self.index += 1
 
     @property
@@ -149,15 +153,16 @@ class GraphHops:
         if known is None or not is_steady or known.is_over:
             is_quiet = is_steady and known is not None and not known.readings.found
             readings = read(call, FORESEEN if is_quiet else rounds, self._motions, self._spec)
-            known = Outlook(readings, views.facts.copy(), views.controls.copy())
+            known = Outlook(readings, views.facts.copy(), views.controls.tobytes())
             if jobs:
                 self._outlooks.keep(jobs, known)
         self._now, readings = known, known.readings
         some = slice(known.index, known.index + rounds)
         for name in ("pitch", "planted", "f0_hz", "age_s", "release_age_s"):
             getattr(views, name)[...] = getattr(readings, name)[some]
-        last = known.index + views.jobs[:, FRAMES] - 1, np.arange(len(views.jobs))
-        views.facts[:, AGE_LEAD], views.facts[:, RELEASE_LEAD] = readings.leads[:, last[0], last[1]]
+        last = views.jobs[:, FRAMES] - 1, np.arange(len(views.jobs))
+        leads = readings.leads[known.index] if rounds == 1 else readings.leads[last]
+        views.facts[:, AGE_LEAD : RELEASE_LEAD + 1] = leads
         call.found = readings.found
 
     def run(self, call: HopCall) -> None:
@@ -202,7 +207,8 @@ class GraphHops:
         if sounds:
             at, phases = self._teller.phases(call, readings, rows, rounds, placed.group)
             told |= at
-        return Part(rows, placed, told, phases, rounds.start)
+        is_heard = sounds and not bool((jobs[:, KIND] == UNHEARD).any())
+        return Part(rows, placed, told, phases, rounds.start, ahead_of(jobs), is_heard)
 
     def _grow(self, call: HopCall, part: Part, first: int, last: int, at: int) -> None:
         """Grow a part by rounds of a call, the first of which is its own number `at`, and sound it if it has a pitch."""
@@ -217,32 +223,29 @@ class GraphHops:
             if not alive.all():
                 call.found |= DEAD
             if sounds:
-                audio[index] = bound.given("audio")
+                audio[index] = bound.given("audio").reshape(len(rows), -1)
             else:
                 self._unpitched.take(call, rows, first + index, bound)
         if sounds:
             self._state.phases[placed.group.slots] = part.phases[at + last - first - 1]
-            self._emit(call, rows, first, audio)
+        if part.is_heard:
+            self._emit(call, part, first, audio)
         if placed.wanted.tended:
             self._groups.release()
 
-    def _emit(self, call: HopCall, rows: NDArray[np.intp], first: int, audio: FloatArray) -> None:
+    def _emit(self, call: HopCall, part: Part, first: int, audio: FloatArray) -> None:
         """Give what was sounded (R, V, hop) to a call; frames that voices begin with are not heard."""
-        views, jobs = call.views, call.views.jobs[rows]
-        if (jobs[:, KIND] == UNHEARD).any():
-            return
-        peaks = np.abs(audio).max(2)
+        rows, peaks = part.rows, np.abs(audio).max(2)
         if not peaks.max() < np.inf:
             _silence(call, rows, first, audio, peaks)
         heard = call.audio.reshape(len(call.audio), -1, self._spec.hop_length)
         ordered = natural_order(audio).swapaxes(0, 1)
-        ahead = ahead_of(jobs)
-        for lead in set(ahead.tolist()):
-            some = ahead == lead
+        for lead in set(part.ahead.tolist()):
+            some = part.ahead == lead
             skipped = max(lead - first, 0)
             span = slice(first + skipped - lead, first + len(audio) - lead)
             heard[rows[some], span] = ordered[some, skipped:]
-            views.peaks[rows[some], span] = peaks[skipped:, some].T
+            call.views.peaks[rows[some], span] = peaks[skipped:, some].T
 
 
 def _edges(

@@ -39,7 +39,7 @@ class Readings(NamedTuple):
     found : flags of `HopCall`
     frames : int64 (R, V), numbers of the frames that are grown
     age_s, release_age_s : float32 (R, V)
-    leads : float64 (2, R, V), how far both clocks are ahead after each round
+    leads : float64 (R, V, 2), how far both clocks are ahead after each round
     pitch, planted, f0_hz : float64 (R, V); see `Call` of hop.h
     codes : float32 (R, V, M Q), of the swells of the rows of motions
     motion_rows : int64 (V, M), of the tables of `MotionTable`
@@ -91,7 +91,7 @@ def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> R
         frames=frames,
         age_s=clocks.age_s,
         release_age_s=clocks.release_age_s,
-        leads=np.stack([clocks.age_lead_s, clocks.release_lead_s]),
+        leads=np.stack([clocks.age_lead_s, clocks.release_lead_s], 2),
         pitch=pitch,
         planted=np.broadcast_to(planted, pitch.shape),
         f0_hz=np.where(pitched > 0.0, pitch_to_hz(sounding), 0.0),

@@ -212,7 +212,7 @@ class GroupMaker:
         if self._sounds:
             self._add_partials(inputs, each, owner, bundle)
             magnitudes = len(self._finder.read) * np.arange(len(slots))[:, None]
-            inputs["ways"] = (self._ways + magnitudes).ravel()
+            inputs["ways"] = (self._ways + magnitudes).ravel().astype(np.int32)
             inputs["sizes"] = np.array([num_tonal, len(order) - num_tonal])
         return Group(inputs, slots, owner, bundle, of_place, num_tonal, counts, audible)
 
@@ -243,18 +243,18 @@ class GroupMaker:
         order = np.concatenate(parts)
         return order, order // width
 
-    def _sources(self, sources: NDArray[np.int64], of_place: NDArray[np.intp], voices: int) -> NDArray[np.int64]:
+    def _sources(self, sources: NDArray[np.int64], of_place: NDArray[np.intp], voices: int) -> NDArray[np.int32]:
         """Return where levels and tonalities below and above places lie among those of all voices."""
         bins = self._spec.num_bins
         levels = sources + bins * of_place
-        return np.stack([levels, levels + bins * voices], 1).ravel()
+        return np.stack([levels, levels + bins * voices], 1).ravel().astype(np.int32)
 
     @staticmethod
     def _add_partials(
         inputs: dict[str, np.ndarray], each: dict[str, Sequence[np.ndarray]], owner: NDArray[np.intp], bundle: NDArray[np.intp]
     ) -> None:
         def of(name: str) -> np.ndarray:
-            return np.stack(each[name]).reshape(-1, BUNDLES, BUNDLE)[owner, bundle]
+            return np.stack(each[name]).reshape(-1, BUNDLES, 1, 1, BUNDLE)[owner, bundle]
 
         inputs["partials"], inputs["partial_gains"] = of("partials"), of("gains")
         inputs["ratios"] = of("ratios")

@@ -18,7 +18,7 @@ from ...spectra.pitch import pitch_to_hz
 from ...spectra.spec import AudioSpec
 from ..calls import HopCall
 from ..weights import Weights
-from .hop import DECIBEL, NEVER, RATES, Wanted
+from .hop import DECIBEL, NEVER, RATES, Wanted, split_of
 from .readings import LOOKAHEAD, Readings
 from .tables import BUNDLES, Group
 
@@ -39,7 +39,7 @@ class SoundState:
     Attributes
     ----------
     amplitude : float32 (S, 8, 16), of partials
-    tail : float32 (S, hop), of the noise
+    tail : float32 (S, P, Q), of the noise, in the graph's order
     phases : float64 (S, 3)
     noise_row : int64 (S,), of the first frame's noise
     bundles : int64 (S,), that are audible
@@ -47,7 +47,7 @@ class SoundState:
 
     def __init__(self, spec: AudioSpec, num_slots: int) -> None:
         self.amplitude = np.zeros((num_slots, BUNDLES, BUNDLE), np.float32)
-        self.tail = np.zeros((num_slots, spec.hop_length), np.float32)
+        self.tail = np.zeros((num_slots, *split_of(spec.hop_length)), np.float32)
         self.phases = np.zeros((num_slots, 3))
         self.noise_row, self.bundles = np.zeros((2, num_slots), np.int64)
         self.num_noise_rows = len(noise_spectra(2 * spec.hop_length))
@@ -122,9 +122,9 @@ class Teller:
         grown_hz = pitch_to_hz(readings.planted[rounds, rows])
         limits = (spec.num_bins - 2.0) * grown_hz / np.maximum(hz, 1e-9)
         told: dict[str, np.ndarray] = {
-            "cycles": cycles[:-1, owner, None],
-            "steps": step[:, owner, None],
-            "limits": limits[:, owner, None],
+            "cycles": cycles[:-1, owner, None, None, None],
+            "steps": step[:, owner, None, None, None],
+            "limits": limits[:, owner, None, None, None],
             "noise_rows": (state.noise_row[slots] + frames) % state.num_noise_rows,
             "floors": self._floors(frames, group),
         }
