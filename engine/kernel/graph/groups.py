@@ -161,7 +161,7 @@ class Groups:
         if wanted.sounds:
             told |= {"floors": (places,), "steps": (bundles, 1, 1, 1), "limits": (bundles, 1, 1, 1)}
             state |= {"amplitude": (bundles, 1, 1, BUNDLE), "tail": (voices, *halves)}
-            given["audio"] = (voices, *halves)
+            given |= {"audio": (voices, self._spec.hop_length), "peaks": (voices,)}
             fixed["noise_table"] = self._noise_table
         else:
             del fixed["falls"]

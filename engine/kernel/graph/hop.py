@@ -1,8 +1,8 @@
 """The nodes of a hop: growth, read-out, per-key correction, transposition, colour, partials, noise.
 
 Letters: V voices, F cells, C channels, H hidden units, U read-out units, N bins, Q courses of a swell, K courses of a
-correction, B bundles of 16 partials of all voices together, X places where levels are read, G samples between two
-phasors. Samples of a hop lie in an order of their own, see `natural_order`.
+correction, B bundles of 16 partials of all voices together, X places where levels are read. Samples of a hop lie in an order of their
+own until the end, (P / 2, 2, Q): those of 2 Q neighbours with even numbers and then those with odd ones; see `split_of`.
 """
 
 from __future__ import annotations
@@ -91,13 +91,6 @@ def split_of(hop: int) -> tuple[int, int]:
     """Return P and Q, with P Q = hop: what transforms and phasors are split into."""
     inner = 16 if hop >= 64 else 8
     return hop // inner, inner
-
-
-def natural_order(audio: FloatArray) -> FloatArray:
-    """Return samples of hops (..., hop) in the order of time."""
-    *rows, hop = audio.shape
-    inner = split_of(hop)[1]
-    return np.ascontiguousarray(audio.reshape(*rows, -1, 2, inner).swapaxes(-1, -2)).reshape(*rows, hop)
 
 
 class HopGraph:
@@ -273,7 +266,10 @@ class HopGraph:
         first, tail = self._noise(self._shaped(noise, -1))
         audio = w.add("Add", w.add("Add", tones, first), w.input("tail", ["V", outer, inner]))
         w.output("next_tail", tail, ["V", outer, inner])
-        w.output("audio", audio, ["V", outer, inner])
+        peaks = w.add("ReduceMax", w.add("Abs", audio), w.constant([1, 2]), keepdims=0)
+        w.output("peaks", peaks, ["V"])
+        ordered = w.add("Transpose", self._shaped(audio, -1, outer // 2, 2, inner), perm=[0, 1, 3, 2])
+        w.output("audio", self._shaped(ordered, -1, spec.hop_length), ["V", spec.hop_length])
 
     def _oscillators(self, amplitude: str) -> str:
         """Sum partials that glide from what they were to amplitudes (B, 1, 1, 16), into (V, P, Q).

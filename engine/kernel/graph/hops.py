@@ -22,8 +22,9 @@ from ...keys.motions import MotionTable
 from ...spectra.spec import AudioSpec
 from ..calls import AGE_LEAD, BROKEN, DEAD, NUM_FRAMES, RELEASE_LEAD, RESONANCES, UNHEARD, CallBuffers, HopCall
 from ..weights import Weights
+from .bound_hop import BoundHop
 from .groups import Groups, Placed
-from .hop import Wanted, natural_order
+from .hop import Wanted
 from .readings import FRAMES, PLANTED, Readings, read
 from .told import STARTS, SoundState, Teller, ahead_of
 from .unpitched import UnpitchedNotes
@@ -48,6 +49,7 @@ class Part:
     phases : (rounds, V, 3), after each round; of no size where nothing is sounded by the graph
     first : the round that those begin with
     ahead : int64 (V,), frames that voices begin with and that are not heard
+    begins : whether any of them does
     is_heard : whether anything is
     """
 
@@ -57,6 +59,7 @@ class Part:
     phases: NDArray[np.float64]
     first: int
     ahead: NDArray[np.int64]
+    begins: bool
     is_heard: bool
 
 
@@ -208,13 +211,13 @@ class GraphHops:
             at, phases = self._teller.phases(call, readings, rows, rounds, placed.group)
             told |= at
         is_heard = sounds and not bool((jobs[:, KIND] == UNHEARD).any())
-        return Part(rows, placed, told, phases, rounds.start, ahead_of(jobs), is_heard)
+        ahead = ahead_of(jobs)
+        return Part(rows, placed, told, phases, rounds.start, ahead, bool(ahead.any()), is_heard)
 
     def _grow(self, call: HopCall, part: Part, first: int, last: int, at: int) -> None:
         """Grow a part by rounds of a call, the first of which is its own number `at`, and sound it if it has a pitch."""
         rows, placed, told = part.rows, part.placed, part.told
-        bound, sounds = self._groups.take(placed), placed.wanted.sounds
-        audio = np.empty((last - first, len(rows), self._spec.hop_length if sounds else 0), np.float32)
+        bound = self._groups.take(placed)
         for index in range(last - first):
             for name, values in told.items():
                 bound.tell(name, values[at + index])
@@ -222,30 +225,28 @@ class GraphHops:
             alive = call.views.alive[first + index, rows] = bound.given("highest") > ALIVE_ABOVE
             if not alive.all():
                 call.found |= DEAD
-            if sounds:
-                audio[index] = bound.given("audio").reshape(len(rows), -1)
-            else:
+            if part.is_heard:
+                self._emit(call, part, first + index, bound)
+            elif not placed.wanted.sounds:
                 self._unpitched.take(call, rows, first + index, bound)
-        if sounds:
+        if placed.wanted.sounds:
             self._state.phases[placed.group.slots] = part.phases[at + last - first - 1]
-        if part.is_heard:
-            self._emit(call, part, first, audio)
         if placed.wanted.tended:
             self._groups.release()
 
-    def _emit(self, call: HopCall, part: Part, first: int, audio: FloatArray) -> None:
-        """Give what was sounded (R, V, hop) to a call; frames that voices begin with are not heard."""
-        rows, peaks = part.rows, np.abs(audio).max(2)
+    def _emit(self, call: HopCall, part: Part, index: int, bound: BoundHop) -> None:
+        """Give what was sounded in a round to a call; frames that voices begin with are not heard."""
+        audio, peaks = bound.given("audio"), bound.given("peaks")
         if not peaks.max() < np.inf:
-            _silence(call, rows, first, audio, peaks)
-        heard = call.audio.reshape(len(call.audio), -1, self._spec.hop_length)
-        ordered = natural_order(audio).swapaxes(0, 1)
-        for lead in set(part.ahead.tolist()):
-            some = part.ahead == lead
-            skipped = max(lead - first, 0)
-            span = slice(first + skipped - lead, first + len(audio) - lead)
-            heard[rows[some], span] = ordered[some, skipped:]
-            call.views.peaks[rows[some], span] = peaks[skipped:, some].T
+            audio, peaks = _silenced(call, part.rows, index, audio, peaks)
+        if not part.begins:  # nearly always
+            call.audio[part.rows, index * self._spec.hop_length : (index + 1) * self._spec.hop_length] = audio
+            call.views.peaks[part.rows, index] = peaks
+            return
+        heard = np.flatnonzero(part.ahead <= index)
+        emitted = index - part.ahead[heard]
+        call.audio.reshape(len(call.audio), -1, self._spec.hop_length)[part.rows[heard], emitted] = audio[heard]
+        call.views.peaks[part.rows[heard], emitted] = peaks[heard]
 
 
 def _edges(
@@ -260,11 +261,12 @@ def _edges(
     return sorted(edges)
 
 
-def _silence(call: HopCall, rows: NDArray[np.intp], first: int, audio: FloatArray, peaks: FloatArray) -> None:
-    """Note which voices are no numbers, and let them be silent."""
-    for row in np.flatnonzero(~np.isfinite(peaks).all(0)):
-        frame = first + int(np.argmin(np.isfinite(peaks[:, row])))
-        if call.views.broken[rows[row]] < 0:
-            call.views.broken[rows[row]] = frame
-        audio[:, row], peaks[:, row] = 0.0, 0.0
+def _silenced(
+    call: HopCall, rows: NDArray[np.intp], index: int, audio: FloatArray, peaks: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return audio and peaks without voices that are no numbers in a round, which are noted."""
     call.found |= BROKEN
+    is_whole = np.isfinite(peaks)
+    broken = rows[~is_whole]
+    call.views.broken[broken] = np.where(call.views.broken[broken] < 0, index, call.views.broken[broken])
+    return np.where(is_whole[:, None], audio, 0.0).astype(np.float32), np.where(is_whole, peaks, 0.0).astype(np.float32)
