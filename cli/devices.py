@@ -73,8 +73,10 @@ def core_in_words() -> str:
     from ..engine.kernel.cores import AUTO, wanted_core
     from ..engine.kernel.library import best_instructions
 
-    core = wanted_core(AUTO)
-    return f"kernel ({best_instructions()})" if core == "kernel" else f"{core} (the kernel was not built or is not wanted)"
+    core = wanted_core(AUTO, by_the_hop=True)
+    return (
+        f"kernel ({best_instructions()})" if core == "kernel" else f"{core} (the kernel was not built or is not wanted)"
+    )
 
 
 def may_run_in_real_time() -> bool:

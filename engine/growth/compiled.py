@@ -54,7 +54,7 @@ from ..voices.voice import Voice, num_slots
 from .attacks import leads_of, shape_attacks
 from .batch import Job, lent_semitones
 from .delivery import deliver, end_by_death
-from .faults import cut_grown
+from .faults import cut_grown, faults_of
 from .fire_masks import FireDice
 from .planting import Planter, Seed
 from .state import SlotState
@@ -143,7 +143,8 @@ class KernelGrower:
         call.life = None if growth_masks is None else np.ascontiguousarray(growth_masks.life)
         for call.first, call.last in self._stretches(work, plan, growth_masks):
             self.kernel.plant(self._genomes.stored, self._genomes.versions)
-            self.kernel.run(call)
+            with faults_of("the growth model"):
+                self.kernel.run(call)
         failures = self._deliver(work, audio, growth_masks) if sounded else []
         self._remember(work, plan, growth_masks)
         return failures
@@ -335,9 +336,10 @@ def open_hops(
     max_voices: int,
     fire_rate: float,
     planter: Planter,
+    grows_together: bool,
 ) -> KernelGrower | None:
     """Return what grows voices with the kernel or the graph; None where neither is wanted, or can do what is asked."""
-    wanted = wanted_core(core)
+    wanted = wanted_core(core, grows_together or (isinstance(growth, OnnxGrowth) and growth.provider == "cuda"))
     if wanted == "numpy" or not isinstance(growth, OnnxGrowth):
         return None
     resonant = _resonant(decoder)
@@ -349,7 +351,7 @@ def open_hops(
     if wanted == "kernel" and growth.provider == "cpu":
         hops = Kernel(weights, spec, motions, resonant, slots)
     else:
-        hops = GraphHops(weights, spec, motions, growth.finisher, decoder, slots, growth.provider)
+        hops = GraphHops(weights, spec, motions, growth.finisher, decoder, slots, growth.provider, growth.lose)
     return KernelGrower(hops, growth, genomes, fire_rate, planter, decoder.name)
 
 

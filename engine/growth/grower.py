@@ -85,7 +85,9 @@ class Grower:
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
         self._planter = Planter(growth)
-        self.kernel = open_hops(core, growth, decoder, self._genomes, max_voices, fire_rate, self._planter)
+        self.kernel = open_hops(
+            core, growth, decoder, self._genomes, max_voices, fire_rate, self._planter, grows_together
+        )
         self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
 

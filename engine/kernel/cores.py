@@ -11,13 +11,19 @@ from .library import library
 
 AUTO: Final = "auto"
 CORES: Final = (AUTO, "kernel", "graph", "numpy")
-"""The best there is; the kernel, or an error where it was not built; the graph of a hop; numpy around the growth model."""
+"""The best there is; the kernel, else an error; the graph of a hop; numpy around the growth model."""
 VARIABLE: Final = "TNCA_SYNTH_CORE"
 """Environment variable that says what "auto" means."""
 
 
-def wanted_core(core: str) -> str:
+def wanted_core(core: str, by_the_hop: bool = False) -> str:
     """Return which core shall be used where it can do what is asked: "kernel", "graph" or "numpy".
+
+    Parameters
+    ----------
+    core : of `CORES`
+    by_the_hop : whether voices are grown a hop at a time, as live: then the graph takes less time than numpy, which
+        does as well where many hops are grown in a row
 
     Raises
     ------
@@ -29,4 +35,6 @@ def wanted_core(core: str) -> str:
         name = closest(os.environ.get(VARIABLE) or AUTO, CORES, f"core in {VARIABLE}")
     if name == "kernel" and library() is None:
         raise UsageError("the kernel was not built: install a C compiler and then tnca-synth again")
-    return name if name != AUTO else "graph" if library() is None else "kernel"
+    if name != AUTO:
+        return name
+    return "kernel" if library() is not None else "graph" if by_the_hop else "numpy"

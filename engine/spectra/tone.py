@@ -114,6 +114,7 @@ def _column(values: NDArray[np.float64]) -> FloatArray:
 
 
 def resonance_hz(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where the resonance of notes lies, any shape."""
     low, high = RESONANCE_HZ
     return np.where(f0_hz > 0.0, np.clip(RESONANT_PARTIAL * f0_hz, low, high), np.sqrt(low * high))
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...models.onnx_runtime import bound_run, place
+from ....errors import ModelError
+from ...models.onnx_runtime import bound_run, place, reason_of
 
 STATE: Final = ("grid", "amplitude", "tail")
 """Inputs that come back as outputs of the same name after `NEXT`; they go to and fro between two buffers."""
@@ -42,7 +43,9 @@ class BoundHop:
         self._placed = {name: self._place(values) for name, values in self._arrays.items()}
         both = [{name: self._placed[name] for name in state}, {n: self._place(v) for n, v in self._other.items()}]
         self._states = both
-        kept = {name: self._place(values) if isinstance(values, np.ndarray) else values for name, values in fixed.items()}
+        kept = {
+            name: self._place(values) if isinstance(values, np.ndarray) else values for name, values in fixed.items()
+        }
         inputs = {**kept, **{name: self._placed[name] for name in told}}
         outputs = {name: self._placed[name] for name in given}
         self._runs: list[Callable[[], None]] = []
@@ -68,8 +71,11 @@ class BoundHop:
             self._states[self._turn][name].update_inplace(array)
 
     def run(self) -> None:
-        """Compute a hop."""
-        self._runs[self._turn]()
+        """Compute a hop; `ModelError` if that cannot be done."""
+        try:
+            self._runs[self._turn]()
+        except Exception as error:  # ONNX Runtime raises one class per status code, without a public base
+            raise ModelError(f"the graph of a hop cannot be run: {reason_of(error)}") from error
         self._turn = 1 - self._turn
 
     def given(self, name: str) -> np.ndarray:

@@ -24,12 +24,13 @@ from ...spectra.spec import AudioSpec
 from ..calls import MORPHS, HopCall
 from ..weights import Weights
 from .bound_hop import BoundHop
-from .hop import RATES, HopGraph, Wanted, noise_table, split_of
+from .hop import RATES, HopGraph, Wanted
+from .matrices import noise_table, split_of
 from .readings import MODES, PACE, PITCHED, STRETCH, Readings
 from .tables import Group, GroupMaker, Sounding
 from .told import SoundState
 
-KEPT_GROUPS: Final = 8
+KEPT_GROUPS: Final = 32
 
 
 @dataclass(eq=False)
@@ -42,12 +43,14 @@ class Placed:
     wanted : the graph it is for
     bound : the graph on it
     versions : int64 (2, V), of `SlotState`
+    device : "cpu" or "cuda"
     """
 
     group: Group
     wanted: Wanted
     bound: BoundHop
     versions: NDArray[np.int64]
+    device: str
 
 
 class Groups:
@@ -85,7 +88,8 @@ class Groups:
 
     def holds_for(self, placed: Placed) -> bool:
         """Return whether a group is still what its voices are grown from."""
-        return self._versions[:, placed.group.slots].tobytes() == placed.versions.tobytes()
+        is_there = placed.device == self.device
+        return is_there and self._versions[:, placed.group.slots].tobytes() == placed.versions.tobytes()
 
     def take(self, placed: Placed) -> BoundHop:
         """Return the graph on a group, with the state of its voices."""
@@ -102,9 +106,7 @@ class Groups:
                 self._store(placed)
                 self._ahead.remove(placed)
 
-    def placed(
-        self, call: HopCall, readings: Readings, rows: NDArray[np.intp], index: int, wanted: Wanted
-    ) -> Placed:
+    def placed(self, call: HopCall, readings: Readings, rows: NDArray[np.intp], index: int, wanted: Wanted) -> Placed:
         """Return the group of some voices of a call in a round."""
         views = call.views
         slots = views.jobs[rows, 0]
@@ -130,7 +132,25 @@ class Groups:
         soundings = [Sounding(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
         maker = self._makers[wanted.sounds]
         group = maker.make(slots, self._genes, soundings, motion_rows, correction_rows, bundles)
-        return self._known.keep(key, Placed(group, wanted, self._bind(group, wanted), versions))
+        return self._known.keep(key, Placed(group, wanted, self._bind(group, wanted), versions, self.device))
+
+    @property
+    def device(self) -> str:
+        """Where the graph runs now: "cpu" or "cuda"."""
+        return session_provider(self._session(Wanted()))
+
+    def lose(self) -> None:
+        """Go on without the GPU, which has failed, with the state that slots have."""
+        self._provider = "cpu"
+        for some in (self._sessions, self._known, self._ahead):
+            some.clear()
+        self.__dict__.pop("_noise_table", None)
+
+    def again(self, placed: Placed) -> Placed:
+        """Return a group on the device that is used now."""
+        return Placed(
+            placed.group, placed.wanted, self._bind(placed.group, placed.wanted), placed.versions, self.device
+        )
 
     def _session(self, wanted: Wanted) -> Any:
         """Return the session of a graph."""
@@ -141,7 +161,7 @@ class Groups:
 
     @cached_property
     def _noise_table(self) -> Any:
-        return place(noise_table(self._spec), session_provider(self._session(Wanted())))
+        return place(noise_table(self._spec), self.device)
 
     def _bind(self, group: Group, wanted: Wanted) -> BoundHop:
         """Find places for all that a group's hops need."""
@@ -169,8 +189,7 @@ class Groups:
         rooms = [{name: np.zeros(shape, np.float32) for name, shape in some.items()} for some in (told, state, given)]
         if wanted.sounds:
             rooms[0] |= {"cycles": np.zeros((bundles, 1, 1, 1)), "noise_rows": np.zeros(voices, np.int64)}
-        session = self._session(wanted)
-        return BoundHop(session, session_provider(session), fixed, *rooms)
+        return BoundHop(self._session(wanted), self.device, fixed, *rooms)
 
     def _load(self, placed: Placed) -> None:
         """Give the graph the state of its voices."""

@@ -5,7 +5,7 @@ Letters: V voices, R rounds, S slots.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ....errors import ModelError
 from ....midi.spec.growth_controllers import ALIVE_ABOVE
 from ...arrays import FloatArray
 from ...cache import BoundedCache
@@ -33,6 +34,8 @@ SLOT, KIND = 0, 4
 """Columns of a job, beside those of `readings`."""
 FORESEEN: Final = 16
 """Hops that are read at once for voices of whom nothing new is asked: so it costs little for each."""
+TOGETHER: Final = {"cpu": 16, "cuda": 1024}
+"""Voices that go through the graph at once, at most: what more of them need leaves the processor's cache."""
 KEPT: Final = 4
 """Sets of voices that are remembered: live, those of either half of a hop."""
 
@@ -111,6 +114,7 @@ class GraphHops:
         Sounds notes without a pitch.
     num_slots : S
     provider : "cpu" or "cuda"
+    lose : is told when a GPU fails
     """
 
     name = "graph"
@@ -124,8 +128,9 @@ class GraphHops:
         decoder: Decoder,
         num_slots: int,
         provider: str,
+        lose: Callable[[Exception], None],
     ) -> None:
-        self._spec, self._motions = spec, motions
+        self._spec, self._motions, self._lose = spec, motions, lose
         self._buffers = CallBuffers()
         self._state = SoundState(spec, num_slots)
         self._teller = Teller(spec, weights, self._state)
@@ -176,11 +181,11 @@ class GraphHops:
             if now.parts is None or not all(self._groups.holds_for(part.placed) for part in now.parts):
                 now.parts = list(self._parts(call, now, now.index, len(now.readings.frames)))
             for part in now.parts:
-                self._grow(call, part, 0, 1, now.index - part.first)
+                self._safely(call, part, 0, 1, now.index - part.first)
             now.goes_on()
         else:
             for part in self._parts(call, now, call.first, call.last):
-                self._grow(call, part, part.first, part.first + len(part.told["times"]), 0)
+                self._safely(call, part, part.first, part.first + len(part.told["times"]), 0)
         unpitched = np.flatnonzero(call.views.jobs[:, KIND] == RESONANCES) if call.last == rounds else ()
         if len(unpitched):
             self._unpitched.sound(call, np.asarray(unpitched))
@@ -191,9 +196,11 @@ class GraphHops:
         if len(call.views.pitch) == 1:
             needs = np.full(len(needs), last)
         for sounds in (True, False):
-            rows = np.flatnonzero((kinds != RESONANCES) == sounds)
-            for start, stop in pairwise(_edges(call, rows, needs[rows], first, last)) if rows.size else ():
-                yield self._part(call, now, rows[needs[rows] > start], slice(start, stop), sounds)
+            all_rows = np.flatnonzero((kinds != RESONANCES) == sounds)
+            most = TOGETHER[self._groups.device]
+            for rows in np.array_split(all_rows, -(-len(all_rows) // most)) if all_rows.size else ():
+                for start, stop in pairwise(_edges(call, rows, needs[rows], first, last)):
+                    yield self._part(call, now, rows[needs[rows] > start], slice(start, stop), sounds)
 
     def _part(self, call: HopCall, now: Outlook, rows: NDArray[np.intp], rounds: slice, sounds: bool) -> Part:
         readings, jobs = now.readings, call.views.jobs[rows]
@@ -214,8 +221,20 @@ class GraphHops:
         ahead = ahead_of(jobs)
         return Part(rows, placed, told, phases, rounds.start, ahead, bool(ahead.any()), is_heard)
 
+    def _safely(self, call: HopCall, part: Part, first: int, last: int, at: int) -> None:
+        """Do what `_grow` does, on the CPU if a GPU fails: slots have the state of the hop before these."""
+        try:
+            self._grow(call, part, first, last, at)
+        except ModelError as error:
+            if part.placed.device == "cpu":
+                raise
+            self._lose(error)
+            self._groups.lose()
+            part.placed = self._groups.again(part.placed)
+            self._grow(call, part, first, last, at)
+
     def _grow(self, call: HopCall, part: Part, first: int, last: int, at: int) -> None:
-        """Grow a part by rounds of a call, the first of which is its own number `at`, and sound it if it has a pitch."""
+        """Grow a part by rounds of a call, the first of which is its own number `at`, and sound what has a pitch."""
         rows, placed, told = part.rows, part.placed, part.told
         bound = self._groups.take(placed)
         for index in range(last - first):
@@ -231,7 +250,7 @@ class GraphHops:
                 self._unpitched.take(call, rows, first + index, bound)
         if placed.wanted.sounds:
             self._state.phases[placed.group.slots] = part.phases[at + last - first - 1]
-        if placed.wanted.tended:
+        if placed.wanted.tended or placed.device != "cpu":
             self._groups.release()
 
     def _emit(self, call: HopCall, part: Part, index: int, bound: BoundHop) -> None:
@@ -249,9 +268,7 @@ class GraphHops:
         call.views.peaks[part.rows[heard], emitted] = peaks[heard]
 
 
-def _edges(
-    call: HopCall, rows: NDArray[np.intp], needs: NDArray[np.int64], first: int, last: int
-) -> list[int]:
+def _edges(call: HopCall, rows: NDArray[np.intp], needs: NDArray[np.int64], first: int, last: int) -> list[int]:
     """Return the rounds between which the same voices grow, and are read at the same places."""
     last = min(last, int(needs.max()))
     edges = {first, last, *(need for need in needs.tolist() if first < need < last)}

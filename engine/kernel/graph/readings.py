@@ -142,7 +142,9 @@ def _read_codes(
 ) -> tuple[FloatArray, NDArray[np.float64]]:
     """Return codes of swells (R, V, M Q), and sways in semitones (R, V)."""
     tables, at = motions.tables, rows + 1
-    low, mix = code_places(age_s[..., None] * (paces * tables.code_rate[at]), tables.last_code[at], tables.code_loop[at])
+    low, mix = code_places(
+        age_s[..., None] * (paces * tables.code_rate[at]), tables.last_code[at], tables.code_loop[at]
+    )
     low = low + tables.first_code[at]
     codes = tables.codes[low]
     codes = codes + mix[..., None].astype(np.float32) * (tables.codes[low + (mix > 0.0)] - codes)

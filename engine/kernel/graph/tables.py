@@ -24,7 +24,8 @@ from ...spectra.pitch import MAX_PARTIALS, partial_ratios
 from ...spectra.spec import AudioSpec
 from ...spectra.tone import PIVOT_HZ, RESONANCE_OCTAVES, frequencies_hz, resonance_hz
 from ...spectra.transpose import LOBE_DIP_DB, transposed_bins
-from .hop import DECIBEL, RATES, spans_of, ways_of
+from .hop import DECIBEL, RATES
+from .matrices import spans_of, ways_of
 
 BUNDLES: Final = MAX_PARTIALS // BUNDLE
 KEPT_PLACES: Final = 512
@@ -216,9 +217,7 @@ class GroupMaker:
             inputs["sizes"] = np.array([num_tonal, len(order) - num_tonal])
         return Group(inputs, slots, owner, bundle, of_place, num_tonal, counts, audible)
 
-    def _genes(
-        self, slots: NDArray[np.int64], genes: Genome, motion_rows: NDArray[np.int64]
-    ) -> dict[str, np.ndarray]:
+    def _genes(self, slots: NDArray[np.int64], genes: Genome, motion_rows: NDArray[np.int64]) -> dict[str, np.ndarray]:
         rates = np.ones((len(slots), RATES, self._spec.num_mels), np.float32)
         rates[:, :4] = genes["rates"][slots]
         inputs = {"cell": genes["cell"][slots], "rates": rates}
@@ -251,7 +250,10 @@ class GroupMaker:
 
     @staticmethod
     def _add_partials(
-        inputs: dict[str, np.ndarray], each: dict[str, Sequence[np.ndarray]], owner: NDArray[np.intp], bundle: NDArray[np.intp]
+        inputs: dict[str, np.ndarray],
+        each: dict[str, Sequence[np.ndarray]],
+        owner: NDArray[np.intp],
+        bundle: NDArray[np.intp],
     ) -> None:
         def of(name: str) -> np.ndarray:
             return np.stack(each[name]).reshape(-1, BUNDLES, 1, 1, BUNDLE)[owner, bundle]

@@ -18,7 +18,8 @@ from ...spectra.pitch import pitch_to_hz
 from ...spectra.spec import AudioSpec
 from ..calls import HopCall
 from ..weights import Weights
-from .hop import DECIBEL, NEVER, RATES, Wanted, split_of
+from .hop import DECIBEL, NEVER, RATES, Wanted
+from .matrices import split_of
 from .readings import LOOKAHEAD, Readings
 from .tables import BUNDLES, Group
 
@@ -131,7 +132,7 @@ class Teller:
         return told, np.stack([cycles[1:], hz, frames + 1.0], 2)
 
     def _floors(self, frames: NDArray[np.int64], group: Group) -> FloatArray:
-        """Return what level 0 is as an exponent at all places, (T, X) or (T, 1): more while windows reach before onsets."""
+        """Return level 0 as an exponent, (T, X) or (T, 1): more while windows reach before onsets."""
         last = self._onset.shape[1] - 1
         if frames.min() >= last:
             return np.broadcast_to(self._floor, (len(frames), 1))
