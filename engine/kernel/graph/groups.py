@@ -26,7 +26,7 @@ from ..weights import Weights
 from .bound_hop import BoundHop
 from .hop import RATES, HopGraph, Wanted
 from .matrices import noise_table, split_of
-from .readings import MODES, PACE, PITCHED, STRETCH, Readings
+from .readings import MODES, PACE, PITCHED, STRETCH, Readings, planted_in
 from .tables import Group, GroupMaker, Sounding
 from .told import SoundState
 
@@ -110,7 +110,7 @@ class Groups:
         """Return the group of some voices of a call in a round."""
         views = call.views
         slots = views.jobs[rows, 0]
-        planted = readings.planted[index, rows] if call.found == 0 else views.planted[index, rows]
+        planted = planted_in(call, readings)[index, rows]
         facts = views.facts[np.ix_(rows, (PITCHED, STRETCH, PACE, MODES))]
         pitched, stretch, pace, modes = facts.T
         semitones = 12.0 * np.log2(pace)

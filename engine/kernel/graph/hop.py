@@ -248,7 +248,7 @@ class HopGraph:
         aside = 2.0 * np.pi * (2 * np.arange(inner) - (inner - 0.5))
         turn = w.add("Mul", self._shaped(step, -1, BUNDLE, 1), self._const(aside))
         ends = w.add("Concat", w.input("amplitude", _BUNDLES), amplitude, axis=1)
-        owners = w.input("owners", ["V", "B"])
+        owners = w.input("owners", ["V2", "B"])
         sums = []
         for one, other in (("Sin", "Cos"), ("Cos", "Sin")):
             left = self._shaped(w.add("Mul", ends, w.add(one, middle)), -1, 2 * coarse, BUNDLE)
@@ -261,7 +261,9 @@ class HopGraph:
         before, after = w.split("Split", both, w.constant([outer, outer]), count=2, axis=1)
         ramp = 2 * inner * np.arange(coarse)[:, None, None] + np.arange(2)[:, None] + 2 * np.arange(inner)
         ramp = self._const(ramp.reshape(outer, inner) / hop)
-        return w.add("Add", before, w.add("Mul", w.add("Sub", after, before), ramp))
+        tones = w.add("Add", before, w.add("Mul", w.add("Sub", after, before), ramp))
+        # There is a row beyond the voices: a product of one row would be rounded in another way than one of more.
+        return w.add("Slice", tones, w.constant([0]), w.constant([-1]), w.constant([0]))
 
     def _noise(self, magnitude: str) -> tuple[str, str]:
         """Shape spectra by magnitudes (V (hop + 1),); return both halves of the windowed noise, (V, P, Q)."""

@@ -103,6 +103,11 @@ def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> R
     )
 
 
+def planted_in(call: HopCall, readings: Readings) -> NDArray[np.float64]:
+    """Return the pitches (R, V) that voices are planted for in each round, once that has been planned."""
+    return call.views.planted if readings.found or call.journey is not None else readings.planted
+
+
 def _read_clocks(
     facts: NDArray[np.float64],
     controls: NDArray[np.float64],

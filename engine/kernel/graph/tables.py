@@ -261,4 +261,4 @@ class GroupMaker:
         inputs["partials"], inputs["partial_gains"] = of("partials"), of("gains")
         inputs["ratios"] = of("ratios")
         inputs["float_ratios"] = inputs["ratios"].astype(np.float32)
-        inputs["owners"] = (np.arange(len(each["gains"]))[:, None] == owner).astype(np.float32)
+        inputs["owners"] = (np.arange(len(each["gains"]) + 1)[:, None] == owner).astype(np.float32)

@@ -20,7 +20,7 @@ from ..calls import HopCall
 from ..weights import Weights
 from .hop import DECIBEL, NEVER, RATES, Wanted
 from .matrices import split_of
-from .readings import LOOKAHEAD, Readings
+from .readings import LOOKAHEAD, Readings, planted_in
 from .tables import BUNDLES, Group
 
 STARTS = 3
@@ -120,7 +120,7 @@ class Teller:
         turns = step * spec.hop_length * (index >= ahead_of(call.views.jobs[rows]))
         cycles = np.add.accumulate(np.concatenate([state.phases[slots, CYCLES][None], turns]))
         frames = state.phases[slots, FRAME].astype(np.int64) + index - rounds.start
-        grown_hz = pitch_to_hz(readings.planted[rounds, rows])
+        grown_hz = pitch_to_hz(planted_in(call, readings)[rounds, rows])
         limits = (spec.num_bins - 2.0) * grown_hz / np.maximum(hz, 1e-9)
         told: dict[str, np.ndarray] = {
             "cycles": cycles[:-1, owner, None, None, None],
