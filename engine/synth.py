@@ -21,7 +21,7 @@ from .events.growth_messages import GrowthControls
 from .events.sequencer import SEGMENT_SAMPLES, Sequencer
 from .growth.grower import Grower
 from .growth.workers import WorkerGrower, WorkerProcess
-from .kernel.cores import AUTO, wants_kernel
+from .kernel.cores import AUTO, wanted_core
 from .mix.limiter import Limiter
 from .mix.mixer import Mixer
 from .mix.rack import Rack
@@ -81,8 +81,8 @@ class Synth(GrowthControls):
     worker_processes : sequence of WorkerProcess
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
-    core : "auto", "kernel" or "numpy"
-        What voices are grown with, where the kernel can do what is asked; see `engine.kernel.cores`.
+    core : "auto", "kernel", "graph" or "numpy"
+        What voices are grown with, where it can do what is asked; see `engine.kernel.cores`.
     on_model_error : "raise" or "mute"
         What a model that raises, or gives NaN or infinity, does beside cutting its note: `render` raises, or counts it.
     num_ports : int
@@ -141,7 +141,7 @@ class Synth(GrowthControls):
         self._interpreter = interpreter
         mixer = Mixer(rate, stems, len(interpreter.channels))
         num_signals = 2 * mixer.num_buses
-        self._resampler = Resampler(rate, sample_rate, num_signals, wants_kernel(core))
+        self._resampler = Resampler(rate, sample_rate, num_signals, wanted_core(core) == "kernel")
         self._first = (
             WorkerGrower(growth, decoder, max_voices, fire_rate, worker_processes, core, rate)
             if worker_processes
@@ -158,7 +158,7 @@ class Synth(GrowthControls):
             interpreter,
             NoteOn(interpreter, self._growers.paths, seed, rate),
             mixer,
-            Rack(rate, wants_kernel(core)) if effects else None,
+            Rack(rate, wanted_core(core) == "kernel") if effects else None,
             max_voices,
         )
         self._limiter = Limiter(sample_rate)
@@ -193,8 +193,8 @@ class Synth(GrowthControls):
 
     @property
     def core(self) -> str:
-        """What grows the voices of the first path: "kernel", where it can do what is asked, or "numpy"."""
-        return "kernel" if self._first.kernel is not None else "numpy"
+        """What grows the voices of the first path: "kernel" or "graph", where they can do what is asked, or "numpy"."""
+        return "numpy" if self._first.kernel is None else self._first.kernel.kernel.name
 
     @property
     def active_voices(self) -> int:

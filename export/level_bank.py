@@ -53,9 +53,7 @@ def level_bank(folder: Path, preset: str, names: Sequence[str] = ()) -> dict[str
     return found
 
 
-def with_shared(
-    kit: BankInstrument, found: dict[str, Levels], known: dict[str, BankInstrument]
-) -> Levels:
+def with_shared(kit: BankInstrument, found: dict[str, Levels], known: dict[str, BankInstrument]) -> Levels:
     """Return the levels of a kit with those of the drums that it shares with others; other instruments' as they are."""
     own = found[kit.name]
     if not kit.shared:

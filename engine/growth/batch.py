@@ -21,14 +21,11 @@ from ..modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
 from ..modulation.growth import GrowthMasks, masks_of
 from ..modulation.morph import Journey, remember, travel
 from ..modulation.reseeding import Plan, plan_replanting
+from ..modulation.vibrato import PITCH_RANGE, with_vibrato
 from ..spectra.pitch import pitch_to_hz
 from ..spectra.spec import AudioSpec
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice
-
-VIBRATO_HZ = 5.5
-PITCH_RANGE = (0.0, 135.0)
-"""MIDI pitches that tuning and bends cannot leave."""
 
 
 class Job(NamedTuple):
@@ -260,15 +257,6 @@ def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journ
         exact,
         journey,
     )
-
-
-def with_vibrato(
-    pitch: NDArray[np.float64], depth: NDArray[np.float64], time_s: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return pitch (R, V) that swings by `depth` semitones; every note begins in the middle, going up."""
-    if not depth.any():
-        return pitch
-    return np.clip(pitch + depth * np.sin(2.0 * np.pi * VIBRATO_HZ * time_s), *PITCH_RANGE)
 
 
 def _colour(facts: _Facts, controls: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 from ..decoders.base import Decoder, NoteControls, lookahead_of
 from ..decoders.combined.upsampled import at_rate
-from ..kernel.cores import AUTO, wants_kernel
+from ..kernel.cores import AUTO
 from ..models.growth_model import Course, OnnxGrowthModel
 from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
 from ..modulation.channel import ControlsAt
@@ -26,7 +26,7 @@ from ..voices.endings import fade_released
 from ..voices.voice import Voice, num_slots
 from .attacks import leads_of, shape_attacks
 from .batch import Batch, Job, make_batch
-from .compiled import open_kernel
+from .compiled import open_hops
 from .delivery import deliver, end_by_death
 from .faults import ModelFault, cut_faulty, faults_of, silence_broken
 from .fire_masks import FireDice
@@ -94,10 +94,8 @@ class Grower:
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
         self._planter = Planter(growth)
-        self.kernel = (
-            open_kernel(growth, self.decoder, self._genomes, max_voices, fire_rate, self._planter)
-            if wants_kernel(core)
-            else None
+        self.kernel = open_hops(
+            core, growth, self.decoder, self._genomes, max_voices, fire_rate, self._planter, grows_together
         )
         self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -163,6 +161,8 @@ class Grower:
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
+        if self.kernel is not None:
+            self.kernel.kernel.release()
         return self._genomes.of_slot(slot)
 
     def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import goldens
 import numpy as np
@@ -13,7 +13,8 @@ import tiny
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.decoders.griffin_lim import GriffinLimDecoder
 from tnca_synth.engine.kernel import cores, library
-from tnca_synth.engine.kernel.library import INSTRUCTION_SETS, Call
+from tnca_synth.engine.kernel.calls import HopCall
+from tnca_synth.engine.kernel.library import INSTRUCTION_SETS
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.kernel.onnx_file import read_graph
 from tnca_synth.engine.kernel.weights import read_weights
@@ -177,9 +178,9 @@ def test_pitches_glide_within_a_hop(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[float] = []
     prepare = Kernel.prepare
 
-    def listen(kernel: Kernel, call: Call) -> None:
+    def listen(kernel: Kernel, call: HopCall) -> None:
         prepare(kernel, call)
-        heard.extend((ctypes.c_double * call.rounds).from_address(call.f0_hz))
+        heard.extend(call.views.f0_hz[:, 0])
 
     monkeypatch.setattr(Kernel, "prepare", listen)
     events = note(69, 0.0, 2.0) + at(0.0, midi.control_change(0, midi.REVERB_SEND, 0))
@@ -300,17 +301,17 @@ def test_a_model_that_gives_no_number_costs_its_note_alone(monkeypatch: pytest.M
     assert counts[0] == counts[1] == (1, 0, 0.0)
 
 
-def test_a_tiny_bank_is_grown_by_it_too(tmp_path: pytest.TempPathFactory) -> None:
-    folder = tiny.write_tiny_bank(tmp_path / "bank")  # type: ignore[operator]
+@pytest.mark.parametrize("core", ["kernel", "graph"])
+def test_a_tiny_bank_is_grown_too(tmp_path: Path, core: str) -> None:
+    folder = tiny.write_tiny_bank(tmp_path / "bank")
 
     def rendered(core: str) -> FloatArray:
         ensemble = assemble_synth(sample_rate=8000, provider="cpu", core=core, bank_path=folder, instrument="reed")
         assert ensemble.core == core
         return perform(ensemble.synth, note(62, 0.0, 0.4), 0.6)
 
-    assert (
-        goldens.snr_db(rendered("numpy"), rendered("kernel")) > 30.0
-    )  # random weights: partials and pitch sway wildly
+    # Random weights: partials and pitch sway wildly.
+    assert goldens.snr_db(rendered("numpy"), rendered(core)) > 30.0
 
 
 def test_other_paths_do_without_it() -> None:

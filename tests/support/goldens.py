@@ -20,7 +20,7 @@ import soundfile
 
 import tnca_synth
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.kernel.cores import AUTO, wants_kernel
+from tnca_synth.engine.kernel.cores import AUTO, wanted_core
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.spectra.stft import stft
 from tnca_synth.midi import messages as midi
@@ -104,7 +104,7 @@ def _note(representation: str, decoder: str, bank: str | None = None) -> Golden:
 
 def core() -> str:
     """Return what grows notes here: "kernel" or "numpy"."""
-    return "kernel" if wants_kernel(AUTO) else "numpy"
+    return wanted_core(AUTO)
 
 
 def render_song(name: str) -> FloatArray:
