@@ -22,7 +22,7 @@ from ...engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, no_
 from ...engine.keys.parts import correction_of, with_correction
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
-from ..measure.attacks import level_window_s
+from ..measure.attacks import level_window_s, rise_ms
 from ..measure.hearing import hearing_distance
 from ..validation.rendered import NoteRenderer
 from .held_notes import Recorded
@@ -30,8 +30,9 @@ from .held_notes import Recorded
 VELOCITIES = (48, 64, 80, 104)
 """What training hears; they share an envelope."""
 HOLD_S, TAIL_S = 0.5, 0.1
-PERIODS = 2.0
-"""Windows: with a single period an envelope follows the waveform, which ears mind."""
+PERIODS = (2.0, 1.5, 1.0)
+"""Windows: the shorter, the nearer the rise; but with a single period envelopes follow the waveform of some keys, which
+ears mind. So each key has the one with which it rises most like its recordings, of those that ears do not mind."""
 LOUDER_DB, SOFTER_DB = 12.0, -40.0
 """As far as an envelope goes."""
 ENDS_S = 0.02
@@ -89,12 +90,24 @@ def _envelope(
             pairs[velocity] = wanted, rendered
     if not pairs:
         return np.zeros(MOMENTS, np.int8)
-    window_s = PERIODS * max(
-        STEP_S, level_window_s(next(reversed(pairs.values()))[0], rate, key if instrument.pitched else None)
-    )
-    onsets = coded(measured_envelope([*pairs.values()], rate, window_s))
+    period_s = level_window_s(next(reversed(pairs.values()))[0], rate, key if instrument.pitched else None)
     judged = [pairs[velocity] for velocity in JUDGED_VELOCITIES if velocity in pairs]
-    return onsets if is_no_worse(judged, decoded(onsets), rate) else np.zeros(MOMENTS, np.int8)
+    tried = [coded(measured_envelope([*pairs.values()], rate, each * max(STEP_S, period_s))) for each in PERIODS]
+    tried.sort(key=lambda onsets: rise_off_ms(judged, decoded(onsets), rate, period_s))
+    fitting = (onsets for onsets in tried if is_no_worse(judged, decoded(onsets), rate))
+    return next(fitting, np.zeros(MOMENTS, np.int8))
+
+
+def rise_off_ms(pairs: Sequence[Pair], levels_db: FloatArray, sample_rate: int, window_s: float) -> float:
+    """Return how far rises of notes with an envelope are from those of their recordings, in the mean; 0 of none."""
+    off = [
+        abs(
+            rise_ms(recorded, sample_rate, window_s)
+            - rise_ms(with_envelope(own, levels_db, sample_rate), sample_rate, window_s)
+        )
+        for recorded, own in pairs
+    ]
+    return float(np.mean(off)) if off else 0.0
 
 
 def measured_envelope(pairs: Sequence[Pair], sample_rate: int, window_s: float) -> NDArray[np.float64]:
@@ -149,7 +162,7 @@ def _power(sounds: Sequence[FloatArray], sample_rate: int, window_s: float) -> N
     window = np.hanning(width + 2)[1:-1]
     moments = np.round(np.arange(0.0, AFTERWARDS_S[1] + STEP_S, STEP_S) * sample_rate).astype(np.intp)
     total = np.zeros(len(moments))
-    for sound in sounds:
+    for sound in (one[: moments[-1] + width] for one in sounds):
         smooth = np.convolve(np.square(sound, dtype=np.float64), window / window.sum())[width // 2 :]
         total += smooth[moments]
     return total
