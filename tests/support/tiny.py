@@ -25,7 +25,7 @@ from tnca_synth.training.correction.correction import measure_correction
 from tnca_synth.training.data.dataset import NoteSet, assemble
 from tnca_synth.training.loop.checkpoint import Checkpoint
 from tnca_synth.training.measure.note_features import extract
-from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.measure.recording import Recording, is_held_out_key
 from tnca_synth.training.spectral.nca import TNCA
 from tnca_synth.training.spectral.vocoder import MelVocoder
 
@@ -131,9 +131,9 @@ def checkpoint(train_config: TrainConfig) -> Checkpoint:
     """Return a checkpoint of a network that was never trained."""
     vocoder = train_config.kind == "vocoder"
     model = vocoder_network(train_config.vocoder) if vocoder else growth_network(train_config.model.representation)
-    tuning = {
-        name: {"keys": (60, 64), "cents": (1.5, -2.0), "inharmonicity": (1e-4, 2e-4)} for name in ("reed", "string")
-    }
+    keys = tuple(key for key in range(REED.low, REED.high + 1) if not is_held_out_key(key))
+    cents, stretch = (tuple(np.interp(keys, (60, 64), ends).tolist()) for ends in ((1.5, -2.0), (1e-4, 2e-4)))
+    tuning = {name: {"keys": keys, "cents": cents, "inharmonicity": stretch} for name in ("reed", "string")}
     drums = {f"kit:{key}": {"keys": (key,), "cents": (0.0,), "inharmonicity": (0.0,)} for key in (35, 36)}
     tuning |= drums
     motions = torch.frombuffer(bytearray(notes().motion_arrays.to_bytes()), dtype=torch.uint8)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
-import tiny
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, onset_db
-from tnca_synth.export import attack_bank
-from tnca_synth.export.attack_bank import measure_attacks
-from tnca_synth.training.config.run import load_preset
 from tnca_synth.training.correction.attacks import (
     decoded_db,
     is_no_worse,
     measured_envelope,
-    with_attacks,
     with_envelope,
 )
 from tnca_synth.training.measure.attacks import level_window_s
-from tnca_synth.training.validation.rendered import NoteRenderer
 
 pytestmark = pytest.mark.slow
 
@@ -72,46 +62,3 @@ def test_the_window_of_a_level_is_a_period_of_the_lowest_tone() -> None:
     assert level_window_s(drum, RATE, None) == pytest.approx(1.0 / 80.0, rel=0.25)
     assert level_window_s(drum, RATE, 69) == pytest.approx(1.0 / 440.0)
     assert level_window_s(drum, RATE, 120) == 0.001
-
-
-class Sudden:
-    """A SoundFont whose reed begins at once, and then as the bank renders it: another attack and no other fault."""
-
-    sample_rate = tiny.SPEC.sample_rate
-
-    def __init__(self, bank: Bank) -> None:
-        self._renderer = NoteRenderer(bank, bank.growth_model("dual", "cpu"), "harmonic", self.sample_rate)
-
-    def render(self, program: int, key: int, velocity: int, hold_s: float, tail_s: float, drums: bool) -> FloatArray:
-        count = round((hold_s + tail_s) * self.sample_rate)
-        instrument = {one.program: one for one in tiny.INSTRUMENTS if one.is_drums == drums}[program]
-        grown = self._renderer.render(instrument, key, velocity, hold_s, count)
-        gain = np.interp(np.arange(count) / self.sample_rate, [0.0, 0.02, 0.04], [3.0, 2.0, 1.0])
-        return (grown * gain).astype(np.float32)
-
-
-def test_a_bank_sounds_the_attacks_of_its_recordings() -> None:
-    bank = tiny.bank()
-    correction = with_attacks(bank, "dual", (tiny.REED,), Sudden(bank))  # type: ignore[arg-type]
-    rows = [row for row, (name, _) in enumerate(correction.owners) if name == "reed"]
-    others = [row for row in range(len(correction.key)) if row not in rows]
-    assert (correction.onsets[rows, :3] > 12).all()  # 6 dB and more, while the note of an untrained network lasts
-    assert not correction.onsets[others].any()
-    assert not correction.onsets[rows, 25:].any()
-
-
-def test_attacks_are_written_into_a_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tiny.write_tiny_bank(tmp_path / "bank")
-    data = replace(load_preset("dual").data, instruments=(tiny.REED,))
-    monkeypatch.setattr(attack_bank, "SoundFont", lambda *_: Sudden(tiny.bank()))
-    monkeypatch.setattr(attack_bank, "open_corrected", lambda *_: (Bank.load(folder), data, ("dual",)))
-    written = measure_attacks(folder, "dual")
-    assert written == {"dual.correction.npz": (folder / "dual.correction.npz").stat().st_size}
-    again = Bank.load(folder)  # its hash is right, or loading would fail
-    _, correction = again.measured("dual")
-    assert correction is not None and correction.onsets.any()
-    renderers = [NoteRenderer(one, one.growth_model("dual", "cpu"), "harmonic", 8000) for one in (tiny.bank(), again)]
-    before, after = (one.render(tiny.REED, 60, 64, 0.5, 4000) for one in renderers)
-    recorded = Sudden(tiny.bank()).render(71, 60, 64, 0.5, 0.0, False)
-    errors = [float(np.sum((one[:300] - recorded[:300]) ** 2)) for one in (before, after)]
-    assert errors[1] < 0.3 * errors[0]

@@ -22,7 +22,7 @@ from ...engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, no_
 from ...engine.keys.parts import correction_of, with_correction
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
-from ..measure.attacks import level_window_s
+from ..measure.attacks import level_window_s, rise_ms
 from ..measure.hearing import hearing_distance
 from ..validation.rendered import NoteRenderer
 from .held_notes import Recorded
@@ -30,8 +30,9 @@ from .held_notes import Recorded
 VELOCITIES = (48, 64, 80, 104)
 """What training hears; they share an envelope."""
 HOLD_S, TAIL_S = 0.5, 0.1
-PERIODS = 2.0
-"""Windows: with a single period an envelope follows the waveform, which ears mind."""
+PERIODS = (2.0, 1.5, 1.0)
+"""Windows: the shorter, the nearer the rise; but with a single period envelopes follow the waveform of some keys, which
+ears mind. So each key has the one with which it rises most like its recordings, of those that ears do not mind."""
 LOUDER_DB, SOFTER_DB = 12.0, -40.0
 """As far as an envelope goes."""
 ENDS_S = 0.02
@@ -101,15 +102,29 @@ def envelope_of(pairs: Sequence[Pair], judged: Sequence[Pair], sample_rate: int,
     heard = [one for one in pairs if is_heard(one)]
     if not heard:
         return np.zeros(MOMENTS, np.int8)
-    window_s = PERIODS * max(STEP_S, level_window_s(heard[-1][0], sample_rate, key))
-    onsets = coded(measured_envelope(heard, sample_rate, window_s))
-    is_kept = is_no_worse([one for one in judged if is_heard(one)], decoded(onsets), sample_rate)
-    return onsets if is_kept else np.zeros(MOMENTS, np.int8)
+    period_s = level_window_s(heard[-1][0], sample_rate, key)
+    known = [one for one in judged if is_heard(one)]
+    tried = [coded(measured_envelope(heard, sample_rate, each * max(STEP_S, period_s))) for each in PERIODS]
+    tried.sort(key=lambda onsets: rise_off_ms(known, decoded(onsets), sample_rate, period_s))
+    fitting = (onsets for onsets in tried if is_no_worse(known, decoded(onsets), sample_rate))
+    return next(fitting, np.zeros(MOMENTS, np.int8))
 
 
 def is_heard(pair: Pair) -> bool:
     """Tell whether there is sound in both."""
     return min(float(np.abs(one).max()) for one in pair) >= AUDIBLE
+
+
+def rise_off_ms(pairs: Sequence[Pair], levels_db: FloatArray, sample_rate: int, window_s: float) -> float:
+    """Return how far rises of notes with an envelope are from those of their recordings, in the mean; 0 of none."""
+    off = [
+        abs(
+            rise_ms(recorded, sample_rate, window_s)
+            - rise_ms(with_envelope(own, levels_db, sample_rate), sample_rate, window_s)
+        )
+        for recorded, own in pairs
+    ]
+    return float(np.mean(off)) if off else 0.0
 
 
 def measured_envelope(pairs: Sequence[Pair], sample_rate: int, window_s: float) -> NDArray[np.float64]:
@@ -164,7 +179,7 @@ def _power(sounds: Sequence[FloatArray], sample_rate: int, window_s: float) -> N
     window = np.hanning(width + 2)[1:-1]
     moments = np.round(np.arange(0.0, AFTERWARDS_S[1] + STEP_S, STEP_S) * sample_rate).astype(np.intp)
     total = np.zeros(len(moments))
-    for sound in sounds:
+    for sound in (one[: moments[-1] + width] for one in sounds):
         smooth = np.convolve(np.square(sound, dtype=np.float64), window / window.sum())[width // 2 :]
         total += smooth[moments]
     return total

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +32,7 @@ from ...engine.spectra.transpose import BANDS
 from .correction import PartialAxis, loudness_of
 from .late_courses import CLOCK_END_S, FOLLOWED_S, Late, continued, measured_ends
 
-HELD_S = 12.0
+HELD_S = 12.5
 VELOCITIES = (80, 104)
 """Louder and softer notes may be other recordings, which go on otherwise; these are what most music asks for."""
 GROWN_S = 8.0
@@ -51,7 +50,7 @@ FADING_DB = 6.0
 SURGING_DB = 2.0
 """One that moves so far from its later mean is followed, too, and ends in that mean."""
 MOST_LIFT_DB = 10.0
-"""Where more is missing at the first late moment, the growth died too soon: its clock is stopped earlier."""
+"""Where more is missing once the clock has stopped, the growth died too soon: its clock is stopped earlier."""
 
 Span = tuple[float, float]
 """From one second to another."""
@@ -98,9 +97,12 @@ class _Plan(NamedTuple):
     @property
     def spans_s(self) -> list[Span]:
         """All of them, 2 + L."""
-        between = [0.5 * (one + other) for one, other in pairwise(FOLLOWED_S)]
-        around = pairwise((FOLLOWED_S[0] - MARGIN_S, *between, HELD_S))
-        return [self.reference_s, (self.measured_s + SETTLING_S, HELD_S), *around]
+        edges = (FOLLOWED_S[0] - 2.0 * MARGIN_S, *FOLLOWED_S, 2.0 * HELD_S - FOLLOWED_S[-1])
+        halves = [
+            0.5 * min(at - before, after - at) for before, at, after in zip(edges, edges[1:], edges[2:], strict=False)
+        ]
+        around = [(at - half, at + half) for at, half in zip(FOLLOWED_S, halves, strict=True)]
+        return [self.reference_s, (self.end_s + SETTLING_S, HELD_S), *around]
 
     @property
     def grown_s(self) -> list[Span]:
@@ -254,19 +256,23 @@ def _late(axis: _Axis, note: _Note, plan: _Plan, bins: FloatArray, own: FloatArr
     spec, wanted = axis.spec, axis.recorded(bins, note)
     heard_db, played_db = (10.0 * np.log10(one.astype(np.float64).sum(1) + QUIET) for one in (bins, axis.heard(own)))
     at = _wanted(heard_db, plan.followed)
+    # Before its clock stops, the growth is what it is there, whatever is wanted.
+    there = [one if FOLLOWED_S[one - 2] < plan.end_s else two for one, two in zip(plan.followed, at, strict=True)]
     heard, played = _level(wanted, spec), _level(axis.grown(own, note), spec)
     # What was played in the reference, moved as the recording moves from there, less what is grown later.
-    values = heard[at] - heard[0] + played[0] - played[at]
+    values = heard[at] - heard[0] + played[0] - played[there]
     moved_db = heard_db[at] - heard_db[0] + played_db[0]
+    stopped = next(place for place, one in enumerate(plan.followed) if FOLLOWED_S[one - 2] >= plan.end_s)
+    lift_db = float(moved_db[stopped] - played_db[there[stopped]])
     return Late(
         moments_s=tuple(FOLLOWED_S[place - 2] for place in plan.followed),
         end_s=plan.end_s,
         fades=bool(heard_db[0] - heard_db[-1] > FADING_DB),
         values=values,
         weights=loudness_of(_level(wanted[0] + wanted[1], spec)),
-        level=_level(own[at], spec),
+        level=_level(own[there], spec),
         total_db=moved_db,
-        lift_db=float(moved_db[0] - played_db[at[0]]) if heard_db[0] - played_db[0] < MOST_LIFT_DB else np.inf,
+        lift_db=lift_db if heard_db[0] - played_db[0] < MOST_LIFT_DB else np.inf,
     )
 
 
