@@ -21,7 +21,7 @@ from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.bank.manifest import MANIFEST, check_manifest
 from tnca_synth.engine.bank.own_files import bank_of_files, instrument_of
 from tnca_synth.engine.bank.timbre_book import TimbreBook
-from tnca_synth.engine.instrument_files import InstrumentFile, write_instrument
+from tnca_synth.engine.instrument_files import InstrumentFile, file, write_instrument
 from tnca_synth.engine.instrument_files.folder import VARIABLE, instruments_folder, list_folder
 from tnca_synth.engine.open import OpenSynth, assemble_synth, open_synth
 from tnca_synth.engine.render.file import render
@@ -226,6 +226,20 @@ def test_a_file_brings_its_representation_unless_another_one_is_asked_for(tmp_pa
     np.testing.assert_array_equal(play(ensemble), play(opened(instrument="flute", representation="waveform")))
     with pytest.raises(BankError, match=r"f\.tnca: it grows in the waveform representation, not in dual"):
         opened(instrument=tmp_path / "f.tnca", representation="dual")
+
+
+def test_what_a_file_says_of_itself_is_read_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "v.tnca", []
+    read = file.read_facts
+    monkeypatch.setattr(file, "read_facts", lambda path: seen.append(path) or read(path))
+    write_instrument(path, shipped_instrument("violin"))
+    assert opened(instrument=path).chosen.name == "violin (2)"
+    assert len(seen) == 1
+    write_instrument(path, shipped_instrument("vibraphone"))
+    assert opened(instrument=path).chosen.name == "vibraphone (2)"
+    assert len(seen) == 2
 
 
 def test_what_cannot_be_played_is_told_in_a_line(files: Path, tmp_path: Path) -> None:

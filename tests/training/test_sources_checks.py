@@ -312,6 +312,13 @@ def test_what_fades_while_it_is_held_is_heard(decay_s, fades, hold_s):
     assert fades_while_held(audio.astype(np.float32), hold_s, RATE) is fades
 
 
+@pytest.mark.parametrize(("fall_db_per_s", "fades"), [(1.6, True), (0.6, False)])
+def test_a_low_string_that_rings_for_half_a_minute_fades(fall_db_per_s, fades):
+    time = np.arange(14 * RATE) / RATE
+    audio = tone(55, 14.0) * 10.0 ** (-fall_db_per_s * time / 20.0)
+    assert fades_while_held(audio.astype(np.float32), 14.0, RATE) is fades
+
+
 def test_a_tremolo_and_a_swell_do_not_fade():
     time = np.arange(2 * RATE) / RATE
     for level in (1 + 0.4 * np.sin(2 * np.pi * 5 * time), np.minimum(1.0, time)):

@@ -98,6 +98,7 @@ def _between(near: NoteFeatures, far: NoteFeatures, weight: float, key: int, spe
         inharmonicity=near.inharmonicity + weight * (far.inharmonicity - near.inharmonicity),
         sway=near.sway[:length],
         root=-1,
+        told=True,
     )
 
 

@@ -12,7 +12,6 @@ import torch
 from ...engine.bank.instruments import Tuning
 from ...engine.instrument_files import InstrumentFacts, InstrumentFile
 from ...engine.keys.correction import CorrectionArrays
-from ...engine.keys.motions import MotionArrays
 from ...engine.keys.onsets import MOMENTS
 from ...engine.keys.parts import ONSETS, table_of
 from ...engine.keys.timbres import TimbreTable
@@ -34,7 +33,7 @@ COURSES_BETWEEN: Final = 4
 MOST_LAYERS: Final = 3
 """Notes of a key whose attacks are measured."""
 Owners = Collection[tuple[str, int]]
-"""Timbres and recorded keys."""
+"""Timbres and keys."""
 NO_TUNING: Final = Tuning()
 
 
@@ -64,7 +63,6 @@ def make_instrument(
     about: About,
     programs: tuple[int, ...],
     figures: Mapping[str, float],
-    recorded: NoteSet | None = None,
 ) -> InstrumentFile:
     """Measure what the fitted growth misses of the notes, and lay everything into an instrument.
 
@@ -72,18 +70,14 @@ def make_instrument(
     ----------
     model : with a row for each timbre of `notes`
     programs : General MIDI programs that it is most alike
-    recorded : the notes that were recorded, where `notes` has others; these are kept smaller
     """
-    motions, correction = notes.motion_arrays, measure_correction(model, notes, REACH)
-    if recorded is not None:
-        known = {(name, key) for name in recorded.timbre_names for key in recorded.tuning[name].keys}
-        motions, correction = _following(motions, known), _simplified(correction, known)
+    correction = _simplified(measure_correction(model, notes, REACH), told_keys(notes))
     suffixes = {name[len(_stem(name)) :]: name for name in notes.timbre_names}
     tuning = _tuning(notes)
     table = table_of(
         suffixes,
         _timbre_table(model, notes),
-        motions,
+        notes.motion_arrays,
         correction,
         (tuning.keys, tuning.cents, tuning.inharmonicity),
     )
@@ -106,32 +100,27 @@ def make_instrument(
     return InstrumentFile(facts, table)
 
 
-def _following(motions: MotionArrays, known: Owners) -> MotionArrays:
-    """Return motions in which keys that were not recorded move like the nearest one that was."""
-    motion, pace = motions.motion.copy(), motions.pace.copy()
-    is_known = np.array([owner in known for owner in motions.owners])
-    for row in np.flatnonzero(~is_known):
-        own = np.flatnonzero(is_known & (motions.timbre == motions.timbre[row]))
-        near = own[np.argmin(np.abs(motions.key[own] - motions.key[row]))]
-        motion[row], pace[row] = motion[near], pace[near]
-    return replace(motions, motion=motion, pace=pace)
+def told_keys(notes: NoteSet) -> Owners:
+    """Return the timbres and keys of notes that were not recorded."""
+    return {(note.instrument, note.pitch) for note in notes.features if note.told}
 
 
-def _simplified(correction: CorrectionArrays, known: Owners) -> CorrectionArrays:
+def _simplified(correction: CorrectionArrays, told: Owners) -> CorrectionArrays:
     """Return corrections in which keys that were not recorded have only the first courses."""
-    told = np.array([owner not in known for owner in correction.owners])
+    rows = np.array([owner in told for owner in correction.owners])
     courses, shapes = correction.courses.copy(), correction.shapes.copy()
-    courses[told, :, COURSES_BETWEEN:], shapes[told, COURSES_BETWEEN:] = 0, 0
+    courses[rows, :, COURSES_BETWEEN:], shapes[rows, COURSES_BETWEEN:] = 0, 0
     return replace(correction, courses=courses, shapes=shapes)
 
 
-def with_codes_between(model: TNCA, notes: NoteSet, recorded: NoteSet) -> TNCA:
+def with_codes_between(model: TNCA, notes: NoteSet) -> TNCA:
     """Give those keys of notes that were not recorded codes between those of their neighbours, in place."""
     codes = model.keys.weight.data.view(-1, NUM_KEYS, model.config.key_size)
+    told = told_keys(notes)
     for row, name in enumerate(notes.timbre_names):
-        known = recorded.tuning[name].keys
+        known = [key for key in notes.tuning[name].keys if (name, key) not in told]
         for key in notes.tuning[name].keys:
-            if key not in known:
+            if (name, key) in told:
                 low, high, mix = between(key, known)
                 codes[row, key] = torch.lerp(codes[row, low], codes[row, high], mix)
     return model

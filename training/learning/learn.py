@@ -235,8 +235,8 @@ class _Run:
         figures = {**stage.figures(), ITERATIONS: float(self.iterations)}
 
         def made(laid: NoteSet) -> InstrumentFile:
-            model = with_codes_between(stage.best_model(), laid, notes)
-            one = make_instrument(self.foundation, model, laid, self.about, self.programs, figures, notes)
+            model = with_codes_between(stage.best_model(), laid)
+            one = make_instrument(self.foundation, model, laid, self.about, self.programs, figures)
             return with_attacks(self.foundation, one, learned)
 
         made_of = [made(notes)] if judged or not self.tells_between else []

@@ -129,7 +129,8 @@ def measure_motions(
             measure_motion(level, note.sway[:frames].astype(np.float32), spec, name.split(":")[0] in fading)
         )
     modes = [measure_inharmonic_partials(loudest[at], spec) for at in ordered]
-    arrays = _coded(names, ordered, measured, np.stack(modes), spec)
+    lends = np.array([not longest[at].told for at in ordered])
+    arrays = _coded(names, ordered, measured, np.stack(modes), spec, lends)
     return replace(arrays, reach=reach_of(ordered, reach)) if reach else arrays
 
 
@@ -144,8 +145,9 @@ def _coded(
     measured: list[Measured],
     modes: FloatArray,
     spec: AudioSpec,
+    lends: NDArray[np.bool_],
 ) -> MotionArrays:
-    shared = share(owners, measured, spec)
+    shared = share(owners, measured, spec, lends)
     kept = [measured[row] for row in shared.source]
     codes = [np.concatenate([one.sway[:, None], one.courses], 1) for one in kept]
     course_steps, shape_steps = zip(*(steps(one.courses, one.shapes, CODE_RANGE) for one in kept), strict=True)

@@ -31,6 +31,7 @@ class NoteFeatures:
     sway : float16 (T,), semitones that the pitch is off at each spectral frame; see `measure_sway`
     sustains : whether it keeps its level while held
     softest, root : of `Recording`
+    told : whether it was not recorded, but told from notes of other keys; see `training.data.between_keys`
     """
 
     instrument: str
@@ -47,6 +48,7 @@ class NoteFeatures:
     sustains: bool = True
     softest: int = 0
     root: int = -1
+    told: bool = False
 
 
 def tonality(total: FloatArray, residual: FloatArray, spec: AudioSpec) -> FloatArray:

@@ -87,15 +87,21 @@ def _between_codes(codes: FloatArray, low: NDArray[np.intp], mix: NDArray[np.flo
     return codes[low] + mix[:, None].astype(np.float32) * step
 
 
-def share(owners: list[tuple[str, int]], measured: list[Measured], spec: AudioSpec) -> Shared:
-    """Choose few motions of each timbre that tell those of all its keys."""
+def share(
+    owners: list[tuple[str, int]], measured: list[Measured], spec: AudioSpec, lends: NDArray[np.bool_] | None = None
+) -> Shared:
+    """Choose few motions of each timbre that tell those of all its keys.
+
+    Only keys that `lends` (K,) names are chosen, where it is given; others take what tells theirs best.
+    """
+    lends = np.ones(len(owners), bool) if lends is None else lends
     timbres = [name for name, _ in owners]
     source: list[int] = []
     motion, pace = np.zeros(len(owners), np.int64), np.ones(len(owners), np.float32)
     for first in [row for row, name in enumerate(timbres) if row == 0 or name != timbres[row - 1]]:
         rows = range(first, first + timbres.count(timbres[first]))
         missed, paces = _missed([owners[row][1] for row in rows], [measured[row] for row in rows], spec)
-        chosen = _cover(missed)
+        chosen = _cover(missed, lends[first : rows.stop])
         nearest = missed[chosen].argmin(0)
         motion[first : rows.stop] = len(source) + nearest
         pace[first : rows.stop] = paces[np.array(chosen)[nearest], np.arange(len(rows))]
@@ -154,13 +160,13 @@ def _sum(codes: FloatArray, others: FloatArray, shapes: FloatArray) -> float:
     return float(((codes.T @ others) * shapes).sum())
 
 
-def _cover(missed: NDArray[np.float64]) -> list[int]:
-    """Choose keys, one that tells most of the others well after another, until all are told well."""
+def _cover(missed: NDArray[np.float64], lends: NDArray[np.bool_]) -> list[int]:
+    """Choose keys that lend, one that tells most of them well after another, until all of them are told well."""
     told = missed <= WELL_TOLD
-    left = np.ones(len(missed), bool)
+    left = lends.copy()
     chosen = []
     while left.any():
         score = (told & left).sum(1) - np.minimum(missed, 1.0)[:, left].mean(1)
-        chosen.append(int(score.argmax()))
+        chosen.append(int(np.where(lends, score, -np.inf).argmax()))
         left &= ~told[chosen[-1]]
     return sorted(chosen)
