@@ -69,6 +69,11 @@ class Kernel:
         """Let pitches move within hops, as they do, or stand still in each, as they do without a kernel."""
         self._library.tnca_glide(self._handle, int(glides))
 
+    def keep(self, num_bytes: int) -> int:
+        """Keep no more than some bytes of frames for notes that grow alike, none for 0; return how many were of use."""
+        kept: int = self._library.tnca_keep(self._handle, num_bytes)
+        return kept
+
     def plant(self, genes: Genome) -> None:
         """Say where the genomes of all slots are, (S, ...) by name; they must stay there."""
         if any(self._genes.get(name) is not values for name, values in genes.items()):
