@@ -66,7 +66,7 @@ def host(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def voices(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Let a host in C play 8 voices in each of 8 instances."""
-    return run_host(folder, 8, 8, PERIOD, arguments.seconds, *(("chords",) if arguments.chords else ()))
+    return run_host(folder, 8, 8, PERIOD, arguments.seconds, "watched", *(("chords",) if arguments.chords else ()))
 
 
 def silent(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -81,6 +81,8 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     client = bridge_client.Client(library)
     client.activate(RATE, PERIOD, 20_000)
     promote_thread(HOST_PRIORITY)  # as audio threads are; else the longest block tells of the scheduler
+    bridge_client.play_until(client, RATE, PERIOD, is_loud=True)
+    before, keeper, waits_before = held(folder), keeper_of(folder), client.waits
     blocks_s: list[float] = []
     silent_s: list[float] = []
     for _ in range(arguments.times):
@@ -90,19 +92,44 @@ def faults(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         blocks_s += waits
         silent_s.append(silence)
     status = client.status
-    left = len(os.listdir("/proc/self/fd"))
-    client.close()
-    return {
+    time.sleep(1.0)  # the worker frees what was retired
+    after = held(folder)
+    report = {
         "times": arguments.times,
         "restarts": status.restarts,
+        "waits_on_audio_thread": client.waits - waits_before,
+        "same_keeper": keeper == keeper_of(folder),
         "block_p50_ms": 1e3 * float(np.median(blocks_s)),
         "block_p99_ms": 1e3 * float(np.percentile(blocks_s, 99)),
         "block_max_ms": 1e3 * max(blocks_s),
         "silence_p50_s": float(np.median(silent_s)),
         "silence_p99_s": float(np.percentile(silent_s, 99)),
         "silence_max_s": max(silent_s),
-        "descriptors": left,
+        "silences_over_1_s": sum(one > 1.0 for one in silent_s),
+        "held_before": before,
+        "held_after": after,
     }
+    client.close()
+    while bridge_client.engines(folder):
+        time.sleep(0.1)
+    return {**report, "files_left": sorted(path.name for path in (folder / "tnca-synth").iterdir())}
+
+
+def keeper_of(folder: Path) -> set[int]:
+    """Return the process that keeps those that play."""
+    return set(bridge_client.engines(folder)) - set(bridge_client.players_of(folder))
+
+
+def held(folder: Path) -> dict[str, int]:
+    """Return what host and engine hold: descriptors, shared memories, kilobytes."""
+    found = {}
+    for name, pids in (("host", [os.getpid()]), ("engine", bridge_client.engines(folder))):
+        places = [Path(f"/proc/{pid}") for pid in pids]
+        found[f"{name}_descriptors"] = sum(len(list((place / "fd").iterdir())) for place in places)
+        found[f"{name}_memories"] = sum((place / "maps").read_text().count("/memfd:") for place in places)
+        status = [(place / "status").read_text() for place in places]
+        found[f"{name}_kb"] = sum(int(one.partition("VmRSS:")[2].split()[0]) for one in status)
+    return found
 
 
 def fuzz(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -119,8 +146,8 @@ def run_host(folder: Path, instances: int, voices: int, frames: int, seconds: in
     spent: list[tuple[float, float, float]] = []
     while process.poll() is None:
         time.sleep(0.5)
-        engine = bridge_client.engine_of(folder)
-        spent.append((time.monotonic(), processor_time_s(engine), processor_time_s(process.pid)))
+        engine_s = sum(map(processor_time_s, bridge_client.engines(folder)))
+        spent.append((time.monotonic(), engine_s, processor_time_s(process.pid)))
     report = json.loads(process.communicate()[0])
     last = [one for one in spent[:-2] if one[0] > spent[-2][0] - 0.6 * seconds]  # all clients are there by then
     span_s = last[-1][0] - last[0][0]
@@ -147,11 +174,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--players", type=int, default=2, help="processes that play")
     parser.add_argument("--chords", action="store_true", help="strike all notes at once")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tnca-bridge-"))
     try:
-        with bridge_client.environment(folder):
+        with bridge_client.environment(folder, players=arguments.players):
             print(json.dumps(globals()[arguments.what](arguments, folder)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -32,12 +32,12 @@ from tnca_synth.training.sources.soundfont import SoundFont
 
 FONT = "/usr/share/sounds/sf3/FluidR3Mono_GM.sf3"
 PROGRAMS = {
-    26: ("jazz-guitar", 40, 84), 66: ("tenor-sax", 44, 76), 75: ("pan-flute", 55, 91), 108: ("kalimba", 48, 96),
-    12: ("marimba", 48, 96), 25: ("steel-guitar", 40, 84), 46: ("harp", 31, 98), 104: ("sitar", 48, 84),
-    45: ("pizzicato", 40, 84), 14: ("tubular-bells", 55, 89), 8: ("celesta", 60, 100), 79: ("ocarina", 60, 91),
-    21: ("accordion", 53, 89),
+    105: ("banjo", 48, 84), 15: ("dulcimer", 48, 88), 41: ("viola", 48, 84), 66: ("tenor-sax", 44, 76),
+    74: ("recorder", 60, 96), 69: ("english-horn", 52, 81), 20: ("reed-organ", 36, 84), 50: ("synth-strings-1", 36, 84),
+    114: ("steel-drums", 52, 88), 54: ("synth-voice", 43, 79), 79: ("ocarina", 60, 91), 12: ("marimba", 48, 96),
+    25: ("steel-guitar", 40, 84),
 }  # fmt: skip
-"""Programs that the shipped foundation never heard, and the keys that are played."""
+"""Programs that the networks of the shipped banks never heard, and the keys that are played."""
 LAYERS = {24: (48, 112), 8: (100,), 1: (100,)}
 JUDGED_KEYS, JUDGED_VELOCITIES = 6, (64, 80)
 HELD_S, TAIL_S = 1.5, 0.8
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--speed", choices=("fit", "full"), default="fit")
     parser.add_argument("--programs", type=int, nargs="+", choices=PROGRAMS, default=[*PROGRAMS])
     parser.add_argument("--notes", type=int, nargs="+", choices=LAYERS, default=[*LAYERS])
-    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or full-band")
+    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or low-rate")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     font, foundation = SoundFont(chosen.font, HEARING_RATE), open_foundation(Bank.load(chosen.bank))

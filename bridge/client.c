@@ -275,10 +275,13 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
         measure_peak(client, 1, right, 0);
         return;
     }
-    uint64_t before = line->written;
+    bool was_idle = !waits && tnca_line_is_idle(line);
+    uint64_t told = line->written;
     begin_block(client, is_new);
     follow_messages(client, messages, num_messages, num_frames);
-    bool is_quiet = !waits && tnca_line_is_quiet(line, before);
+    bool is_quiet = was_idle && line->written == told;
+    if (was_idle)
+        tnca_line_stay_silent(line, line->frame + (is_quiet ? num_frames : 0));
     int64_t from = (int64_t)line->frame - line->latency;
     line->frame += num_frames;
     __atomic_store_n(&line->shared->offline, waits, __ATOMIC_RELEASE);
@@ -286,7 +289,7 @@ void tnca_client_process(tnca_client *client, const tnca_midi *messages, uint32_
         tnca_line_publish(line, line->frame);
     if (waits && from + (int64_t)num_frames > 0)
         tnca_line_wait(line, (uint64_t)(from + num_frames), OFFLINE_LIMIT_MS);
-    if (!tnca_line_read(line, from, left, right, num_frames, is_quiet))
+    if (!tnca_line_read(line, from, left, right, num_frames))
         atomic_fetch_add_explicit(&client->late_blocks, 1, memory_order_relaxed);
     bool is_silent = is_quiet && from >= 0 && (uint64_t)from >= __atomic_load_n(&line->shared->rendered_to, __ATOMIC_ACQUIRE);
     measure_peak(client, 0, left, is_silent ? 0 : num_frames);

@@ -56,10 +56,10 @@ class Instance:
         self._pending: deque[LinkEvent] = deque()
         self._governor = PolyphonyGovernor(link.max_voices)
         self._rendered = 0  # frame of the link before which all is rendered
-        self._step = link.sample_rate // gcd(link.sample_rate, 22050)
         self._block = 0  # frames that the last turn rendered
         self.notices: list[str] = []
         self._begin(0)
+        self._step = link.sample_rate // gcd(link.sample_rate, self._synth.internal_rate)
 
     def _begin(self, frame: int) -> None:
         """Let time begin anew at a frame of the link, with a synth at power-up."""

@@ -60,11 +60,12 @@ typedef struct tnca_line {
     size_t size;
     int memory, reply; /* descriptors */
     tnca_bell *bell;
-    uint32_t event_bytes, audio_frames, latency; /* copies: what the other side could change is not trusted */
+    uint32_t event_bytes, audio_frames, latency, look_ahead; /* copies: what the other side could change is not trusted */
     atomic_bool is_dead;  /* set by the worker: the engine is gone */
     struct tnca_line *next;
     /* audio thread */
     uint64_t frame, written;
+    uint64_t silent_to; /* frames before this one are silent where they were not rendered */
     uint32_t sequence;
     bool has_overflowed; /* events were lost: keys must come up, and the channels be told again */
     bool was_late;
@@ -76,12 +77,15 @@ void tnca_line_free(tnca_line *line);
 void tnca_bell_release(tnca_bell *bell);
 /* Audio thread. Append an event; false if there is no room. */
 bool tnca_line_append(tnca_line *line, uint64_t frame, uint16_t kind, const void *data, uint32_t size);
-bool tnca_line_is_quiet(const tnca_line *line, uint64_t written_before);
+/* Whether the engine has said that nothing sounds, and has been told nothing since. */
+bool tnca_line_is_idle(const tnca_line *line);
+/* An idle engine is told nothing before frame `told`: what comes then sounds no earlier than the look-ahead before. */
+void tnca_line_stay_silent(tnca_line *line, uint64_t told);
 /* Say that all events before `known` are told, and wake the engine if it sleeps. */
 void tnca_line_publish(tnca_line *line, uint64_t known);
 bool tnca_line_wait(tnca_line *line, uint64_t until, int limit_ms);
 /* Give frames [from, from + count); those before frame 0 are silent. Return false if some were not there in time. */
-bool tnca_line_read(tnca_line *line, int64_t from, float *left, float *right, uint32_t count, bool is_quiet);
+bool tnca_line_read(tnca_line *line, int64_t from, float *left, float *right, uint32_t count);
 
 /* ---- worker.c: the thread that talks to the engine ----------------------------------------------------------------- */
 

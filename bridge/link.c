@@ -42,6 +42,7 @@ tnca_line *tnca_line_new(tnca_bell *bell, uint32_t sample_rate, uint32_t max_blo
     if (!line)
         return NULL;
     line->latency = latency;
+    line->look_ahead = TNCA_LOOK_AHEAD(sample_rate);
     line->event_bytes = TNCA_EVENT_BYTES;
     line->audio_frames = power_of_two(4ull * (line->latency + max_block));
     line->size = TNCA_LINK_SIZE(line->event_bytes, line->audio_frames);
@@ -121,8 +122,10 @@ bool tnca_line_append(tnca_line *line, uint64_t frame, uint16_t kind, const void
     return true;
 }
 
-bool tnca_line_is_quiet(const tnca_line *line, uint64_t written_before) {
-    return line->written == written_before && LOAD(line->shared->idle_at) == line->written + 1;
+bool tnca_line_is_idle(const tnca_line *line) { return LOAD(line->shared->idle_at) == line->written + 1; }
+
+void tnca_line_stay_silent(tnca_line *line, uint64_t told) {
+    line->silent_to = told > line->look_ahead ? told - line->look_ahead : 0;
 }
 
 void tnca_line_publish(tnca_line *line, uint64_t known) {
@@ -166,21 +169,27 @@ static void fade(float *samples, uint32_t count, bool rises) {
         samples[index] *= (float)(rises ? index + 1 : count - index) / (float)(count + 1);
 }
 
-bool tnca_line_read(tnca_line *line, int64_t from, float *left, float *right, uint32_t count, bool is_quiet) {
+/* Put frames [first, first + count) of the ring into `out`. */
+static void copy_out(const tnca_line *line, int channel, uint64_t first, uint32_t count, float *out) {
+    for (uint32_t index = 0; index < count; index++)
+        out[index] = sound(line->audio[channel][(first + index) & (line->audio_frames - 1)]);
+}
+
+static uint32_t frames_before(uint64_t end, uint64_t first, uint32_t most) {
+    return end <= first ? 0 : end - first < most ? (uint32_t)(end - first) : most;
+}
+
+bool tnca_line_read(tnca_line *line, int64_t from, float *left, float *right, uint32_t count) {
     uint64_t ready_to = LOAD(line->shared->rendered_to);
     uint32_t early = from < 0 ? (uint32_t)(-from < (int64_t)count ? -from : count) : 0;
     uint64_t first = (uint64_t)(from + early);
-    uint32_t wanted = count - early, ready = 0;
-    if (ready_to > first)
-        ready = ready_to - first < wanted ? (uint32_t)(ready_to - first) : wanted;
-    bool is_late = ready < wanted && !is_quiet;
+    uint32_t wanted = count - early, ready = frames_before(ready_to, first, wanted);
+    bool is_late = ready < wanted && frames_before(line->silent_to, first, wanted) < wanted;
     float *outputs[] = {left, right};
     for (int channel = 0; channel < 2; channel++) {
         float *out = outputs[channel];
-        const float *ring = line->audio[channel];
         memset(out, 0, early * sizeof *out);
-        for (uint32_t index = 0; index < ready; index++)
-            out[early + index] = sound(ring[(first + index) & (line->audio_frames - 1)]);
+        copy_out(line, channel, first, ready, out + early);
         memset(out + early + ready, 0, (wanted - ready) * sizeof *out);
         uint32_t length = ready < FADE_FRAMES ? ready : FADE_FRAMES;
         if (line->was_late)

@@ -78,7 +78,7 @@ INDEX: Final = {parameter.symbol: index for index, parameter in enumerate(PARAME
 
 def header() -> str:
     """Return the table as a C header."""
-    lists = dict.fromkeys(parameter.choices for parameter in PARAMETERS if parameter.choices)
+    lists = dict.fromkeys(parameter.choices[1:] for parameter in PARAMETERS if parameter.choices)
     names = {choices: f"tnca_choices_{number}" for number, choices in enumerate(lists)}
     return "\n".join(
         (
@@ -97,13 +97,14 @@ def header() -> str:
             '    const char *unit; /* "" where there is none */',
             "    float low, high, initial;",
             "    int is_whole; /* only whole numbers mean something */",
-            "    const char *const *choices; /* names of the values from `low` on; null where there are none */",
-            "    unsigned num_choices;",
+            "    const char *first; /* name of the value `low`; null where values have no names */",
+            "    const char *const *further; /* names of the values after it */",
+            "    unsigned num_choices; /* names in all */",
             "} tnca_parameter;",
             "",
             *(line for choices, name in names.items() for line in _choice_lines(name, choices)),
             "static const tnca_parameter tnca_parameters[TNCA_NUM_PARAMETERS] = {",
-            *(_row(one, names.get(one.choices, "0")) for one in PARAMETERS),
+            *(_row(one, names.get(one.choices[1:], "0")) for one in PARAMETERS),
             "};",
             "",
             "#endif",
@@ -117,10 +118,11 @@ def _choice_lines(name: str, choices: tuple[str, ...]) -> list[str]:
     return [f"static const char *const {name}[] = {{", *quoted, "};", ""]
 
 
-def _row(one: Parameter, choices: str) -> str:
+def _row(one: Parameter, further: str) -> str:
     numbers = ", ".join(f"{float(value)!r}f" for value in (one.low, one.high, one.default))
     texts = f'"{one.symbol}", "{one.name}", "{one.unit}"'
-    return f"    {{{texts}, {numbers}, {int(one.is_whole)}, {choices}, {len(one.choices)}}},"
+    first = f'"{one.choices[0]}"' if one.choices else "0"
+    return f"    {{{texts}, {numbers}, {int(one.is_whole)}, {first}, {further}, {len(one.choices)}}},"
 
 
 if __name__ == "__main__":

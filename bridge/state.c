@@ -55,7 +55,7 @@ uint32_t tnca_client_instruments_revision(const tnca_client *client) { return at
 /* ---- texts --------------------------------------------------------------------------------------------------------- */
 
 static const char *choice_of(const tnca_parameter *one, uint32_t number) {
-    return number < one->num_choices ? one->choices[number] : NULL;
+    return number >= one->num_choices ? NULL : number ? one->further[number - 1] : one->first;
 }
 
 void tnca_client_parameter_text(tnca_client *client, uint32_t index, float value, char *text, size_t size) {
@@ -65,7 +65,7 @@ void tnca_client_parameter_text(tnca_client *client, uint32_t index, float value
     if (index >= TNCA_NUM_PARAMETERS || !isfinite(value))
         return;
     const tnca_parameter *one = &tnca_parameters[index];
-    if (!one->choices) {
+    if (!one->num_choices) {
         char number[32];
         write_number(number, sizeof number, fabsf(value) < 10.0f ? "%.2f" : "%.1f", value);
         snprintf(text, size, one->unit[0] ? "%s %s" : "%s", number, one->unit);
@@ -96,7 +96,7 @@ int tnca_client_parameter_value(tnca_client *client, uint32_t index, const char 
         return 0;
     }
     for (uint32_t number = 0; number < one->num_choices; number++)
-        if (!strcasecmp(text, one->choices[number])) {
+        if (!strcasecmp(text, choice_of(one, number))) {
             *value = one->low + (float)number;
             return 0;
         }

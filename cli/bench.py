@@ -18,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("offline", "live", "core"),
         default="offline",
         help="blocks rendered in a row (default), a session played through a JACK server, observed from outside, or "
-        "hops of voices, grown by the kernel and without it in turns",
+        "hops of voices, grown by each core in turns",
     )
     parser.add_argument(
-        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
+        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or low-rate (docs/models.md)"
     )
     parser.add_argument(
         "--instrument", metavar="NAME", help="play this one alone: name, program 0..127 or file (default: several)"
@@ -74,7 +74,7 @@ def _run_core(arguments: argparse.Namespace) -> int:
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
     rows = [
         [str(one["voices"]), core, f"{us['p50']:.1f}", f"{us['p10']:.1f}", f"{us['p99']:.1f}", f"{us['max']:.1f}",
-         f"{one['ratio']:.1f}" if core == "kernel" else "1.0", f"{100 * us['gemm_share']:.0f} %"]
+         f"{one['ratios'][core]:.1f}", f"{100 * us['gemm_share']:.0f} %"]
         for one in results for core, us in one["cores"].items()
     ]  # fmt: skip
     print_table(["voices", "core", "us per voice-hop p50", "p10", "p99", "max", "times faster", "of GEMM peak"], rows)

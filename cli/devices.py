@@ -70,11 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def core_in_words() -> str:
     """Return what grows notes here: the kernel and the instructions it uses, or what does without it."""
-    from ..engine.kernel.cores import AUTO, wants_kernel
+    from ..engine.kernel.cores import AUTO, wanted_core
     from ..engine.kernel.library import best_instructions
 
+    core = wanted_core(AUTO, by_the_hop=True)
     return (
-        f"kernel ({best_instructions()})" if wants_kernel(AUTO) else "numpy (the kernel was not built or is not wanted)"
+        f"kernel ({best_instructions()})" if core == "kernel" else f"{core} (the kernel was not built or is not wanted)"
     )
 
 

@@ -135,11 +135,14 @@ def _paths_of(bank: Bank) -> tuple[tuple[str, str], ...]:
     """Return the usual paths that a bank can play, or else every representation with its best decoder."""
     from ..engine.names import REPRESENTATIONS
 
-    models = bank.decoder_models
     usual = [_path(text) for text in DEFAULT_PATHS]
     wanted = [*usual, *((name, REPRESENTATIONS[name].default_decoder) for name in bank.representations)]
-    there = [one for one in wanted if one[0] in bank.representations and (one[1] != "vocoder" or "vocoder" in models)]
+    there = [one for one in wanted if one[0] in bank.representations and _has_models(bank, *one)]
     return tuple(dict.fromkeys(there if any(one in usual for one in there) else wanted[len(usual) :]))
+
+
+def _has_models(bank: Bank, representation: str, decoder: str) -> bool:
+    return decoder != "vocoder" or decoder in bank.home(representation).decoder_models
 
 
 def _path(text: str) -> tuple[str, str]:

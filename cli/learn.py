@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bank",
         type=Path,
         metavar="PATH",
-        help="whose growth it is learned on: a folder, or full-band",
+        help="whose growth it is learned on: a folder, or low-rate",
     )
     parser.add_argument("--preset", metavar="BANK:PROGRAM", help="of a SoundFont, such as 0:4")
     parser.add_argument(

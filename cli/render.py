@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what a stem is: a MIDI channel, or all channels of one part (default: channel)",
     )
     parser.add_argument(
-        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
+        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or low-rate (docs/models.md)"
     )
     parser.add_argument(
         "--workers",

@@ -73,9 +73,7 @@ def _add_sound(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--representation", choices=REPRESENTATIONS)
     group.add_argument("--decoder", choices=DECODERS)
-    group.add_argument(
-        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
-    )
+    group.add_argument("--bank", type=Path, metavar="PATH", help="bank to play: a folder, or low-rate (docs/models.md)")
     group.add_argument("--growth-cc", action="store_true", help="let CC 20 to 28 and 102 to 106 move the growth")
 
 

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--representation", choices=REPRESENTATIONS)
     parser.add_argument("--decoder", choices=DECODERS)
     parser.add_argument(
-        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or full-band (docs/models.md)"
+        "--bank", type=Path, metavar="PATH", help="bank to play: a folder, or low-rate (docs/models.md)"
     )
     parser.add_argument("--workers", type=partial(integer, low=1, high=4096), default=num_cores(), metavar="N")
     parser.add_argument("--json", action="store_true", help="print what was written as one JSON object")

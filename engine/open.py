@@ -63,13 +63,14 @@ class Recipe:
     bank_path: Path | None
     max_voices: int
     core: str
+    sample_rate: int | None
 
     def __call__(self) -> Grower:
         """Load the bank and make a grower."""
         bank = Bank.load(self.bank_path)
         growth = bank.growth_model(self.representation, provider="cpu")
         decoder = bank.decoder(self.decoder, growth, num_slots(self.max_voices))
-        return Grower(growth, decoder, self.max_voices, fire_rate=1.0, core=self.core)
+        return Grower(growth, decoder, self.max_voices, fire_rate=1.0, core=self.core, sample_rate=self.sample_rate)
 
 
 @dataclass(eq=False, repr=False)
@@ -396,7 +397,7 @@ def assemble_synth(
         bank, folder = load_bank(folder, (instrument, *instruments, *(mapping or {}).values()))
         if folder is not None and not is_shipped(folder):
             try_bank(folder)
-    representation = _representation(bank, representation, instrument)
+    representation = _representation(bank, representation, instrument, decoder)
     growth = bank.growth_model(representation, provider=provider)
     growth, why_provider = _faster(bank, representation, growth, provider, max_voices, core)
     provider = growth.provider if why_provider else provider
@@ -410,13 +411,14 @@ def assemble_synth(
         book.load(name)
     selection = InstrumentSelection(book, chosen if is_locked else None)
     decoder, first = _open_decoder(bank, representation, growth, decoder, num_slots(max_voices))
-    recipe = Recipe(representation, decoder, folder, max_voices, core)
+    recipe = Recipe(representation, decoder, folder, max_voices, core, bank.sample_rate)
     worker_processes = [WorkerProcess(recipe) for _ in range(workers - 1)] if growth.provider == "cpu" else []
     synth = Synth(
         growth,
         first,
         selection,
         sample_rate=sample_rate,
+        internal_rate=bank.sample_rate,
         max_voices=max_voices,
         seed=seed,
         stems=stems,
@@ -462,12 +464,18 @@ def _faster(
     return models[best], why
 
 
-def _representation(bank: Bank, wanted: str | None, instrument: Wanted | None) -> str:
-    """Return the representation that is asked for, else that of an instrument file, else the usual one or any."""
+def _representation(bank: Bank, wanted: str | None, instrument: Wanted | None, decoder: str | None) -> str:
+    """Return the representation that is asked for, else that of an instrument file, else the usual one or any.
+
+    Where only a decoder is asked for whose model lies in a bank beside, it is the one that is best sounded by it.
+    """
     there = bank.representations
     wanted = wanted or representation_of_file(instrument)
     usual = DEFAULT_REPRESENTATION if DEFAULT_REPRESENTATION in there else next(iter(there), DEFAULT_REPRESENTATION)
-    return wanted or usual
+    if wanted is not None or decoder is None or decoder in bank.home(usual).decoder_models:
+        return wanted or usual
+    sounded = (name for name in there if REPRESENTATIONS[name].default_decoder == decoder)
+    return next((name for name in sounded if decoder in bank.home(name).decoder_models), usual)
 
 
 def _open_decoder(

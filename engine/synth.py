@@ -21,7 +21,7 @@ from .events.growth_messages import GrowthControls
 from .events.sequencer import SEGMENT_SAMPLES, Sequencer
 from .growth.grower import Grower
 from .growth.workers import WorkerGrower, WorkerProcess
-from .kernel.cores import AUTO, wants_kernel
+from .kernel.cores import AUTO, wanted_core
 from .mix.limiter import Limiter
 from .mix.mixer import Mixer
 from .mix.rack import Rack
@@ -61,6 +61,8 @@ class Synth(GrowthControls):
         Says what plays a key.
     sample_rate : int
         Of the output, 8,000..192,000 Hz.
+    internal_rate : int, optional
+        At which paths are mixed, in Hz: a whole multiple of the rate of each of them. By default the first path's.
     max_voices : int
         Notes that sound at once, 1..1024; a further one steals.
     seed : int
@@ -79,8 +81,8 @@ class Synth(GrowthControls):
     worker_processes : sequence of WorkerProcess
         Processes that grow some of the voices, with the same models; voices do not grow together then. They change no
         bit of the sound, unless sounding notes go over to another decoder.
-    core : "auto", "kernel" or "numpy"
-        What voices are grown with, where the kernel can do what is asked; see `engine.kernel.cores`.
+    core : "auto", "kernel", "graph" or "numpy"
+        What voices are grown with, where it can do what is asked; see `engine.kernel.cores`.
     on_model_error : "raise" or "mute"
         What a model that raises, or gives NaN or infinity, does beside cutting its note: `render` raises, or counts it.
     num_ports : int
@@ -112,6 +114,7 @@ class Synth(GrowthControls):
         bank: InstrumentChooser,
         *,
         sample_rate: int = 44100,
+        internal_rate: int | None = None,
         max_voices: int = 64,
         seed: int = 0,
         fire_rate: float = 1.0,
@@ -126,35 +129,36 @@ class Synth(GrowthControls):
     ) -> None:
         if not 1 <= num_ports <= MAX_PORTS:
             raise UsageError(f"num_ports must be in 1..{MAX_PORTS}, got {num_ports}")
-        check_parameters(growth, decoder, max_voices, fire_rate, on_model_error)
+        first = SignalPath(growth, decoder, bank)
+        self._internal_rate = rate = growth.spec.sample_rate if internal_rate is None else internal_rate
+        check_parameters(first, rate, max_voices, fire_rate, on_model_error)
         self.sample_rate = sample_rate
         self.max_voices = max_voices
         self.model_errors, self.model_failure = 0, ""
-        self._internal_rate = growth.spec.sample_rate
         self._raises = on_model_error == "raise"
         self._has_stems = stems
         interpreter = Interpreter(num_ports, growth_controllers)
         self._interpreter = interpreter
-        mixer = Mixer(self._internal_rate, stems, len(interpreter.channels))
+        mixer = Mixer(rate, stems, len(interpreter.channels))
         num_signals = 2 * mixer.num_buses
-        self._resampler = Resampler(self._internal_rate, sample_rate, num_signals, wants_kernel(core))
+        self._resampler = Resampler(rate, sample_rate, num_signals, wanted_core(core) == "kernel")
         self._first = (
-            WorkerGrower(growth, decoder, max_voices, fire_rate, worker_processes, core)
+            WorkerGrower(growth, decoder, max_voices, fire_rate, worker_processes, core, rate)
             if worker_processes
-            else Grower(growth, decoder, max_voices, fire_rate, grows_together, core)
+            else Grower(growth, decoder, max_voices, fire_rate, grows_together, core, rate)
         )
         self._growers = PathGrowers(
+            first,
             self._first,
-            bank,
-            lambda path: Grower(path.growth, path.decoder, max_voices, fire_rate, grows_together, core),
+            lambda path: Grower(path.growth, path.decoder, max_voices, fire_rate, grows_together, core, rate),
             aside=grows_together,
         )
         self._sequencer = Sequencer(
             self._growers,
             interpreter,
-            NoteOn(interpreter, self._growers.paths, seed, self._internal_rate),
+            NoteOn(interpreter, self._growers.paths, seed, rate),
             mixer,
-            Rack(self._internal_rate, wants_kernel(core)) if effects else None,
+            Rack(rate, wanted_core(core) == "kernel") if effects else None,
             max_voices,
         )
         self._limiter = Limiter(sample_rate)
@@ -167,6 +171,11 @@ class Synth(GrowthControls):
         return (
             f"<Synth at {self.sample_rate} Hz, frame {self._frame}, {self.active_voices} of {self.max_voices} voices>"
         )
+
+    @property
+    def internal_rate(self) -> int:
+        """Rate in Hz at which paths are mixed."""
+        return self._internal_rate
 
     @property
     def frame(self) -> int:
@@ -184,8 +193,8 @@ class Synth(GrowthControls):
 
     @property
     def core(self) -> str:
-        """What grows the voices of the first path: "kernel", where it can do what is asked, or "numpy"."""
-        return "kernel" if self._first.kernel is not None else "numpy"
+        """What grows the voices of the first path: "kernel" or "graph", where they can do what is asked, or "numpy"."""
+        return "numpy" if self._first.kernel is None else self._first.kernel.kernel.name
 
     @property
     def active_voices(self) -> int:
@@ -292,9 +301,9 @@ class Synth(GrowthControls):
         Raises
         ------
         UsageError
-            The path does not fit: another sample rate, or a decoder that needs what is not grown.
+            The path does not fit: its rate is no whole part of the internal one, or its decoder lacks a field.
         """
-        check_path(path.growth, path.decoder, self._internal_rate)
+        check_path(path, self._internal_rate)
         self._sequencer.program_switch.choose(check_channel(channel, len(self._interpreter.channels)), path)
 
     def find_paths_with(self, find: FindPath) -> None:

@@ -92,7 +92,7 @@ def _play_everything(bank: Bank) -> None:
     """Sound a chord with each representation, by all decoders that have models, or else by the first that fits."""
     for representation in (name for name in REPRESENTATIONS if name in bank.representations):
         growth = bank.growth_model(representation, "cpu")
-        with_models = [name for name in DECODERS if name in bank.decoder_models]
+        with_models = [name for name in DECODERS if name in bank.home(representation).decoder_models]
         has_sounded = [
             _sounds(bank, growth, name) for name in (*with_models, REPRESENTATIONS[representation].default_decoder)
         ]

@@ -14,7 +14,7 @@ from .bank.bank import SHIPPED, Bank
 from .bank.chooser import find_playable
 from .bank.instruments import BankInstrument
 from .bank.timbre_book import TimbreBook
-from .instrument_files import InstrumentFacts, InstrumentFile, is_file_name, read_facts
+from .instrument_files import InstrumentFacts, InstrumentFile, facts_at, is_file_name
 from .instrument_files.folder import list_folder
 
 InstrumentSource = str | os.PathLike[str] | InstrumentFile
@@ -90,7 +90,7 @@ def load_bank(folder: Path | None, wanted: Iterable[object]) -> tuple[Bank, Path
 def _facts_of(wanted: object) -> InstrumentFacts | None:
     if isinstance(wanted, InstrumentFile):
         return wanted.facts
-    return read_facts(Path(str(wanted)).expanduser()) if is_file_name(wanted) else None
+    return facts_at(Path(str(wanted)).expanduser()) if is_file_name(wanted) else None
 
 
 def _grows(bank: Bank, facts: InstrumentFacts) -> bool:
@@ -151,15 +151,26 @@ def add_file(
         known = next((name for name, other in paths.items() if os.path.realpath(other) == os.path.realpath(path)), None)
         if known is not None:
             return bank, paths, known
-        wanted, paths = path, {**paths}
-    one = instrument_file(wanted)
-    what = f"the instrument {wanted.facts.name!r}" if isinstance(wanted, InstrumentFile) else os.fspath(wanted)
-    check_foundation(one, book.representation, bank.foundation(book.representation), what)
-    own = one.renamed(_free_name(one.instrument.name, (known.name for known in bank.instruments)))
+        wanted = path
+    own = _fitting(bank, book.representation, wanted)
     book.add_file(own)
     if isinstance(wanted, Path):
         paths = {**paths, own.instrument.name: wanted}
     return bank.with_files([own], {}), paths, own.instrument.name
+
+
+def _fitting(
+    bank: Bank, representation: str, source: Path | InstrumentFile, taken: Iterable[str] = ()
+) -> FileInstrument:
+    """Return an instrument that a bank can play, under a name that neither the bank nor those `taken` have."""
+    if isinstance(source, InstrumentFile):
+        what, one = f"the instrument {source.facts.name!r}", instrument_file(source)
+    else:
+        what, one = os.fspath(source), instrument_file(source, facts_at(source))
+    if representation not in bank.representations:
+        raise BankError(f"{what}: this bank has no representation {representation!r}")
+    check_foundation(one, representation, bank.foundation(representation), what)
+    return one.renamed(_free_name(one.instrument.name, (*(known.name for known in bank.instruments), *taken)))
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:
@@ -176,36 +187,33 @@ class _Search:
 
     def __init__(self, bank: Bank, representation: str) -> None:
         self._bank, self._representation = bank, representation
-        self._foundation = bank.foundation(representation)
         self.files: dict[str, FileInstrument] = {}
         self.paths: dict[str, Path] = {}
         self._known: dict[str, BankInstrument] = {}  # by resolved path
+        foundation = bank.foundation(representation)
         for listed in list_folder():
             facts = listed.facts
-            if facts is not None and (facts.representation, facts.foundation) == (representation, self._foundation):
-                self._take(listed.path, facts)
+            if facts is not None and (facts.representation, facts.foundation) == (representation, foundation):
+                self._take(listed.path)
 
     def find(self, wanted: Wanted) -> BankInstrument:
         """Return the instrument that is meant."""
         if isinstance(wanted, InstrumentFile):
-            return self._add(instrument_file(wanted), f"the instrument {wanted.facts.name!r}")
+            return self._add(wanted)
         if not isinstance(wanted, int) and is_file_name(wanted):
             return self._take(Path(wanted).expanduser())
         every = (*self._bank.instruments, *(one.instrument for one in self.files.values()))
         return find_playable(every, wanted if isinstance(wanted, int) else str(wanted))
 
-    def _take(self, path: Path, facts: InstrumentFacts | None = None) -> BankInstrument:
+    def _take(self, path: Path) -> BankInstrument:
         """Return the instrument of a file, which may be known already."""
         place = os.path.realpath(path)
         if place not in self._known:
-            self._known[place] = self._add(instrument_file(path, facts), os.fspath(path))
+            self._known[place] = self._add(path)
             self.paths[self._known[place].name] = path
         return self._known[place]
 
-    def _add(self, one: FileInstrument, what: str) -> BankInstrument:
-        if self._representation not in self._bank.representations:
-            raise BankError(f"{what}: this bank has no representation {self._representation!r}")
-        check_foundation(one, self._representation, self._foundation, what)
-        name = _free_name(one.instrument.name, (*(known.name for known in self._bank.instruments), *self.files))
-        self.files[name] = one.renamed(name)
-        return self.files[name].instrument
+    def _add(self, source: Path | InstrumentFile) -> BankInstrument:
+        one = _fitting(self._bank, self._representation, source, self.files)
+        self.files[one.instrument.name] = one
+        return one.instrument

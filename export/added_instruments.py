@@ -21,8 +21,7 @@ from ..engine.instrument_files import SUFFIX, InstrumentFacts, instrument_bytes,
 from ..errors import UsageError
 from ..training.config.instruments import InstrumentConfig
 from ..training.config.run import load_preset
-from .bank import change_files
-from .held_bank import print_sizes
+from .bank import change_files, print_sizes
 
 
 def add_instruments(folder: Path, paths: Sequence[Path], preset: str) -> dict[str, int]:

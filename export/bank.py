@@ -164,6 +164,12 @@ def change_files(folder: Path, manifest: dict[str, Any], changed: Mapping[str, b
     return {name: len(content) for name, content in changed.items()}
 
 
+def print_sizes(written: Mapping[str, int]) -> None:
+    """Print the names and sizes of files."""
+    for name, size in written.items():
+        print(f"{name}: {size:,} bytes")
+
+
 def replace_files(folder: Path, files: dict[str, bytes]) -> None:
     """Write all files beside the folder first, then move them in, the manifest last."""
     try:

@@ -1,1 +1,1 @@
-"""The shipped bank: data files only, read through `tnca_synth.engine.bank.bank`."""
+"""The bank that plays unasked, at full band: data files only, read through `tnca_synth.engine.bank.bank`."""

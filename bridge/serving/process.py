@@ -5,15 +5,12 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
-import signal
 import socket
 import stat
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 from typing import Final, NoReturn
 
 from ...errors import DeviceError
@@ -22,9 +19,6 @@ from ..layout import FOLDER, LOCK, SOCKET
 
 LOG: Final = "engine.log"
 BACKLOG: Final = 64
-MOST_DEATHS: Final = 50
-WITHIN_S: Final = 10.0
-"""So many deaths within so short a time are no accident."""
 
 
 def runtime_folder() -> Path:
@@ -47,10 +41,10 @@ def runtime_folder() -> Path:
     return folder
 
 
-def serve(lingers_s: float, is_detached: bool) -> bool:
+def serve(lingers_s: float, is_detached: bool, players: int) -> bool:
     """Play for clients until the last one has gone; return whether this was the one engine of the user.
 
-    This process keeps the models and the socket, and forks the one that plays. If that dies, or is stopped, the next
+    This process keeps the models and the socket, and forks those that play. If one dies, or is stopped, the next
     one is there within milliseconds.
 
     Parameters
@@ -59,46 +53,41 @@ def serve(lingers_s: float, is_detached: bool) -> bool:
         How long it stays without clients.
     is_detached : bool
         Whether messages go to a log beside the socket once clients can connect.
+    players : int
+        Processes that play at most.
 
     Raises
     ------
     DeviceError
-        If the process that plays ends again and again, or the folder of the socket is not this user's alone.
+        If processes that play end again and again, or the folder of the socket is not this user's alone.
     """
     folder = runtime_folder()
-    with _lock(folder) as is_ours:
-        if not is_ours:
+    with _lock(folder) as lock:
+        if lock is None:
             return False
         with _listener(folder / SOCKET) as listener:
-            from .models import SharedModels  # what is heavy to import is not needed to find another engine
+            from .keeper import Keeper  # what is heavy to import is not needed to find another engine
+            from .models import SharedModels
             from .server import BridgeServer
 
             models = SharedModels()
             if is_detached:
                 _write_log(folder / LOG)
             gc.freeze()  # so that what is shared stays shared
-            _keep_playing(lambda: BridgeServer(listener, models, lingers_s).run())
+
+            def play(channel: socket.socket) -> NoReturn:
+                os.close(lock)  # when the keeper dies another one may take its place, while this process plays on
+                _play(lambda: BridgeServer(channel, models).run())
+
+            promote_thread(CONTROL_PRIORITY)
+            Keeper(listener, play, players, lingers_s).run()
     return True
 
 
-def _keep_playing(play: Callable[[], None]) -> None:
-    """Fork the process that plays, and again if it dies, until it has nobody to play for."""
-    began: deque[float] = deque(maxlen=MOST_DEATHS)
-    while len(began) < MOST_DEATHS or monotonic() - began[0] > WITHIN_S:
-        began.append(monotonic())
-        child = os.fork()
-        if not child:
-            _play(play)
-        if _outcome(child) == 0:
-            return
-    raise DeviceError(f"the process that plays ended {MOST_DEATHS} times within {WITHIN_S:g} s")
-
-
 def _play(play: Callable[[], None]) -> NoReturn:
-    """Serve clients, and end this process, whose cleaning up is the other one's."""
+    """Serve clients, and end this process, whose cleaning up is the keeper's."""
     status = 1
     try:
-        promote_thread(CONTROL_PRIORITY)
         with undisturbed():
             play()
         status = 0
@@ -108,30 +97,17 @@ def _play(play: Callable[[], None]) -> NoReturn:
         os._exit(status)
 
 
-def _outcome(child: int) -> int:
-    """Return a child's exit status when it has ended; one that somebody stops is ended."""
-    try:
-        while True:
-            _, status = os.waitpid(child, os.WUNTRACED)
-            if not os.WIFSTOPPED(status):
-                return os.waitstatus_to_exitcode(status)
-            os.kill(child, signal.SIGKILL)
-    except BaseException:
-        os.kill(child, signal.SIGTERM)
-        raise
-
-
 @contextmanager
-def _lock(folder: Path) -> Iterator[bool]:
-    """Hold the lock of the one engine; give False if another one does."""
+def _lock(folder: Path) -> Iterator[int | None]:
+    """Hold the lock of the one engine; give its descriptor, or None if another one holds it."""
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
+            yield None
         else:
-            yield True
+            yield descriptor
     finally:
         os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""`BridgeServer`: the engine's process as its clients see it: a socket, and one connection for each of them."""
+"""`BridgeServer`: a process that plays, as its clients see it: one connection for each of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import selectors
 import socket
 import threading
 from collections import deque
+from contextlib import suppress
 from time import perf_counter
 from typing import Final
 
 from ..instance import Instance
-from ..instruments import InstrumentList
 from .connection import Connection, Parts
 from .models import SharedModels
 from .player import Bell, Player
@@ -19,43 +19,40 @@ from .player import Bell, Player
 BEAT_S: Final = 0.1
 STUCK_S: Final = 5.0
 """A player that has not turned for so long is no sign of life."""
-LINGERS_S: Final = 3.0
 LOOKS_AGAIN_S: Final = 1.0
 
 
 class BridgeServer:
-    """Plays for clients until the last one has gone.
+    """Plays for the clients that the keeper hands over, until the keeper and the last one have gone.
 
     Parameters
     ----------
-    listener : socket
-        Where clients connect.
+    channel : socket
+        From the keeper: clients' connections come there; a packet goes back for each that has ended.
     models : SharedModels
-    lingers_s : float
-        How long it stays without clients.
 
     Notes
     -----
     Thread: `run` is the control thread; it starts the player's.
     """
 
-    def __init__(self, listener: socket.socket, models: SharedModels, lingers_s: float = LINGERS_S) -> None:
-        self._listener, self._lingers_s = listener, lingers_s
+    def __init__(self, channel: socket.socket, models: SharedModels) -> None:
+        self._channel, self._is_kept = channel, True
         bell = Bell()
-        self._parts = Parts(bell, Player(bell, self._failed), models, InstrumentList(models.bank))
+        self._parts = Parts(bell, Player(bell, self._failed), models, models.instruments)
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._failures: deque[tuple[Instance, str]] = deque()
-        self._alone_since_s = self._looked_s = perf_counter()
+        self._looked_s = perf_counter()
 
     def run(self) -> None:
         """Serve until nobody is left."""
-        self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ, None)
-        thread = threading.Thread(target=self._parts.player.run, name="player")
+        self._channel.setblocking(False)
+        self._selector.register(self._channel, selectors.EVENT_READ, None)
+        thread = threading.Thread(target=self._play, name="player")
         thread.start()
         try:
-            while self._connections or perf_counter() - self._alone_since_s < self._lingers_s:
+            while self._is_kept or self._connections:
                 self._turn()
         finally:
             for connection in list(self._connections):
@@ -63,6 +60,11 @@ class BridgeServer:
             self._parts.player.stop()
             thread.join()
             self._selector.close()
+
+    def _play(self) -> None:
+        """Render until stopped. Thread: player."""
+        self._parts.models.warm_up()
+        self._parts.player.run()
 
     def _turn(self) -> None:
         for key, _ in self._selector.select(BEAT_S):
@@ -89,19 +91,27 @@ class BridgeServer:
         return is_due
 
     def _accept(self) -> None:
+        """Take a client over from the keeper, or note that the keeper has gone."""
         try:
-            end, _ = self._listener.accept()
-        except OSError:
+            data, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+        except BlockingIOError:
             return
-        connection = Connection(end, self._parts)
-        self._connections.add(connection)
-        self._selector.register(end, selectors.EVENT_READ, connection)
+        except OSError:
+            data, descriptors = b"", []
+        for descriptor in descriptors:
+            connection = Connection(socket.socket(fileno=descriptor), self._parts)
+            self._connections.add(connection)
+            self._selector.register(connection.end, selectors.EVENT_READ, connection)
+        if not data:
+            self._is_kept = False
+            self._selector.unregister(self._channel)
 
     def _leave(self, connection: Connection) -> None:
         self._selector.unregister(connection.end)
         connection.close()
         self._connections.discard(connection)
-        self._alone_since_s = perf_counter()
+        with suppress(OSError):
+            self._channel.send(b"\0")
         gc.collect()  # it is switched off while the engine plays
 
     def _failed(self, instance: Instance, reason: str) -> None:

@@ -19,7 +19,7 @@ from ..keys.motions import KeyRoom, MotionArrays
 from ..models.growth_model import OnnxGrowthModel
 from ..regular_files import read_regular_file
 from .added import FileInstrument, Place
-from .instruments import BankInstrument, Tuning
+from .instruments import BankInstrument, Levels, Tuning
 from .manifest import (
     MANIFEST,
     MAX_FILE_BYTES,
@@ -28,13 +28,14 @@ from .manifest import (
     FileFacts,
     InstrumentFacts,
     Manifest,
+    OtherBank,
     manifest_bytes,
     parse_manifest,
 )
 from .timbre_book import TimbreBook
 
 MOTIONS = "motions.npz"
-SHIPPED: Final = {"full-band": "tnca_synth.instruments.full_band"}
+SHIPPED: Final = {"low-rate": "tnca_synth.instruments.low_rate"}
 """Banks that come with the program beside the one that plays unasked, by name."""
 CORRECTION = "correction"
 """The part of a representation that is no model but what its models miss."""
@@ -60,6 +61,9 @@ class Bank:
         self.instruments = (*self._own, *(one.instrument for one in files))
         self._manifest, self._contents, self._folder = manifest, contents, folder
         self._files, self._places = tuple(files), dict(places or {})
+        self._others: dict[
+            str, Bank
+        ] = {}  # by folder, once they are read; shared by all that `with_files` makes of this
 
     def __repr__(self) -> str:
         """Tell how much it holds."""
@@ -79,10 +83,11 @@ class Bank:
             folder = files("tnca_synth.instruments" if path is None else SHIPPED[str(path)])
         else:
             folder = Path(path)
-        try:
-            data = _read(folder, MANIFEST, MAX_MANIFEST_BYTES)
-        except (OSError, ValueError) as error:
-            raise BankError(f"no bank at {folder}: {MANIFEST} cannot be read ({_reason(error)})") from error
+        return cls._of(folder, _manifest_of(folder))
+
+    @classmethod
+    def _of(cls, folder: Any, data: bytes) -> Bank:
+        """Return the bank of a folder with a manifest."""
         try:
             manifest = parse_manifest(data)
         except BankError as error:
@@ -93,13 +98,40 @@ class Bank:
 
     @property
     def representations(self) -> tuple[str, ...]:
-        """Names of the representations it has models for."""
+        """Names of the representations there are models for, here or in the banks beside it."""
+        beside = (name for other in self._manifest.others.values() for name in other.representations)
+        return (*self._manifest.models, *beside)
+
+    @property
+    def own_representations(self) -> tuple[str, ...]:
+        """Names of the representations whose models lie in this bank itself."""
         return tuple(self._manifest.models)
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Rate in Hz at which a synth mixes that plays all of them; None where that is the one representation's."""
+        return self._manifest.sample_rate
+
+    def home(self, representation: str) -> Bank:
+        """Return the bank that has the models of a representation: this one, or one beside it, which is read now.
+
+        Raises
+        ------
+        BankError
+            That one is missing, damaged or another than this bank's manifest says.
+        """
+        for name, other in self._manifest.others.items():
+            if representation in other.representations:
+                if name not in self._others:
+                    self._others[name] = _other(self._folder / name, other)
+                return self._others[name]
+        return self
 
     @property
     def sha256(self) -> str:
         """What tells it from other banks: a hash of all its files' hashes."""
-        hashes = sorted((name, facts.sha256) for name, facts in self._manifest.files.items())
+        known = [*self._manifest.files.items(), *self._manifest.others.items()]
+        hashes = sorted((name, facts.sha256) for name, facts in known)
         return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
     @property
@@ -109,7 +141,8 @@ class Bank:
 
     def models_of(self, representation: str) -> dict[str, bytes]:
         """Return what grows a representation by its parts: "seed" and "step", and `CORRECTION` if it was measured."""
-        return {part: self._contents[file] for part, file in self._manifest.models[representation].items()}
+        home = self.home(representation)
+        return {part: home._contents[file] for part, file in home._manifest.models[representation].items()}
 
     def model_files(self, representations: Sequence[str]) -> dict[str, bytes]:
         """Return the files of the models alone: what grows, without what was measured for keys, and the decoders'."""
@@ -133,20 +166,21 @@ class Bank:
         known = self.representations
         if representation not in known:
             raise UsageError(f"this bank has no representation {representation!r}, only {', '.join(known)}")
-        models = self.models_of(representation)
-        measured, room = self.measured(representation), self._manifest.rooms.get(representation)
+        models, home = self.models_of(representation), self.home(representation)
+        measured, room = self.measured(representation), home._manifest.rooms.get(representation)
         return OnnxGrowthModel(models["seed"], models["step"], provider, threads, *measured, room)
 
     def measured(self, representation: str) -> tuple[MotionArrays | None, CorrectionArrays | None]:
         """Return what was measured for the recorded keys of all instruments: motions, and corrections of growth."""
         models = self.models_of(representation)
         correction = CorrectionArrays.from_bytes(models[CORRECTION]) if CORRECTION in models else None
-        return self._motions, correction
+        return self.home(representation)._motions, correction
 
     def foundation(self, representation: str) -> str:
         """Return what identifies the models of a representation; see `engine.instrument_files.foundation_id`."""
-        models = self._manifest.models[representation]
-        seed, step = (self._manifest.files[models[part]].sha256 for part in MODEL_PARTS)
+        manifest = self.home(representation)._manifest
+        models = manifest.models[representation]
+        seed, step = (manifest.files[models[part]].sha256 for part in MODEL_PARTS)
         return foundation_of(seed, step)
 
     @cached_property
@@ -157,16 +191,26 @@ class Bank:
     def with_files(self, files: Sequence[FileInstrument], places: Mapping[Place, str]) -> Bank:
         """Return this bank with further instruments, under names of their own, and with what plays in which place."""
         places = self._places | dict(places)
-        return Bank(self._manifest, self._contents, self._folder, (*self._files, *files), places)
+        bank = Bank(self._manifest, self._contents, self._folder, (*self._files, *files), places)
+        bank._others = self._others
+        return bank
 
     def timbre_book(self, growth: OnnxGrowthModel, aside: bool = False) -> TimbreBook:
         """Return the instruments as a growth model knows them; for `aside` see `TimbreBook`."""
-        known = growth.representation, self.foundation(growth.representation)
-        listed = [self._listed(one, *known) for one in self._manifest.instruments if known[0] in one.files]
-        files = [*listed, *(one for one in self._files if (one.representation, one.foundation) == known)]
-        pairs = zip(self._own, self._manifest.instruments, strict=True)
+        known, home = (growth.representation, self.foundation(growth.representation)), self.home(growth.representation)
+        files = [
+            *home.listed(known[0]).values(),
+            *(one for one in self._files if (one.representation, one.foundation) == known),
+        ]
+        pairs = zip(home._own, home._manifest.instruments, strict=True)
         own = tuple(one for one, facts in pairs if known[0] not in facts.files)
         return TimbreBook(own, growth.timbres, growth.motions, files, self._places, aside, growth.representation)
+
+    def listed(self, representation: str) -> dict[str, FileInstrument]:
+        """Return the instruments of this bank that are files in a representation, by name."""
+        foundation = self.foundation(representation)
+        facts = [one for one in self._manifest.instruments if representation in one.files]
+        return {one.name: self._listed(one, representation, foundation) for one in facts}
 
     def _listed(self, facts: InstrumentFacts, representation: str, foundation: str) -> FileInstrument:
         """Return an instrument of this bank that is a file, which is read when it is first played."""
@@ -184,9 +228,36 @@ class Bank:
 
         return FileInstrument(_instrument(facts), representation, foundation, facts.drums, read)
 
+    def listed_file(self, instrument: str, representation: str) -> bytes:
+        """Return the content of the file that one of its own instruments is; empty where it lies in the models."""
+        for facts in self._manifest.instruments:
+            if facts.name == instrument and representation in facts.files:
+                name = facts.files[representation]
+                return _verified(self._folder, name, self._manifest.files[name])
+        return b""
+
     def decoder(self, name: str, growth: OnnxGrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
-        return make_decoder(name, Parts(self.decoder_models, growth, num_slots))
+        return make_decoder(name, Parts(self.home(growth.representation).decoder_models, growth, num_slots))
+
+
+def _manifest_of(folder: Any) -> bytes:
+    try:
+        return _read(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    except (OSError, ValueError) as error:
+        raise BankError(f"no bank at {folder}: {MANIFEST} cannot be read ({_reason(error)})") from error
+
+
+def _other(folder: Any, facts: OtherBank) -> Bank:
+    """Read a bank that lies beside another one, whose manifest says which it must be."""
+    data = _manifest_of(folder)
+    if hashlib.sha256(data).hexdigest() != facts.sha256:
+        raise BankError(f"{folder} is another bank than the one that belongs there; install it again")
+    bank = Bank._of(folder, data)
+    missing = [name for name in facts.representations if name not in bank.own_representations]
+    if missing:
+        raise BankError(f"{folder} has no representation {missing[0]!r}")
+    return bank
 
 
 def is_shipped(path: Path) -> bool:
@@ -196,9 +267,8 @@ def is_shipped(path: Path) -> bool:
 
 def _instrument(facts: InstrumentFacts) -> BankInstrument:
     tuning = Tuning(facts.keys, facts.cents, facts.inharmonicity)
-    return BankInstrument(
-        facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning, shared=facts.shared
-    )
+    known = (facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning)
+    return BankInstrument(*known, shared=facts.shared, levels=Levels(*facts.levels))
 
 
 def _verified(folder: Any, name: str, facts: FileFacts) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import log2
 
 from ...midi.spec.general_midi import family_of
 from ..arrays import FloatArray
@@ -22,6 +23,29 @@ class Tuning:
     def at(self, key: float) -> tuple[float, float]:
         """Return (cents, inharmonicity B) at a key; the nearest measured key's beyond the ends."""
         return _between(self.keys, self.cents, key), _between(self.keys, self.inharmonicity, key)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How much louder than they are grown some keys shall sound, interpolated in between.
+
+    Instruments of one bank are made from many recordings, whose levels say little of how loud they are beside each
+    other, and of which few tell how loudness follows velocity.
+
+    Attributes
+    ----------
+    keys : rising
+    db : for each of them, at velocity 127
+    slope_db : more with each doubling of the velocity
+    """
+
+    keys: tuple[int, ...] = (60,)
+    db: tuple[float, ...] = (0.0,)
+    slope_db: float = 0.0
+
+    def at(self, key: float, velocity: float) -> float:
+        """Return dB at a key, the nearest measured one's beyond the ends, and a velocity 0..1."""
+        return _between(self.keys, self.db, key) + self.slope_db * log2(max(velocity, 1 / 127))
 
 
 def _between(keys: tuple[int, ...], values: tuple[float, ...], key: float) -> float:
@@ -48,6 +72,7 @@ class BankInstrument:
     is_own : whether it is a user's: played by name, or where it is put in the place of a program, but never because it
         is the most similar one
     shared : of a kit, the keys whose drums are those of other kits, and the timbres of these
+    levels : how loud it is beside others
     """
 
     name: str
@@ -59,6 +84,7 @@ class BankInstrument:
     measured: Tuning = field(default_factory=Tuning)
     is_own: bool = False
     shared: Mapping[int, str] = field(default_factory=dict)
+    levels: Levels = field(default_factory=Levels)
 
     @property
     def family(self) -> str:
@@ -97,3 +123,7 @@ class KeyChoice:
     def tuning(self, key: int) -> tuple[float, float]:
         """Return cents and inharmonicity B that the instrument has on a key."""
         return self.instrument.tuning(key)
+
+    def level_db(self, key: int, velocity: float) -> float:
+        """Return how much louder than it is grown a key shall sound at a velocity 0..1."""
+        return self.instrument.levels.at(key if self.drum is None else self.drum, velocity)

@@ -79,6 +79,10 @@ class Choice(Protocol):
         """Return cents and inharmonicity B that the instrument has on a key."""
         ...
 
+    def level_db(self, key: int, velocity: float) -> float:
+        """Return how much louder than it is grown a key shall sound at a velocity 0..1."""
+        ...
+
     @property
     def is_silent(self) -> bool:
         """Whether the key has no sound; what else is said is what comes nearest."""

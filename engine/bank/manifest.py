@@ -15,7 +15,8 @@ from ..keys.motions import KeyRoom
 from ..keys.npz import NUM_KEYS
 from ..keys.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
-from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
+from ..spectra.spec import MOST
+from ..values import items, mapping, member, number, numbers, rising_keys, text, truth, whole, wrong
 
 FORMAT: Final = "tnca-synth bank 1"
 """Timbres lie in the models, what was measured beside them, and tunings in the manifest."""
@@ -33,6 +34,10 @@ MAX_MOMENTS: Final = 10_000
 NO_TUNING: Final = ((60,), (0.0,), (0.0,))
 """Of an instrument that is a file, which holds its own."""
 MODEL_PARTS: Final = ("seed", "step")
+MAX_LEVEL_DB: Final = 60.0
+KeyLevels = tuple[tuple[int, ...], tuple[float, ...], float]
+NO_LEVELS: Final[KeyLevels] = ((60,), (0.0,), 0.0)
+"""Of an instrument that sounds as loud as it is grown."""
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
@@ -53,6 +58,7 @@ class InstrumentFacts:
     files : representation -> name of the instrument's file; empty where its timbres lie in the models
     drums : keys of the drums of a kit that is a file
     shared : key of a kit -> the timbre of another kit that is its drum
+    levels : keys, dB and slope of `engine.bank.instruments.Levels`
     """
 
     name: str
@@ -67,6 +73,15 @@ class InstrumentFacts:
     files: Mapping[str, str] = field(default_factory=dict)
     drums: tuple[int, ...] = ()
     shared: Mapping[int, str] = field(default_factory=dict)
+    levels: KeyLevels = NO_LEVELS
+
+
+@dataclass(frozen=True)
+class OtherBank:
+    """What a manifest says of another bank: the representations that it serves, and the SHA-256 of its manifest."""
+
+    representations: tuple[str, ...]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,8 @@ class Manifest:
     instruments : of all representations
     files : name -> what it must be
     rooms : representation -> how large the keys of instruments that are files may be
+    sample_rate : at which a synth mixes that plays this bank, in Hz; None where its representations say it
+    others : folder beside the manifest -> the bank there, which has further representations
     """
 
     models: dict[str, dict[str, str]]
@@ -87,6 +104,8 @@ class Manifest:
     instruments: tuple[InstrumentFacts, ...]
     files: dict[str, FileFacts]
     rooms: Mapping[str, KeyRoom] = field(default_factory=dict)
+    sample_rate: int | None = None
+    others: Mapping[str, OtherBank] = field(default_factory=dict)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -128,7 +147,13 @@ def check_manifest(values: object) -> Manifest:
         name: _room(f"rooms.{name}", room)
         for name, room in mapping("rooms", values.get("rooms", {}), MAX_FILES).items()
     }
-    return Manifest(models, decoders, facts, files, rooms)
+    others = {
+        _file_name("a name in others", name): _other(f"others.{name}", other, models)
+        for name, other in mapping("others", values.get("others", {}), MAX_FILES).items()
+    }
+    rate = values.get("sample_rate")
+    sample_rate = None if rate is None else whole("sample_rate", rate, 1, MOST["sample_rate"])
+    return Manifest(models, decoders, facts, files, rooms, sample_rate, others)
 
 
 def manifest_bytes(
@@ -207,6 +232,21 @@ def _parts(where: str, value: object, files: dict[str, FileFacts]) -> dict[str, 
     return {part: _listed(f"{where}.{part}", file, files) for part, file in parts.items()}
 
 
+def _other(where: str, value: object, models: Mapping[str, object]) -> OtherBank:
+    values = mapping(where, value, MAX_FILES)
+    place, names = member(values, "representations", where)
+    found = tuple(text(f"{place}[{index}]", one) for index, one in enumerate(items(place, names, MAX_FILES, 1)))
+    if any(name in models for name in found):
+        raise wrong(place, names, f"representations that this bank lacks, which has {', '.join(models)}")
+    return OtherBank(found, _digest(*member(values, "sha256", where)))
+
+
+def _digest(where: str, value: object) -> str:
+    if type(value) is not str or len(value) != 64 or not set(value) <= _HEXADECIMAL:
+        raise wrong(where, value, "64 hexadecimal digits")
+    return value
+
+
 def _listed(where: str, value: object, files: dict[str, FileFacts]) -> str:
     """Return a file name that is among `files`."""
     name = text(where, value)
@@ -224,9 +264,7 @@ def _file_name(where: str, name: str) -> str:
 
 def _file_facts(where: str, value: object) -> FileFacts:
     facts = mapping(where, value, MAX_FILES)
-    place, digest = member(facts, "sha256", where)
-    if type(digest) is not str or len(digest) != 64 or not set(digest) <= _HEXADECIMAL:
-        raise wrong(place, digest, "64 hexadecimal digits")
+    digest = _digest(*member(facts, "sha256", where))
     length = facts.get("bytes")
     return FileFacts(digest, None if length is None else whole(f"{where}.bytes", length, 0, MAX_FILE_BYTES))
 
@@ -265,6 +303,7 @@ def _instrument(
         files=own,
         drums=tuple(drums),
         shared=_shared(f"{where}.shared", values.get("shared", {})),
+        levels=_levels(*own_field("levels")) if "levels" in values else NO_LEVELS,
     )
 
 
@@ -276,6 +315,14 @@ def _shared(where: str, value: object) -> dict[int, str]:
             raise wrong(where, key, f"keys 0..{NUM_KEYS - 1}")
         found[int(key)] = text(f"{where}.{key}", timbre)
     return found
+
+
+def _levels(where: str, value: object) -> KeyLevels:
+    values = mapping(where, value, MAX_FILES)
+    keys = rising_keys(*member(values, "keys", where))
+    db = numbers(*member(values, "db", where), -MAX_LEVEL_DB, MAX_LEVEL_DB, len(keys), len(keys))
+    slope = number(*member(values, "slope_db", where), -MAX_LEVEL_DB, MAX_LEVEL_DB)
+    return tuple(keys), tuple(db), slope
 
 
 def _tuning(where: str, value: object) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:

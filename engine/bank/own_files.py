@@ -32,7 +32,7 @@ def instrument_of(
     BankError
         The bank lacks what was measured for its keys.
     """
-    timbres = _timbres(instrument, growth)
+    timbres = timbres_of(instrument, growth)
     if not timbres:
         raise UsageError(f"the {growth.representation} representation has no timbre of {instrument.name}")
     motions, correction = bank.measured(growth.representation)
@@ -71,24 +71,25 @@ def bank_of_files(
     Parameters
     ----------
     versions : of the programs that make the files
-    representations : those to take over; none means all
+    representations : those of its own to take over; none means all
 
     Raises
     ------
     BankError
         As `instrument_of`.
     """
-    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.representations}
+    growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.own_representations}
     entries: list[dict[str, Any]] = []
     files = bank.model_files(tuple(growths))
     for one in bank.instruments:
         own: dict[str, str] = {}
         for name, growth in growths.items():
-            if _timbres(one, growth):
+            listed = bank.listed_file(one.name, name)
+            if listed or timbres_of(one, growth):
                 suffix = "" if name == DEFAULT_REPRESENTATION else f".{name}"
                 own[name] = f"{one.name}{suffix}{SUFFIX}"
-                files[own[name]] = instrument_bytes(instrument_of(bank, one, growth, versions))
-        drums = [int(suffix[1:]) for suffix in _timbres(one, next(iter(growths.values())))] if one.is_drums else []
+                files[own[name]] = listed or instrument_bytes(instrument_of(bank, one, growth, versions))
+        drums = [int(suffix[1:]) for suffix in timbres_of(one, next(iter(growths.values())))] if one.is_drums else []
         entries.append(instrument_entry(one, own, drums))
     manifest = bank.manifest_of(files, entries, {name: growth.motions.room for name, growth in growths.items()})
     return files | {MANIFEST: manifest}
@@ -109,7 +110,7 @@ def instrument_entry(one: BankInstrument, files: Mapping[str, str], drums: Seque
     return entry | ({"drums": [*drums]} if one.is_drums else {})
 
 
-def _timbres(instrument: BankInstrument, growth: OnnxGrowthModel) -> dict[str, str]:
+def timbres_of(instrument: BankInstrument, growth: OnnxGrowthModel) -> dict[str, str]:
     """Return the timbres of an instrument by what follows its name."""
     if not instrument.is_drums:
         return {"": instrument.name} if instrument.name in growth.timbres else {}

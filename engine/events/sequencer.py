@@ -43,10 +43,10 @@ SEGMENT_SAMPLES = 4096
 """How much is mixed at once."""
 STRETCH_SAMPLES = 262144
 """How much is grown at once where the events to come are known."""
-WAITING_SAMPLES = 64
+WAITING_S = 0.003
 """What a channel's messages are put off by, again and again, while its instrument is read from a file."""
-LONGEST_WAIT_SAMPLES = 2205
-"""So long they wait at most, 0.1 s; then what is there and most similar plays."""
+LONGEST_WAIT_S = 0.1
+"""So long they wait at most; then what is there and most similar plays."""
 FADE_S = 0.005
 PLAN_S = 0.1
 """For this long a full synth steals in the order of one moment, so that the sound need not be known at every note."""
@@ -165,7 +165,7 @@ class Sequencer:
         if data[0] >= SYSTEM_EXCLUSIVE or channel not in self._awaited:
             return False
         since, program = self._awaited[channel]
-        if sample < since + LONGEST_WAIT_SAMPLES and self._is_awaited(channel, program):
+        if sample < since + round(LONGEST_WAIT_S * self._grower.sample_rate) and self._is_awaited(channel, program):
             return True
         del self._awaited[channel]
         return False
@@ -303,7 +303,7 @@ class Sequencer:
         while self._queue and self._queue[0][0] < stop:
             sample, order, data, port = heappop(self._queue)
             if self._awaited and self._may_wait(sample, data, port):
-                heappush(self._queue, (sample + WAITING_SAMPLES, order, data, port))
+                heappush(self._queue, (sample + round(WAITING_S * self._grower.sample_rate), order, data, port))
                 continue
             commands = self._interpreter.handle(data, port)
             if data[0] & 0xF0 == PROGRAM_CHANGE:  # the bank that is chosen is known by now

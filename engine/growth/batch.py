@@ -21,14 +21,11 @@ from ..modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
 from ..modulation.growth import GrowthMasks, masks_of
 from ..modulation.morph import Journey, remember, travel
 from ..modulation.reseeding import Plan, plan_replanting
+from ..modulation.vibrato import PITCH_RANGE, with_vibrato
 from ..spectra.pitch import pitch_to_hz
 from ..spectra.spec import AudioSpec
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice
-
-VIBRATO_HZ = 5.5
-PITCH_RANGE = (0.0, 135.0)
-"""MIDI pitches that tuning and bends cannot leave."""
 
 
 class Job(NamedTuple):
@@ -56,6 +53,7 @@ class Batch:
     active: list[int]  # voices in each round, R of them
     frames: NDArray[np.int64]  # (R, V)
     clocks: EnvelopeClocks
+    growth_age_s: FloatArray  # (R, V), what the growth is told of the age: its clock may stop
     pitch: NDArray[np.float64]  # (R, V), without vibrato
     plan: Plan
     f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
@@ -165,6 +163,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         active=(np.array(needs) > rounds).sum(axis=1).tolist(),
         frames=frames,
         clocks=clocks,
+        growth_age_s=np.minimum(clocks.age_s, _clock_ends_s(voices, motions)),
         pitch=pitch,
         plan=plan,
         f0_hz=f0_hz,
@@ -204,6 +203,15 @@ def move(
             sway[:, row] = (weights * motions.sway(corners, ages)).sum(1)
             swell[:, row] = (weights.astype(np.float32)[..., None] * motions.swell(corners, ages)).sum(1)
     return sway, swell, None if correction is None else _on_pads(correction, voices, motions, age_s, journey)
+
+
+def _clock_ends_s(voices: Sequence[Voice], motions: MotionTable) -> FloatArray:
+    """Return the ages (V,) at which the clock of the growth stops; on a pad, that of the corner where it is last."""
+    ends_s = motions.clock_ends_s(np.array([voice.motion for voice in voices], np.float64))
+    for row, voice in enumerate(voices):
+        if voice.morph is not None:
+            ends_s[row] = motions.clock_ends_s(voice.morph.pad.motions).max()
+    return ends_s.astype(np.float32)
 
 
 def _on_pads(
@@ -249,15 +257,6 @@ def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journ
         exact,
         journey,
     )
-
-
-def with_vibrato(
-    pitch: NDArray[np.float64], depth: NDArray[np.float64], time_s: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return pitch (R, V) that swings by `depth` semitones; every note begins in the middle, going up."""
-    if not depth.any():
-        return pitch
-    return np.clip(pitch + depth * np.sin(2.0 * np.pi * VIBRATO_HZ * time_s), *PITCH_RANGE)
 
 
 def _colour(facts: _Facts, controls: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64] | None:

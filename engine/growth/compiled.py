@@ -1,4 +1,4 @@
-"""Growing and sounding voices with the compiled kernel: what `Grower` does otherwise with numpy and ONNX Runtime.
+"""Growing and sounding voices hop by hop in one place, the compiled kernel or the graph of a hop.
 
 Letters: V voices, R growth rounds, T hops, K controls.
 """
@@ -30,11 +30,13 @@ from ..kernel.calls import (
     RESONANCES,
     TENDED,
     UNHEARD,
-    CallBuffers,
+    HopCall,
+    Hops,
     Views,
     facts_of,
 )
-from ..kernel.library import Call, address, library
+from ..kernel.cores import wanted_core
+from ..kernel.graph.hops import GraphHops
 from ..kernel.model import Kernel, fits
 from ..kernel.weights import read_weights
 from ..keys.motions import MotionTable
@@ -52,14 +54,14 @@ from ..voices.voice import Voice, num_slots
 from .attacks import leads_of, shape_attacks
 from .batch import Job, lent_semitones
 from .delivery import deliver, end_by_death
-from .faults import cut_grown
+from .faults import cut_grown, faults_of
 from .fire_masks import FireDice
 from .planting import Planter, Seed
 from .state import SlotState
 
 
 class Work(NamedTuple):
-    """Hops to come of V voices, as the kernel was told them.
+    """Hops to come of V voices, as whoever computes them was told.
 
     Attributes
     ----------
@@ -67,7 +69,7 @@ class Work(NamedTuple):
     slots : int64 (V,)
     frames : int64 (R, V)
     samples : int64 (R, V), since the onset, where hops begin
-    views : the kernel's arrays
+    call : HopCall
     journey : over pads of timbres; None where no voice has one
     """
 
@@ -75,8 +77,13 @@ class Work(NamedTuple):
     slots: NDArray[np.int64]
     frames: NDArray[np.int64]
     samples: NDArray[np.int64]
-    views: Views
+    call: HopCall
     journey: Journey | None
+
+    @property
+    def views(self) -> Views:
+        """Arrays of the call."""
+        return self.call.views
 
     @property
     def voices(self) -> list[Voice]:
@@ -89,7 +96,7 @@ class KernelGrower:
 
     Parameters
     ----------
-    kernel : Kernel
+    kernel : Hops
     growth : GrowthModel
     genomes : Genomes
     fire_rate : float
@@ -100,7 +107,7 @@ class KernelGrower:
 
     def __init__(
         self,
-        kernel: Kernel,
+        kernel: Hops,
         growth: GrowthModel,
         genomes: SlotState,
         fire_rate: float,
@@ -114,9 +121,6 @@ class KernelGrower:
         self._fires_always = fire_rate >= 1.0
         self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
         self._planter = planter
-        self._call, self._buffers = Call(), CallBuffers()
-        self._kept: list[np.ndarray] = []  # what a call points at
-        self._journey: NDArray[np.float64] | None = None  # of voices on pads, (R, V, 3)
 
     def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
         """Grow and sound what jobs say, most frames first; return what broke, one line each.
@@ -125,32 +129,33 @@ class KernelGrower:
         ----------
         sounded : whether it is heard
         """
-        call, hop = self._call, self._spec.hop_length
-        self._kept = []
+        hop = self._spec.hop_length
         work = self._prepare(jobs, controls_at, sounded)
-        found = call.found
-        growth_masks = self._tend(work) if found & TENDED else None
-        plan = self._plan(work) if found & DRIFTS or work.journey is not None else None
+        call = work.call
+        if call.found & TENDED:
+            self.kernel.release()
+        growth_masks = self._tend(work) if call.found & TENDED else None
+        plan = self._plan(work) if call.found & DRIFTS or work.journey is not None else None
         rounds, count = work.frames.shape
-        audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
-        call.audio = address(audio)
+        audio = call.audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
         self._plant_new(work, plan)
-        mask = self._mask(work, growth_masks)
-        call.mask = 0 if mask is None else address(mask)
-        call.life = 0 if growth_masks is None else address(growth_masks.life)
-        for first, last in self._stretches(work, plan, growth_masks):
-            call.first, call.last = first, last
-            self.kernel.run(call)
+        call.mask = self._mask(work, growth_masks)
+        call.life = None if growth_masks is None else np.ascontiguousarray(growth_masks.life)
+        for call.first, call.last in self._stretches(work, plan, growth_masks):
+            self.kernel.plant(self._genomes.stored, self._genomes.versions)
+            with faults_of("the growth model"):
+                self.kernel.run(call)
         failures = self._deliver(work, audio, growth_masks) if sounded else []
         self._remember(work, plan, growth_masks)
         return failures
 
     def _prepare(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool) -> Work:
-        """Tell the kernel of the jobs, and let it read clocks and pitches."""
-        call, hop = self._call, self._spec.hop_length
+        """Tell what computes hops of the jobs, and let it read clocks and pitches."""
+        hop = self._spec.hop_length
         voices = [job.voice for job in jobs]
-        call.voices, call.rounds = count, rounds = len(jobs), jobs[0].num_frames
-        views = self._buffers.fit(call, count, rounds)
+        count, rounds = len(jobs), jobs[0].num_frames
+        call = self.kernel.call(count, rounds)
+        views = call.views
         facts = views.facts
         facts[:, :MORPHS] = [facts_of(voice) for voice in voices]
         views.jobs[:] = [
@@ -165,30 +170,25 @@ class KernelGrower:
         frames = frames.reshape(rounds, count)
         samples = np.maximum(frames - views.jobs[:, 2], 0) * hop
         views.controls[:] = controls_at(voices, samples + numbers[:, 0])
-        journey = self._set_out(voices, views)
+        journey = self._set_out(voices, call)
         self.kernel.prepare(call)
-        return Work(jobs, views.jobs[:, 0], frames, samples, views, journey)
+        return Work(jobs, views.jobs[:, 0], frames, samples, call, journey)
 
-    def _set_out(self, voices: Sequence[Voice], views: Views) -> Journey | None:
-        """Tell the kernel where voices are on their pads of timbres, if any has one."""
+    def _set_out(self, voices: Sequence[Voice], call: HopCall) -> Journey | None:
+        """Tell where voices are on their pads of timbres, if any has one."""
         morphs = [voice.morph is not None for voice in voices]
-        views.facts[:, MORPHS] = morphs
+        call.views.facts[:, MORPHS] = morphs
         if not any(morphs):
-            self._journey, self._call.journey = None, 0
             return None
-        journey = travel(voices, views.controls, self._spec.hop_s)
+        journey = travel(voices, call.views.controls, self._spec.hop_s)
         assert journey is not None
-        self._journey = np.zeros((*journey.semitones.shape, 3 + CORNERS))
-        self._journey[..., 0], self._journey[..., 2] = journey.semitones, journey.pitched
-        self._journey[..., 3:] = pad_weights(journey.places)
-        corners = [np.zeros((CORNERS, 2)) if voice.morph is None else voice.morph.pad.motions for voice in voices]
-        self._call.journey, self._call.corners = address(self._journey), self._keep(np.array(corners))
+        call.journey = np.zeros((*journey.semitones.shape, 3 + CORNERS))
+        call.journey[..., 0], call.journey[..., 2] = journey.semitones, journey.pitched
+        call.journey[..., 3:] = pad_weights(journey.places)
+        call.corners = np.array(
+            [np.zeros((CORNERS, 2)) if voice.morph is None else voice.morph.pad.motions for voice in voices]
+        )
         return journey
-
-    def _keep(self, values: np.ndarray) -> int:
-        """Return the address of values, which are kept for the call."""
-        self._kept.append(np.ascontiguousarray(values))
-        return address(self._kept[-1])
 
     def _tend(self, work: Work) -> GrowthMasks | None:
         held = work.views.facts[:, 1] - work.views.facts[:, 0]
@@ -208,8 +208,8 @@ class KernelGrower:
             journey=work.journey,
         )
         work.views.planted[:] = plan.planted
-        if self._journey is not None:
-            self._journey[..., 1] = lent_semitones(voices, plan)
+        if work.call.journey is not None:
+            work.call.journey[..., 1] = lent_semitones(voices, plan)
         return plan
 
     def _plant_new(self, work: Work, plan: Plan | None) -> None:
@@ -219,7 +219,6 @@ class KernelGrower:
             self._genomes.put(work.slots[rows], self._planter.plant_new(self._seeds(work, plan, 0, rows)))
             for row in rows:
                 work.jobs[row].voice.is_planted = True
-        self.kernel.plant(self._genomes.stored)
 
     def _seeds(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> list[Seed]:
         """Return what some voices are planted from in round `index`."""
@@ -227,8 +226,9 @@ class KernelGrower:
         for row in rows:
             voice = work.jobs[row].voice
             timbre, pitched, semitones = voice.timbre, float(voice.pitched), voice.semitones
-            if voice.morph is not None and plan is not None and plan.places is not None and self._journey is not None:
-                place, semitones = plan.places[index, row], self._journey[index, row, 1]
+            journey = work.call.journey
+            if voice.morph is not None and plan is not None and plan.places is not None and journey is not None:
+                place, semitones = plan.places[index, row], journey[index, row, 1]
                 timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
             pitch = work.views.planted[index, row] - semitones
             seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
@@ -284,7 +284,7 @@ class KernelGrower:
         hop, jobs, count = self._spec.hop_length, work.jobs, len(work.jobs)
         peaks, alive, released = work.views.peaks, work.views.alive, work.views.release_age_s
         failures: list[str] = []
-        for row, frame in enumerate(work.views.broken.tolist() if self._call.found & BROKEN else ()):
+        for row, frame in enumerate(work.views.broken.tolist() if work.call.found & BROKEN else ()):
             if frame >= 0:
                 failures += cut_grown(jobs[row], frame, "linear", self._spec)
         first = 0
@@ -304,9 +304,9 @@ class KernelGrower:
             places = None if work.journey is None else work.journey.places[heard_in, rows]
             if shape_attacks(heard, jobs[rows], lead_s, places, self._motions, self._spec) or is_faded:
                 loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
-            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec)
+            failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec, places)
             first = last
-        if self._call.found & DEAD:
+        if work.call.found & DEAD:
             for row, job in enumerate(jobs):
                 end_by_death(job, alive[: job.num_frames, row] > 0, hop)
         return failures
@@ -328,18 +328,31 @@ class KernelGrower:
             remember(work.voices, last_rounds, work.journey, plan.places)
 
 
-def open_kernel(
-    growth: GrowthModel, decoder: Decoder, genomes: SlotState, max_voices: int, fire_rate: float, planter: Planter
+def open_hops(
+    core: str,
+    growth: GrowthModel,
+    decoder: Decoder,
+    genomes: SlotState,
+    max_voices: int,
+    fire_rate: float,
+    planter: Planter,
+    grows_together: bool,
 ) -> KernelGrower | None:
-    """Return what grows voices with the kernel; None where it was not built, or cannot do what is asked."""
-    if library() is None or not isinstance(growth, OnnxGrowth) or growth.provider != "cpu":
+    """Return what grows voices with the kernel or the graph; None where neither is wanted, or can do what is asked."""
+    wanted = wanted_core(core, grows_together or (isinstance(growth, OnnxGrowth) and growth.provider == "cuda"))
+    if wanted == "numpy" or not isinstance(growth, OnnxGrowth):
         return None
     resonant = _resonant(decoder)
     weights = None if resonant is None else read_weights(growth.step_model, growth.spec)
     if resonant is None or weights is None or not fits(weights, growth.spec, growth.motions):
         return None
-    kernel = Kernel(weights, growth.spec, growth.motions, resonant, num_slots(max_voices))
-    return KernelGrower(kernel, growth, genomes, fire_rate, planter, decoder.name)
+    slots, spec, motions = num_slots(max_voices), growth.spec, growth.motions
+    hops: Hops
+    if wanted == "kernel" and growth.provider == "cpu":
+        hops = Kernel(weights, spec, motions, resonant, slots)
+    else:
+        hops = GraphHops(weights, spec, motions, growth.finisher, decoder, slots, growth.provider, growth.lose)
+    return KernelGrower(hops, growth, genomes, fire_rate, planter, decoder.name)
 
 
 def _kind_of(voice: Voice) -> int:

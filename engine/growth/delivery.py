@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 from ..spectra.spec import AudioSpec
 from ..voices.endings import end_by_silence
+from ..voices.timbre_pad import pad_weights
 from .batch import Job
 from .faults import MAX_PEAK, cut_broken
 
@@ -24,8 +25,9 @@ def deliver(
     holds: NDArray[np.bool_] | None,
     decoder: str,
     spec: AudioSpec,
+    places: NDArray[np.float64] | None = None,
 ) -> list[str]:
-    """Give V voices T hops each; return what broke, one line each.
+    """Give V voices T hops each, as loud as they shall be; return what broke, one line each.
 
     Parameters
     ----------
@@ -33,9 +35,11 @@ def deliver(
     peaks : float32 (V, T), the largest absolute values of the hops, NaN where one is
     holds : bool (V, T), where silence need not be the end; None for nowhere
     decoder : name of what sounded them
+    places : (T, V, 2), where they are on their pads of timbres; None where none has a pad
     """
     failures: list[str] = []
     whole = peaks.max() < MAX_PEAK  # never so with NaN
+    _make_as_loud(jobs, audio, peaks, places)
     all_peaks = peaks.tolist()
     all_holds = [[False] * peaks.shape[1]] * len(jobs) if holds is None else holds.tolist()
     num_samples = audio.shape[1]
@@ -49,6 +53,21 @@ def deliver(
         voice.level = all_peaks[index][-1]
         end_by_silence(voice, all_peaks[index], all_holds[index], start, spec.hop_length, spec.sample_rate)
     return failures
+
+
+def _make_as_loud(
+    jobs: Sequence[Job], audio: FloatArray, peaks: FloatArray, places: NDArray[np.float64] | None
+) -> None:
+    """Bring voices in place to the levels of their instruments; see `engine.bank.instruments.Levels`."""
+    num_hops = peaks.shape[1]
+    for row, job in enumerate(jobs):
+        gain_db: NDArray[np.float64] | float = job.voice.gain_db
+        if places is not None and job.voice.morph is not None:
+            gain_db = pad_weights(places[:, row]) @ job.voice.morph.pad.gains_db
+        if np.any(gain_db):
+            gains = np.broadcast_to(10.0 ** (np.asarray(gain_db) / 20.0), num_hops).astype(np.float32)
+            audio[row].reshape(num_hops, -1)[:] *= gains[:, None]
+            peaks[row] *= gains
 
 
 def end_by_death(job: Job, alive: NDArray[np.bool_], hop: int) -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..decoders.base import Decoder, NoteControls, lookahead_of
-from ..kernel.cores import AUTO, wants_kernel
+from ..decoders.combined.upsampled import at_rate
+from ..kernel.cores import AUTO
 from ..models.growth_model import Course, OnnxGrowthModel
 from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
 from ..modulation.channel import ControlsAt
@@ -25,7 +26,7 @@ from ..voices.endings import fade_released
 from ..voices.voice import Voice, num_slots
 from .attacks import leads_of, shape_attacks
 from .batch import Batch, Job, make_batch
-from .compiled import open_kernel
+from .compiled import open_hops
 from .delivery import deliver, end_by_death
 from .faults import ModelFault, cut_faulty, faults_of, silence_broken
 from .fire_masks import FireDice
@@ -55,9 +56,15 @@ class Grower:
         Whether voices that need a hop soon are grown with those that need one now.
     core : str
         Of `kernel.cores.CORES`.
+    sample_rate : int, optional
+        Of the sound in Hz, a whole multiple of the rate that `growth` was trained at; by default that one.
 
     Attributes
     ----------
+    decoder : Decoder
+        Sounds at `sample_rate`.
+    hop : int
+        Samples between spectral frames, at `sample_rate`.
     kernel : KernelGrower or None
         What grows the voices instead, where it can.
     """
@@ -70,14 +77,16 @@ class Grower:
         fire_rate: float,
         grows_together: bool = False,
         core: str = AUTO,
+        sample_rate: int | None = None,
     ) -> None:
         self.growth = growth
-        self.decoder = decoder
+        self._timing = growth.spec.at_rate(sample_rate or growth.spec.sample_rate)
+        self.decoder = at_rate(decoder, growth.spec, self._timing, num_slots(max_voices))
         self._growth = growth
         self._fire_rate = fire_rate
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
-        self.hop = self._hop = growth.spec.hop_length
-        self._rate = growth.spec.sample_rate
+        self.hop = self._hop = self._timing.hop_length
+        self._rate = self._timing.sample_rate
         self._finisher = growth.finisher
         self._genomes = SlotState(num_slots(max_voices))
         self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
@@ -85,10 +94,8 @@ class Grower:
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
         self._planter = Planter(growth)
-        self.kernel = (
-            open_kernel(growth, decoder, self._genomes, max_voices, fire_rate, self._planter)
-            if wants_kernel(core)
-            else None
+        self.kernel = open_hops(
+            core, growth, self.decoder, self._genomes, max_voices, fire_rate, self._planter, grows_together
         )
         self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -147,13 +154,15 @@ class Grower:
             work(rows)
         except ModelFault as fault:
             if rows.stop - rows.start == 1:
-                self.failures += cut_faulty(jobs[rows.start].voice, fault, self._growth.spec)
+                self.failures += cut_faulty(jobs[rows.start].voice, fault, self._timing)
             else:
                 for row in range(rows.start, rows.stop):
                     self._apart_if_faulty(jobs, slice(row, row + 1), work)
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
+        if self.kernel is not None:
+            self.kernel.kernel.release()
         return self._genomes.of_slot(slot)
 
     def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:
@@ -171,8 +180,7 @@ class Grower:
 
     def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
         exact = not self.decoder.follows_f0
-        growth = self._growth
-        return make_batch(jobs, controls_at, growth.spec, growth.motions, exact)
+        return make_batch(jobs, controls_at, self._timing, self._growth.motions, exact)
 
     def _grow(self, jobs: list[Job], some: slice, controls_at: ControlsAt) -> None:
         jobs, decoder = jobs[some], self.decoder
@@ -306,7 +314,7 @@ class Grower:
             mask = self._dice.roll(seeds, frames, growth_masks.fire_share(index, active))
             mask = growth_masks.tempered(mask, index)
             damage_grid(genome["grid"], growth_masks.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
-        ages = batch.clocks.age_s[index, :active], batch.clocks.release_age_s[index, :active]
+        ages = batch.growth_age_s[index, :active], batch.clocks.release_age_s[index, :active]
         with faults_of("the growth model"):
             hop = HopInputs(*ages, mask, batch.swell[index, :active])
             grown = self._growth.step(genome, hop) if course is None else course.step(hop)
@@ -323,8 +331,8 @@ class Grower:
         job = batch.jobs[rows.start]
         ahead = job.ahead
         fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
-        spec = self._growth.spec
-        self.failures += silence_broken(batch.jobs[rows], fields, spec)
+        timing = self._timing
+        self.failures += silence_broken(batch.jobs[rows], fields, timing)
         slots, frames = batch.slots[rows], slice(0, job.num_frames)
         has_pitch = np.array([one.voice.has_pitch for one in batch.jobs[rows]])
         controls = NoteControls(
@@ -350,13 +358,13 @@ class Grower:
             rest = {name: values[:, ahead:] for name, values in fields.items()}
             audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         heard_in = slice(ahead, ahead + job.num_hops)
-        fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, spec.hop_s)
-        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], spec)
+        fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, timing.hop_s)
+        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], timing)
         places = None if batch.journey is None else batch.journey.places[heard_in, rows]
-        shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, spec)
+        shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, timing)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         holds = None if batch.growth_masks is None else batch.growth_masks.holds[heard_in, rows].T
-        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, spec)
+        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, timing, places)
 
     def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
         """Return fields with the colour that controls give them."""

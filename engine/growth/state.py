@@ -19,11 +19,16 @@ class SlotState:
     Parameters
     ----------
     num_slots : S
+
+    Attributes
+    ----------
+    versions : int64 (2, S), another one whenever a slot's genes, or its grid too, are planted
     """
 
     def __init__(self, num_slots: int) -> None:
         self._num_slots = num_slots
         self._version = 0  # of the genes
+        self.versions = np.zeros((2, num_slots), np.int64)
         self._store: Genome = {}  # by name (S, ...), made when the first note is planted
         # genes by the slots they are of, until anything is planted
         self._gathered: BoundedCache[bytes, Genome] = BoundedCache(KEPT_GROUPS)
@@ -45,6 +50,7 @@ class SlotState:
         """Keep genomes (V, ...) of voices in slots (V,)."""
         self._gathered.clear()
         self._version += 1
+        self.versions[: 1 + ("grid" in genome), slots] = self._version
         for name, values in genome.items():
             if name not in self._store:
                 self._store[name] = np.zeros((self._num_slots, *values.shape[1:]), np.float32)

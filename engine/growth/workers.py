@@ -205,7 +205,9 @@ class WorkerProcess:
             timer.cancel()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; one that is still starting has nothing to finish."""
+        if not self.is_ready:
+            self._process.kill()
         self._pipe.close()
         self._process.join(CLOSE_S)
         if self._process.is_alive():
@@ -230,7 +232,7 @@ class WorkerGrower(Grower):
 
     Parameters
     ----------
-    growth, decoder, max_voices, fire_rate, core
+    growth, decoder, max_voices, fire_rate, core, sample_rate
         As `Grower` has them; workers know the same.
     workers : sequence of WorkerProcess
     """
@@ -243,8 +245,9 @@ class WorkerGrower(Grower):
         fire_rate: float,
         worker_processes: Sequence[WorkerProcess],
         core: str = AUTO,
+        sample_rate: int | None = None,
     ) -> None:
-        super().__init__(growth, decoder, max_voices, fire_rate, core=core)
+        super().__init__(growth, decoder, max_voices, fire_rate, core=core, sample_rate=sample_rate)
         self._worker_processes = worker_processes
         self._owners: dict[int, tuple[Voice, WorkerProcess | None]] = {}  # by slot
         self._busy: list[WorkerProcess] = []

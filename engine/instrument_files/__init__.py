@@ -4,6 +4,7 @@ from .facts import InstrumentFacts
 from .file import (
     SUFFIX,
     InstrumentFile,
+    facts_at,
     foundation_id,
     instrument_bytes,
     is_file_name,
@@ -17,6 +18,7 @@ __all__ = [
     "SUFFIX",
     "InstrumentFacts",
     "InstrumentFile",
+    "facts_at",
     "foundation_id",
     "instrument_bytes",
     "is_file_name",

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,6 +139,20 @@ def read_facts(path: str | os.PathLike[str]) -> InstrumentFacts:
         return facts_in(_values(Archive(content)))
     except BankError as error:
         raise BankError(f"{os.fspath(path)}: {error}") from error
+
+
+def facts_at(path: Path) -> InstrumentFacts:
+    """Return what a file says of itself; it is read again only when it has changed; raises as `read_instrument`."""
+    try:
+        seen = path.stat()
+    except (OSError, ValueError):
+        return read_facts(path)  # says what is wrong
+    return _facts_as_of(path, (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _facts_as_of(path: Path, _version: tuple[int, ...]) -> InstrumentFacts:
+    return read_facts(path)
 
 
 def read_content(path: str | os.PathLike[str]) -> bytes:

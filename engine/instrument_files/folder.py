@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ...errors import BankError
 from .facts import InstrumentFacts
-from .file import SUFFIX, read_facts
+from .file import SUFFIX, facts_at
 
 VARIABLE: Final = "TNCA_SYNTH_INSTRUMENTS"
 """Environment variable that names another folder."""
@@ -59,6 +59,6 @@ def list_folder(folder: Path | None = None) -> list[Listed]:
 
 def _listed(path: Path) -> Listed:
     try:
-        return Listed(path, read_facts(path))
+        return Listed(path, facts_at(path))
     except BankError as error:
         return Listed(path, None, str(error).removeprefix(f"{path}: "))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +30,20 @@ facts_of = attrgetter(*FACTS)
 
 
 class CallBuffers:
-    """Arrays that every call uses again, large enough for the largest so far; a structure points at them."""
+    """Arrays that every call uses again, large enough for the largest so far.
 
-    def __init__(self) -> None:
-        self._capacity = 0
+    Parameters
+    ----------
+    pointing : Call, optional
+        Points at them.
+    """
+
+    def __init__(self, pointing: Call | None = None) -> None:
+        self._capacity, self._pointing = 0, pointing
         self._arrays: dict[str, np.ndarray] = {}
         self._views: BoundedCache[tuple[int, int], Views] = BoundedCache(KEPT_VIEWS)
 
-    def fit(self, call: Call, voices: int, rounds: int) -> Views:
+    def fit(self, voices: int, rounds: int) -> Views:
         """Return the arrays with room for so many voices and rounds."""
         found = self._views.get((voices, rounds))
         if found is not None:
@@ -45,7 +53,8 @@ class CallBuffers:
             self._views.clear()
             for name, (kind, _, width) in _ITEMS.items():
                 self._arrays[name] = np.zeros(self._capacity * width, kind)
-                setattr(call, name, address(self._arrays[name]))
+                if self._pointing is not None:
+                    setattr(self._pointing, name, address(self._arrays[name]))
         shapes = {"v": (voices,), "rv": (rounds, voices), "vr": (voices, rounds)}
         views = []
         for name, (_, axes, width) in _ITEMS.items():
@@ -69,6 +78,56 @@ class Views(NamedTuple):
     peaks: FloatArray
     alive: NDArray[np.int64]
     broken: NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class HopCall:
+    """Hops of V voices in R rounds, as whoever computes them is told; see `Call` of hop.h.
+
+    Attributes
+    ----------
+    views : Views
+    found : what was found, flags
+    first, last : the rounds to do now
+    audio : float32 (V, R * hop), of no size where nothing is heard
+    mask, life, journey, corners : as in `Call`, or None
+    """
+
+    views: Views
+    found: int = 0
+    first: int = 0
+    last: int = 0
+    audio: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    mask: FloatArray | None = None
+    life: FloatArray | None = None
+    journey: NDArray[np.float64] | None = None
+    corners: NDArray[np.float64] | None = None
+
+
+class Hops(Protocol):
+    """What computes the hops of a call, with the state of all slots."""
+
+    name: str
+
+    def call(self, voices: int, rounds: int) -> HopCall:
+        """Return a call with room for so many voices and rounds; it is the one before, used again."""
+        ...
+
+    def plant(self, genes: Mapping[str, FloatArray], versions: NDArray[np.int64]) -> None:
+        """Say where the genomes of all slots are, (S, ...) by name, and their versions; see `SlotState`."""
+        ...
+
+    def release(self) -> None:
+        """Bring the grids up to date where the genomes are: somebody else reads or writes them."""
+        ...
+
+    def prepare(self, call: HopCall) -> None:
+        """Read clocks and pitches of a call's rounds."""
+        ...
+
+    def run(self, call: HopCall) -> None:
+        """Grow and sound the rounds from `first` to `last`."""
+        ...
 
 
 _ITEMS: dict[str, tuple[type[np.generic], str, int]] = {

@@ -10,14 +10,20 @@ from ..names import closest
 from .library import library
 
 AUTO: Final = "auto"
-CORES: Final = (AUTO, "kernel", "numpy")
-"""The best there is; the kernel, where it can do what is asked, else an error; numpy and ONNX Runtime."""
+CORES: Final = (AUTO, "kernel", "graph", "numpy")
+"""The best there is; the kernel, else an error; the graph of a hop; numpy around the growth model."""
 VARIABLE: Final = "TNCA_SYNTH_CORE"
 """Environment variable that says what "auto" means."""
 
 
-def wants_kernel(core: str) -> bool:
-    """Return whether the kernel shall be used where it can be.
+def wanted_core(core: str, by_the_hop: bool = False) -> str:
+    """Return which core shall be used where it can do what is asked: "kernel", "graph" or "numpy".
+
+    Parameters
+    ----------
+    core : of `CORES`
+    by_the_hop : whether voices are grown a hop at a time, as live: then the graph takes less time than numpy, which
+        does as well where many hops are grown in a row
 
     Raises
     ------
@@ -29,4 +35,6 @@ def wants_kernel(core: str) -> bool:
         name = closest(os.environ.get(VARIABLE) or AUTO, CORES, f"core in {VARIABLE}")
     if name == "kernel" and library() is None:
         raise UsageError("the kernel was not built: install a C compiler and then tnca-synth again")
-    return name != "numpy" and library() is not None
+    if name != AUTO:
+        return name
+    return "kernel" if library() is not None else "graph" if by_the_hop else "numpy"

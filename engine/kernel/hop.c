@@ -108,10 +108,16 @@ static double sway_at(const Model *m, int64_t row, double pace, double age_s) {
     return sway + share * (next - sway);
 }
 
-/* The courses (K) of the corrections of a motion's row at an age; return their row. */
+/* The age at which the clock of the growth stops, for what moves as a motion's row. */
+static double clock_end(const Model *m, int64_t motion, double pace) {
+    return m->clock_ends[m->correction_row[motion]] / pace;
+}
+
+/* The courses (K) of the corrections of a motion's row at an age, in real time once the growth's clock has stopped;
+ * return their row. */
 static int64_t courses_at(const Model *m, int64_t motion, double pace, double age_s, float part, float *courses) {
     const int64_t row = m->correction_row[motion], last = m->moment_count - 1, count = m->courses;
-    const double at = age_s * pace;
+    const double end_s = clock_end(m, motion, pace), at = fmin(age_s, end_s) * pace + fmax(age_s - end_s, 0.0);
     int64_t low = 0;
     while (low < last && m->moments[low + 1] <= at) low++;
     double share = low < last ? (at - m->moments[low]) / (m->moments[low + 1] - m->moments[low]) : 0.0;

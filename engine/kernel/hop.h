@@ -63,6 +63,7 @@ typedef struct Model {
     const double *moments;      /* (moment_count), in seconds */
     const float *correction_courses; /* (rows, moment_count, K) */
     const float *corrections;   /* (rows, K, P + F) */
+    const double *clock_ends;   /* (rows), ages in seconds at which the clock of the growth stops, maybe never */
     const float *lobe;          /* (lobe_size), power of a main lobe */
     const float *noise;         /* (noise_rows, hop + 1, 2), spectra */
     const float *noise_window;  /* (2 hop) */

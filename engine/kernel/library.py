@@ -35,8 +35,8 @@ class Model(ctypes.Structure):
         *_members("silence_peak", Double),
         *_members("into_hidden from_clocks clock_rates update update_bias swelling read_state read_out", Pointer),
         *_members("read_bias bin_low bin_share bin_octave codes swell_shapes first_code last_code code_loop", Pointer),
-        *_members("code_rate modes correction_row moments correction_courses corrections lobe noise", Pointer),
-        *_members("noise_window onset_amplitude onset_magnitude", Pointer),
+        *_members("code_rate modes correction_row moments correction_courses corrections clock_ends lobe", Pointer),
+        *_members("noise noise_window onset_amplitude onset_magnitude", Pointer),
         *_members("window tail_window", Pointer),
     )
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...midi.spec.growth_controllers import ALIVE_ABOVE
+from ..arrays import FloatArray
 from ..decoders.combined.by_sound_class import EVEN_DB, LOUD_DB
 from ..decoders.griffin_lim import MOMENTUM, GriffinLimDecoder
 from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
@@ -25,6 +28,7 @@ from ..spectra.stft import bins_among_bands
 from ..spectra.tone import frequencies_hz
 from ..spectra.transpose import LINEAR, LOBE_DIP_DB
 from ..voices.endings import SILENCE_PEAK, hops_to_silence
+from .calls import CallBuffers, HopCall
 from .library import INSTRUCTION_SETS, Call, GeneArrays, Model, address, library
 from .weights import Weights
 
@@ -44,6 +48,8 @@ class Kernel:
     num_slots : int
     """
 
+    name = "kernel"
+
     def __init__(
         self, weights: Weights, spec: AudioSpec, motions: MotionTable, resonant: GriffinLimDecoder, num_slots: int
     ) -> None:
@@ -58,6 +64,8 @@ class Kernel:
         if not handle:
             raise MemoryError("no memory for the state of all voices")
         self._handle = ctypes.c_void_p(handle)
+        self._told = Call()
+        self._buffers = CallBuffers(self._told)
         weakref.finalize(self, known.tnca_free, self._handle)
 
     def choose(self, instructions: str) -> None:
@@ -74,24 +82,44 @@ class Kernel:
         kept: int = self._library.tnca_keep(self._handle, num_bytes)
         return kept
 
-    def plant(self, genes: Genome) -> None:
-        """Say where the genomes of all slots are, (S, ...) by name; they must stay there."""
+    def call(self, voices: int, rounds: int) -> HopCall:
+        """See `Hops.call`."""
+        self._told.voices, self._told.rounds = voices, rounds
+        return HopCall(self._buffers.fit(voices, rounds))
+
+    def plant(self, genes: Mapping[str, FloatArray], versions: NDArray[np.int64]) -> None:
+        """See `Hops.plant`."""
         if any(self._genes.get(name) is not values for name, values in genes.items()):
             self._genes = dict(genes)
             places = GeneArrays(*(address(genes[name]) for name in ("grid", "cell", "rates", "bin")))
             self._library.tnca_plant(self._handle, ctypes.byref(places))
 
-    def prepare(self, call: Call) -> None:
-        """Read clocks and pitches of a call's rounds."""
+    def release(self) -> None:
+        """See `Hops.release`: they are up to date."""
+
+    def prepare(self, call: HopCall) -> None:
+        """See `Hops.prepare`."""
         if self._motions.tables is not self._tables:  # an instrument was added
             self._tables = self._motions.tables
             self._point_at(self._known, self._tables)
             self._library.tnca_know(self._handle, ctypes.byref(self._known))
-        self._library.tnca_prepare(self._handle, ctypes.byref(call))
+        self._tell(call)
+        self._library.tnca_prepare(self._handle, ctypes.byref(self._told))
+        call.found = self._told.found
 
-    def run(self, call: Call) -> None:
-        """Grow and sound a call's rounds."""
-        self._library.tnca_run(self._handle, ctypes.byref(call))
+    def run(self, call: HopCall) -> None:
+        """See `Hops.run`."""
+        self._tell(call)
+        self._library.tnca_run(self._handle, ctypes.byref(self._told))
+        call.found = self._told.found
+
+    def _tell(self, call: HopCall) -> None:
+        """Let the structure point at what the call has of its own."""
+        told = self._told
+        told.first, told.last, told.audio = call.first, call.last, address(call.audio)
+        for name in ("mask", "life", "journey", "corners"):
+            values = getattr(call, name)
+            setattr(told, name, 0 if values is None else address(values))
 
     @staticmethod
     def _point_at(model: Model, tables: KeyArrays) -> None:

@@ -54,6 +54,17 @@ INLINE void FN(add_swell)(const Model *m, int64_t row, double pace, double age_s
     }
 }
 
+/* The age that the growth is told: its clock may stop; on a pad of timbres it does at the corner where that is last. */
+INLINE float FN(growth_age)(const Model *m, const Call *call, int64_t voice, float age_s) {
+    const double *facts = call->facts + voice * FACTS;
+    double end_s = facts[MORPHS] == 0.0 ? clock_end(m, (int64_t)facts[MOTION], facts[PACE]) : 0.0;
+    for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
+        const double *motion = call->corners + (voice * CORNERS + i) * 2;
+        end_s = fmax(end_s, clock_end(m, motion_row(motion[0]), motion[1]));
+    }
+    return fminf(age_s, (float)end_s);
+}
+
 /* Grow the cells of a slot by a hop; return whether any lives. */
 static __attribute__((noinline)) int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, int64_t slot) {
     const Model *m = &hop->model;
@@ -63,6 +74,7 @@ static __attribute__((noinline)) int FN(grow)(Hop *hop, const Call *call, int64_
     const double *facts = call->facts + voice * FACTS;
     const float age_s = call->age_s[at], release_age_s = call->release_age_s[at];
     const float since_s = release_age_s > 0.0f ? release_age_s : 0.0f;
+    const float grown_s = FN(growth_age)(m, call, voice, age_s);
     float *grid = hop->genes.grid + slot * cells * channels, *in = hop->in;
     float *own = in + channels * cells, *left = in, *right = in + 2 * channels * cells;
     float *decays = in + 3 * channels * cells, *swell = decays + 4 * cells;
@@ -76,7 +88,7 @@ static __attribute__((noinline)) int FN(grow)(Hop *hop, const Call *call, int64_
     const float *rates = hop->genes.rates + slot * 4 * cells;
     for (int i = 0; i < 4; i++)
         for (int f = 0; f < cells; f += LANES)
-            FN(store)(decays + i * cells + f, FN(exp)(FN(load)(rates + i * cells + f) * (i < 2 ? age_s : since_s)));
+            FN(store)(decays + i * cells + f, FN(exp)(FN(load)(rates + i * cells + f) * (i < 2 ? grown_s : since_s)));
     memset(swell, 0, sizeof(float) * cells);
     if (facts[MORPHS] == 0.0) FN(add_swell)(m, (int64_t)facts[MOTION], facts[PACE], age_s, 1.0f, swell);
     for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
@@ -86,7 +98,7 @@ static __attribute__((noinline)) int FN(grow)(Hop *hop, const Call *call, int64_
     }
 
     float clocks[CLOCKS + 16] = {0}, *told = hop->told;
-    for (int k = 0; k < CLOCKS; k++) clocks[k] = (float)(m->clock_rates[2 * k] * age_s + m->clock_rates[2 * k + 1] * since_s);
+    for (int k = 0; k < CLOCKS; k++) clocks[k] = (float)(m->clock_rates[2 * k] * grown_s + m->clock_rates[2 * k + 1] * since_s);
     for (int k = 0; k < CLOCKS; k += LANES) FN(store)(clocks + k, FN(exp)(FN(load)(clocks + k)));
     clocks[CLOCKS] = release_age_s >= 0.0f ? 1.0f : 0.0f;
     for (int h = 0; h < hidden; h++) told[h] = 0.0f;

@@ -112,7 +112,7 @@ class KeyApplier:
             for part in _equal_parts(hz[voice]):
                 own_hz = float(hz[voice, part.start])
                 for corner, row in enumerate(corners):
-                    shape = self._shape(row, own_hz, own_stretch, width)
+                    shape = self.shape(row, own_hz, own_stretch, width)
                     # A product for each frame, so that it is the same among any.
                     total[voice, part] += np.matmul(courses[voice, part, corner, None], shape)[:, 0]
         return total
@@ -125,10 +125,10 @@ class KeyApplier:
         group = self._groups.get(known)
         if group is None:
             facts = zip(rows.tolist(), hz.tolist(), stretch.tolist(), strict=True)
-            group = self._groups.keep(known, np.concatenate([self._shape(*one, width)[None] for one in facts]))
+            group = self._groups.keep(known, np.concatenate([self.shape(*one, width)[None] for one in facts]))
         return group
 
-    def _shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
+    def shape(self, row: int, hz: float, stretch: float, width: int) -> FloatArray:
         """Return how strongly each of `width` values of a field follows the courses of a row, (R, width)."""
         known = (row, hz, stretch, width)
         shape = self._shapes.get(known)

@@ -39,6 +39,8 @@ class CorrectionArrays(KeyedArrays):
     timbre, key : int64 (M,), row of `names` and MIDI key
     names : of timbres
     onsets : int8 (M, E), envelopes of attacks, see `engine.keys.onsets`; (0, 0) where they were not measured
+    clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's
+        alone; 0 where it runs on; none where it does so everywhere
     """
 
     field: str
@@ -52,6 +54,7 @@ class CorrectionArrays(KeyedArrays):
     key: NDArray[np.int64]
     names: tuple[str, ...]
     onsets: NDArray[np.int8] = made_with(default_factory=no_onsets)
+    clock_ends: NDArray[np.int64] = made_with(default_factory=lambda: np.zeros(0, np.int64))
 
     WHAT = "per-key correction"
 
@@ -68,6 +71,8 @@ class CorrectionArrays(KeyedArrays):
         if moments == 0 or self.moments[0] < 0 or np.any(np.diff(self.moments) <= 0):
             raise ValueError("moments must rise from 0 or later")
         check_onsets(self.onsets, keys)
+        if self.clock_ends.size and (self.clock_ends.shape != (keys,) or np.any(self.clock_ends < 0)):
+            raise ValueError(f"clock_ends of {self.clock_ends.shape} do not fit {keys} keys, or are below 0")
 
 
 class Corrections(NamedTuple):
@@ -140,6 +145,7 @@ class CorrectionTable:
         self._courses = GrowingRows(np.zeros((1, len(room.moments), room.courses), np.float32))
         self._shapes = GrowingRows(np.zeros((1, room.courses, room.partials + room.bands), np.float32))
         self._onsets = GrowingRows(np.zeros((1, MOMENTS + 1), np.float32))
+        self._clock_ends, self._hop_s = GrowingRows(np.full(1, np.inf)), hop_s
         self.add(None if isinstance(arrays, CorrectionRoom) else arrays, moving)
 
     @property
@@ -162,6 +168,11 @@ class CorrectionTable:
         """Envelopes of attacks in dB, float32 (M + 1, E + 1); the first one is nothing."""
         return self._onsets.values
 
+    @property
+    def clock_ends_s(self) -> NDArray[np.float64]:
+        """Ages at which the growth's clock stops, (M + 1,); infinite where it runs on."""
+        return self._clock_ends.values
+
     def add(self, arrays: CorrectionArrays | None, moving: Sequence[tuple[str, int]]) -> None:
         """Add the corrections of further keys, and rows for those that move.
 
@@ -178,6 +189,8 @@ class CorrectionTable:
             self._check(room_of(arrays))
             onsets = arrays.onsets if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8)
             self._onsets.add(decoded(onsets))
+            ends = arrays.clock_ends if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64)
+            self._clock_ends.add(np.where(ends > 0, ends * self._hop_s, np.inf))
             missing = self.room.courses - courses.shape[2]
             self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
             self._shapes.add(np.pad(shapes, ((0, 0), (0, missing), (0, 0))))
@@ -207,12 +220,17 @@ class CorrectionTable:
     def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections:
         """Return the corrections of voices at ages (T, V), of one row each.
 
+        Courses run at a voice's pace, as its recording does, to where the growth's clock stops, and on in real time:
+        what a recording loops or fades by there keeps no pace.
+
         Parameters
         ----------
         motions : (V, 2), rows of `engine.keys.motions.Motion`
         """
         rows = self.rows[motions[:, 0].astype(np.intp) + 1]
-        at = np.interp(age_s * motions[:, 1], self.moments_s, self._order)
+        ends_s = self.clock_ends_s[rows] / motions[:, 1]
+        own_s = np.minimum(age_s, ends_s) * motions[:, 1] + np.maximum(age_s - ends_s, 0.0)
+        at = np.interp(own_s, self.moments_s, self._order)
         low = at.astype(np.intp)
         high = np.minimum(low + 1, len(self.moments_s) - 1)
         courses = self.courses[rows, low]

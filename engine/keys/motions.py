@@ -142,6 +142,7 @@ class KeyArrays(NamedTuple):
     modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`
     correction_row : int64 (K + 1,), of the following
     correction_courses, corrections : `CorrectionTable.courses` and `shapes`; of no size without corrections
+    clock_ends : `CorrectionTable.clock_ends_s`
     """
 
     codes: FloatArray
@@ -154,6 +155,7 @@ class KeyArrays(NamedTuple):
     correction_row: NDArray[np.int64]
     correction_courses: FloatArray
     corrections: FloatArray
+    clock_ends: NDArray[np.float64]
 
 
 class KeyRoom(NamedTuple):
@@ -281,6 +283,7 @@ class MotionTable:
             self._rate_hz.values, self._modes.values,
             np.zeros(len(self._first), np.int64) if own is None else own.rows,
             nothing if own is None else own.courses, nothing if own is None else own.shapes,
+            np.full(1, np.inf) if own is None else own.clock_ends_s,
         )  # fmt: skip
 
     def _read_onsets(self) -> FloatArray | None:
@@ -306,6 +309,10 @@ class MotionTable:
         index = takes.root_key(key, without_own)
         pace = float(np.clip(2.0 ** ((key - takes.keys[index]) / 12.0), *PACE_RANGE))
         return Motion(self._rows[name] + index, pace)
+
+    def recorded_keys(self, name: str) -> list[int]:
+        """Return the recorded keys of a timbre; none where nothing is known of it."""
+        return [int(key) for key in self._takes[name].keys] if name in self._takes else []
 
     def heard_key(self, name: str, key: float) -> float:
         """Return the recorded key that a key is heard from, the key itself where nothing is known of the timbre."""
@@ -333,6 +340,13 @@ class MotionTable:
     def corrections(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `CorrectionTable.read` does; None where there is no such table."""
         return None if self.correction_table is None else self.correction_table.read(motions, age_s)
+
+    def clock_ends_s(self, motions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the ages (V,) at which the growth's clock stops for what moves as rows of `Motion` (V, 2) say."""
+        ends_s: NDArray[np.float64] = self.tables.clock_ends[
+            self.tables.correction_row[motions[:, 0].astype(np.intp) + 1]
+        ]
+        return ends_s / motions[:, 1]
 
     @property
     def correction_shapes(self) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from .timbres import TimbreTable
 
 ONSETS = "onsets"
 """The extra of a key table that holds the envelopes of attacks."""
+CLOCK_ENDS = "clock_ends"
+"""The extra of a key table that holds `CorrectionArrays.clock_ends`."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
@@ -116,6 +119,21 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         key=table.key[table.corrected],
         names=tuple(name + suffix for suffix in table.suffixes),
         onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
+        clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
+    )
+
+
+def with_correction(table: KeyTable, name: str, correction: CorrectionArrays) -> KeyTable:
+    """Return an instrument's table with other corrections under a name, envelopes of attacks and ends of clocks too."""
+    owners = motions_of(table, name).owners
+    corrected, corrections, moments = _corrections(correction, owners)
+    others = {extra: values for extra, values in table.extras.items() if extra not in (ONSETS, CLOCK_ENDS)}
+    return replace(
+        table,
+        corrected=corrected,
+        corrections=corrections,
+        moments=moments,
+        extras=others | _corrected_extras(correction, owners),
     )
 
 
@@ -125,15 +143,21 @@ def _extras(
     correction: CorrectionArrays | None,
     owners: Sequence[tuple[str, int]],
 ) -> dict[str, np.ndarray]:
-    """Return what else is known of some keys: how far each reaches, and its attack, where those were measured."""
+    """Return what else is known of some keys: how far each reaches, and what belongs to its correction."""
+    reach = {REACH: motions.reach[rows].astype(np.int16)} if len(motions.reach) else {}
+    return reach if correction is None else reach | _corrected_extras(correction, owners)
+
+
+def _corrected_extras(correction: CorrectionArrays, owners: Sequence[tuple[str, int]]) -> dict[str, np.ndarray]:
+    """Return the attacks of some keys, and where the clocks of their growth stop, if these were measured."""
+    known = {owner: row for row, owner in enumerate(correction.owners)}
+    rows = [(place, known[owner]) for place, owner in enumerate(owners) if owner in known]
     extras: dict[str, np.ndarray] = {}
-    if len(motions.reach):
-        extras[REACH] = motions.reach[rows].astype(np.int16)
-    if correction is not None and correction.onsets.size:
-        known = {owner: row for row, owner in enumerate(correction.owners)}
-        nothing = np.zeros(correction.onsets.shape[1], np.int8)
-        onsets = [correction.onsets[known[owner]] if owner in known else nothing for owner in owners]
-        extras[ONSETS] = np.stack(onsets)
+    for name, values in ((ONSETS, correction.onsets), (CLOCK_ENDS, correction.clock_ends.astype(np.int16))):
+        if values.any():
+            extras[name] = np.zeros((len(owners), *values.shape[1:]), values.dtype)
+            for place, row in rows:
+                extras[name][place] = values[row]
     return extras
 
 

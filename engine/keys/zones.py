@@ -8,6 +8,8 @@ as many to the higher one.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +39,13 @@ class KeyZones:
         self.keys = keys
         self._reach = reach
         begins = np.append(True, np.diff(take) != 0)
+        self._begins = begins
         self._zone = np.cumsum(begins) - 1
-        self._to_lower = _shares(keys[begins], keys[np.append(begins[1:], True)])
+
+    @cached_property
+    def _to_lower(self) -> NDArray[np.int64]:
+        """How many of the unrecorded keys between two zones fall to the lower one; most timbres are never asked."""
+        return _shares(self.keys[self._begins], self.keys[np.append(self._begins[1:], True)])
 
     def root_key(self, key: float, without_own: bool = False) -> int:
         """Return the index of the recorded key that a key is heard from.

@@ -104,13 +104,13 @@ def run_model(session: ort.InferenceSession, outputs: list[str] | None, inputs: 
         if session in _spares:
             note_lost(session, error)
             return run_model(session, outputs, inputs)
-        raise ModelError(f"a model of the bank cannot be run: {_reason(error)}") from error
+        raise ModelError(f"a model of the bank cannot be run: {reason_of(error)}") from error
     return found
 
 
 def note_lost(session: ort.InferenceSession, error: Exception) -> None:
     """Let the CPU run a model from now on: its GPU has failed."""
-    _lost[session] = f"the GPU failed, and the CPU goes on: {_reason(error)}"
+    _lost[session] = f"the GPU failed, and the CPU goes on: {reason_of(error)}"
 
 
 def why_lost(session: ort.InferenceSession) -> str:
@@ -118,7 +118,8 @@ def why_lost(session: ort.InferenceSession) -> str:
     return _lost.get(session, "")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return the beginning of what ONNX Runtime says of a failure."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
@@ -134,12 +135,13 @@ def bound_run(
     graph_id: int | None = None,
 ) -> Callable[[], None]:
     """Return what runs a model on values where they lie; with `graph_id` as a CUDA graph, captured at the first run."""
-    binding, options = session.io_binding(), ort.RunOptions()
+    binding, options = session.io_binding(), None
     for name, value in inputs.items():
         binding.bind_ortvalue_input(name, value)
     for name, value in outputs.items():
         binding.bind_ortvalue_output(name, value)
-    if graph_id is not None:
+    if graph_id is not None:  # else without options, which cost more than a small graph
+        options = ort.RunOptions()
         options.add_run_config_entry("gpu_graph_id", str(graph_id))
     return partial(session.run_with_iobinding, binding, options)
 

@@ -1,4 +1,4 @@
-"""Measuring what a hop of a voice costs, with the kernel and without it; what `tnca-synth bench core` prints.
+"""Measuring what a hop of a voice costs, by core; what `tnca-synth bench core` prints.
 
 Processor time of one thread is measured, and all contenders take turns in one run, so that what else a machine does
 matters little.
@@ -16,6 +16,7 @@ import numpy as np
 from ...midi.messages import note_on, program_change
 from ..growth.grower import Grower
 from ..held_notes import PROGRAMS, WARM_UP_HOPS, HeldNotes
+from ..kernel.cores import AUTO, CORES
 from ..kernel.library import library
 from ..kernel.weights import Weights, read_weights
 from ..open import assemble_synth
@@ -28,7 +29,7 @@ OUTSIDE_RATE, OUTSIDE_BLOCK, OUTSIDE_VOICES, OUTSIDE_BLOCKS = 48_000, 256, 32, 4
 
 
 def contender(core: str, voices: int, bank_path: Path | None = None) -> HeldNotes:
-    """Return held notes of a bank on the default path, grown with "kernel" or "numpy"."""
+    """Return held notes of a bank on the default path, grown with a core."""
     ensemble = assemble_synth(provider="cpu", core="numpy", bank_path=bank_path)  # for its bank and models
     growth, bank = ensemble.growth, ensemble.bank
     assert growth is not None and bank is not None
@@ -40,7 +41,7 @@ def measure_core(voices: int, bank: Path | None = None) -> dict[str, Any]:
 
     The share is that of the growth model's multiplications alone, of what the processor does in a large matrix product.
     """
-    contenders = {core: contender(core, voices, bank) for core in (("kernel", "numpy") if library() else ("numpy",))}
+    contenders = {core: contender(core, voices, bank) for core in cores_here()}
     times: dict[str, list[float]] = {core: [] for core in contenders}
     peaks = []
     for _ in range(TURNS):
@@ -52,8 +53,13 @@ def measure_core(voices: int, bank: Path | None = None) -> dict[str, Any]:
     work = 0 if weights is None else multiplications(weights, one.spec)
     peak = float(np.median(peaks))
     cores = {core: _summary(values, voices, work, peak) for core, values in times.items()}
-    ratio = cores["numpy"]["p50"] / cores["kernel"]["p50"] if "kernel" in cores else 1.0
-    return {"voices": voices, "cores": cores, "ratio": ratio, "gemm_gflops": 2e-9 * peak}
+    ratios = {core: cores["numpy"]["p50"] / us["p50"] for core, us in cores.items()}
+    return {"voices": voices, "cores": cores, "ratios": ratios, "gemm_gflops": 2e-9 * peak}
+
+
+def cores_here() -> tuple[str, ...]:
+    """Return the cores that there are."""
+    return tuple(core for core in CORES if core != AUTO and (core != "kernel" or library() is not None))
 
 
 def multiplications(weights: Weights, spec: AudioSpec) -> int:

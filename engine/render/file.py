@@ -244,8 +244,7 @@ def _play(
     """Render into sinks; if a worker process is lost, once more from the beginning without any."""
     if wishes.provider == "cuda" and not ensemble.on_cuda:
         warn("CUDA was asked for, but ONNX Runtime cannot use it here; running on the CPU")
-    if song.duration_s > SHORT_SONG_S:
-        ensemble.wait_for_workers()
+    ensemble.wait_for_workers()
     rest, rests = RestSink(mix), {stem: RestSink(sink) for stem, sink in stems.items()}
     try:
         report = render_song(song, ensemble, rest, stem_writers=rests, progress=progress)
@@ -268,6 +267,7 @@ def _play(
 
 
 def _open(song: Song, wishes: Wishes, stems: bool) -> OpenSynth:
+    alone = song.duration_s <= SHORT_SONG_S or changes_path(song, wishes.growth_controllers)
     return assemble_synth(
         instrument=wishes.instrument,
         instruments=wishes.instruments,
@@ -280,7 +280,7 @@ def _open(song: Song, wishes: Wishes, stems: bool) -> OpenSynth:
         provider=wishes.provider,
         stems=stems,
         bank_path=wishes.bank_path,
-        workers=1 if changes_path(song, wishes.growth_controllers) else wishes.workers,
+        workers=min(wishes.workers, 1) if alone else wishes.workers,
         num_ports=song.num_ports,
         growth_controllers=wishes.growth_controllers,
     )

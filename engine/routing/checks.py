@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...errors import UsageError
 from ..arguments import MAX_VOICES_LIMIT
+from ..bank.path import SignalPath
 from ..decoders.base import Decoder
-from ..models.interfaces import GrowthModel
 
 
 def check_parameters(
-    growth: GrowthModel, decoder: Decoder, max_voices: int, fire_rate: float, on_model_error: str
+    path: SignalPath, sample_rate: int, max_voices: int, fire_rate: float, on_model_error: str
 ) -> None:
     """Raise `UsageError` for what a synth cannot be made with."""
     if not 1 <= max_voices <= MAX_VOICES_LIMIT:
@@ -18,14 +18,15 @@ def check_parameters(
         raise UsageError(f"fire_rate must be above 0 and at most 1, got {fire_rate}")
     if on_model_error not in ("raise", "mute"):
         raise UsageError(f'on_model_error must be "raise" or "mute", got {on_model_error!r}')
-    check_fields(decoder, growth.fields)
+    check_path(path, sample_rate)
 
 
-def check_path(growth: GrowthModel, decoder: Decoder, sample_rate: int) -> None:
-    """Raise `UsageError` if a decoder cannot decode what is grown, or not at this rate."""
-    check_fields(decoder, growth.fields)
-    if growth.spec.sample_rate != sample_rate:
-        raise UsageError(f"a path at {growth.spec.sample_rate} Hz does not fit a synth at {sample_rate} Hz")
+def check_path(path: SignalPath, sample_rate: int) -> None:
+    """Raise `UsageError` if a decoder cannot decode what is grown, or not for sound at this rate."""
+    check_fields(path.decoder, path.growth.fields)
+    rate = path.growth.spec.sample_rate
+    if sample_rate % rate:
+        raise UsageError(f"a path at {rate} Hz does not fit a synth at {sample_rate} Hz")
 
 
 def check_fields(decoder: Decoder, fields: tuple[str, ...]) -> None:

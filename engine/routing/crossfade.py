@@ -14,7 +14,6 @@ from functools import partial
 
 import numpy as np
 
-from ..bank.interfaces import InstrumentChooser
 from ..bank.path import SignalPath
 from ..decoders.base import lead_in_of
 from ..growth.grower import Grower
@@ -30,9 +29,9 @@ class PathGrowers:
 
     Parameters
     ----------
-    first : Grower
-        Of path 0.
-    bank : InstrumentChooser
+    first : SignalPath
+        Path 0.
+    grower : Grower
         Of path 0.
     make : callable
         Makes the grower of a further path.
@@ -45,10 +44,10 @@ class PathGrowers:
     """
 
     def __init__(
-        self, first: Grower, bank: InstrumentChooser, make: Callable[[SignalPath], Grower], aside: bool = False
+        self, first: SignalPath, grower: Grower, make: Callable[[SignalPath], Grower], aside: bool = False
     ) -> None:
-        self.paths = [SignalPath(first.growth, first.decoder, bank)]
-        self._growers = [first]
+        self.paths = [first]
+        self._growers = [grower]
         self._busy: list[Grower] = []
         self._make = make
         self._together: bool | None = None  # None: as the growers were made

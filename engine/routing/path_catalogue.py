@@ -54,7 +54,9 @@ class PathCatalogue:
         """Open all models at once, on as many cores as there are; who asks for a path later need not wait."""
         provider = next((growth.provider for growth, _ in self._grown.values()), self._provider)
         with ThreadPoolExecutor() as pool:
-            decoding = [pool.submit(open_session, model, provider) for model in self._bank.decoder_models.values()]
+            homes = {id(home): home for home in map(self._bank.home, self.representations)}
+            models = [model for home in homes.values() for model in home.decoder_models.values()]
+            decoding = [pool.submit(open_session, model, provider) for model in models]
             for opened in [pool.submit(self._growth, name) for name in self.representations]:
                 opened.result()
             self._open = [one.result() for one in decoding]

@@ -16,11 +16,11 @@ from ..bank.path import SignalPath
 from ..modulation.channel import ControlsAt
 from ..voices.allocator import VoiceAllocator
 from ..voices.note_on import NoteOn
-from ..voices.voice import CROSSFADE_SAMPLES, Voice
+from ..voices.voice import Voice
 from .crossfade import PathGrowers
 
-PREPARATION_SAMPLES = 300
-"""How long successors prepare, 13.6 ms. With what limiter and resampler look ahead, all is over after 19.3 ms."""
+PREPARATION_S = 0.0136
+"""How long successors prepare. With what limiter and resampler look ahead, all is over after 19.3 ms."""
 FEW = 4
 """So few notes settle for twice as many hops as their growth asks for at least."""
 
@@ -51,6 +51,7 @@ class ProgramSwitch:
         self._chosen = [0] * len(interpreter.channels)
         self._found: dict[tuple[int, int, int], int] = {}
         self._has_changed = False
+        self._preparation = round(PREPARATION_S * growers.sample_rate)
         self._due: dict[int, int] = {}  # note id -> sample at which it goes over
         self._successors: dict[int, Voice] = {}  # note id -> what it goes over to, where that prepares
 
@@ -109,7 +110,7 @@ class ProgramSwitch:
 
     def _prepare(self, voices: list[Voice], position: int, now: ControlsAt) -> None:
         """Let the successors of voices prepare from now on; those that find no slot go over by themselves, later."""
-        sample, care = position + PREPARATION_SAMPLES, 2 if len(voices) <= FEW else 1
+        sample, care = position + self._preparation, 2 if len(voices) <= FEW else 1
         cast = []
         for voice in voices:
             if not self._allocator.can_take_over:
@@ -137,7 +138,7 @@ class ProgramSwitch:
     @staticmethod
     def _may_go_over_at(voice: Voice) -> int:
         """Return when a voice has come in itself."""
-        return voice.rises_at + CROSSFADE_SAMPLES
+        return voice.rises_at + voice.crossfade
 
     def _successor(self, voice: Voice) -> Voice:
         """Return what a note goes over to, in a slot of its own."""
@@ -162,7 +163,7 @@ class ProgramSwitch:
             elif position < self._may_go_over_at(voice):
                 self._due[note_id] = self._may_go_over_at(voice)
             elif not self._allocator.can_take_over:
-                self._due[note_id] = position + CROSSFADE_SAMPLES
+                self._due[note_id] = position + voice.crossfade
             else:
                 successor = self._successor(voice)
                 cast.append(self._growers.seed(voice, successor, position, now))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 from ...errors import UsageError
@@ -65,6 +65,19 @@ class AudioSpec:
     def hop_s(self) -> float:
         """Seconds between spectral frames."""
         return self.hop_length / self.sample_rate
+
+    def at_rate(self, sample_rate: int) -> AudioSpec:
+        """Return the spec with hops and windows as long in time at another rate, a whole multiple of its own.
+
+        Raises
+        ------
+        UsageError
+            The rate is no whole multiple.
+        """
+        times, rest = divmod(sample_rate, self.sample_rate)
+        if rest or not times:
+            raise UsageError(f"{sample_rate} Hz is no whole multiple of {self.sample_rate} Hz")
+        return replace(self, sample_rate=sample_rate, n_fft=times * self.n_fft, hop_length=times * self.hop_length)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain values, for TOML, checkpoints and ONNX metadata."""

@@ -102,7 +102,7 @@ def shape(
         above = np.maximum(octaves - _column(np.log2(np.maximum(f0_hz, PIVOT_HZ))), 0.0)
         change_db += np.minimum(np.maximum(_column(tilt_db) * above, -MAX_CUT_DB), MAX_BOOST_DB)
     if resonance_db.any():
-        distance = (octaves - _column(np.log2(_resonance_hz(f0_hz)))) * np.float32(1.0 / RESONANCE_OCTAVES)
+        distance = (octaves - _column(np.log2(resonance_hz(f0_hz)))) * np.float32(1.0 / RESONANCE_OCTAVES)
         change_db += _column(resonance_db) * np.exp(np.float32(-0.5) * distance * distance)
     shaped = np.maximum(level + change_db * np.float32(1.0 / spec.level_scale_db), np.float32(0.0))
     return np.where(level > QUIET_LEVEL, shaped, level)
@@ -113,7 +113,8 @@ def _column(values: NDArray[np.float64]) -> FloatArray:
     return values[..., None].astype(np.float32)
 
 
-def _resonance_hz(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+def resonance_hz(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where the resonance of notes lies, any shape."""
     low, high = RESONANCE_HZ
     return np.where(f0_hz > 0.0, np.clip(RESONANT_PARTIAL * f0_hz, low, high), np.sqrt(low * high))
 

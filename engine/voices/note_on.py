@@ -14,7 +14,7 @@ from ..cache import BoundedCache
 from ..hashing import note_seed
 from .note_modulation import NoteModulation
 from .timbre_pad import Morph, Pad, role_of
-from .voice import Voice
+from .voice import CROSSFADE_S, Voice
 
 SOFT_TILT_DB = -1.5
 """dB per octave that the soft pedal takes from the brightness, beside what its lower velocity does."""
@@ -111,7 +111,8 @@ class NoteOn:
         choice = self._choose(path, note.channel, note.key)
         channel = self._interpreter.channels[note.channel]
         self.played[note.channel] = choice, channel.program, channel.is_drums
-        morph = self._morph(choice, path, note.channel, note.key)
+        velocity = note.softened_velocity / 127.0
+        morph = self._morph(choice, path, note.channel, note.key, velocity)
         inharmonicity = choice.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
         voice = Voice(
@@ -121,7 +122,7 @@ class NoteOn:
             slot=slot,
             onset=sample,
             pitch=pitch,
-            velocity=note.softened_velocity / 127.0,
+            velocity=velocity,
             timbre=choice.timbre,
             pitched=choice.pitched,
             inharmonicity=inharmonicity,
@@ -133,6 +134,8 @@ class NoteOn:
             modes=choice.motion.row if morph is None else morph.nearest_motion,
             path=path,
             role=role_of(choice, note.key),
+            gain_db=choice.level_db(note.key, velocity),
+            crossfade=self._samples(CROSSFADE_S),
         )
         if note.glide_from is not None:
             origin = self._pitch(choice, note.channel, note.glide_from) - pitch
@@ -151,10 +154,10 @@ class NoteOn:
         voice.planted_pitch += retuned
         voice.last_pitch += retuned
         voice.timbre, voice.pitched, voice.motion = choice.timbre, choice.pitched, choice.motion
-        voice.modes = choice.motion.row
+        voice.modes, voice.gain_db = choice.motion.row, choice.level_db(voice.role.key, voice.velocity)
         if voice.morph is not None:
             corners = [self._play(path, role) for role in voice.morph.pad.roles]
-            voice.morph = Morph(Pad.of(corners, voice.role.key), voice.morph.place, voice.morph.place)
+            voice.morph = Morph(Pad.of(corners, voice.role.key, voice.velocity), voice.morph.place, voice.morph.place)
             voice.modes = voice.morph.nearest_motion
 
     def move(self, sample: int, voice: Voice, move: NoteMove) -> None:
@@ -178,7 +181,7 @@ class NoteOn:
         pressure = self._interpreter.channels[voice.channel].key_pressure.get(voice.key, 0.0)
         _modulation(voice).press(sample, pressure)
 
-    def _morph(self, own: Choice, path: int, index: int, key: int) -> Morph | None:
+    def _morph(self, own: Choice, path: int, index: int, key: int, velocity: float) -> Morph | None:
         """Return where a new note is on its channel's pad, None if the channel has no pad.
 
         Where no program was chosen for a corner, what its neighbour below or to the left has is there, too.
@@ -191,7 +194,7 @@ class NoteOn:
         at_upper = own if upper is None else self._play(path, self._corner(index, 1, upper, key))
         nearest = at_right if upper is None else at_upper
         at_far = nearest if far is None else self._play(path, self._corner(index, 2, far, key))
-        return Morph(Pad.of((own, at_right, at_upper, at_far), key), channel.growth.morph)
+        return Morph(Pad.of((own, at_right, at_upper, at_far), key, velocity), channel.growth.morph)
 
     def _corner(self, channel: int, corner: int, program: int, key: int) -> Role:
         own = self._corners.get((channel, corner))

@@ -6,7 +6,7 @@ Letters: D numbers of a timbre.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,7 @@ class Pad:
     inharmonicity : float64 (4,)
     motions : float64 (4, 2), rows of `engine.keys.motions.Motion`
     roles : who is in the corners
+    gains_db : float64 (4,), how much louder than they are grown they sound
     """
 
     timbres: FloatArray
@@ -46,6 +47,7 @@ class Pad:
     inharmonicity: NDArray[np.float64]
     motions: NDArray[np.float64]
     roles: tuple[Role, ...]
+    gains_db: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
 
     @property
     def lent_semitones(self) -> NDArray[np.float64]:
@@ -53,8 +55,8 @@ class Pad:
         return 12.0 * np.log2(self.motions[:, 1])
 
     @classmethod
-    def of(cls, choices: Sequence[Choice], key: int) -> Pad:
-        """Make the pad of a key from what plays it in the four corners."""
+    def of(cls, choices: Sequence[Choice], key: int, velocity: float) -> Pad:
+        """Make the pad of a key, struck at a velocity 0..1, from what plays it in the four corners."""
         cents, inharmonicity = np.array([choice.tuning(key) for choice in choices]).T
         return cls(
             timbres=np.stack([choice.timbre for choice in choices]),
@@ -63,6 +65,7 @@ class Pad:
             inharmonicity=inharmonicity,
             motions=np.array([choice.motion for choice in choices], np.float64),
             roles=tuple(role_of(choice, key) for choice in choices),
+            gains_db=np.array([choice.level_db(key, velocity) for choice in choices]),
         )
 
 

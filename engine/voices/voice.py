@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -15,9 +16,8 @@ from .timbre_pad import Morph
 NEVER = 1 << 62
 """A sample number beyond all time."""
 _NO_AUDIO = np.zeros(0, np.float32)
-CROSSFADE_SAMPLES = 110
-"""How long a note takes to go over to another path, or to fade out where it is stolen: 5 ms."""
-_RISE = (0.5 - 0.5 * np.cos(np.pi * np.arange(CROSSFADE_SAMPLES + 1) / CROSSFADE_SAMPLES)).astype(np.float32)
+CROSSFADE_S = 0.005
+"""How long a note takes to go over to another path, or to fade out where it is stolen."""
 
 
 def num_slots(max_voices: int) -> int:
@@ -56,10 +56,12 @@ class Voice:
     level : peak of the last decoded hop; infinite before the first
     path : number of what grows and sounds it, see `engine.routing.crossfade`
     role : what plays it on any path
+    gain_db : how much louder than it is grown it sounds; on a pad of timbres the corners' gains count instead
     is_planted : whether it has a genome
     has_begun : whether its decoder has begun with it
-    rises_at, falls_at : where it fades in or out, over `CROSSFADE_SAMPLES`: one path takes over from another, the voice
-        is stolen, or another drum stops it
+    rises_at, falls_at : where it fades in or out: one path takes over from another, the voice is stolen, or another
+        drum stops it
+    crossfade : samples that this takes, `CROSSFADE_S`
     audio : float32, decoded and not yet mixed, from sample `audio_start`
     """
 
@@ -98,10 +100,12 @@ class Voice:
     audio_start: int = 0
     path: int = 0
     role: Role | None = None
+    gain_db: float = 0.0
     is_planted: bool = False
     has_begun: bool = False
     rises_at: int = -NEVER
     falls_at: int = NEVER
+    crossfade: int = 110
 
     @property
     def has_pitch(self) -> bool:
@@ -144,7 +148,7 @@ class Voice:
     def fade_out_at(self, sample: int) -> None:
         """Let the voice fade out from a sample on, and end; what has not begun by then never sounds."""
         self.falls_at = sample
-        self.end = min(self.end, sample + CROSSFADE_SAMPLES) if self.onset < sample else self.onset
+        self.end = min(self.end, sample + self.crossfade) if self.onset < sample else self.onset
 
     def start_from(self, hop: int, hop_length: int) -> None:
         """Let the decoder begin with this hop instead of the onset's."""
@@ -152,7 +156,7 @@ class Voice:
 
     def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
         """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
-        is_plain = self.rises_at + CROSSFADE_SAMPLES <= start and stop <= min(self.end, self.falls_at)
+        is_plain = self.rises_at + self.crossfade <= start and stop <= min(self.end, self.falls_at)
         if is_plain and self.audio_start == start:  # nearly always, and cheaper than what follows
             chunk, self.audio, self.audio_start = self.audio[: stop - start], self.audio[stop - start :], stop
             return start, chunk
@@ -161,13 +165,19 @@ class Voice:
         chunk = self.audio[first - self.audio_start : last - self.audio_start]
         self.audio = self.audio[max(stop - self.audio_start, 0) :]
         self.audio_start = max(self.audio_start, stop)
-        if first < self.rises_at + CROSSFADE_SAMPLES:
-            chunk = chunk * _ramp(_RISE, first - self.rises_at, len(chunk))
+        if first < self.rises_at + self.crossfade:
+            chunk = chunk * _ramp(_rise(self.crossfade), first - self.rises_at, len(chunk))
         if last > self.falls_at:
-            chunk = chunk * _ramp(_RISE[::-1], first - self.falls_at, len(chunk))
+            chunk = chunk * _ramp(_rise(self.crossfade)[::-1], first - self.falls_at, len(chunk))
         return first, chunk
+
+
+@cache
+def _rise(length: int) -> FloatArray:
+    """Return a rise from 0 to 1 over so many samples, (length + 1,)."""
+    return (0.5 - 0.5 * np.cos(np.pi * np.arange(length + 1) / length)).astype(np.float32)
 
 
 def _ramp(shape: FloatArray, start: int, length: int) -> FloatArray:
     """Return `length` values of a ramp from its sample `start` on; before and beyond it keeps its ends."""
-    return shape[np.clip(np.arange(start, start + length), 0, CROSSFADE_SAMPLES)]
+    return shape[np.clip(np.arange(start, start + length), 0, len(shape) - 1)]

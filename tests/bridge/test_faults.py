@@ -12,7 +12,7 @@ from pathlib import Path
 import bridge_client
 import numpy as np
 import pytest
-from bridge_client import Client, bounce, engine_of, engines, lose, play, play_until
+from bridge_client import Client, bounce, engine_of, engines, lose, play, play_until, players_of
 
 from tnca_synth.bridge.parameters import INDEX
 from tnca_synth.midi.messages import control_change, note_on, program_change
@@ -24,7 +24,7 @@ RATE, BLOCK = 48_000, 256
 @pytest.fixture
 def own_folder(tmp_path: Path) -> Iterator[Path]:
     """A folder without an engine; one that was started there ends with the test."""
-    with bridge_client.environment(tmp_path):
+    with bridge_client.environment(tmp_path, players=2):
         yield tmp_path
     for process in engines(tmp_path):
         os.kill(process, signal.SIGKILL)
@@ -52,7 +52,7 @@ def test_an_engine_killed_or_stopped_is_replaced_within_a_second(
         blocks_s += waits
     assert client.status.restarts == 2 * rounds
     assert np.median(silent_s) < 1.0
-    assert np.median(blocks_s) < 0.25 * BLOCK / RATE  # single ones are the scheduler's
+    assert client.waits == 0 and np.median(blocks_s) < 0.25 * BLOCK / RATE  # single ones are the scheduler's
 
 
 def test_what_was_set_is_set_again_after_a_loss(open_client: OpenClient, folder: Path) -> None:
@@ -125,22 +125,56 @@ end.recv(1000)
 
 @pytest.mark.slow
 def test_one_engine_serves_all_hosts_and_leaves_after_the_last(library, own_folder: Path) -> None:
+    """And its processes share the clients out."""
     host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    client = Client(library)
-    client.activate(RATE, BLOCK, 30_000)
     assert host.stdout is not None and host.stdout.readline() == b"running\n"
-    play_until(client, RATE, BLOCK, is_loud=True)
-    assert len(engines(own_folder)) == 2  # the one that plays, and the one that keeps it
-    player = engine_of(own_folder)
-    linked = links_of(player)
-    assert linked >= 2  # and those of clients that lost another engine and found this one
+    clients = [Client(library) for _ in range(3)]
+    for client in clients:
+        client.activate(RATE, BLOCK, 30_000)
+        play_until(client, RATE, BLOCK, is_loud=True)
+    players = players_of(own_folder)
+    assert sorted(map(links_of, players)) == [2, 2]
     host.kill()
     host.communicate()
-    assert wait_for(lambda: links_of(player) == linked - 1, 5.0) < 5.0
-    play_until(client, RATE, BLOCK, is_loud=True)
-    client.close()
+    wait_for(lambda: sorted(map(links_of, players)) == [1, 2], 5.0)
+    fourth = Client(library)
+    fourth.activate(RATE, BLOCK, 30_000)
+    assert sorted(map(links_of, players)) == [2, 2]
+    for client in (*clients, fourth):
+        play_until(client, RATE, BLOCK, is_loud=True)
+        client.close()
     assert wait_for(lambda: not engines(own_folder), 10.0) < 5.0
     assert sorted(os.listdir(own_folder / "tnca-synth")) == ["bridge.lock", "engine.log"]
+
+
+def test_a_process_that_dies_takes_no_other_client_along(library, own_folder: Path) -> None:
+    clients = [Client(library) for _ in range(2)]
+    for client in clients:
+        client.activate(RATE, BLOCK, 30_000)
+    victim, survivor = players_of(own_folder)
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: sorted(client.status.restarts for client in clients) == [0, 1], 5.0)
+    wait_for(lambda: all(client.status.name == "running" for client in clients), 5.0)
+    assert links_of(survivor) == 1 and len(players_of(own_folder)) == 2
+    for client in clients:
+        play_until(client, RATE, BLOCK, is_loud=True)
+        client.close()
+
+
+def test_what_plays_goes_on_when_the_keeper_dies_and_others_find_a_new_one(library, own_folder: Path) -> None:
+    first, second = Client(library), Client(library)
+    first.activate(RATE, BLOCK, 30_000)
+    (player,) = players_of(own_folder)
+    (keeper,) = set(engines(own_folder)) - {player}
+    os.kill(keeper, signal.SIGKILL)
+    play_until(first, RATE, BLOCK, is_loud=True)
+    second.activate(RATE, BLOCK, 30_000)
+    play_until(second, RATE, BLOCK, is_loud=True)
+    assert first.status.restarts == 0 and links_of(player) == 1
+    first.close()
+    wait_for(lambda: player not in engines(own_folder), 5.0)
+    play_until(second, RATE, BLOCK, is_loud=True)
+    second.close()
 
 
 HOST = f"""
@@ -163,17 +197,16 @@ def links_of(process: int) -> int:
 
 def test_nothing_is_left_of_links(open_client: OpenClient, folder: Path) -> None:
     client = open_client()
-    player, before = engine_of(folder), None
-    linked = links_of(player)  # those of the client which keeps the engine, and of clients that lost another one
-    for round_ in range(6):
+    sides = engine_of(folder), os.getpid()
+    linked = [links_of(side) for side in sides]
+    held = []
+    for _ in range(6):
         client.activate(RATE, BLOCK, 10_000)
         play(client, RATE, BLOCK)
         client.deactivate()
-        wait_for(lambda: links_of(player) <= linked, 5.0)
-        own = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("/memfd:")
-        now = len(os.listdir(f"/proc/{player}/fd")), own
-        before = now if round_ == 1 else before
-    assert now == before
+        wait_for(lambda: all(links_of(side) < before for side, before in zip(sides, linked, strict=True)), 5.0)
+        held.append([len(os.listdir(f"/proc/{side}/fd")) for side in sides])
+    assert held[1:] == held[1:2] * 5
 
 
 def test_a_folder_that_others_can_enter_is_refused(library, own_folder: Path) -> None:

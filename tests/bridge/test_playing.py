@@ -96,6 +96,18 @@ def test_a_silent_client_wakes_nobody_and_sounds_again(open_client: OpenClient) 
     assert len(play_until(client, 48_000, 256, is_loud=True)) < 40
 
 
+def test_the_block_that_wakes_a_silent_engine_is_not_late_and_the_onset_is_whole(open_client: OpenClient) -> None:
+    block, strike = 4096, [(0, note_on(9, 38, 127))]  # so long that a busy machine is in time; a drum begins at once
+    client = open_client(max_block=block)
+    for _ in range(3):
+        assert not play(client, 48_000, block)[0].any()
+    sound = np.concatenate([play(client, 48_000, block, messages)[0] for messages in (strike, (), ())])
+    assert client.status.late_blocks == 0
+    expected = synth_plays([(4 * block, strike[0][1])], 6 * block)[4 * block :]
+    begin = client.latency()
+    assert np.abs(sound[begin : begin + 4]).max() > 0.3 * np.abs(expected[:4]).max() > 0.0  # it is not faded in
+
+
 PARAMETER_VALUES = {
     "growth_rate": 2.0,
     "fire_rate": 0.4,

@@ -120,7 +120,7 @@ def test_wrong_calls_write_nothing(tmp_path: Path) -> None:
 def test_a_shipped_bank_is_named_and_any_other_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert _bank(None) is None
-    assert _bank(Path("full-band")) == "full-band"
+    assert _bank(Path("low-rate")) == "low-rate"
     assert _bank(Path("mine")) == str(tmp_path.resolve() / "mine")
 
 

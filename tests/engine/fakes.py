@@ -153,6 +153,7 @@ class FakeInstrument:
     name: str = "Fake Grand"
     cents: float = 0.0
     stretch: float = 0.0
+    level_db: float = 0.0
     program: int = 0
     is_drums: bool = False
 
@@ -172,6 +173,9 @@ class FakeChoice:
 
     def tuning(self, key: int) -> tuple[float, float]:
         return self.instrument.cents, self.instrument.stretch
+
+    def level_db(self, key: int, velocity: float) -> float:
+        return self.instrument.level_db
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import goldens
 import numpy as np
@@ -48,7 +49,7 @@ def with_violin_onsets(monkeypatch: pytest.MonkeyPatch, level_db: float) -> pyte
 
 
 def played(core: str, key: int = RECORDED, program: int = VIOLIN, block: int = 6000, **options: object) -> FloatArray:
-    synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core, **options).synth  # type: ignore[arg-type]
+    synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core, bank_path="low-rate", **options).synth  # type: ignore[arg-type]
     synth.send(midi.program_change(0, program), 0)
     synth.send(midi.note_on(0, key, 100), 0)
     return np.concatenate([synth.render(block) for _ in range(6000 // block)])[:, 0]
@@ -105,7 +106,9 @@ def test_both_cores_set_attacks_right_alike(key: int, dipped: pytest.MonkeyPatch
 @pytest.mark.parametrize("core", CORES)
 def test_what_grows_at_another_rate_keeps_its_own_attack(core: str, dipped: pytest.MonkeyPatch) -> None:
     def slow(core: str) -> FloatArray:
-        synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core, growth_controllers=True).synth
+        synth = assemble_synth(
+            sample_rate=RATE, provider="cpu", core=core, growth_controllers=True, bank_path="low-rate"
+        ).synth
         synth.send(midi.program_change(0, VIOLIN), 0)
         synth.send(midi.control_change(0, GROWTH_RATE, 20), 0)
         synth.send(midi.note_on(0, RECORDED, 100), 0)
@@ -121,7 +124,7 @@ def test_what_grows_at_another_rate_keeps_its_own_attack(core: str, dipped: pyte
 @pytest.mark.parametrize("core", CORES)
 def test_half_way_to_another_timbre_half_of_the_envelope_is_left(core: str, dipped: pytest.MonkeyPatch) -> None:
     def morphed(core: str) -> FloatArray:
-        synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core).synth
+        synth = assemble_synth(sample_rate=RATE, provider="cpu", core=core, bank_path="low-rate").synth
         synth.send(midi.program_change(0, VIOLIN), 0)
         synth.set_morph(0, 73)
         synth.set_growth(0, morph=(0.5, 0.0), at_frame=0)
@@ -136,7 +139,7 @@ def test_half_way_to_another_timbre_half_of_the_envelope_is_left(core: str, dipp
 
 
 def stored() -> CorrectionArrays:
-    _, correction = Bank.load().measured("dual")
+    _, correction = Bank.load(Path("low-rate")).measured("dual")
     assert correction is not None
     return correction
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,8 +104,9 @@ def test_a_roll_of_hats_within_a_few_milliseconds_finds_slots() -> None:
 
 
 @cache
-def book() -> TimbreBook:
-    bank = Bank.load()
+def book(name: str | None = "low-rate") -> TimbreBook:
+    """Return a shipped bank's instruments: the kit of the one at 22,050 Hz has the drums of General MIDI 1 alone."""
+    bank = Bank.load(None if name is None else Path(name))
     return bank.timbre_book(bank.growth_model("dual", "cpu"))
 
 
@@ -116,6 +118,14 @@ def test_the_shipped_open_hat_is_stopped_by_the_closed_one() -> None:
     alone = play(hit(OPEN, 0.0))
     stopped = play(hit(OPEN, 0.0), hit(CLOSED, 0.1, velocity=1))
     assert level_db(part(stopped, 0.25, 0.3)) < level_db(part(alone, 0.25, 0.3)) - 15.0
+
+
+def test_the_default_banks_kits_have_the_drums_of_general_midi_2() -> None:
+    for program in (0, 8, 16, 32, 40):
+        for key in range(128):
+            choice = book(None).instrument_for(program, 0, True, key)
+            assert choice.is_silent == (key not in range(27, 88)), (program, key)
+            assert not choice.substituted
 
 
 def test_drums_that_the_kit_has_sound_and_others_are_silent() -> None:
@@ -133,7 +143,7 @@ def test_one_counts_in_with_sticks(key: int) -> None:
 
 
 def test_a_missing_kit_is_named_once_and_a_silent_drum_once() -> None:
-    synth = assemble_synth(sample_rate=RATE, effects=False).synth
+    synth = assemble_synth(sample_rate=RATE, effects=False, bank_path="low-rate").synth
     synth.send(midi.program_change(9, 25), 0)
     for index, key in enumerate((36, 38, 42, 36, 27, 27, 84, 33)):
         synth.send(midi.note_on(9, key, 100), 100 * index)
@@ -150,7 +160,7 @@ def test_a_missing_kit_is_named_once_and_a_silent_drum_once() -> None:
 
 
 def test_a_silent_drum_is_silent_and_takes_nobodys_voice() -> None:
-    synth = assemble_synth(sample_rate=RATE, effects=False, max_voices=1).synth
+    synth = assemble_synth(sample_rate=RATE, effects=False, max_voices=1, bank_path="low-rate").synth
     synth.send(midi.note_on(9, 27, 127), 0)
     assert not synth.render(4000).any()
     synth.send(midi.note_on(0, 60, 100))

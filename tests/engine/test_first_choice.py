@@ -126,9 +126,9 @@ def test_of_instruments_that_share_a_program_the_named_one_plays() -> None:
         ("Cello", "cello"),
         (42, "cello"),
         ("42", "cello"),
-        (43, "cello"),
+        (43, "contrabass"),
         (" 73 ", "flute"),
-        (46, "grand-piano"),
+        (46, "orchestral-harp"),
         (0, "grand-piano"),
     ],
 )

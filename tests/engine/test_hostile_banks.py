@@ -36,7 +36,7 @@ from tnca_synth.midi.messages import note_on
 
 pytestmark = pytest.mark.slow
 
-SHIPPED = Path(tnca_synth.instruments.__path__[0])
+SHIPPED = Path(tnca_synth.instruments.__path__[0]) / "low_rate"
 SEED, STEP = "mel.seed.onnx", "mel.step.onnx"
 INSIDES = ("object has no attribute", "NoneType", "not subscriptable", "unhashable", "unexpected keyword", "a bug")
 

@@ -46,10 +46,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_instrument_of_another_shipped_bank_brings_that_bank(tmp_path: Path, files: Path) -> None:
-    bank, place = Bank.load(Path("full-band")), tmp_path / "harp.tnca"
-    harp = next(one for one in bank.instruments if one.name == "orchestral-harp")
-    write_instrument(place, instrument_of(bank, harp, bank.growth_model("dual", "cpu")))
-    theirs = play(assemble_synth(sample_rate=RATE, instrument=harp.name, bank_path="full-band"))
+    bank, place = Bank.load(Path("low-rate")), tmp_path / "flute.tnca"
+    flute = next(one for one in bank.instruments if one.name == "flute")
+    write_instrument(place, instrument_of(bank, flute, bank.growth_model("dual", "cpu")))
+    theirs = play(assemble_synth(sample_rate=RATE, instrument=flute.name, bank_path="low-rate"))
     np.testing.assert_array_equal(play(assemble_synth(sample_rate=RATE, instrument=place)), theirs)
     with pytest.raises(BankError, match="another foundation"):
         assemble_synth(instrument=place, instruments=[files / "violin.tnca"])
@@ -107,19 +107,19 @@ def test_a_kit_takes_the_place_of_the_drums(files: Path, place: str) -> None:
 
 
 def test_an_instrument_in_memory_plays_under_its_own_name() -> None:
-    ensemble = opened(instruments=[shipped_instrument("violin").renamed("Fiddle")])
-    ensemble.lock_instrument("fiddle")
+    ensemble = opened(instruments=[shipped_instrument("violin").renamed("My Fiddle")])
+    ensemble.lock_instrument("my fiddle")
     np.testing.assert_array_equal(play(ensemble), banks_own("violin"))
-    assert "Fiddle" in ensemble.selection.instruments
+    assert "My Fiddle" in ensemble.selection.instruments
     assert opened().synth.first_choice(0) == ""
 
 
 def test_no_program_means_an_instrument_of_ones_own() -> None:
-    ensemble = opened(instruments=[shipped_instrument("violin").renamed("Fiddle")])
+    ensemble = opened(instruments=[shipped_instrument("violin").renamed("My Fiddle")])
     np.testing.assert_array_equal(
         play(ensemble, midi.program_change(0, 40), midi.program_change(1, 40)), banks_own("violin")
     )
-    assert "Fiddle" not in ensemble.selection.instruments
+    assert "My Fiddle" not in ensemble.selection.instruments
     ensemble.begin_with(40)
     assert ensemble.synth.first_choice(0) == "violin"
 
@@ -218,7 +218,7 @@ def test_the_folder_is_where_each_system_keeps_such_things(monkeypatch: pytest.M
 
 
 def test_a_file_brings_its_representation_unless_another_one_is_asked_for(tmp_path: Path) -> None:
-    bank = Bank.load()
+    bank = Bank.load().home("waveform")
     flute = next(one for one in bank.instruments if one.name == "flute")
     write_instrument(tmp_path / "f.tnca", instrument_of(bank, flute, bank.growth_model("waveform", "cpu")))
     ensemble = opened(instrument=tmp_path / "f.tnca")
@@ -269,11 +269,17 @@ def test_arguments_of_other_types_are_refused(wrong: dict[str, object]) -> None:
 
 @pytest.fixture(scope="module")
 def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the shipped bank with its instruments as files."""
+    """Return the bank at 22,050 Hz with its instruments as files."""
     folder = tmp_path_factory.mktemp("bank")
-    for name, content in bank_of_files(Bank.load(), representations=("dual",)).items():
+    for name, content in bank_of_files(Bank.load(Path("low-rate")), representations=("dual",)).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+@cache
+def low_rate() -> FloatArray:
+    """Return what the bank at 22,050 Hz plays, of which that folder is made."""
+    return play(opened(bank_path="low-rate"))
 
 
 @pytest.fixture
@@ -285,17 +291,31 @@ def untried(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bank_of_files_sounds_the_same_and_reads_what_is_played(bank_folder: Path, untried: None) -> None:
     ensemble = opened(bank_path=bank_folder)
     assert ensemble.growth is not None and len(ensemble.growth.motions.tables.first_code) == 1
-    np.testing.assert_array_equal(play(ensemble), banks_own())
+    np.testing.assert_array_equal(play(ensemble), low_rate())
     rows = len(ensemble.growth.motions.tables.first_code)
-    played = [shipped_instrument(name).table for name in ("grand-piano", "standard-kit")]
+    bank = Bank.load(Path("low-rate"))
+    known = {one.name: one for one in bank.instruments}
+    growth = bank.growth_model("dual", "cpu")
+    played = [instrument_of(bank, known[name], growth).table for name in ("grand-piano", "standard-kit")]
     assert rows == 1 + sum(len(table.key) for table in played)
+
+
+def test_instruments_that_are_files_already_stay_as_they_are(untried: None, tmp_path: Path) -> None:
+    bank = Bank.load()
+    bank.instruments = tuple(one for one in bank.instruments if one.name in ("violin", "french-horn", "standard-kit"))
+    files = bank_of_files(bank)
+    assert files["french-horn.tnca"] == bank.listed_file("french-horn", "dual") != b""
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    for name in ("violin", "french-horn"):
+        np.testing.assert_array_equal(play(opened(bank_path=tmp_path, instrument=name)), banks_own(name))
 
 
 def test_the_order_in_which_instruments_are_read_changes_nothing(bank_folder: Path, untried: None) -> None:
     ensemble = opened(bank_path=bank_folder)
     for name in ("flute", "cello", "standard-kit", "violin"):
         ensemble.make_ready(name)
-    np.testing.assert_array_equal(play(ensemble), banks_own())
+    np.testing.assert_array_equal(play(ensemble), low_rate())
 
 
 def test_a_damaged_instrument_of_a_bank_is_told_when_it_is_played(
@@ -305,7 +325,7 @@ def test_a_damaged_instrument_of_a_bank_is_told_when_it_is_played(
         (tmp_path / path.name).symlink_to(path)
     (tmp_path / "violin.tnca").unlink()
     (tmp_path / "violin.tnca").write_bytes(b"x" * 2000)
-    np.testing.assert_array_equal(play(opened(bank_path=tmp_path)), banks_own())
+    np.testing.assert_array_equal(play(opened(bank_path=tmp_path)), low_rate())
     with pytest.raises(BankError, match=r"violin\.tnca is damaged"):
         play(opened(bank_path=tmp_path, instrument="violin"))
 

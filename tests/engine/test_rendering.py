@@ -342,6 +342,13 @@ def test_a_song_that_changes_its_path_is_rendered_by_one_process(
 ) -> None:
     seen: list[object] = []
     monkeypatch.setattr(file, "assemble_synth", lambda **options: seen.append(options["workers"]) or fake_ensemble())
-    song = midi_file((0, note_on(0, 60, 100)), (10, bytes((0xB0, controller, 15))), (20, note_off(0, 60)))
+    song = midi_file((0, note_on(0, 60, 100)), (10, bytes((0xB0, controller, 15))), (11_000, note_off(0, 60)))
     render(song, workers=3, growth_controllers=True)
     assert seen == [workers]
+
+
+def test_a_short_song_starts_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(file, "assemble_synth", lambda **options: seen.append(options["workers"]) or fake_ensemble())
+    render(midi_file((0, note_on(0, 60, 100)), (20, note_off(0, 60))), workers=3)
+    assert seen == [1]

@@ -12,7 +12,7 @@ from tnca_synth.engine.growth.grower import Grower
 from tnca_synth.engine.modulation.channel import ControlsAt
 from tnca_synth.engine.names import REPRESENTATIONS
 from tnca_synth.engine.open import assemble_synth
-from tnca_synth.engine.voices.voice import CROSSFADE_SAMPLES, Voice
+from tnca_synth.engine.voices.voice import CROSSFADE_S, Voice
 from tnca_synth.errors import UsageError
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ DECODERS = ("harmonic", "vocoder", "griffin-lim", "ensemble")
 
 def play(switches: dict[int, str], seconds: float = 1.2, block: int = 441, keys: tuple[int, ...] = (60, 67)):
     """Hold two notes of the church organ from the start, switching decoders at the given frames."""
-    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ")
+    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ", bank_path="low-rate")
     for key in keys:
         ensemble.synth.send(bytes([0x90, key, 100]), at_frame=200)
     out = []
@@ -85,7 +85,7 @@ def test_a_note_released_during_the_switch_ends() -> None:
 
 
 def test_switching_back_and_forth_at_once_keeps_every_note_once() -> None:
-    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ")
+    ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ", bank_path="low-rate")
     for key in range(48, 60):
         ensemble.synth.send(bytes([0x90, key, 90]))
     ensemble.synth.render(4096)
@@ -93,7 +93,7 @@ def test_switching_back_and_forth_at_once_keeps_every_note_once() -> None:
         ensemble.set_decoder(name)
         ensemble.synth.render(100)
         assert ensemble.synth.active_voices == 12
-    ensemble.synth.render(4 * CROSSFADE_SAMPLES)
+    ensemble.synth.render(round(4 * CROSSFADE_S * RATE))
     assert ensemble.synth.active_voices == 12
     ensemble.synth.panic()
     ensemble.synth.render(RATE)

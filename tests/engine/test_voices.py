@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.voices.voice import CROSSFADE_SAMPLES, NEVER, Voice
+from tnca_synth.engine.voices.voice import NEVER, Voice
 
 ONSET, LENGTH = 40, 900
+CROSSFADE = 110
 
 
 def voice(**facts: int) -> Voice:
@@ -31,16 +32,14 @@ def taken(facts: dict[str, int], edges: list[int]) -> FloatArray:
     return out
 
 
-@pytest.mark.parametrize(
-    "facts", [{}, {"end": 500}, {"falls_at": 300, "end": 300 + CROSSFADE_SAMPLES}, {"rises_at": 200}]
-)
+@pytest.mark.parametrize("facts", [{}, {"end": 500}, {"falls_at": 300, "end": 300 + CROSSFADE}, {"rises_at": 200}])
 def test_a_voice_is_the_same_in_pieces_of_any_size(facts: dict[str, int]) -> None:
     whole = taken(facts, [ONSET + LENGTH])
     for size in (1, 64, 117, 333):
         edges = [*range(size, ONSET + LENGTH, size), ONSET + LENGTH]
         np.testing.assert_array_equal(taken(facts, edges), whole)
     assert not whole[:ONSET].any()
-    sounding = slice(max(ONSET, facts.get("rises_at", -NEVER) + CROSSFADE_SAMPLES), facts.get("falls_at", 300))
+    sounding = slice(max(ONSET, facts.get("rises_at", -NEVER) + CROSSFADE), facts.get("falls_at", 300))
     np.testing.assert_array_equal(whole[sounding], np.arange(sounding.start, sounding.stop) - ONSET + 1)
     assert not whole[facts.get("end", NEVER) :].any()
 
@@ -55,7 +54,7 @@ def test_a_voice_keeps_nothing_of_what_it_handed_over() -> None:
 
 def test_where_one_voice_takes_over_from_another_their_gains_add_up_to_one() -> None:
     edges = [290, 333, ONSET + LENGTH]
-    out = taken({"falls_at": 300, "end": 300 + CROSSFADE_SAMPLES}, edges)
+    out = taken({"falls_at": 300, "end": 300 + CROSSFADE}, edges)
     into = taken({"rises_at": 300}, edges)
     np.testing.assert_allclose(out + into, taken({}, edges), rtol=1e-6)
-    assert into[300] == 0.0 and out[299 + CROSSFADE_SAMPLES] > 0.0
+    assert into[300] == 0.0 and out[299 + CROSSFADE] > 0.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 import pytest
@@ -182,6 +184,12 @@ def test_closing_ends_the_processes(shared: OpenSynth) -> None:
     shared.close()
     assert not process.is_alive()
     assert not shared.worker_processes
+
+
+def test_closing_does_not_wait_for_a_process_that_is_still_starting() -> None:
+    one = WorkerProcess(partial(time.sleep, 60.0))  # type: ignore[arg-type]
+    one.close()
+    assert one._process.exitcode == -signal.SIGKILL
 
 
 def test_another_decoder_takes_over_what_a_helper_grows(shared: OpenSynth) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from own_files import shipped_instrument
 
 from tnca_synth.engine.bank.bank import Bank
+from tnca_synth.engine.bank.own_files import instrument_of
 from tnca_synth.engine.instrument_files import write_instrument
 from tnca_synth.engine.open import open_synth
 from tnca_synth.errors import UsageError
@@ -18,7 +18,7 @@ from tnca_synth.midi import messages as midi
 
 pytestmark = pytest.mark.slow
 
-SHIPPED = Path(__file__).parents[2] / "instruments" / "full_band"
+SHIPPED = Path(__file__).parents[2] / "instruments"
 HORN = SHIPPED / "french-horn.tnca"
 
 
@@ -47,7 +47,9 @@ def test_a_file_of_no_program_or_of_another_foundation_is_refused(folder: Path, 
     before = (folder / "bank.json").read_bytes()
     with pytest.raises(UsageError, match="preset foundation has no melodic instrument 'french-horn'"):
         add_instruments(folder, [HORN], "foundation")
-    write_instrument(tmp_path / "violin.tnca", shipped_instrument("violin"))
+    low = Bank.load(Path("low-rate"))
+    violin = next(one for one in low.instruments if one.name == "violin")
+    write_instrument(tmp_path / "violin.tnca", instrument_of(low, violin, low.growth_model("dual", "cpu")))
     with pytest.raises(UsageError, match="another foundation than this bank's"):
         add_instruments(folder, [tmp_path / "violin.tnca"], "foundation")
     assert (folder / "bank.json").read_bytes() == before

@@ -12,7 +12,7 @@ from tnca_synth.errors import BankError
 from tnca_synth.export.parity import PARITY_LIMIT, rollout_parity
 from tnca_synth.training.spectral.exported import read_exported
 
-SHIPPED = files("tnca_synth.instruments")
+SHIPPED = files("tnca_synth.instruments.low_rate")
 
 
 def shipped(name: str) -> bytes:

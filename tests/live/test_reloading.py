@@ -143,7 +143,7 @@ def test_a_session_takes_paths_and_refuses_what_is_no_instrument(tmp_path: Path)
 
 
 def violin(folder: Path) -> Path:
-    write_instrument(folder / "fiddle.tnca", shipped_instrument("violin").renamed("fiddle"))
+    write_instrument(folder / "fiddle.tnca", shipped_instrument("violin").renamed("my fiddle"))
     return folder / "fiddle.tnca"
 
 
@@ -152,13 +152,13 @@ def test_a_file_is_what_one_begins_with_and_what_a_program_plays(
 ) -> None:
     path = violin(tmp_path)
     stage = Stage(monkeypatch, instrument=str(path), mapping={"73": str(path), "56": "cello"})
-    assert stage.engine.status().instrument == "fiddle"
-    assert stage.play() == ("fiddle", "fiddle")
+    assert stage.engine.status().instrument == "my fiddle"
+    assert stage.play() == ("my fiddle", "my fiddle")
     assert stage.play(program_change(0, 40), program_change(1, 56)) == ("violin", "cello")
-    assert stage.play(program_change(0, 73)) == ("fiddle", "cello")
-    assert stage.engine.status().instrument == "fiddle"
-    assert stage.engine._playable().files == {"fiddle": path}
-    assert stage.engine._playable().programs["fiddle"] is None
+    assert stage.play(program_change(0, 73)) == ("my fiddle", "cello")
+    assert stage.engine.status().instrument == "my fiddle"
+    assert stage.engine._playable().files == {"my fiddle": path}
+    assert stage.engine._playable().programs["my fiddle"] is None
 
 
 def test_a_file_is_chosen_on_the_screen_and_its_newer_one_heard(
@@ -167,23 +167,23 @@ def test_a_file_is_chosen_on_the_screen_and_its_newer_one_heard(
     path = violin(tmp_path)
     stage = Stage(monkeypatch)
     stage.tell("instrument", str(path))
-    assert stage.play() == ("fiddle", "fiddle")
+    assert stage.play() == ("my fiddle", "my fiddle")
     before = stage.engine._ensemble.book.changes
-    stage.engine._obey(EngineCommand("reload", ("fiddle", instrument_bytes(shipped_instrument("vibraphone")))))
+    stage.engine._obey(EngineCommand("reload", ("my fiddle", instrument_bytes(shipped_instrument("vibraphone")))))
     assert not stage.engine._player._tasks, "the thread that makes the sound has nothing to do with it"
-    assert stage.engine.status().notices[-1] == "fiddle plays from its new file"
+    assert stage.engine.status().notices[-1] == "my fiddle plays from its new file"
     assert stage.engine._ensemble.book.changes == before + 1
-    assert stage.play() == ("fiddle", "fiddle"), "its name is what the player chose"
+    assert stage.play() == ("my fiddle", "my fiddle"), "its name is what the player chose"
 
 
 def test_a_newer_file_that_does_not_fit_is_a_notice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stage = Stage(monkeypatch, instrument=str(violin(tmp_path)))
     for content, words in ((made_bytes(), "another foundation"), (b"", "no zip archive")):
-        stage.tell("reload", ("fiddle", content))
+        stage.tell("reload", ("my fiddle", content))
         assert words in stage.engine.status().notices[-1]
     stage.tell("instrument", str(tmp_path / "missing.tnca"))
     assert "cannot read the instrument" in stage.engine.status().notices[-1]
-    assert stage.play() == ("fiddle", "fiddle")
+    assert stage.play() == ("my fiddle", "my fiddle")
 
 
 # -- settings

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 from xml.etree import ElementTree as ET
 
 import mido
 import numpy as np
 import soundfile
 
-Made = TypeVar("Made")
-SESSIONS = 4
 RATE = 48_000
+STUCK_S = 90.0
 TICKS_PER_BEAT = 1920
 """Of Ardour; at its 120 beats per minute, 3,840 ticks a second."""
 GRAIN = 25
@@ -38,6 +37,12 @@ local tracks = s:new_midi_track(midi, audio, {strict}, info, nil, nil, 1, "Synth
 for track in tracks:iter() do
   local insert = track:nth_plugin(0):to_insert()
   print("latency", insert:signal_latency())
+  local wait = 0
+  while not (track:output():audio(0):connected() and track:output():audio(1):connected()) do
+    ARDOUR.LuaAPI.usleep(10000) -- a thread of Ardour's connects tracks; what is saved before that is never heard
+    wait = wait + 1
+    assert(wait < 3000, "the track was not connected")
+  end
   {more}
 end
 s:save_state("")
@@ -105,41 +110,16 @@ def load_session(folder: Path, environment: Mapping[str, str], more: str = "") -
     return run_lua(_LOAD.format(folder=folder / "session", more=more), folder, environment)
 
 
-def sounding(folder: Path, environment: Mapping[str, str], make: Callable[[Path], Made]) -> tuple[Made, np.ndarray]:
-    """Make a session in a folder of its own and export it; return what making it returned, and the sound.
-
-    It is made anew while all that is exported is silence: now and then this Ardour leaves out a region's MIDI for good.
-    """
-    for attempt in range(SESSIONS):
-        place = folder / f"session-{attempt}"
-        place.mkdir()
-        made = make(place)
-        sound = _bounce(place, environment)
-        if sound.any():
-            break
-    return made, sound
-
-
-def _bounce(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
+def export(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
     """Export the session; float32 (2, frames)."""
-    sound = np.zeros((2, 1), np.float32)
-    for _ in range(3):  # on a busy machine this Ardour now and then starts before it has read its MIDI
-        sound = _export(folder, environment)
-        if sound.any():
-            break
-    return sound
-
-
-def _export(folder: Path, environment: Mapping[str, str]) -> np.ndarray:
     out = folder / "bounce.wav"
-    done = subprocess.run(
-        ["ardour7-export", "-b", "float", "-s", str(RATE), "-o", str(out), str(folder / "session"), "song"],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    command = ["ardour7-export", "-b", "float", "-s", str(RATE), "-o", str(out), str(folder / "session"), "song"]
+    for _ in range(3):  # now and then this Ardour waits for its own butler thread, and that one for a lock, for good
+        with suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(
+                command, env=dict(environment), capture_output=True, text=True, timeout=STUCK_S, check=False
+            )
+            break
     assert done.returncode == 0 and out.exists(), done.stdout + done.stderr
     sound, rate = soundfile.read(out, dtype="float32", always_2d=True)
     assert rate == RATE

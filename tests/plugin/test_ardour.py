@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ardour import GRAIN, RATE, environment_for, load_session, make_session, play_automation, sounding
+from ardour import GRAIN, RATE, environment_for, export, load_session, make_session, play_automation
 from reference import engine_sound, song_events
 
 from tnca_synth.bridge.plugin.turtle import FIRST_PARAMETER_PORT
@@ -64,9 +64,8 @@ def events_of(rows: list[tuple[int, str]]) -> list[tuple[int, bytes]]:
 @pytest.mark.parametrize("form", ["lv2", "vst3"])
 def test_a_bounce_is_the_same_as_the_engine(form: str, environment: dict[str, str], tmp_path: Path) -> None:
     events = events_of(NOTES[1:] if form == "vst3" else NOTES)  # Ardour keeps program changes from VST3
-    latency, sound = sounding(
-        tmp_path, environment, lambda place: make_session(place, environment, *KINDS[form], events, LENGTH)
-    )
+    latency = make_session(tmp_path, environment, *KINDS[form], events, LENGTH)
+    sound = export(tmp_path, environment)
     expected = engine_sound(events, LENGTH)
     assert latency == 256 + RATE // 1000
     np.testing.assert_array_equal(sound, expected)
@@ -87,9 +86,8 @@ def test_a_song_with_all_its_channels(environment: dict[str, str], tmp_path: Pat
         for frame, data in song
         if frame < length - begin and data[0] & 0xF0 in (0x80, 0x90)
     ]
-    _, sound = sounding(
-        tmp_path, environment, lambda place: make_session(place, environment, *KINDS["lv2"], events, length)
-    )
+    make_session(tmp_path, environment, *KINDS["lv2"], events, length)
+    sound = export(tmp_path, environment)
     same = slice(0, 5 * RATE)  # Ardour leaves out the notes that the end of the region cuts
     np.testing.assert_array_equal(sound[:, same], engine_sound(events, length)[:, same])
 
@@ -99,13 +97,9 @@ def test_a_session_keeps_what_was_set(form: str, environment: dict[str, str], tm
     events = events_of(NOTES[1:])
     quieter = f"print('set', ARDOUR.LuaAPI.set_processor_param(track:nth_plugin(0), {LEVEL}, -12))"
 
-    def made(place: Path) -> str:
-        make_session(place, environment, *KINDS[form], events, LENGTH, more=quieter)
-        return load_session(
-            place, environment, f"print('level', ARDOUR.LuaAPI.get_processor_param(processor, {LEVEL}))"
-        )
-
-    told, quiet = sounding(tmp_path, environment, made)
+    make_session(tmp_path, environment, *KINDS[form], events, LENGTH, more=quieter)
+    told = load_session(tmp_path, environment, f"print('level', ARDOUR.LuaAPI.get_processor_param(processor, {LEVEL}))")
+    quiet = export(tmp_path, environment)
     assert "plugin TNCA Synth" in told.replace("\t", " ")
     level = next(line.split()[1] for line in told.splitlines() if line.startswith("level"))
     assert float(level) == pytest.approx(-12, abs=1e-3)
@@ -125,11 +119,9 @@ def test_automation_is_followed(environment: dict[str, str], tmp_path: Path) -> 
       cl:add(Temporal.timepos_t(144000), -24, false, false)
     """
 
-    def made(place: Path) -> None:
-        make_session(place, environment, *KINDS["lv2"], events, LENGTH, more=more.replace("LEVEL", str(LEVEL)))
-        play_automation(place, FIRST_PARAMETER_PORT + LEVEL)
-
-    _, sound = sounding(tmp_path, environment, made)
+    make_session(tmp_path, environment, *KINDS["lv2"], events, LENGTH, more=more.replace("LEVEL", str(LEVEL)))
+    play_automation(tmp_path, FIRST_PARAMETER_PORT + LEVEL)
+    sound = export(tmp_path, environment)
     expected = engine_sound(events, LENGTH)
     np.testing.assert_array_equal(sound[:, :45_000], expected[:, :45_000])
     after = slice(52_000, 140_000)

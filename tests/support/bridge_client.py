@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -87,6 +88,7 @@ class Client:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         self._client = library.tnca_client_new()
+        self.waits = 0  # how often this thread gave up its processor while it processed live
 
     def __getattr__(self, name: str):
         function = getattr(self._library, f"tnca_client_{name}")
@@ -101,7 +103,10 @@ class Client:
         out = np.full((2, num_frames), 9.0, np.float32)
         left, right = (out[side].ctypes.data_as(POINTER(c_float)) for side in (0, 1))
         midi = (Midi * max(len(messages), 1))(*((frame, len(data), data) for frame, data in messages))
+        switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         self._library.tnca_client_process(self._client, midi, len(messages), left, right, num_frames, offline)
+        if not offline:
+            self.waits += resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - switches
         return out.T
 
     @property
@@ -189,20 +194,26 @@ def engines(folder: Path) -> list[int]:
     return sorted(found)
 
 
-def engine_of(folder: Path) -> int:
-    """Return the process that plays; 0 if there is none, or it is just being made."""
+def players_of(folder: Path) -> list[int]:
+    """Return the processes of the engine that play."""
+    found = []
     for process in engines(folder):
         with suppress(OSError):
             if "/memfd:tnca-synth doorbell" in Path(f"/proc/{process}/maps").read_text():
-                return process
-    return 0
+                found.append(process)
+    return found
+
+
+def engine_of(folder: Path) -> int:
+    """Return the process that plays, where there is one alone; 0 if there is none, or it is just being made."""
+    return next(iter(players_of(folder)), 0)
 
 
 @contextmanager
-def environment(folder: Path, engine: str = "") -> Iterator[None]:
+def environment(folder: Path, engine: str = "", players: int = 1) -> Iterator[None]:
     """Let clients of this process look for their engine in a folder of its own, and start it from this tree."""
     folder.chmod(0o700)
-    command = engine or f"{sys.executable} -m tnca_synth bridge-engine --detach"
+    command = engine or f"{sys.executable} -m tnca_synth bridge-engine --detach --players {players}"
     wanted = {"XDG_RUNTIME_DIR": str(folder), "TNCA_SYNTH_ENGINE": command}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ import soundfile
 
 import tnca_synth
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.kernel.cores import AUTO, wants_kernel
+from tnca_synth.engine.kernel.cores import AUTO, wanted_core
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.spectra.stft import stft
 from tnca_synth.midi import messages as midi
@@ -29,15 +29,15 @@ from tnca_synth.midi.files.song import read_midi_file
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/golden"
 FACTS = FOLDER / "golden.json"
-RATE = 22050
-EXCERPT_S, NOTE_S, HELD_S = 5.0, 0.6, 0.4
+RATE, LOW_RATE = 44100, 22050
+EXCERPT_S, NOTE_S, HELD_S = 3.0, 0.6, 0.4
 
 EXACT_DB, SEARCHED_DB, STEPPED_DB = 80.0, 12.0, 25.0
 """Signal-to-noise ratios asked of other processors and versions than those of the references. Where phases are searched
 for, a difference in the last bit leads to another solution: there the magnitudes of the spectra are compared. And where
 the references are of the compiled kernel, but it was not built, pitches go in steps from hop to hop."""
 
-PATHS = {
+LOW_PATHS = {
     "mel": ("vocoder", "griffin-lim", "ensemble"),
     "dual": ("harmonic", "vocoder", "griffin-lim", "ensemble"),
     "latent": ("latent",),
@@ -45,6 +45,9 @@ PATHS = {
     "hierarchical": ("glides",),
     "waveform": ("direct", "vocoder", "griffin-lim", "ensemble"),
 }
+"""Of the bank at 22,050 Hz, played alone."""
+PATHS = {"dual": ("harmonic", "griffin-lim", "ensemble"), "mel": ("vocoder",)}
+"""Of the default bank, one of them at half its rate."""
 SEARCHING = ("griffin-lim",)
 SONGS = ("tour", "canon", "prelude")
 
@@ -55,6 +58,7 @@ class Golden(NamedTuple):
     name: str
     render: Callable[[], FloatArray]
     is_searched: bool
+    rate: int = RATE
 
     @property
     def file(self) -> Path:
@@ -76,24 +80,31 @@ class Golden(NamedTuple):
     def stored(self) -> FloatArray:
         """Return what is stored, float32 (N, 2)."""
         audio, rate = soundfile.read(self.file, dtype="float32", always_2d=True)
-        assert rate == RATE
+        assert rate == self.rate
         return audio
 
 
 def goldens() -> list[Golden]:
     """Return all references."""
-    notes = [
-        Golden(f"note-{representation}-{decoder}", partial(render_note, representation, decoder), decoder in SEARCHING)
-        for representation, decoders in PATHS.items()
-        for decoder in decoders
-    ]
+    low = [_note(*path, "low-rate") for path in _each(LOW_PATHS)]
+    notes = [_note(*path) for path in _each(PATHS)]
     songs = [Golden(f"song-{name}", partial(render_song, name), name == "tour") for name in SONGS]
-    return [*songs, *notes, Golden("drums-dual-harmonic", render_drums, True)]
+    return [*songs, *notes, *low, Golden("drums-dual-harmonic", render_drums, True)]
+
+
+def _each(paths: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    return ((representation, decoder) for representation, decoders in paths.items() for decoder in decoders)
+
+
+def _note(representation: str, decoder: str, bank: str | None = None) -> Golden:
+    rate = RATE if bank is None else LOW_RATE
+    name = f"{'note' if bank is None else bank}-{representation}-{decoder}"
+    return Golden(name, partial(render_note, representation, decoder, bank, rate), decoder in SEARCHING, rate)
 
 
 def core() -> str:
     """Return what grows notes here: "kernel" or "numpy"."""
-    return "kernel" if wants_kernel(AUTO) else "numpy"
+    return wanted_core(AUTO)
 
 
 def render_song(name: str) -> FloatArray:
@@ -105,15 +116,16 @@ def render_song(name: str) -> FloatArray:
     return synth.render(round(EXCERPT_S * RATE))
 
 
-def render_note(representation: str, decoder: str) -> FloatArray:
+def render_note(representation: str, decoder: str, bank: str | None, rate: int) -> FloatArray:
     """Render a note of a path: two instruments, one of them soft and bent, float32 (N, 2)."""
-    synth = assemble_synth(sample_rate=RATE, provider="cpu", representation=representation, decoder=decoder).synth
+    path = {"representation": representation, "decoder": decoder}
+    synth = assemble_synth(sample_rate=rate, provider="cpu", bank_path=bank, **path).synth
     synth.send(midi.program_change(1, 73), 0)
     synth.send(midi.pitch_bend(1, 2000), 0)
     for channel, key, velocity in ((0, 57, 100), (1, 79, 60)):
         synth.send(midi.note_on(channel, key, velocity), 0)
-        synth.send(midi.note_off(channel, key), round(HELD_S * RATE))
-    return synth.render(round(NOTE_S * RATE))
+        synth.send(midi.note_off(channel, key), round(HELD_S * rate))
+    return synth.render(round(NOTE_S * rate))
 
 
 def render_drums() -> FloatArray:
@@ -144,7 +156,7 @@ def write() -> None:
     """Make all references anew."""
     FOLDER.mkdir(exist_ok=True)
     for golden in goldens():
-        soundfile.write(golden.file, golden.render(), RATE, "PCM_24")
+        soundfile.write(golden.file, golden.render(), golden.rate, "PCM_24")
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     )

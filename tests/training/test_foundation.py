@@ -26,7 +26,7 @@ HOLD_S, FRAMES = 0.6, 38_400
 
 @pytest.fixture(scope="module")
 def renderer() -> NoteRenderer:
-    bank = Bank.load(Path("full-band"))
+    bank = Bank.load()
     return NoteRenderer(bank, bank.growth_model("dual", "cpu"), "harmonic")
 
 
@@ -46,7 +46,7 @@ def test_its_weights_begin_the_preset() -> None:
 
 
 def test_every_kit_of_the_soundfont_is_in_its_bank() -> None:
-    bank = Bank.load(Path("full-band"))
+    bank = Bank.load()
     kits = {one.program for one in bank.instruments if one.is_drums}
     assert kits == {one.program for one in load_preset("foundation").data.instruments if one.drum_keys}
     names = {one.name for one in bank.instruments}
@@ -56,7 +56,7 @@ def test_every_kit_of_the_soundfont_is_in_its_bank() -> None:
     assert trained <= names <= trained | added
 
 
-def test_a_cymbal_sounds_above_what_the_shipped_bank_can(renderer: NoteRenderer, font: SoundFont) -> None:
+def test_a_cymbal_sounds_above_what_the_low_rate_can(renderer: NoteRenderer, font: SoundFont) -> None:
     kit = next(one for one in load_preset("foundation").data.instruments if one.name == "standard-kit")
     recording = font.play(Preset(DRUM_BANK, 0, ""), CRASH, 90, HOLD_S, FRAMES / HEARING_RATE - HOLD_S)
     levels = []
@@ -71,7 +71,7 @@ def test_a_program_of_its_own_is_nearer_than_a_similar_one(
     renderer: NoteRenderer, font: SoundFont, name: str, key: int
 ) -> None:
     one = next(each for each in load_preset("foundation").data.instruments if each.name == name)
-    shipped = Bank.load()
+    shipped = Bank.load(Path("low-rate"))
     other = NoteRenderer(shipped, shipped.growth_model("dual", "cpu"), "harmonic")
     assert renderer.knows(one, key) and not other.knows(one, key)
     recording = font.play(Preset(0, one.program, ""), key, 90, HOLD_S, FRAMES / HEARING_RATE - HOLD_S)

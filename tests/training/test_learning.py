@@ -11,6 +11,7 @@ import soundfile
 import tiny
 import torch
 
+from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.instrument_files import read_instrument
 from tnca_synth.errors import DatasetError, UsageError
 from tnca_synth.training.learning.figures import Player, mean_distance, nearest_recording, sampled
@@ -39,7 +40,7 @@ def foundation() -> Foundation:
 
 @pytest.fixture(scope="module")
 def shipped() -> Foundation:
-    return open_foundation()
+    return open_foundation(Bank.load(Path("low-rate")))
 
 
 def stage_of(foundation: Foundation, recordings: list[Recording], iterations: int, seed: int = 0) -> Stage:
@@ -96,7 +97,7 @@ def test_a_folder_becomes_an_instrument_that_plays_heard_and_unheard_keys(
     learned, path = mine
     assert learned.is_complete and learned.num_bytes == path.stat().st_size
     table = read_instrument(path).table
-    assert table.key.tolist() == list(KEYS) and len(table.corrected) == len(KEYS)
+    assert set(table.key.tolist()) >= set(KEYS) and len(table.corrected) == len(table.key)
     player = Player(foundation, read_instrument(path), RATE)
     for key in (60, 61):
         assert rms(player.play(key, 100, 0.5, 4000)) > 1e-4

@@ -44,7 +44,7 @@ def grown(model: TNCA, timbre: int, key: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def shipped() -> Start:
-    start = read_start(Path(str(files("tnca_synth.instruments"))))
+    start = read_start(Path(str(files("tnca_synth.instruments.low_rate"))))
     assert start is not None
     return start
 

@@ -67,7 +67,7 @@ class Asked(Mapping[str, bytes]):
 def path_costs(bank: Bank, representation: str, decoder: str) -> Costs:
     """Count what a path of a bank costs."""
     growth = bank.growth_model(representation, "cpu")
-    available = Asked(bank.decoder_models)
+    available = Asked(bank.home(representation).decoder_models)
     make_decoder(decoder, Parts(available, growth, 1))
     parts = bank.models_of(representation)
     grown = {part: onnx.load_from_string(content) for part, content in parts.items() if part != CORRECTION}

@@ -7,23 +7,25 @@ of hearing finds notes with it about as near to their recordings as without. Let
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.bank.bank import CORRECTION, Bank
-from ...engine.keys.correction import CorrectionArrays
+from ...engine.bank.added import instrument_file
+from ...engine.bank.bank import Bank
+from ...engine.bank.instruments import BankInstrument
+from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, no_onsets, onset_db
+from ...engine.keys.parts import correction_of, with_correction
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
-from ..config.instruments import InstrumentConfig
 from ..measure.attacks import level_window_s
 from ..measure.hearing import hearing_distance
-from ..sources.soundfont import SoundFont
 from ..validation.rendered import NoteRenderer
+from .held_notes import Recorded
 
 VELOCITIES = (48, 64, 80, 104)
 """What training hears; they share an envelope."""
@@ -52,65 +54,62 @@ Pair = tuple[FloatArray, FloatArray]
 """What was recorded and what was rendered."""
 
 
-def with_attacks(
-    bank: Bank,
-    representation: str,
-    instruments: Sequence[InstrumentConfig],
-    font: SoundFont,
-    report: Callable[[str], None] = lambda _: None,
-) -> CorrectionArrays:
-    """Return the corrections of a representation with the envelopes of its attacks.
+def with_attacks(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, recorded: Recorded) -> InstrumentFile:
+    """Return an instrument with the envelopes of its attacks; those that it has are measured anew.
 
     Parameters
     ----------
-    bank : what renders the notes, on the representation's usual decoder; envelopes that it has are measured anew
-    instruments : of the SoundFont; what else has corrections gets no envelope
-    font : at the sample rate of the models
-    report : hears of every instrument that is done
+    file : InstrumentFile
+    bank : what it belongs to: its decoder renders the notes, the usual one of the representation
+    growth : of the bank; gets to know the instrument as it is without envelopes
+    recorded : what is to be met, at the growth's sample rate
     """
-    renderer, correction = _without_attacks(bank, representation)
-    by_name = {one.name: one for one in instruments}
-    onsets = np.zeros((len(correction.key), MOMENTS), np.int8)
-    owners = correction.owners
-    for name in dict.fromkeys(name.split(":")[0] for name, _ in owners):
-        rows = [row for row, (owner, _) in enumerate(owners) if owner.split(":")[0] == name]
-        kept = 0
-        for row in rows if name in by_name else ():
-            onsets[row] = _envelope(by_name[name], int(correction.key[row]), renderer, font)
-            kept += bool(onsets[row].any())
-        report(f"{name}: attacks of {kept} of {len(rows)} keys")
-    return replace(correction, onsets=onsets)
-
-
-def _without_attacks(bank: Bank, representation: str) -> tuple[NoteRenderer, CorrectionArrays]:
-    """Return what renders a representation as it is without envelopes, and its corrections."""
-    motions, correction = bank.measured(representation)
+    name = file.facts.name
+    correction = correction_of(file.table, name)
     if correction is None:
-        raise ValueError(f"{representation} has no {CORRECTION}")
-    plain = replace(correction, onsets=no_onsets())
-    models = bank.models_of(representation)
-    growth = OnnxGrowthModel(models["seed"], models["step"], "cpu", 1, motions, plain)
-    decoder = representation_of(representation).default_decoder
-    return NoteRenderer(bank, growth, decoder, growth.spec.sample_rate), correction
+        return file
+    plain = replace(file, table=with_correction(file.table, name, replace(correction, onsets=no_onsets())))
+    rate = growth.spec.sample_rate
+    renderer = NoteRenderer(bank, growth, representation_of(growth.representation).default_decoder, rate, plain)
+    one = instrument_file(plain).instrument
+    onsets = [_envelope(one, key, renderer, recorded, rate) for key in correction.key.tolist()]
+    done = replace(correction, onsets=np.stack(onsets))
+    return replace(file, table=with_correction(file.table, name, done))
 
 
-def _envelope(instrument: InstrumentConfig, key: int, renderer: NoteRenderer, font: SoundFont) -> NDArray[np.int8]:
+def _envelope(
+    instrument: BankInstrument, key: int, renderer: NoteRenderer, recorded: Recorded, rate: int
+) -> NDArray[np.int8]:
     """Return the envelope of a key; nothing where there is no sound, or no gain in it."""
     pairs: dict[int, Pair] = {}
     for velocity in VELOCITIES:
-        recorded = font.render(instrument.program, key, velocity, HOLD_S, TAIL_S, instrument.drum_keys)
-        rendered = renderer.render(instrument, key, velocity, HOLD_S, len(recorded))
-        if min(np.abs(recorded).max(), np.abs(rendered).max()) >= AUDIBLE:
-            pairs[velocity] = recorded, rendered
-    if not pairs:
+        wanted = recorded(key, velocity, HOLD_S, TAIL_S)
+        pairs[velocity] = wanted, renderer.render(instrument, key, velocity, HOLD_S, len(wanted))
+    judged = [pairs[velocity] for velocity in JUDGED_VELOCITIES]
+    return envelope_of([*pairs.values()], judged, rate, key if instrument.pitched else None)
+
+
+def envelope_of(pairs: Sequence[Pair], judged: Sequence[Pair], sample_rate: int, key: int | None) -> NDArray[np.int8]:
+    """Return the envelope of a key as it is stored; nothing where there is no sound, or no gain in it.
+
+    Parameters
+    ----------
+    pairs : of its notes, the loudest one last
+    judged : those of them that tell whether there is a gain
+    key : MIDI key; None of a sound without a pitch
+    """
+    heard = [one for one in pairs if is_heard(one)]
+    if not heard:
         return np.zeros(MOMENTS, np.int8)
-    rate = font.sample_rate
-    window_s = PERIODS * max(
-        STEP_S, level_window_s(next(reversed(pairs.values()))[0], rate, key if instrument.pitched else None)
-    )
-    onsets = coded(measured_envelope([*pairs.values()], rate, window_s))
-    judged = [pairs[velocity] for velocity in JUDGED_VELOCITIES if velocity in pairs]
-    return onsets if is_no_worse(judged, decoded(onsets), rate) else np.zeros(MOMENTS, np.int8)
+    window_s = PERIODS * max(STEP_S, level_window_s(heard[-1][0], sample_rate, key))
+    onsets = coded(measured_envelope(heard, sample_rate, window_s))
+    is_kept = is_no_worse([one for one in judged if is_heard(one)], decoded(onsets), sample_rate)
+    return onsets if is_kept else np.zeros(MOMENTS, np.int8)
+
+
+def is_heard(pair: Pair) -> bool:
+    """Tell whether there is sound in both."""
+    return min(float(np.abs(one).max()) for one in pair) >= AUDIBLE
 
 
 def measured_envelope(pairs: Sequence[Pair], sample_rate: int, window_s: float) -> NDArray[np.float64]:

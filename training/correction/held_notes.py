@@ -1,14 +1,15 @@
 """What a growth misses of recordings that are held long, measured at the end of the chain: with the bank's own models.
 
-Training hears notes of up to 4 s, and what `training.correction.correction` measures ends there. What is heard later is
-measured here, once for each recorded key, and becomes the last moments of its correction: the mean of what follows,
-or, where the recording fades, its course. Powers are averaged, so that slow beats keep their loudness.
-Letters: V notes, F bins or bands, N partials and bands, M keys, K moments, L moments that are followed, R courses.
+Training hears notes of up to 4 s, and what `training.correction.correction` measures ends there. On each recorded key
+of an instrument the clock of the growth is stopped there, so that what is grown stays as it is, and the correction goes
+on alone: to the mean of what follows in the recording, or, where that fades or surges, along its course. Powers are
+averaged, so that slow beats keep their loudness.
+Letters: V notes, L moments that are followed, F bins or bands, N partials and bands, K moments, R courses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,62 +18,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.bank.bank import CORRECTION, Bank
-from ...engine.bank.instruments import KeyChoice
+from ...engine.instrument_files import InstrumentFile
+from ...engine.keys.apply import KeyApplier
 from ...engine.keys.correction import CorrectionArrays
+from ...engine.keys.motions import MotionTable
+from ...engine.keys.parts import correction_of, motions_of, with_correction
+from ...engine.keys.timbres import TimbreTable
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.models.interfaces import HopInputs
 from ...engine.spectra.pitch import pitch_to_hz
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import mel_filterbank, power_from_level, power_spectrogram
 from ...engine.spectra.transpose import BANDS
-from ...errors import UsageError
-from ..config.instruments import InstrumentConfig
-from ..measure.motions import rounded
-from ..sources.soundfont import SoundFont
-from .correction import CODE_RANGE, FURTHEST, RANK, PartialAxis, loudness_of
+from .correction import PartialAxis, loudness_of
+from .late_courses import CLOCK_END_S, FOLLOWED_S, Late, continued, measured_ends
 
 HELD_S = 12.0
 VELOCITIES = (80, 104)
 """Louder and softer notes may be other recordings, which go on otherwise; these are what most music asks for."""
-LATE_S = (4.3, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
-"""Moments that follow the trained ones."""
-FOLLOWED_S = (1.0, 2.0, 3.0, *LATE_S)
-"""Where targets are measured: keys of which training heard short notes alone begin earlier."""
-TRAINED_S = 4.1
+GROWN_S = 8.0
+"""Notes are grown for so long: with its clock stopped the growth has come to rest by then."""
+RESTING_S = 6.5
+"""What is grown later is as it is from here to there."""
+SETTLING_S = 0.5
 REFERENCE_S = (1.5, 3.8)
 """Later levels are compared with those here; where less was measured, with its second half."""
-EASE_S = 0.4
-"""How long a correction takes from its last measured moment to what follows."""
 MARGIN_S = 0.25
-FADING_DB = 6.0
-"""A recording that is so much quieter in the end fades, and is followed to there."""
-SURGING_DB = 3.0
-"""One that moves so far from its later mean is followed, too, and ends in that mean."""
-FURTHEST_LATE = 2.0 * FURTHEST
-"""Level that a correction may reach where the recording fades and the growth does not."""
 QUIET = 1e-9
 """Mean power of what counts as silent, -90 dB."""
-BATCH = 48
-RIDGE = 1e-3
-QUIETEST = 0.03
-"""Share of the loudest amplitude below which a shape is not told more closely."""
-FURTHER = 2
-"""Courses that a key may get for what is late, beside those of training."""
-SIGNIFICANT = 0.0125
-"""Level, 0.5 dB, by which one more course must better what is late."""
+FADING_DB = 6.0
+"""A recording that is so much quieter in the end fades, and is followed to there."""
+SURGING_DB = 2.0
+"""One that moves so far from its later mean is followed, too, and ends in that mean."""
+MOST_LIFT_DB = 10.0
+"""Where more is missing at the first late moment, the growth died too soon: its clock is stopped earlier."""
 
 Span = tuple[float, float]
 """From one second to another."""
+Recorded = Callable[[int, int, float, float], FloatArray]
+"""The recording of a key at a velocity, held for some seconds and released for some more."""
 
 
-class _Note(NamedTuple):
-    """A note to hold: its row in the table and its key, what plays it, and the seconds that training measured of it."""
+@dataclass(frozen=True)
+class _Note:
+    """A note to hold.
+
+    Attributes
+    ----------
+    row : of the instrument's corrections
+    hz : its fundamental, 0 without a pitch
+    stretch : its inharmonicity
+    """
 
     row: int
     key: int
     velocity: int
-    choice: KeyChoice
+    hz: float
+    stretch: float
+
+
+class _Plan(NamedTuple):
+    """When to listen to a note: the reference, all that follows, and around each moment that is followed.
+
+    Attributes
+    ----------
+    end_s : where the clock of the growth stops
+    measured_s : what training measured of the key, not beyond that
+    """
+
+    end_s: float
     measured_s: float
 
     @property
@@ -83,119 +97,103 @@ class _Note(NamedTuple):
 
     @property
     def spans_s(self) -> list[Span]:
-        """The reference, all that follows, and what lies around each moment that is followed, half-way to the next."""
+        """All of them, 2 + L."""
         between = [0.5 * (one + other) for one, other in pairwise(FOLLOWED_S)]
-        windows = pairwise((FOLLOWED_S[0] - MARGIN_S, *between, HELD_S))
-        return [self.reference_s, (self.reference_s[1] + MARGIN_S, HELD_S), *windows]
+        around = pairwise((FOLLOWED_S[0] - MARGIN_S, *between, HELD_S))
+        return [self.reference_s, (self.measured_s + SETTLING_S, HELD_S), *around]
+
+    @property
+    def grown_s(self) -> list[Span]:
+        """Where the growth is listened to for each of them."""
+        return [span if span[1] <= GROWN_S else (min(span[0], RESTING_S), GROWN_S) for span in self.spans_s]
+
+    @property
+    def followed(self) -> list[int]:
+        """Which of the spans are those around moments after what training measured."""
+        return [2 + place for place, at_s in enumerate(FOLLOWED_S) if at_s > self.measured_s]
 
 
-@dataclass(eq=False)
-class _Targets:
-    """What one key should be corrected by at the moments that are followed: weighted sums over notes, each (L, N)."""
+class _Instrument:
+    """An instrument on its own: what plants its keys, moves them and corrects them."""
 
-    values: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    def __init__(self, file: InstrumentFile, growth: OnnxGrowthModel) -> None:
+        table, name = file.table, file.facts.name
+        correction = correction_of(table, name)
+        assert correction is not None
+        self.name, self.growth, self.correction = name, growth, correction
+        self.motion_arrays, self._file = motions_of(table, name), file
+        self.timbres = TimbreTable({}, {})
+        self.timbres.add(name, table)
+        self.axis = _Axis(growth.spec, correction)
 
+    def table(self, correction: CorrectionArrays) -> MotionTable:
+        """Return what moves the keys, with some corrections of them."""
+        return MotionTable(self.growth.spec, self.motion_arrays, correction)
 
-def with_held_notes(
-    bank: Bank,
-    representation: str,
-    instruments: tuple[InstrumentConfig, ...],
-    font: SoundFont,
-    report: Callable[[str], None] = lambda _: None,
-) -> CorrectionArrays:
-    """Return the corrections of a representation, with what held notes are like after those that training heard.
+    def note(self, row: int, velocity: int) -> _Note:
+        """Return a note of a recorded key."""
+        table, key = self._file.table, int(self.correction.key[row])
+        cents, stretch = (np.interp(key, table.tuned_keys, one) for one in (table.cents, table.inharmonicity))
+        is_pitched = self._file.facts.kind == "pitched"
+        hz = float(pitch_to_hz(key + cents / 100.0)) if is_pitched else 0.0
+        return _Note(row, key, velocity, hz, float(stretch) * is_pitched)
 
-    Parameters
-    ----------
-    bank : Bank
-        Its models grow the notes.
-    instruments : of the SoundFont; kits and what has no correction stay as they are
-    font : what is to be met
-    report : hears of every instrument that is done
-
-    Returns
-    -------
-    CorrectionArrays
-        Shapes and measured moments as before, and `LATE_S` as the last moments.
-
-    Raises
-    ------
-    UsageError
-        The bank holds such corrections already: what training measured of them shows no more.
-    """
-    growth = bank.growth_model(representation, provider="cpu")
-    arrays = CorrectionArrays.from_bytes(bank.models_of(representation)[CORRECTION])
-    if _late_moments(arrays, growth.spec) > 1:
-        raise UsageError(f"held notes of {representation} are in the bank already; begin with what training left")
-    ends = measured_ends(arrays, growth.spec)
-    axis = _Axis(growth.spec, arrays)
-    targets: dict[int, _Targets] = {}
-    for instrument in instruments:
-        notes = [] if instrument.drum_keys else list(_notes_of(instrument, bank, growth, arrays, ends))
-        for start in range(0, len(notes), BATCH):
-            some = notes[start : start + BATCH]
-            recorded = [_recorded(font, instrument.program, note, axis) for note in some]
-            _add(targets, some, recorded, _grown(growth, some), axis)
-        if notes:
-            report(f"{representation}: held {len(notes)} notes of {instrument.name}")
-    return _continued(arrays, ends, targets, growth.spec)
+    def timbre(self, note: _Note) -> str:
+        """Return the timbre of a note."""
+        return self.correction.names[self.correction.timbre[note.row]]
 
 
-def with_mean_after(arrays: CorrectionArrays, spec: AudioSpec, decaying: frozenset[str]) -> CorrectionArrays:
-    """Return corrections that ease into the mean of the second half of what was measured; for want of long recordings.
-
-    Those that go beyond what training measured already stay as they are.
+def with_held_notes(file: InstrumentFile, growth: OnnxGrowthModel, recorded: Recorded) -> InstrumentFile:
+    """Return an instrument whose held notes go on as their recordings do; measured anew where they do already.
 
     Parameters
     ----------
-    arrays : CorrectionArrays
-    spec : AudioSpec
-        Of the representation.
-    decaying : instruments that keep their last moment, because they fade out
+    file : InstrumentFile
+        What training measured of its keys stays as it was.
+    growth : OnnxGrowthModel
+        The foundation that it was made for.
+    recorded : what is to be met
     """
-    if _late_moments(arrays, spec):
-        return arrays
-    moments = np.append(_trained(arrays, spec), round(LATE_S[0] / spec.hop_s))
-    courses = arrays.courses[:, np.minimum(np.arange(len(moments)), arrays.courses.shape[1] - 1)]
-    for row, end in enumerate(measured_ends(arrays, spec)):
-        if arrays.names[arrays.timbre[row]].split(":")[0] not in decaying:
-            known = courses[row, : end + 1].astype(np.float64)
-            mean = known[moments[: end + 1] >= moments[end] / 2].mean(0)
-            share = np.clip((moments[end + 1 :] - moments[end]) * spec.hop_s / EASE_S, 0.0, 1.0)[:, None]
-            courses[row, end + 1 :] = np.round(known[-1] + share * (mean - known[-1]))
-        else:
-            courses[row, end + 1 :] = courses[row, end]
-    return replace(arrays, moments=moments, courses=courses)
+    if correction_of(file.table, file.facts.name) is None or file.facts.is_drums:
+        return file
+    instrument = _Instrument(file, growth)
+    ends = measured_ends(instrument.correction, growth.spec)
+    late: dict[int, Late] = {}
+    missing: Sequence[int] = range(len(ends))
+    for end_s in CLOCK_END_S:
+        measured_s = np.minimum(instrument.correction.moments[ends] * growth.spec.hop_s, end_s)
+        found = _measured(instrument, missing, [_Plan(end_s, float(one)) for one in measured_s], recorded)
+        late |= {row: one for row, one in found.items() if row not in late or one.lift_db < late[row].lift_db}
+        missing = [row for row in missing if row in late and late[row].lift_db > MOST_LIFT_DB]
+        if not missing:
+            break
+    applied = _Applied(instrument, [instrument.note(row, VELOCITIES[0]) for row in late])
+    correction = continued(instrument.correction, late, growth.spec, applied)
+    return replace(file, table=with_correction(file.table, file.facts.name, correction))
 
 
-def _trained(arrays: CorrectionArrays, spec: AudioSpec) -> NDArray[np.int64]:
-    """Return the moments that training measured."""
-    return arrays.moments[arrays.moments * spec.hop_s < TRAINED_S]
+class _Applied:
+    """How loud keys are where they rest, once they are corrected."""
 
+    def __init__(self, instrument: _Instrument, notes: Sequence[_Note]) -> None:
+        self._instrument, self._notes = instrument, notes
 
-def _late_moments(arrays: CorrectionArrays, spec: AudioSpec) -> int:
-    return len(arrays.moments) - len(_trained(arrays, spec))
-
-
-def measured_ends(arrays: CorrectionArrays, spec: AudioSpec) -> NDArray[np.intp]:
-    """Return the last moment that training measured on each of M keys; what it knew no more repeats that."""
-    courses = arrays.courses[:, : len(_trained(arrays, spec))].astype(np.int64)
-    differs = (courses != courses[:, -1:]).any(2)
-    last = courses.shape[1] - 1
-    return np.where(differs.any(1), np.minimum(last + 1 - differs[:, ::-1].argmax(1), last), 0)
-
-
-def _notes_of(
-    instrument: InstrumentConfig, bank: Bank, growth: OnnxGrowthModel, arrays: CorrectionArrays, ends: NDArray[np.intp]
-) -> Iterator[_Note]:
-    book = bank.timbre_book(growth)
-    for row, (name, key) in enumerate(arrays.owners):
-        if name == instrument.name:
-            choice = book.instrument_for(instrument.program, 0, False, key)
-            measured_s = float(arrays.moments[ends[row]] * growth.spec.hop_s)
-            for velocity in VELOCITIES:
-                yield _Note(row, key, velocity, choice, measured_s)
+    def __call__(self, correction: CorrectionArrays, late: Mapping[int, Late]) -> dict[int, NDArray[np.float64]]:
+        """Return the total levels (L,) in dB of keys at the moments that are followed."""
+        instrument, spec = self._instrument, self._instrument.growth.spec
+        table = instrument.table(correction)
+        applier, found = KeyApplier(spec, table), {}
+        for note in self._notes:
+            one = late[note.row]
+            motion = np.array([table.find(instrument.timbre(note), note.key)], np.float64)
+            corrections = table.corrections(motion, np.array(one.moments_s)[:, None])
+            field = np.zeros((1, len(one.level), 2, one.level.shape[1]), np.float32)
+            field[0, :, 0] = one.level
+            hz = np.full((1, len(one.level)), note.hz)
+            name = table.corrected_field
+            level = applier.finish({name: field}, corrections, np.zeros_like(hz), hz, np.array([note.stretch]))[name]
+            found[note.row] = total_db(instrument.axis.heard(level[0, :, 0]), spec)
+        return found
 
 
 class _Axis:
@@ -211,163 +209,125 @@ class _Axis:
         """Return powers of a recording (L, bins) on N."""
         if self._partials is None:
             return power if self._bank is None else power @ self._bank.T
-        cents, stretch = note.choice.instrument.tuning(note.key)
-        hz = float(pitch_to_hz(note.key + cents / 100.0)) * float(note.choice.pitched)
         # Sums over whole lobes: in the mean, a pitch that wavers leaves a bin, but not its partial.
-        return power @ self._partials.weights(np.ones(power.shape[1], np.float32), hz, stretch)[: self._width].T
+        ones = np.ones(power.shape[1], np.float32)
+        return power @ self._partials.weights(ones, note.hz, note.stretch)[: self._width].T
+
+    def heard(self, values: FloatArray) -> FloatArray:
+        """Return which of the levels or powers of a grown field (L, F) are heard."""
+        return values if self._grows_bins else values[:, : self._width]
 
     def grown(self, power: FloatArray, note: _Note) -> FloatArray:
         """Return powers of a grown field (L, F) on N."""
         return self.recorded(power, note) if self._grows_bins and self._bank is None else power[:, : self._width]
 
 
-def _recorded(font: SoundFont, program: int, note: _Note, axis: _Axis) -> FloatArray:
-    """Return mean powers of a recording in the spans of a note, (2 + L, N)."""
-    audio = font.render(program, note.key, note.velocity, HELD_S, 0.0, drums=False)
-    power = power_spectrogram(audio, axis.spec)
-    return axis.recorded(np.stack([power[_frames(span, axis.spec)].mean(0) for span in note.spans_s]), note)
+def total_db(level: FloatArray, spec: AudioSpec) -> NDArray[np.float64]:
+    """Return the power of levels (L, F) together, in dB."""
+    return np.asarray(10.0 * np.log10(power_from_level(level, spec).astype(np.float64).sum(1) + QUIET))
 
 
-def _frames(span: Span, spec: AudioSpec) -> slice:
-    start, stop = (round(min(at, HELD_S) / spec.hop_s) for at in span)
-    return slice(start, max(stop, start + 1))
+def _measured(
+    instrument: _Instrument, rows: Iterable[int], plans: Sequence[_Plan], recorded: Recorded
+) -> dict[int, Late]:
+    """Return what some keys should come to, with the clock of the growth stopped; silent ones are left out.
+
+    Parameters
+    ----------
+    plans : of all rows
+    """
+    notes = [instrument.note(row, velocity) for row in rows for velocity in VELOCITIES]
+    spec, found = instrument.growth.spec, dict[int, Late]()
+    grown = _grown(instrument, notes, [plans[note.row] for note in notes])
+    for note, own in zip(notes, grown, strict=True):
+        plan = plans[note.row]
+        power = power_spectrogram(recorded(note.key, note.velocity, HELD_S, 0.0), spec)
+        bins = np.stack([power[_frames(span, spec)].mean(0) for span in plan.spans_s])
+        if bins[0].sum() >= QUIET and own[0].sum() >= QUIET:
+            late = _late(instrument.axis, note, plan, bins, own)
+            found[note.row] = found[note.row].joined(late) if note.row in found else late
+    return found
 
 
-def _grown(growth: OnnxGrowthModel, notes: list[_Note]) -> NDArray[np.float64]:
-    """Return mean powers of grown notes in their spans, (V, 2 + L, F): in the reference as played, later bare."""
-    spec, count = growth.spec, len(notes)
-    motions = np.array([note.choice.motion for note in notes], np.float64)
-    tuning = np.array([note.choice.instrument.tuning(note.key) for note in notes], np.float64)
-    pitched = np.array([float(note.choice.pitched) for note in notes], np.float32)
-    pitch = np.array([note.key for note in notes]) + tuning[:, 0] / 100.0
-    stretch = np.ascontiguousarray(tuning[:, 1] * pitched)
-    genome = growth.plant(
-        pitch.astype(np.float32), np.array([note.velocity / 127 for note in notes], np.float32),
-        np.stack([note.choice.timbre for note in notes]), pitched, stretch.astype(np.float32),
-    )  # fmt: skip
-    mask = np.ones((count, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
-    hz = (np.where(pitched, pitch_to_hz(pitch), 0.0))[:, None]
-    name = growth.motions.corrected_field
-    spans = [[_frames(span, spec) for span in note.spans_s] for note in notes]
-    inside = np.array([[(one.start, one.stop) for one in row] for row in spans])
-    total = np.zeros(0)
-    for frame in range(round(HELD_S / spec.hop_s)):
-        age_s = np.full((1, count), frame * spec.hop_s)
-        swell = growth.motions.swell(motions, age_s)[0]
-        hop = growth.step(genome, HopInputs(age_s[0].astype(np.float32), np.full(count, -1, np.float32), mask, swell))
-        genome["grid"] = hop.grid
-        field = hop.fields[name][:, None]
-        counted = (inside[..., 0] <= frame) & (frame < inside[..., 1])
-        total = np.zeros((*counted.shape, field.shape[3])) if not total.size else total
-        rows, columns = np.nonzero(counted[:, 1:])
-        total[rows, columns + 1] += power_from_level(field[:, 0, 0], spec)[rows]
-        if counted[:, 0].any():
-            corrections = growth.motions.corrections(motions, age_s)
-            played = growth.finisher.finish({name: field.copy()}, corrections, np.zeros((count, 1)), hz, stretch)
-            total[counted[:, 0], 0] += power_from_level(played[name][:, 0, 0], spec)[counted[:, 0]]
-    return total / np.maximum(inside[..., 1] - inside[..., 0], 1)[..., None]
-
-
-def _add(
-    targets: dict[int, _Targets],
-    notes: list[_Note],
-    recorded: list[FloatArray],
-    grown: NDArray[np.float64],
-    axis: _Axis,
-) -> None:
-    """Add what notes should be corrected by to the targets of their keys."""
-    for note, wanted, own in zip(notes, recorded, grown, strict=True):
-        if wanted[0].sum() < QUIET or wanted[1].sum() < QUIET:
-            continue
-        late = _followed(10.0 * np.log10(wanted.sum(1) + QUIET))
-        heard, played = _level(wanted, axis.spec), _level(axis.grown(own, note), axis.spec)
-        # What was played in the reference, moved as the recording moves from there, less what is grown later.
-        values = heard[late] - heard[0] + played[0] - played[late]
-        weights = np.repeat(loudness_of(_level(wanted[0] + wanted[1], axis.spec))[None], len(values), 0)
-        one = targets.setdefault(note.row, _Targets(np.zeros(values.shape), np.zeros(values.shape)))
-        one.values += np.clip(values, -FURTHEST_LATE, FURTHEST) * weights
-        one.weights += weights
-
-
-def _followed(level_db: FloatArray) -> list[int]:
-    """Return which of the spans is wanted at each followed moment, by the levels (2 + L,) of a recording there."""
-    around = list(range(2, 2 + len(FOLLOWED_S)))
-    if level_db[0] - level_db[-1] > FADING_DB:
-        return around
-    surges = np.abs(level_db[2:] - level_db[1]).max() > SURGING_DB
-    return [*around[:-1], 1] if surges else [1] * len(around)
-
-
-def _level(power: FloatArray | NDArray[np.float64], spec: AudioSpec) -> FloatArray:
-    floor = 10.0 ** (spec.floor_db / 10.0)
-    return (10.0 * np.log10(np.maximum(power, floor)) / spec.level_scale_db).astype(np.float32)
-
-
-def _continued(
-    arrays: CorrectionArrays, ends: NDArray[np.intp], targets: dict[int, _Targets], spec: AudioSpec
-) -> CorrectionArrays:
-    """Let each key ease from its last measured moment to its targets, by one course more where its own fall short."""
-    moments = np.concatenate([_trained(arrays, spec), np.round(np.array(LATE_S) / spec.hop_s).astype(np.int64)])
-    keys, rank = len(ends), min(arrays.shapes.shape[1], RANK)
-    courses = np.zeros((keys, len(moments), rank + FURTHER), np.int8)
-    shapes = np.zeros((keys, rank + FURTHER, arrays.shapes.shape[2]), np.int8)
-    scales = [np.pad(one[:, :rank], ((0, 0), (0, FURTHER))) for one in (arrays.course_scale, arrays.shape_scale)]
-    shapes[:, :rank] = arrays.shapes[:, :rank]
-    for row, end in enumerate(ends):
-        courses[row, : end + 1, :rank] = arrays.courses[row, : end + 1, :rank]
-        courses[row, end + 1 :, :rank] = arrays.courses[row, end, :rank]
-        if row not in targets:
-            continue
-        after_s = moments[end + 1 :] * spec.hop_s
-        share = np.clip((after_s - moments[end] * spec.hop_s) / EASE_S, 0.0, 1.0)[:, None]
-        own = [one[row, :rank].astype(np.float64) for one in scales]
-        fitted = _fitted(shapes[row, :rank] * own[1][:, None], own[0], targets[row])
-        last = arrays.courses[row, end, :rank]
-        courses[row, end + 1 :, :rank] = np.round(last + share * (_at(after_s, fitted.codes) - last))
-        scales[0][row, rank:], scales[1][row, rank:] = (
-            np.abs(one).max(axis) / CODE_RANGE for one, axis in ((fitted.courses, 0), (fitted.shapes, 1))
-        )
-        courses[row, end + 1 :, rank:] = rounded(share * _at(after_s, fitted.courses), scales[0][row, rank:])
-        shapes[row, rank:] = rounded(fitted.shapes, scales[1][row, rank:, None])
-    return replace(
-        arrays, moments=moments, courses=courses, shapes=shapes, course_scale=scales[0], shape_scale=scales[1]
+def _late(axis: _Axis, note: _Note, plan: _Plan, bins: FloatArray, own: FloatArray) -> Late:
+    """Return what a note should come to, from mean powers of its recording and of what is grown, each (2 + L, F)."""
+    spec, wanted = axis.spec, axis.recorded(bins, note)
+    heard_db, played_db = (10.0 * np.log10(one.astype(np.float64).sum(1) + QUIET) for one in (bins, axis.heard(own)))
+    at = _wanted(heard_db, plan.followed)
+    heard, played = _level(wanted, spec), _level(axis.grown(own, note), spec)
+    # What was played in the reference, moved as the recording moves from there, less what is grown later.
+    values = heard[at] - heard[0] + played[0] - played[at]
+    moved_db = heard_db[at] - heard_db[0] + played_db[0]
+    return Late(
+        moments_s=tuple(FOLLOWED_S[place - 2] for place in plan.followed),
+        end_s=plan.end_s,
+        fades=bool(heard_db[0] - heard_db[-1] > FADING_DB),
+        values=values,
+        weights=loudness_of(_level(wanted[0] + wanted[1], spec)),
+        level=_level(own[at], spec),
+        total_db=moved_db,
+        lift_db=float(moved_db[0] - played_db[at[0]]) if heard_db[0] - played_db[0] < MOST_LIFT_DB else np.inf,
     )
 
 
-def _at(times_s: NDArray[np.float64], late: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return courses (K, R) at some times, of those where they are followed (L, R)."""
-    return np.stack([np.interp(times_s, FOLLOWED_S, course) for course in late.T], 1)
+def _wanted(level_db: NDArray[np.float64], followed: list[int]) -> list[int]:
+    """Return which of the spans is wanted at each followed moment, by the levels of a recording in all of them."""
+    if level_db[0] - level_db[-1] > FADING_DB:
+        return followed
+    surges = np.abs(level_db[followed] - level_db[1]).max() > SURGING_DB
+    return [*followed[:-1], 1] if surges else [1] * len(followed)
 
 
-class _Fit(NamedTuple):
-    """What comes near to the targets of a key.
-
-    Attributes
-    ----------
-    codes : (L, R), of the courses that training measured
-    courses, shapes : (L, FURTHER), (FURTHER, N), further ones
-    """
-
-    codes: NDArray[np.float64]
-    courses: NDArray[np.float64]
-    shapes: NDArray[np.float64]
+def _level(power: FloatArray, spec: AudioSpec) -> FloatArray:
+    floor = 10.0 ** (spec.floor_db / 10.0)
+    return (10.0 * np.log10(np.maximum(power / floor, 1.0)) / spec.level_scale_db).astype(np.float32)
 
 
-def _fitted(shapes: NDArray[np.float64], scale: NDArray[np.float64], targets: _Targets) -> _Fit:
-    """Return what comes near to the targets with the shapes (R, N) of training and some more; the loud counts most.
+def _frames(span: Span, spec: AudioSpec) -> slice:
+    start, stop = (round(at / spec.hop_s) for at in span)
+    return slice(start, max(stop, start + 1))
 
-    No course goes further than it can be coded in steps of `scale` (R,), so the measured moments stay as they were.
-    """
-    weights = targets.weights.mean(0) / max(targets.weights.mean(0).max(), 1e-12)
-    values = targets.values / np.maximum(targets.weights, 1e-12)
-    largest = shapes * (scale * CODE_RANGE)[:, None]
-    square = (largest * weights) @ largest.T
-    square += np.eye(len(shapes)) * RIDGE * max(float(np.trace(square)) / len(shapes), 1e-12)
-    followed = np.clip(np.linalg.solve(square, (largest * weights) @ values.T).T, -1.0, 1.0)
-    rest = (values - followed @ largest) * np.sqrt(weights)
-    left, strength, right = np.linalg.svd(rest, full_matrices=False)
-    strength = strength[:FURTHER]
-    strength = np.where(strength / np.sqrt(len(rest) * weights.sum()) < SIGNIFICANT, 0.0, strength)
-    kept = strength[:, None] > 0.0
-    further = np.where(kept, right[:FURTHER] / np.maximum(np.sqrt(weights), QUIETEST), 0.0)
-    return _Fit(followed * CODE_RANGE, left[:, :FURTHER] * strength, further)
+
+def _grown(instrument: _Instrument, notes: Sequence[_Note], plans: Sequence[_Plan]) -> FloatArray:
+    """Return mean powers of grown notes in their spans, (V, 2 + L, F): in the reference as played, later bare."""
+    growth, spec, count = instrument.growth, instrument.growth.spec, len(notes)
+    table = instrument.table(instrument.correction)
+    applier, name = KeyApplier(spec, table), table.corrected_field
+    motions = np.array([table.find(instrument.timbre(note), note.key) for note in notes], np.float64)
+    hz, stretch = (np.array([getattr(note, one) for note in notes]) for one in ("hz", "stretch"))
+    genome = _planted(instrument, notes)
+    mask = np.ones((count, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
+    spans = [[_frames(span, spec) for span in plan.grown_s] for plan in plans]
+    inside = np.array([[(one.start, one.stop) for one in row] for row in spans])
+    ends_s = np.array([plan.end_s for plan in plans], np.float32)
+    total = np.zeros(0)
+    for frame in range(round(GROWN_S / spec.hop_s)):
+        age_s = np.full((1, count), frame * spec.hop_s)
+        told_s = np.minimum(age_s[0].astype(np.float32), ends_s)
+        hop = growth.step(
+            genome, HopInputs(told_s, np.full(count, -1, np.float32), mask, table.swell(motions, age_s)[0])
+        )
+        genome["grid"] = hop.grid
+        field = hop.fields[name][:, None]
+        counted = (inside[..., 0] <= frame) & (frame < inside[..., 1])
+        total = np.zeros((*counted.shape, field.shape[3]), np.float32) if not total.size else total
+        rows, columns = np.nonzero(counted[:, 1:])
+        total[rows, columns + 1] += power_from_level(field[:, 0, 0], spec)[rows]
+        if counted[:, 0].any():
+            corrections = table.corrections(motions, age_s)
+            played = applier.finish({name: field.copy()}, corrections, np.zeros((count, 1)), hz[:, None], stretch)
+            total[counted[:, 0], 0] += power_from_level(played[name][:, 0, 0], spec)[counted[:, 0]]
+    return np.asarray(total / np.maximum(inside[..., 1] - inside[..., 0], 1)[..., None], np.float32)
+
+
+def _planted(instrument: _Instrument, notes: Sequence[_Note]) -> dict[str, FloatArray]:
+    """Return the genomes of notes."""
+    pitched = np.array([note.hz > 0.0 for note in notes], np.float32)
+    pitch = [69.0 + 12.0 * np.log2(note.hz / 440.0) if note.hz > 0.0 else float(note.key) for note in notes]
+    return instrument.growth.plant(
+        np.array(pitch, np.float32),
+        np.array([note.velocity / 127 for note in notes], np.float32),
+        np.stack([instrument.timbres.vector(instrument.timbre(note), note.key) for note in notes]),
+        pitched,
+        np.array([note.stretch for note in notes], np.float32),
+    )

@@ -5,7 +5,8 @@ Some notes are held out and watched: codes that bring them nearer are kept, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -132,6 +133,7 @@ class Stage:
     before: int = 0
     best: Codes = field(init=False)
     best_error: float = field(init=False)
+    has_gained: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         """Begin with the starts, which are the best so far."""
@@ -150,9 +152,19 @@ class Stage:
                 error = self.error(self.fit.averaged_model())
                 is_better = error < self.best_error * GAIN
                 if is_better:
-                    self.best, self.best_error = self._codes(), error
+                    self.best, self.best_error, self.has_gained = self._codes(), error, True
                 without_gain = 0 if is_better else without_gain + 1
                 look(Look(self.before + self.fit.iteration, error, is_better))
+
+    def figures(self) -> dict[str, float]:
+        """Return what an instrument's file says of the best so far."""
+        return {"watched_distance": round(self.best_error, 5)}
+
+    def best_model(self) -> TNCA:
+        """Return a model with the best codes."""
+        model = self.fit.averaged_model()
+        model.load_state_dict(self.best, strict=False)
+        return model
 
     def best_starts(self, all_notes: NoteSet) -> dict[str, Start]:
         """Return the best codes as those to go on from, for all keys of all notes.
@@ -173,3 +185,14 @@ class Stage:
 
     def _codes(self) -> Codes:
         return {name: self.fit.average[name].clone() for name in TABLES}
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads within a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

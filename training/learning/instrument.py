@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,18 +11,30 @@ import torch
 
 from ...engine.bank.instruments import Tuning
 from ...engine.instrument_files import InstrumentFacts, InstrumentFile
-from ...engine.keys.parts import table_of
+from ...engine.keys.correction import CorrectionArrays
+from ...engine.keys.motions import MotionArrays
+from ...engine.keys.onsets import MOMENTS
+from ...engine.keys.parts import ONSETS, table_of
 from ...engine.keys.timbres import TimbreTable
 from ...midi.spec.general_midi import drum_name
+from ..correction.attacks import HOLD_S, TAIL_S, envelope_of
 from ..correction.correction import Reach, measure_correction
-from ..data.dataset import NoteSet
+from ..data.dataset import NoteSet, between
 from ..data.heard_tuning import heard_tuning
+from ..measure.recording import Recording
 from ..spectral.nca import NUM_KEYS, TNCA
+from .figures import Player
 from .foundation import REPRESENTATION, Foundation
 from .start import Start
 
 REACH: Final = Reach(furthest=2.0, velocities=(1, 127))
 """An instrument that the foundation never heard may be far from all that it grows: 80 dB, at every velocity."""
+COURSES_BETWEEN: Final = 4
+"""Courses of the corrections of keys that were not recorded: half as many, for small files."""
+MOST_LAYERS: Final = 3
+"""Notes of a key whose attacks are measured."""
+Owners = Collection[tuple[str, int]]
+"""Timbres and recorded keys."""
 NO_TUNING: Final = Tuning()
 
 
@@ -52,6 +64,7 @@ def make_instrument(
     about: About,
     programs: tuple[int, ...],
     figures: Mapping[str, float],
+    recorded: NoteSet | None = None,
 ) -> InstrumentFile:
     """Measure what the fitted growth misses of the notes, and lay everything into an instrument.
 
@@ -59,14 +72,18 @@ def make_instrument(
     ----------
     model : with a row for each timbre of `notes`
     programs : General MIDI programs that it is most alike
+    recorded : the notes that were recorded, where `notes` has others; these are kept smaller
     """
-    correction = measure_correction(model, notes, REACH)
+    motions, correction = notes.motion_arrays, measure_correction(model, notes, REACH)
+    if recorded is not None:
+        known = {(name, key) for name in recorded.timbre_names for key in recorded.tuning[name].keys}
+        motions, correction = _following(motions, known), _simplified(correction, known)
     suffixes = {name[len(_stem(name)) :]: name for name in notes.timbre_names}
     tuning = _tuning(notes)
     table = table_of(
         suffixes,
         _timbre_table(model, notes),
-        notes.motion_arrays,
+        motions,
         correction,
         (tuning.keys, tuning.cents, tuning.inharmonicity),
     )
@@ -87,6 +104,63 @@ def make_instrument(
         drums={key: drum_name(key) or f"drum {key}" for key in keys} if about.is_kit else {},
     )
     return InstrumentFile(facts, table)
+
+
+def _following(motions: MotionArrays, known: Owners) -> MotionArrays:
+    """Return motions in which keys that were not recorded move like the nearest one that was."""
+    motion, pace = motions.motion.copy(), motions.pace.copy()
+    is_known = np.array([owner in known for owner in motions.owners])
+    for row in np.flatnonzero(~is_known):
+        own = np.flatnonzero(is_known & (motions.timbre == motions.timbre[row]))
+        near = own[np.argmin(np.abs(motions.key[own] - motions.key[row]))]
+        motion[row], pace[row] = motion[near], pace[near]
+    return replace(motions, motion=motion, pace=pace)
+
+
+def _simplified(correction: CorrectionArrays, known: Owners) -> CorrectionArrays:
+    """Return corrections in which keys that were not recorded have only the first courses."""
+    told = np.array([owner not in known for owner in correction.owners])
+    courses, shapes = correction.courses.copy(), correction.shapes.copy()
+    courses[told, :, COURSES_BETWEEN:], shapes[told, COURSES_BETWEEN:] = 0, 0
+    return replace(correction, courses=courses, shapes=shapes)
+
+
+def with_codes_between(model: TNCA, notes: NoteSet, recorded: NoteSet) -> TNCA:
+    """Give those keys of notes that were not recorded codes between those of their neighbours, in place."""
+    codes = model.keys.weight.data.view(-1, NUM_KEYS, model.config.key_size)
+    for row, name in enumerate(notes.timbre_names):
+        known = recorded.tuning[name].keys
+        for key in notes.tuning[name].keys:
+            if key not in known:
+                low, high, mix = between(key, known)
+                codes[row, key] = torch.lerp(codes[row, low], codes[row, high], mix)
+    return model
+
+
+def with_attacks(foundation: Foundation, instrument: InstrumentFile, recordings: Sequence[Recording]) -> InstrumentFile:
+    """Return an instrument with the envelopes of its attacks, measured on recordings of its keys.
+
+    Keys without a recording have the envelope of the nearest one of their timbre.
+    """
+    table, rate = instrument.table, foundation.spec.sample_rate
+    player = Player(foundation, instrument, rate)
+    shortest = round((HOLD_S + TAIL_S) * rate)
+    onsets = np.zeros((len(table.key), MOMENTS), np.int8)
+    known: dict[int, list[int]] = {}
+    for row, (timbre, key) in enumerate(zip(table.timbre.tolist(), table.key.tolist(), strict=True)):
+        own = [one for one in recordings if one.pitch == key]
+        own = [one for one in sorted(own, key=lambda one: one.velocity) if len(one.audio) >= shortest // 2]
+        pairs = [
+            (one.audio[:shortest], player.play(key, one.velocity, one.hold_s, len(one.audio[:shortest])))
+            for one in own[:: max(len(own) // MOST_LAYERS, 1)]
+        ]
+        if pairs:
+            onsets[row] = envelope_of(pairs, pairs, rate, key if own[0].pitched else None)
+            known.setdefault(timbre, []).append(row)
+    for row, (timbre, key) in enumerate(zip(table.timbre.tolist(), table.key.tolist(), strict=True)):
+        if known.get(timbre):
+            onsets[row] = onsets[min(known[timbre], key=lambda one: abs(int(table.key[one]) - key))]
+    return replace(instrument, table=replace(table, extras={**table.extras, ONSETS: onsets}))
 
 
 def with_figures(instrument: InstrumentFile, figures: Mapping[str, float]) -> InstrumentFile:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-import torch
 
 from ...engine.instrument_files import InstrumentFile, read_instrument, write_instrument
 from ...engine.wanted_instruments import load_bank
@@ -22,9 +19,9 @@ from ..measure.note_features import NoteFeatures
 from ..measure.recording import Recording
 from ..spectral.nca import TNCA
 from .figures import Judgement, judge, mean_distance, spread
-from .fit import Look, Stage
+from .fit import Look, Stage, torch_threads
 from .foundation import Foundation, open_foundation
-from .instrument import About, make_instrument, start_of, with_figures
+from .instrument import About, make_instrument, start_of, with_attacks, with_codes_between, with_figures
 from .notes import at_bank_level, at_most, measure, note_set
 from .outcome import Learned, Listener, Silent
 from .plan import Speed, speed_of
@@ -101,20 +98,9 @@ def learn(
         raise UsageError(f"there is no instrument to go on from: {path or 'no output is named'}")
     before = read_instrument(path) if goes_on and path else None
     foundation = foundation or open_foundation(load_bank(None, [before])[0])
-    with _torch_threads(threads):
+    with torch_threads(threads):
         run = _Run(foundation, Path(source), path, chosen, seed, listener or Silent(), name, author, licence)
         return run.learn(wishes, before)
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads within a block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass(eq=False)
@@ -135,6 +121,8 @@ class _Run:
     iterations: int = 0
     num_bytes: int = 0
     is_holding_back: bool = False
+    is_holding_still: bool = False
+    tells_between: bool = True
     about: About = field(init=False)
     programs: tuple[int, ...] = field(init=False)
     candidate: InstrumentFile = field(init=False)
@@ -218,16 +206,47 @@ class _Run:
         self.playable_s = time.monotonic() - self.began_s
         self.listener.say(f"playable after {self.playable_s:.0f} s, distance {first.best_error:.4f}")
         self._run_stage(first)
+        self._finish(first, features, part, learned, judged)
         judgement = judge(self.foundation, self._kept(), judged, learned, are_unheard=True)
         whole = note_set(self.foundation, features, judges=False) if judged else part
         self.is_holding_back = False
         second = self._stage(whole, recordings, first.best_starts(whole), self.speed.with_all, 1)
-        self._keep(second)
+        self._finish(second, features, whole, recordings, ())
+        self.is_holding_still = True
         self._run_stage(second)
+        self.is_holding_still = False
+        if second.has_gained:
+            self._finish(second, features, whole, recordings, ())
         if not judged:
             judgement = judge(self.foundation, self._kept(), recordings, recordings, are_unheard=False)
         self._write(with_figures(self._kept(), {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
         return judgement
+
+    def _finish(
+        self,
+        stage: Stage,
+        features: Sequence[NoteFeatures],
+        notes: NoteSet,
+        learned: Sequence[Recording],
+        judged: Sequence[Recording],
+    ) -> None:
+        """Measure attacks, and tell the keys between recorded ones, unless notes that judge are further off then."""
+        self.listener.say("measures attacks, and keys between recorded ones")
+        figures = {**stage.figures(), ITERATIONS: float(self.iterations)}
+
+        def made(laid: NoteSet) -> InstrumentFile:
+            model = with_codes_between(stage.best_model(), laid, notes)
+            one = make_instrument(self.foundation, model, laid, self.about, self.programs, figures, notes)
+            return with_attacks(self.foundation, one, learned)
+
+        made_of = [made(notes)] if judged or not self.tells_between else []
+        if self.tells_between:
+            made_of.append(made(note_set(self.foundation, features, bool(judged), with_between=True)))
+        if len(made_of) > 1:
+            watched = spread(judged, MOST_WATCHED)
+            errors = [mean_distance(self.foundation, one, watched) for one in made_of]
+            self.tells_between = errors[1] < errors[0]
+        self._write(made_of[-1 if self.tells_between else 0])
 
     def _stage(
         self, notes: NoteSet, watched: Sequence[Recording], starts: Mapping[str, Start], iterations: int, number: int
@@ -261,7 +280,8 @@ class _Run:
 
     def _keep(self, stage: Stage) -> None:
         """Write the candidate, which is the best of a stage so far."""
-        self._write(with_figures(self.candidate, {"watched_distance": round(stage.best_error, 5)}))
+        if not self.is_holding_still:
+            self._write(with_figures(self.candidate, stage.figures()))
 
     def _kept(self) -> InstrumentFile:
         assert self.instrument is not None

@@ -6,13 +6,16 @@ Letters: N notes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from ..data.between_keys import notes_between
 from ..data.dataset import NoteSet, assemble
+from ..measure.motions import Reach
 from ..measure.note_features import NoteFeatures, extract
 from ..measure.recording import Recording
 from .foundation import Foundation
@@ -87,8 +90,16 @@ def measure(foundation: Foundation, recordings: Sequence[Recording], step: Step)
     return features
 
 
-def note_set(foundation: Foundation, features: Sequence[NoteFeatures], judges: bool) -> NoteSet:
-    """Lay measured notes out to learn from; where `judges`, some keys are held out to judge by."""
+def note_set(
+    foundation: Foundation, features: Sequence[NoteFeatures], judges: bool, with_between: bool = False
+) -> NoteSet:
+    """Lay measured notes out to learn from.
+
+    Parameters
+    ----------
+    judges : some keys are held out to judge by
+    with_between : keys between recorded ones have notes as well, told from their neighbours
+    """
     keys: dict[str, set[int]] = defaultdict(set)
     fades: dict[str, list[bool]] = defaultdict(list)
     for note in features:
@@ -96,8 +107,22 @@ def note_set(foundation: Foundation, features: Sequence[NoteFeatures], judges: b
         fades[note.instrument.partition(":")[0]].append(not note.sustains)
     kept = {name: held_out_keys(own) if judges else frozenset() for name, own in keys.items()}
     decaying = frozenset(name for name, own in fades.items() if 2 * sum(own) > len(own))
+    notes = [replace(note, held_out=note.pitch in kept[note.instrument]) for note in features]
+    heard = {name: own - kept[name] for name, own in keys.items()}
+    if with_between:
+        between = notes_between(notes, foundation.spec)
+        notes += between
+        for note in between:
+            heard[note.instrument].add(note.pitch)
+    return assemble([notes], foundation.spec, decaying=decaying, choose=lambda group: group, reach=nearest_reach(heard))
 
-    def choose(group: list[NoteFeatures]) -> list[NoteFeatures]:
-        return [replace(note, held_out=note.pitch in kept[note.instrument]) for note in group]
 
-    return assemble([list(features)], foundation.spec, decaying=decaying, choose=choose)
+def nearest_reach(keys: Mapping[str, Collection[int]]) -> Reach:
+    """Return the highest key to which each recorded key of a timbre is the nearest; half-way the lower one is."""
+    reach = {}
+    for name, own in keys.items():
+        ordered = sorted(own)
+        for low, high in pairwise(ordered):
+            reach[name, low] = (low + high) // 2
+        reach[name, ordered[-1]] = ordered[-1]
+    return reach

@@ -31,6 +31,9 @@ MIXED = 3
 """Timbres that a start is mixed of."""
 SHARPNESS = 1.5
 """Per dB of error: how quickly a timbre that is further away counts less in the mixture."""
+HALF_DB = 15.0
+"""A band counts half as much in a comparison for each so many dB that it is softer than the loudest: the noise of a
+room, and what a microphone leaves out, tell nothing of an instrument."""
 SOUNDING = 0.25
 """Level, 10 dB, from which a band counts in a comparison."""
 
@@ -137,11 +140,12 @@ def _errors(
 
 
 def _apart_db(grown: FloatArray, note: NoteFeatures, scale_db: float) -> float:
-    """Return the mean difference of grown levels (T, F) and a note's where either sounds, in dB."""
+    """Return the mean difference of grown levels (T, F) and a note's, in dB; what is loud counts most."""
     wanted = note.mel[:HEARD_FRAMES:STEP_FRAMES, 0].astype(np.float32)
     grown = grown[: len(wanted)]
-    counts = np.maximum(grown, wanted) > SOUNDING
-    return float((np.abs(grown - wanted) * counts).sum() / max(counts.sum(), 1) * scale_db)
+    loudest = np.maximum(grown, wanted)
+    counts = np.exp2((loudest - loudest.max()) * scale_db / HALF_DB) * (loudest > SOUNDING)
+    return float((np.abs(grown - wanted) * counts).sum() / max(counts.sum(), 1e-9) * scale_db)
 
 
 @torch.no_grad()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from math import sqrt
 
 from ...engine.arrays import FloatArray
+from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.bank.chooser import InstrumentSelection
-from ...engine.bank.instruments import KeyChoice
+from ...engine.bank.instruments import BankInstrument, KeyChoice
+from ...engine.bank.timbre_book import TimbreBook
+from ...engine.instrument_files import InstrumentFile
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.synth import Synth
 from ...engine.voices.voice import num_slots
@@ -29,16 +32,26 @@ class NoteRenderer:
     growth : of the path's representation
     decoder : its name
     sample_rate : of the output in Hz
+    file : an instrument that plays alone, instead of those of the bank; `growth` gets to know it
     """
 
-    def __init__(self, bank: Bank, growth: OnnxGrowthModel, decoder: str, sample_rate: int = HEARING_RATE) -> None:
-        self._growth, self._book = growth, bank.timbre_book(growth)
+    def __init__(
+        self,
+        bank: Bank,
+        growth: OnnxGrowthModel,
+        decoder: str,
+        sample_rate: int = HEARING_RATE,
+        file: InstrumentFile | None = None,
+    ) -> None:
+        alone = () if file is None else (instrument_file(file),)
+        self._growth = growth
+        self._book = TimbreBook((), growth.timbres, growth.motions, alone) if alone else bank.timbre_book(growth)
         self._decoder = bank.decoder(decoder, growth, num_slots(FOR_ONE_NOTE))
         self._sample_rate = sample_rate
 
-    def choice(self, instrument: InstrumentConfig, key: int) -> KeyChoice:
+    def choice(self, instrument: InstrumentConfig | BankInstrument, key: int) -> KeyChoice:
         """Return what plays a key of an instrument."""
-        return self._book.instrument_for(instrument.program, 0, instrument.drum_keys, key)
+        return self._book.instrument_for(instrument.program, 0, instrument.is_drums, key)
 
     def knows(self, instrument: InstrumentConfig, key: int) -> bool:
         """Tell whether the instrument itself plays a key, and no other one in its place."""
@@ -46,7 +59,7 @@ class NoteRenderer:
         return not choice.substituted and choice.instrument.name == instrument.name
 
     def render(
-        self, instrument: InstrumentConfig, key: int, velocity: int, hold_s: float, num_frames: int
+        self, instrument: InstrumentConfig | BankInstrument, key: int, velocity: int, hold_s: float, num_frames: int
     ) -> FloatArray:
         """Render a note that begins at frame 0, float32 (num_frames,): mono, without effects, at full volume."""
         synth = Synth(
@@ -57,7 +70,7 @@ class NoteRenderer:
             max_voices=FOR_ONE_NOTE,
             effects=False,
         )
-        channel = DRUM_CHANNEL if instrument.drum_keys else 0
+        channel = DRUM_CHANNEL if instrument.is_drums else 0
         for message in (program_change(channel, instrument.program), control_change(channel, VOLUME, LOUDEST)):
             synth.send(message, 0)
         synth.send(note_on(channel, key, velocity), 0)

@@ -28,6 +28,7 @@ RELEASE_STEEPER: Final = 1.4
 RELEASE_SLOPE_DB_PER_S: Final = -12.0
 # What fades slower may as well be a bow that tires or a bellows, and what is held shorter tells nothing.
 FADING_SLOPE_DB_PER_S: Final = -3.0
+SLOW_SLOPE_DB_PER_S: Final = -1.0
 FADING_FROM_S: Final = 0.05
 LEAST_HELD_S: Final = 0.25
 
@@ -129,7 +130,8 @@ def fades_while_held(audio: FloatArray, hold_s: float, sample_rate: int) -> bool
     """Tell whether a note fades out while its key is held, as a plucked string does.
 
     A straight line through its level from the loudest moment to the release falls by 3 dB a second or more. Where
-    that is no more than a quarter of a second, a fall by 15 dB tells it.
+    that is no more than a quarter of a second, a fall by 15 dB tells it. So does a line that falls by so much in all,
+    and by 1 dB a second: low strings of a piano take half a minute.
 
     Parameters
     ----------
@@ -143,7 +145,8 @@ def fades_while_held(audio: FloatArray, hold_s: float, sample_rate: int) -> bool
     if len(curve) * HOP_S < LEAST_HELD_S:
         return bool(levels.max() - levels[-1] >= RELEASE_FALL_DB)
     slope = np.polyfit(np.arange(len(curve)) * HOP_S, curve, 1)[0]
-    return bool(slope <= FADING_SLOPE_DB_PER_S)
+    falls = -slope * len(curve) * HOP_S >= RELEASE_FALL_DB and slope <= SLOW_SLOPE_DB_PER_S
+    return bool(slope <= FADING_SLOPE_DB_PER_S or falls)
 
 
 def _best_break(curve: NDArray[np.float64]) -> tuple[int, float, float]:

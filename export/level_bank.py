@@ -1,0 +1,86 @@
+"""Measuring how loud the instruments of a bank shall be, and writing it into its manifest.
+
+    python -m tnca_synth.export.level_bank BANK_DIR [--preset foundation] [--instrument NAME ...]
+
+They come out as loud, beside each other and at each velocity, as FluidSynth plays them with the SoundFont of the
+preset. Models and instrument files stay as they are. It comes after all that changes levels; again changes little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..engine.bank.bank import Bank
+from ..engine.bank.instruments import BankInstrument, Levels
+from ..engine.bank.manifest import MANIFEST
+from ..engine.open import assemble_synth
+from ..training.config.run import load_preset
+from ..training.correction.levels import RATE, measured_levels
+from .bank import change_files
+
+
+def level_bank(folder: Path, preset: str, names: Sequence[str] = ()) -> dict[str, Levels]:
+    """Measure the levels of some instruments, by default of all, and write the bank's manifest anew.
+
+    Returns
+    -------
+    The levels by instrument.
+
+    Raises
+    ------
+    BankError
+        The bank cannot be read.
+    DatasetError
+        FluidSynth or the SoundFont is not there.
+    """
+    bank, soundfont = Bank.load(folder), Path(load_preset(preset).data.soundfont)
+    ensemble = assemble_synth(bank=bank, sample_rate=RATE, effects=False, provider="cpu")
+    found: dict[str, Levels] = {}
+    for one in bank.instruments:
+        if not names or one.name in names:
+            found[one.name] = measured_levels(ensemble, one, soundfont)
+            print(f"{one.name:28s} {min(found[one.name].db):6.1f} .. {max(found[one.name].db):5.1f} dB", flush=True)
+    known = {one.name: one for one in bank.instruments}
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    for entry in manifest["instruments"]:
+        if entry["name"] in found:
+            entry["levels"] = as_json(with_shared(known[entry["name"]], found, known))
+    change_files(folder, manifest, {})
+    return found
+
+
+def with_shared(kit: BankInstrument, found: dict[str, Levels], known: dict[str, BankInstrument]) -> Levels:
+    """Return the levels of a kit with those of the drums that it shares with others; other instruments' as they are."""
+    own = found[kit.name]
+    if not kit.shared:
+        return own
+    db = dict(zip(own.keys, own.db, strict=True)) if own != Levels() else {}
+    for key, timbre in kit.shared.items():
+        owner, _, drum = timbre.rpartition(":")
+        levels = found.get(owner, known[owner].levels)
+        db[key] = round(levels.at(int(drum), 1.0), 1)
+    keys = tuple(sorted(db))
+    return Levels(keys, tuple(db[key] for key in keys), own.slope_db)
+
+
+def as_json(levels: Levels) -> dict[str, Any]:
+    """Return levels as a manifest has them."""
+    return {"keys": [*levels.keys], "db": [*levels.db], "slope_db": levels.slope_db}
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("bank", type=Path, metavar="BANK_DIR")
+    parser.add_argument("--preset", default="foundation", help="names the SoundFont (default: foundation)")
+    parser.add_argument("--instrument", action="append", default=[], help="measure this one alone; may be repeated")
+    given = parser.parse_args()
+    level_bank(given.bank, given.preset, given.instrument)
+
+
+if __name__ == "__main__":
+    main()

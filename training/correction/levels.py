@@ -1,0 +1,120 @@
+"""Measuring how much louder the keys of a bank shall sound, so that its instruments are as loud as a SoundFont's.
+
+Loudness is that of BS.1770 (K-weighted power) over a note held for 0.8 s and its release. Letters: N notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from ...engine.arrays import FloatArray
+from ...engine.bank.instruments import BankInstrument, Levels
+from ...engine.open import OpenSynth
+from ...engine.output.loudness import k_weighting
+from ...midi.files.writer import encode_midi_file
+from ...midi.messages import ALL_SOUND_OFF, DRUM_CHANNEL, control_change, note_off, note_on, program_change
+from ..sources.fluidsynth import RATE, play_song
+
+HOLD, SPACING = round(0.8 * RATE), round(1.3 * RATE)
+VELOCITY, SOFT_VELOCITY = 100, 60
+SLOPE_KEYS: Final = 4
+"""Keys of an instrument on which it is measured how loudness follows velocity, the same for all."""
+SILENT_DB: Final = -75.0
+
+Note = tuple[int, int]
+"""Key and velocity."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What plays notes: a MIDI channel 0..15 and a program."""
+
+    channel: int
+    program: int
+
+
+def measured_levels(ensemble: OpenSynth, instrument: BankInstrument, soundfont: Path) -> Levels:
+    """Return the levels of an instrument with which its keys are as loud as those of the SoundFont.
+
+    Parameters
+    ----------
+    ensemble : OpenSynth
+        At `RATE`, without effects; what levels the instrument has there is taken into account.
+    instrument : BankInstrument
+        One of its own, not from a user's file.
+    """
+    keys = _keys_of(ensemble, instrument)
+    soft_keys = [keys[place] for place in np.unique(np.linspace(0, len(keys) - 1, SLOPE_KEYS).round().astype(int))]
+    notes = [*((key, VELOCITY) for key in keys), *((key, SOFT_VELOCITY) for key in soft_keys)]
+    part = Part(DRUM_CHANNEL if instrument.is_drums else 0, instrument.program)
+    if not instrument.is_drums:
+        ensemble.lock_instrument(instrument.name)
+    there = loudness_of(play_song(encode_midi_file(_messages(notes, part), RATE), soundfont), len(notes))
+    here = loudness_of(_played(ensemble, notes, part), len(notes))
+    now = np.array([instrument.levels.at(key, velocity / 127) for key, velocity in notes])
+    return fitted(notes, there - here + now, np.minimum(there, here - now) > SILENT_DB)
+
+
+def fitted(notes: Sequence[Note], more_db: NDArray[np.float64], is_heard: NDArray[np.bool_]) -> Levels:
+    """Return the levels that notes (N,) at two velocities ask for; none where nothing is heard."""
+    octaves = np.log2(np.array([velocity for _, velocity in notes]) / 127)
+    louder = {key: row for row, (key, velocity) in enumerate(notes) if velocity == VELOCITY and is_heard[row]}
+    pairs = [
+        (louder[key], row)
+        for row, (key, velocity) in enumerate(notes)
+        if velocity == SOFT_VELOCITY and is_heard[row] and key in louder
+    ]
+    if not louder:
+        return Levels()
+    slopes = [(more_db[loud] - more_db[soft]) / (octaves[loud] - octaves[soft]) for loud, soft in pairs]
+    slope = float(np.median(slopes)) if slopes else 0.0
+    keys = sorted(louder)
+    db = tuple(round(float(more_db[louder[key]] - slope * octaves[louder[key]]), 1) for key in keys)
+    return Levels(tuple(keys), db, round(slope, 2))
+
+
+def loudness_of(audio: FloatArray, count: int) -> NDArray[np.float64]:
+    """Return the K-weighted power in dB of so many notes in a row, from audio (samples, 2)."""
+    heard = np.zeros((count * SPACING, 2))
+    heard[: len(audio)] = audio[: len(heard)]
+    for numerator, denominator in k_weighting(RATE):
+        heard = lfilter(numerator, denominator, heard, axis=0)
+    power = (heard.reshape(count, SPACING, 2) ** 2).sum(axis=2).mean(axis=1)
+    return np.asarray(10.0 * np.log10(power + 1e-20))
+
+
+def _keys_of(ensemble: OpenSynth, instrument: BankInstrument) -> list[int]:
+    """Return the recorded keys of an instrument, or the drums of a kit that are its own."""
+    assert ensemble.book is not None and ensemble.growth is not None
+    ensemble.book.load(instrument.name)
+    motions = ensemble.growth.motions
+    if not instrument.is_drums:
+        return motions.recorded_keys(instrument.name)
+    own = range(instrument.low, instrument.high + 1)
+    return [key for key in own if motions.recorded_keys(f"{instrument.name}:{key}")]
+
+
+def _messages(notes: Sequence[Note], part: Part, begin: int = 0) -> list[tuple[int, bytes]]:
+    """Return messages that play notes one after the other, by frame."""
+    messages = [(begin, program_change(part.channel, part.program))]
+    for index, (key, velocity) in enumerate(notes):
+        at = begin + index * SPACING
+        messages += [(at, note_on(part.channel, key, velocity)), (at + HOLD, note_off(part.channel, key))]
+        messages.append((at + SPACING - 1, control_change(part.channel, ALL_SOUND_OFF, 0)))
+    return messages
+
+
+def _played(ensemble: OpenSynth, notes: Sequence[Note], part: Part) -> FloatArray:
+    """Return what a synth makes of notes one after the other, float32 (N * SPACING, 2)."""
+    synth = ensemble.synth
+    for frame, data in _messages(notes, part, synth.frame):
+        synth.send(data, frame)
+    count = len(notes) * SPACING
+    return synth.render(count)
