@@ -9,7 +9,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 FOLDER = "engine/kernel"
-HEADERS = ("hop", "isa", "vector", "fft", "step", "sound", "search")
+HEADERS = ("hop", "isa", "vector", "fft", "step", "sound", "search", "kept")
 
 CLIENT = ("client", "link", "memory", "packets", "socket", "state", "worker")
 CLIENT_HEADERS = ("client", "internal", "parameters", "protocol", "worker")

@@ -84,8 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = train(
         config, folder, arguments.cache, arguments.device, arguments.resume, arguments.threads, console, limit_s
     )
-    print(f"The checkpoint is in {path}")
-    print(f"Make a bank of it: tnca-synth export {path} -o BANK")
+    if path is not None:
+        print(f"The checkpoint is in {path}")
+        print(f"Make a bank of it: tnca-synth export {path} -o BANK")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from ..engine.bank.interfaces import InstrumentChooser
@@ -11,6 +12,8 @@ from ..midi.files.song import Song
 from ..midi.state.interpreter import Interpreter
 
 Note = dict[str, Any]
+NameFor = Callable[[int, int, bool, int], str]
+"""Gives the name of what plays a program, a bank number, drums or not, on a key."""
 
 
 def annotate(song: Song, bank: InstrumentChooser, growth_controllers: bool = False) -> list[Note]:
@@ -23,8 +26,13 @@ def annotate(song: Song, bank: InstrumentChooser, growth_controllers: bool = Fal
     interpreter = Interpreter(song.num_ports, growth_controllers)
     notes: list[Note] = []
     held: dict[int, Note] = {}
+
+    @cache
+    def name_for(program: int, bank_number: int, is_drums: bool, key: int) -> str:
+        return bank.instrument_for(program, bank_number, is_drums, key).instrument.name
+
     for message in song.messages:
-        _carry_out(interpreter.handle(message.data, message.port), message.time_s, interpreter, bank, notes, held)
+        _carry_out(interpreter.handle(message.data, message.port), message.time_s, interpreter, name_for, notes, held)
     for note in held.values():
         note["offset_s"] = _rounded(max(song.duration_s, note["onset_s"]))
     return notes
@@ -34,7 +42,7 @@ def _carry_out(
     commands: Iterable[Command],
     time_s: float,
     interpreter: Interpreter,
-    bank: InstrumentChooser,
+    name_for: NameFor,
     notes: list[Note],
     held: dict[int, Note],
 ) -> None:
@@ -45,13 +53,13 @@ def _carry_out(
     for command in commands:
         match command:
             case NoteStart():
-                note = _note(command.channel, command.key, command.velocity, time_s, interpreter, bank)
+                note = _note(command.channel, command.key, command.velocity, time_s, interpreter, name_for)
                 held[command.note_id] = note
                 notes.append(note)
             case NoteMove():
                 # A legato step is a note of its own for whoever reads along.
                 end(command.note_id)
-                note = _note(command.channel, command.key, command.velocity, time_s, interpreter, bank)
+                note = _note(command.channel, command.key, command.velocity, time_s, interpreter, name_for)
                 held[command.note_id] = note
                 notes.append(note)
             case NoteRelease() | NoteCut():
@@ -66,11 +74,8 @@ def _carry_out(
                 pass
 
 
-def _note(
-    channel: int, key: int, velocity: int, time_s: float, interpreter: Interpreter, bank: InstrumentChooser
-) -> Note:
+def _note(channel: int, key: int, velocity: int, time_s: float, interpreter: Interpreter, name_for: NameFor) -> Note:
     state = interpreter.channels[channel]
-    choice = bank.instrument_for(state.program, state.bank, state.is_drums, key)
     return {
         "onset_s": _rounded(time_s),
         "offset_s": None,
@@ -79,7 +84,7 @@ def _note(
         "channel": channel + 1,
         "program": state.program,
         "is_drum": state.is_drums,
-        "instrument": choice.instrument.name,
+        "instrument": name_for(state.program, state.bank, state.is_drums, key),
     }
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,55 +49,61 @@ def train(
     threads: int,
     console: Console,
     limit_s: float = math.inf,
-) -> Path:
+) -> Path | None:
     """Train a preset in `folder`, for so many seconds at most; return the path of the checkpoint.
 
-    Under `torchrun` several processes train together.
+    Under `torchrun` several processes train together; all but the first return None, and say nothing.
 
     Raises
     ------
     UsageError
         `resume` with a checkpoint of another configuration, or a folder that already holds a run.
     """
+    torch.set_num_threads(threads)
+    path = folder / "checkpoint.pt"
     with joined(place) as team:
-        path = _train(config, folder, cache, place, resume, threads, console if team.is_first else QUIET, limit_s, team)
+        if not team.is_first:
+            console = QUIET
+        trainer = _trainer(config, path, cache, place, resume, threads, team, partial(tell, console))
+        if team.is_first:
+            _run_and_report(trainer, path, place, console, limit_s)
+        else:
+            trainer.run(folder, lambda step: None, limit_s=limit_s)
         team.wait()
-        return path
+        return path if team.is_first else None
 
 
-def _train(
+def _trainer(
     config: TrainConfig,
-    folder: Path,
+    path: Path,
     cache: Path,
     place: str,
     resume: bool,
     threads: int,
-    console: Console,
-    limit_s: float,
     team: Team,
-) -> Path:
-    torch.set_num_threads(threads)
+    say: Callable[[str], None],
+) -> TrainingLoop:
+    """Return what trains, with its notes, as far as it has come."""
     if place == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
-    path = folder / "checkpoint.pt"
     if path.exists() and not resume:
         raise UsageError(f"{path} exists; give --resume to go on with it, or another --output folder")
     kind = KINDS[config.kind]
-
-    def say(text: str) -> None:
-        tell(console, text)
-
     config = without_missing_compiler(config, place, say)
     notes = team.after_first(lambda: kind.load(config, cache, threads, say))
     trainer = kind.trainer(config, notes, place)
     trainer.team = team
     _begin(trainer, path, resume, say)
-    if not team.is_first:
-        trainer.run(folder, lambda step: None, limit_s=limit_s)
-        return path
+    return trainer
+
+
+def _run_and_report(trainer: TrainingLoop, path: Path, place: str, console: Console, limit_s: float) -> None:
+    """Train with a bar and a log, look at held-out notes now and then, and measure what is missed in the end."""
+    config, notes, folder = trainer.config, trainer.notes, path.parent
+    kind = KINDS[config.kind]
     held_out = validation_notes(notes, NOTES_PER_INSTRUMENT, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    say(_plan(config, notes, trainer, place))
+    tell(console, _plan(config, notes, trainer, place))
     with (
         SummaryWriter(str(folder / "tensorboard")) as log,
         ProgressReport(console, config.iterations, trainer.iteration) as progress,
@@ -112,8 +119,7 @@ def _train(
                 progress.say(text)
 
         trainer.run(folder, report, check, limit_s=limit_s)
-    _measure_what_is_missed(kind, trainer, notes, path, say)
-    return path
+    _measure_what_is_missed(kind, trainer, notes, path, partial(tell, console))
 
 
 def without_missing_compiler(config: TrainConfig, place: str, say: Callable[[str], None]) -> TrainConfig:

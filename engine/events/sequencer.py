@@ -497,7 +497,10 @@ class Sequencer:
                 voice.modulation.forget(stop)
 
     def _count_peak(self, voices: list[Voice]) -> None:
-        for new in self._started if self.peak_voices < self._allocator.limit else ():
-            together = sum(voice.onset <= new.onset < min(voice.end, voice.falls_at) for voice in voices)
-            self.peak_voices = max(self.peak_voices, together)
+        if self._started and self.peak_voices < self._allocator.limit:
+            began = np.sort([voice.onset for voice in voices])
+            ended = np.sort([max(min(voice.end, voice.falls_at), voice.onset) for voice in voices])
+            times = [voice.onset for voice in self._started]
+            together = np.searchsorted(began, times, "right") - np.searchsorted(ended, times, "right")
+            self.peak_voices = max(self.peak_voices, int(together.max()))
         self._started.clear()

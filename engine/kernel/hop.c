@@ -22,14 +22,18 @@
 #define PUBLIC __attribute__((visibility("default")))
 #endif
 
-enum { MAX_COURSES = 64, MAX_FRAMES = 4, SPARE = 32, TURNS = 4 };
+enum { MAX_COURSES = 64, MAX_FRAMES = 4, SPARE = 32, TURNS = 4, KEPT_BYTES = 72 << 20 };
 
 static const double PIVOT_HZ = 200.0, VIBRATO_HZ = 5.5, ATTACK_S = 0.1, FADE_FLOOR = 0.003981071705534973;
 static const double PITCH_LOW = 0.0, PITCH_HIGH = 135.0, PI = 3.14159265358979323846;
 static const float MAX_CUT_DB = 60.0f, MAX_BOOST_DB = 12.0f, RESONANCE_OCTAVES = 0.5f;
 
+#include "kept.h"
+
 /* What one voice has of its own. */
 typedef struct Slot {
+    Chain chain;                       /* what has led to its last frame */
+    double planted;                    /* what it was planted at */
     double hz, cycles;                 /* the last frame's fundamental, and its cycles since the onset */
     double place_hz, near_hz, ratio_of_source, stretch, near_stretch; /* what the following was looked up for */
     int64_t frame, noise_row, reach, mode_row;
@@ -46,6 +50,7 @@ typedef struct Slot {
 typedef struct Hop {
     Model model;
     Genes genes;
+    Kept kept;
     Slot *slots;
     void *rooms;
     void (*run)(struct Hop *, Call *);
@@ -246,18 +251,38 @@ static void cull(Hop *hop, int64_t number, float life, float *level) {
     }
 }
 
-/* Scramble a number (the finalizer of SplitMix64, Steele et al., 2014), as engine/hashing.py does. */
-static uint64_t scrambled(uint64_t z) {
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
 /* Let a slot begin with a note that is silent so far. */
 static void begin(Hop *hop, Slot *slot, uint64_t seed, double hz) {
     slot->hz = hz, slot->cycles = 0.0, slot->frame = 0;
     slot->noise_row = (int64_t)(scrambled(seed) % (uint64_t)hop->model.noise_rows);
     memset(slot->amplitude, 0, sizeof slot->amplitude);
+}
+
+/* Follow what leads to a frame of a voice; return whether that says all: nothing but clocks and genes made it grow. */
+static int follow(Hop *hop, const Call *call, int64_t voice, int64_t round, Slot *slot) {
+    const Model *m = &hop->model;
+    const int64_t *job = call->jobs + voice * JOB, at = round * call->voices + voice, number = job[SLOT];
+    const double *facts = call->facts + voice * FACTS;
+    if (call->mask || call->life || facts[MORPHS] != 0.0 || job[KIND] == UNHEARD) {
+        slot->chain = (Chain){{0, 0}};
+        return 0;
+    }
+    if (job[STARTS] && round == 0) {
+        const int64_t size = m->cells * m->channels;
+        slot->chain = (Chain){{0, 0}}, slot->planted = call->planted[at];
+        if (facts[NUM_FRAMES] != 0.0 || call->rounds < LEAST_ROUNDS || !has_room(&hop->kept, m->bins, size)) return 0;
+        go_on_over(&slot->chain, hop->genes.grid + number * size, size);
+        go_on_over(&slot->chain, hop->genes.cell + number * m->hidden * m->cells, m->hidden * m->cells);
+        go_on_over(&slot->chain, hop->genes.rates + number * 4 * m->cells, 4 * m->cells);
+        go_on_over(&slot->chain, hop->genes.bin + number * m->bins * m->readout, m->bins * m->readout);
+        go_on(&slot->chain, facts[STRETCH], facts[SEMITONES]);
+        go_on(&slot->chain, facts[PITCHED], slot->planted);
+    }
+    if (call->planted[at] != slot->planted) slot->chain = (Chain){{0, 0}};
+    if (!slot->chain.key[0]) return 0;
+    go_on(&slot->chain, facts[MOTION], facts[PACE]);
+    go_on(&slot->chain, (double)call->age_s[at], (double)call->release_age_s[at]);
+    return 1;
 }
 
 /* Let a search for phases begin with nothing. */
@@ -377,7 +402,7 @@ PUBLIC void tnca_reverberate(const Reverb *reverb, const float *send, int64_t co
 PUBLIC int64_t tnca_size(int64_t which) { return (int64_t)(which == 0 ? sizeof(Model) : which == 1 ? sizeof(Call) : which == 2 ? sizeof(Genes) : sizeof(Reverb)); }
 
 PUBLIC void tnca_free(Hop *hop) {
-    if (hop) free(hop->rooms), free(hop->slots), free(hop);
+    if (hop) forget_frames(&hop->kept), free(hop->rooms), free(hop->slots), free(hop);
 }
 
 /* Fill cos and then sin of 2 pi k / length, for k below the length; then the turns of the first two steps of fft.h in
@@ -441,13 +466,21 @@ PUBLIC Hop *tnca_make(const Model *model) {
     }
     fill_turns(hop->noise_turns, length);
     fill_turns(hop->turns, n_fft);
-    hop->glides = 1;
+    hop->glides = 1, hop->kept.bytes = KEPT_BYTES;
     tnca_choose(hop, tnca_best());
     return hop;
 }
 
 /* Let pitches move within hops, or keep to their mean as the engine does without a kernel: to compare the two. */
 PUBLIC void tnca_glide(Hop *hop, int64_t glides) { hop->glides = glides; }
+
+/* Keep no more than some bytes of frames from here on, none for 0; return how many were taken over so far. */
+PUBLIC int64_t tnca_keep(Hop *hop, int64_t bytes) {
+    forget_frames(&hop->kept);
+    hop->kept.bytes = bytes;
+    for (int64_t s = 0; s < hop->model.slots; s++) slot_of(hop, s)->chain = (Chain){{0, 0}};
+    return hop->kept.found;
+}
 
 /* Say where the genes and grids of all slots lie. */
 PUBLIC void tnca_plant(Hop *hop, const Genes *genes) { hop->genes = *genes; }

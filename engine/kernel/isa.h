@@ -5,12 +5,47 @@
 #include "sound.h"
 #include "search.h"
 
+/* Bring the grid of a slot to where it is before a round. */
+static void FN(catch_up)(Hop *hop, const Call *call, int64_t voice, int64_t round, Behind *behind) {
+    const int64_t number = call->jobs[voice * JOB + SLOT], size = hop->model.cells * hop->model.channels;
+    if (behind->grid) memcpy(hop->genes.grid + number * size, behind->grid, sizeof(float) * (size_t)size);
+    behind->grid = 0;
+    for (; behind->round < round; behind->round++) FN(grow)(hop, call, voice, behind->round, number);
+}
+
+/* Have the grid of a slot as it is at the end of a call, and keep it with the last frame. */
+static void FN(arrive)(Hop *hop, const Call *call, int64_t voice, int64_t round, Behind *behind) {
+    const Slot *slot = slot_of(hop, call->jobs[voice * JOB + SLOT]);
+    const int64_t number = call->jobs[voice * JOB + SLOT], size = hop->model.cells * hop->model.channels;
+    FN(catch_up)(hop, call, voice, round, behind);
+    KeptFrame *frame = slot->chain.key[0] && round > call->first ? find_frame(&hop->kept, slot->chain) : 0;
+    if (frame && !grid_after(&hop->kept, frame)) keep_grid(&hop->kept, frame, hop->genes.grid + number * size);
+}
+
+/* Take over a frame that was grown before. */
+static void FN(take_over)(Hop *hop, const KeptFrame *frame, int64_t round, float *level, float *tonality, Behind *behind) {
+    const float *fields = fields_of(&hop->kept, frame), *grid = grid_after(&hop->kept, frame);
+    memcpy(level, fields, sizeof(float) * (size_t)hop->kept.width);
+    memcpy(tonality, fields + hop->kept.width, sizeof(float) * (size_t)hop->kept.width);
+    if (grid) behind->round = round + 1, behind->grid = grid;
+    hop->kept.found++;
+}
+
 /* Grow and sound one frame of a voice. */
-static void FN(frame)(Hop *hop, Call *call, int64_t voice, int64_t round) {
+static void FN(frame)(Hop *hop, Call *call, int64_t voice, int64_t round, Behind *behind) {
     const Model *m = &hop->model;
     const int64_t *job = call->jobs + voice * JOB, number = job[SLOT], at = round * call->voices + voice;
     const double *facts = call->facts + voice * FACTS, *controls = call->controls + at * CONTROLS;
-    call->alive[at] = FN(grow)(hop, call, voice, round, number);
+    Slot *slot = slot_of(hop, number);
+    const int follows = follow(hop, call, voice, round, slot);
+    const KeptFrame *known = follows ? find_frame(&hop->kept, slot->chain) : 0;
+    if (!known) {
+        FN(catch_up)(hop, call, voice, round, behind);
+        call->alive[at] = FN(grow)(hop, call, voice, round, number);
+        behind->round = round + 1;
+    } else {
+        call->alive[at] = known->lives;
+    }
     if (!call->alive[at]) call->found |= DEAD;
     const float life = call->life ? call->life[at] : (float)m->alive_above;
     const int is_culled = life > (float)m->alive_above;
@@ -18,21 +53,24 @@ static void FN(frame)(Hop *hop, Call *call, int64_t voice, int64_t round) {
         if (is_culled) cull(hop, number, life, 0);
         return;
     }
-    Slot *slot = slot_of(hop, number);
     float *level = hop->level, *tonality = hop->tonality;
-    FN(read_bins)(hop, number, level, tonality);
-    if (!FN(bounded)(level, tonality, (int)m->bins) && call->broken[voice] < 0)
-        call->broken[voice] = round, call->found |= BROKEN;
-    if (is_culled) cull(hop, number, life, level);
-
     const double *journey = facts[MORPHS] != 0.0 ? call->journey + at * JOURNEY : 0;
     const double semitones = journey ? journey[J_SEMITONES] : facts[SEMITONES];
     const int pitched = (journey ? journey[J_PITCHED] : facts[PITCHED]) > 0.0;
     const double ratio = semitones == 0.0 ? 1.0 : exp2(semitones / 12.0);
     const double grown_hz = pitched ? pitch_hz(call->planted[at]) : 0.0, hz = call->f0_hz[at];
     look_up(hop, slot, facts, grown_hz, ratio);
-    if (m->courses) FN(correct)(hop, slot, call, voice, at, level);
-    if (ratio != 1.0) FN(transpose)(hop, slot, level, tonality);
+    if (known) {
+        FN(take_over)(hop, known, round, level, tonality, behind);
+    } else {
+        FN(read_bins)(hop, number, level, tonality);
+        const int is_whole = FN(bounded)(level, tonality, (int)m->bins);
+        if (!is_whole && call->broken[voice] < 0) call->broken[voice] = round, call->found |= BROKEN;
+        if (is_culled) cull(hop, number, life, level);
+        if (m->courses) FN(correct)(hop, slot, call, voice, at, level);
+        if (ratio != 1.0) FN(transpose)(hop, slot, level, tonality);
+        if (follows && is_whole) keep_frame(&hop->kept, slot->chain, level, tonality, (int)call->alive[at]);
+    }
     const double time_s = hop_start(m, call, voice, round) / (double)m->rate;
     const double tilt = controls[C_TILT] + facts[TILT], fade_db = fade_in_db(time_s, controls[C_FADE_IN]);
     if (tilt != 0.0 || controls[C_RESONANCE] != 0.0 || fade_db != 0.0)
@@ -75,14 +113,17 @@ static void FN(leave)(const Hop *hop, Call *call, int64_t voice, int64_t round) 
 /* Rounds of a call in which a voice has ended are not grown: engine/voices/endings.py ends it where they begin. */
 static void FN(run)(Hop *hop, Call *call) {
     for (int64_t voice = 0; voice < call->voices; voice++) {
-        int64_t silent = 0;
-        for (int64_t round = call->first; round < call->last && round < call->jobs[voice * JOB + FRAMES]; round++) {
-            FN(frame)(hop, call, voice, round);
+        const int64_t frames = call->jobs[voice * JOB + FRAMES], last = frames < call->last ? frames : call->last;
+        int64_t silent = 0, round = call->first;
+        Behind behind = {round, 0};
+        for (; round < last; round++) {
+            FN(frame)(hop, call, voice, round, &behind);
             if (FN(has_ended)(hop, call, voice, round, &silent)) {
                 FN(leave)(hop, call, voice, round);
                 break;
             }
         }
+        FN(arrive)(hop, call, voice, round < last ? round + 1 : last, &behind);
     }
 }
 

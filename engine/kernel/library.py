@@ -83,8 +83,8 @@ def library() -> ctypes.CDLL | None:
         except (OSError, AttributeError):
             continue
         if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays, Reverb)]:
-            found.tnca_choose.restype = found.tnca_best.restype = Int
-            found.tnca_choose.argtypes = found.tnca_glide.argtypes = (Pointer, Int)
+            found.tnca_choose.restype = found.tnca_best.restype = found.tnca_keep.restype = Int
+            found.tnca_choose.argtypes = found.tnca_glide.argtypes = found.tnca_keep.argtypes = (Pointer, Int)
             found.tnca_free.restype = found.tnca_glide.restype = None
             found.tnca_free.argtypes = (Pointer,)
             for function in (found.tnca_plant, found.tnca_know, found.tnca_prepare, found.tnca_run):

@@ -77,6 +77,11 @@ class Kernel:
         """Let pitches move within hops, as they do, or stand still in each, as they do without a kernel."""
         self._library.tnca_glide(self._handle, int(glides))
 
+    def keep(self, num_bytes: int) -> int:
+        """Keep no more than some bytes of frames for notes that grow alike, none for 0; return how many were of use."""
+        kept: int = self._library.tnca_keep(self._handle, num_bytes)
+        return kept
+
     def call(self, voices: int, rounds: int) -> HopCall:
         """See `Hops.call`."""
         self._told.voices, self._told.rounds = voices, rounds

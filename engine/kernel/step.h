@@ -66,7 +66,7 @@ INLINE float FN(growth_age)(const Model *m, const Call *call, int64_t voice, flo
 }
 
 /* Grow the cells of a slot by a hop; return whether any lives. */
-INLINE int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, int64_t slot) {
+static __attribute__((noinline)) int FN(grow)(Hop *hop, const Call *call, int64_t voice, int64_t round, int64_t slot) {
     const Model *m = &hop->model;
     const int cells = (int)m->cells, channels = (int)m->channels, hidden = (int)m->hidden;
     const int inputs = 3 * channels + 5;

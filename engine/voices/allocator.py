@@ -27,7 +27,7 @@ class VoiceAllocator:
     @property
     def is_full(self) -> bool:
         """Whether a new note must steal."""
-        return self.num_playing >= self.limit or not self._free
+        return not self._free or (len(self.voices) >= self.limit and self.num_playing >= self.limit)
 
     @property
     def num_playing(self) -> int:

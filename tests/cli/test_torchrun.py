@@ -1,0 +1,100 @@
+"""`torchrun ... -m tnca_synth train`: what a user types, with real processes, one of which is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tnca_synth.cli import main
+from tnca_synth.training.loop.checkpoint import Checkpoint, load_checkpoint
+
+pytestmark = pytest.mark.slow
+
+ITERATIONS, KILLED = 8, 4000
+PRESET = """
+batch_size = 5
+pool_size = 6
+window_frames = 8
+checkpoint_every = 2
+
+[data]
+licence = "MIT"
+velocities = [64, 90]
+holds_s = [[0.2]]
+tail_s = 0.1
+instruments = [{ name = "flute", program = 73, low = 71, high = 73 }]
+
+[model]
+representation = "mel"
+channels = 8
+hidden = 16
+timbre_size = 4
+seed_hidden = 16
+"""
+TORCHRUN = Path(sys.executable).with_name("torchrun")
+
+
+def losses(run: Path) -> dict[int, float]:
+    """Return the losses that a run has logged, by iteration; those of a resumed one come last."""
+    log = EventAccumulator(str(run / "tensorboard"))
+    log.Reload()
+    return {event.step: event.value for event in log.Scalars("train/total")}
+
+
+def torchrun(processes: int, *arguments: str | Path) -> subprocess.Popen[str]:
+    command = [str(TORCHRUN), "--standalone", f"--nproc-per-node={processes}", "-m", "tnca_synth", "train"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*command, *map(str, arguments)], env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def workers_of(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in threads for child in path.read_text().split()]
+
+
+def weights(checkpoint: Checkpoint) -> np.ndarray:
+    return np.concatenate([one.numpy().ravel() for one in checkpoint.resume["model"].values()])
+
+
+def test_the_command_trains_as_one_process_and_is_resumed_by_another_number(tmp_path: Path) -> None:
+    preset, cache = tmp_path / "mine.toml", tmp_path / "cache"
+    preset.write_text(PRESET)
+    common = (preset, "--cache", cache, "--threads", "1", "--seed", "4")
+    enough = ("--iterations", str(ITERATIONS))
+    assert main(["train", *map(str, common), *enough, "--output", str(tmp_path / "one")]) == 0
+    one = losses(tmp_path / "one")
+
+    run = tmp_path / "two"
+    two = torchrun(2, *common, "--iterations", str(KILLED), "--output", run)
+    while not (run / "checkpoint.pt").exists():
+        assert two.poll() is None, two.communicate()[1][-2000:]
+        time.sleep(0.05)
+    os.kill(workers_of(two.pid)[-1], signal.SIGKILL)
+    two.communicate(timeout=300)
+    assert two.returncode != 0
+    reached = load_checkpoint(run / "checkpoint.pt").iteration
+    for iteration in range(1, min(reached, ITERATIONS) + 1):
+        assert losses(run)[iteration] == pytest.approx(one[iteration], rel=1e-5 * iteration)
+
+    last = str(max(reached, ITERATIONS) + 2)
+    rest = torchrun(3, *common, "--iterations", last, "--output", run, "--resume")
+    out, error = rest.communicate(timeout=300)
+    assert rest.returncode == 0, error[-2000:]
+    assert out.count("The checkpoint is in") == 1  # the first process alone speaks
+    more = ("--iterations", last, "--output", str(tmp_path / "one"), "--resume")
+    assert main(["train", *map(str, common), *more]) == 0
+    ahead = losses(tmp_path / "one")
+    for iteration in range(reached + 1, int(last) + 1):
+        assert losses(run)[iteration] == pytest.approx(ahead[iteration], rel=1e-5 * iteration)
+    whole, resumed = load_checkpoint(tmp_path / "one" / "checkpoint.pt"), load_checkpoint(run / "checkpoint.pt")
+    assert whole.iteration == resumed.iteration == int(last)
+    assert np.abs(weights(whole) - weights(resumed)).mean() < 1e-4
