@@ -492,6 +492,7 @@ PUBLIC void tnca_know(Hop *hop, const Model *known) {
     m->last_code = known->last_code, m->code_loop = known->code_loop, m->code_rate = known->code_rate;
     m->modes = known->modes, m->correction_row = known->correction_row;
     m->correction_courses = known->correction_courses, m->corrections = known->corrections;
+    m->clock_ends = known->clock_ends;
 }
 
 /* Read the clocks of all rounds and where pitches are; fill what the rounds need of it and say what was found. */

@@ -114,6 +114,15 @@ def test_notes_that_have_been_held_for_long_sound_alike(instrument: str, key: in
 
 
 @pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize("program", [43, 51, 101])
+def test_instruments_whose_files_are_read_while_others_play_sound_alike(program: int) -> None:
+    """Tables of keys grow then, and at four times the speed the clock of the growth comes to where it stops."""
+    fast = control(GROWTH_RATE, 127)
+    later = at(0.2, midi.program_change(0, 111)) + at(0.3, midi.program_change(0, program)) + note(55, 0.3, 1.6)
+    assert likeness_db(fast + note(60, 0.0, 0.1) + later, 1.7, growth_controllers=True) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing")
 @pytest.mark.parametrize("corners", [(40, 71, 56), (None, 8, None)])
 def test_pads_of_timbres_act_alike(corners: tuple[int | None, ...]) -> None:
     def morphed(core: str) -> FloatArray:
