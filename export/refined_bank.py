@@ -32,7 +32,7 @@ from ..errors import UsageError
 from ..training.config.run import load_preset
 from ..training.correction.attacks import with_attacks
 from ..training.correction.held_notes import with_held_notes
-from ..training.correction.late_courses import are_late, joined
+from ..training.correction.late_courses import are_late, joined, with_room
 from ..training.sources.soundfont import SoundFont
 from .bank import change_files, print_sizes
 
@@ -100,8 +100,10 @@ class _Refining:
         names = {one["name"]: one["files"][self.representation] for one in manifest["instruments"] if "files" in one}
         written = {names[name]: instrument_bytes(file) for name, file in done.items() if name in names}
         arrays = CorrectionArrays.from_bytes(Bank.load(self.folder).models_of(self.representation)[CORRECTION])
-        own = [correction_of(file.table, name) for name, file in done.items() if name not in names]
-        arrays = joined(arrays, [one for one in own if one is not None], self.growth.spec)
+        spec, every = self.growth.spec, {name: correction_of(file.table, name) for name, file in done.items()}
+        arrays = joined(arrays, [one for name, one in every.items() if one is not None and name not in names], spec)
+        if any(one is not None and are_late(one, spec) for one in every.values()):
+            arrays = with_room(arrays, spec)  # what is read later fits only what is there from the start
         written[manifest["models"][self.representation][CORRECTION]] = arrays.to_bytes()
         return change_files(self.folder, manifest, written)
 

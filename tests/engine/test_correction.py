@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,14 @@ def test_a_damaged_file_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(BankError, match="per-key correction cannot be read") as caught:
         CorrectionArrays.from_bytes(content)
     assert "\n" not in str(caught.value)
+
+
+def test_where_the_growths_clock_has_stopped_courses_run_in_real_time() -> None:
+    stored = replace(arrays(), clock_ends=np.array([6, 0]))
+    table = CorrectionTable(stored, stored.owners, HOP_S)
+    faster, plain = read(table, rows((0, 1.5)), at(0.04 + 0.07)), read(table, rows((0, 1.0)), at(0.06 + 0.07))
+    np.testing.assert_allclose(faster, plain, atol=1e-6)
+    others = read(table, rows((1, 1.5)), at(0.11)), read(table, rows((1, 1.0)), at(0.165))
+    np.testing.assert_allclose(*others, atol=1e-6)
+    with pytest.raises(ValueError, match="clock_ends of"):
+        replace(stored, clock_ends=np.array([6]))

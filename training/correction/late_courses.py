@@ -105,6 +105,11 @@ def are_late(arrays: CorrectionArrays, spec: AudioSpec) -> bool:
     return len(arrays.moments) > len(trained(arrays, spec)) + 1
 
 
+def with_room(arrays: CorrectionArrays, spec: AudioSpec) -> CorrectionArrays:
+    """Return corrections with moments and courses for what training did not measure, which say nothing new."""
+    return arrays if are_late(arrays, spec) else _with_fits(arrays, {}, {}, spec)
+
+
 def joined(arrays: CorrectionArrays, changed: Sequence[CorrectionArrays], spec: AudioSpec) -> CorrectionArrays:
     """Return corrections in which those of some keys are changed.
 
@@ -114,7 +119,7 @@ def joined(arrays: CorrectionArrays, changed: Sequence[CorrectionArrays], spec: 
     changed : of some of them; where one goes on beyond what training measured, there is room for that on all keys
     """
     if any(are_late(one, spec) for one in (arrays, *changed)):
-        arrays, *changed = (one if are_late(one, spec) else _with_fits(one, {}, {}, spec) for one in (arrays, *changed))
+        arrays, *changed = (with_room(one, spec) for one in (arrays, *changed))
     every = {name: getattr(arrays, name).copy() for name in _CHANGED} | {
         "onsets": arrays.onsets.copy() if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8),
         "clock_ends": arrays.clock_ends.copy() if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64),
