@@ -144,7 +144,8 @@ def _tell(learned: Learned) -> None:
         print(f"{learned.judgement}")
     else:
         print(f"stopped after {learned.iterations} iterations; --continue goes on", file=sys.stderr)
-    print(f"recorded, at first and now: {picture_of(path)} and {clip_of(path)}")
+    if picture_of(path).is_file() and clip_of(path).is_file():
+        print(f"recorded, at first and now: {picture_of(path)} and {clip_of(path)}")
     print(f"Play it: tnca-synth --midi-in --instrument {path}")
 
 

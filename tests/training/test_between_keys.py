@@ -52,7 +52,7 @@ def test_layers_that_one_neighbour_lacks_are_not_told() -> None:
 
 
 def test_what_is_held_out_or_far_apart_tells_nothing() -> None:
-    notes = [measured(LOW), replace(measured(HIGH), held_out=True), measured(LOW + 15)]
+    notes = [measured(LOW), replace(measured(HIGH), held_out=True), measured(LOW + 17)]
     assert notes_between(notes, tiny.SPEC) == []
 
 
