@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import Any, Final
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from ..errors import UsageError
 from .pool import LOST, MAX_DEATHS, Result, Task
@@ -100,5 +100,5 @@ def _connect(address: str, num_processes: int) -> None:
     os.environ.setdefault("RAY_raylet_start_wait_time_s", START_S)
     try:
         ray.init(**options, runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, GetTimeoutError) as error:
+    except Exception as error:  # a node that does not start in time raises nothing narrower
         raise UsageError(f"no Ray cluster at {address!r}: {str(error).splitlines()[0]}") from error

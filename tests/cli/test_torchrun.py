@@ -18,7 +18,7 @@ from tnca_synth.training.loop.checkpoint import Checkpoint, load_checkpoint
 
 pytestmark = pytest.mark.slow
 
-ITERATIONS, KILLED = 8, 4000
+ITERATIONS = 60
 PRESET = """
 batch_size = 5
 pool_size = 6
@@ -68,13 +68,12 @@ def weights(checkpoint: Checkpoint) -> np.ndarray:
 def test_the_command_trains_as_one_process_and_is_resumed_by_another_number(tmp_path: Path) -> None:
     preset, cache = tmp_path / "mine.toml", tmp_path / "cache"
     preset.write_text(PRESET)
-    common = (preset, "--cache", cache, "--threads", "1", "--seed", "4")
-    enough = ("--iterations", str(ITERATIONS))
-    assert main(["train", *map(str, common), *enough, "--output", str(tmp_path / "one")]) == 0
+    common = (preset, "--cache", cache, "--threads", "1", "--iterations", str(ITERATIONS))
+    assert main(["train", *map(str, common), "--output", str(tmp_path / "one")]) == 0
     one = losses(tmp_path / "one")
 
     run = tmp_path / "two"
-    two = torchrun(2, *common, "--iterations", str(KILLED), "--output", run)
+    two = torchrun(2, *common, "--output", run)
     while not (run / "checkpoint.pt").exists():
         assert two.poll() is None, two.communicate()[1][-2000:]
         time.sleep(0.05)
@@ -82,19 +81,16 @@ def test_the_command_trains_as_one_process_and_is_resumed_by_another_number(tmp_
     two.communicate(timeout=300)
     assert two.returncode != 0
     reached = load_checkpoint(run / "checkpoint.pt").iteration
-    for iteration in range(1, min(reached, ITERATIONS) + 1):
-        assert losses(run)[iteration] == pytest.approx(one[iteration], rel=1e-5 * iteration)
+    assert 0 < reached < ITERATIONS
 
-    last = str(max(reached, ITERATIONS) + 2)
-    rest = torchrun(3, *common, "--iterations", last, "--output", run, "--resume")
+    rest = torchrun(3, *common, "--output", run, "--resume")
     out, error = rest.communicate(timeout=300)
     assert rest.returncode == 0, error[-2000:]
     assert out.count("The checkpoint is in") == 1  # the first process alone speaks
-    more = ("--iterations", last, "--output", str(tmp_path / "one"), "--resume")
-    assert main(["train", *map(str, common), *more]) == 0
-    ahead = losses(tmp_path / "one")
-    for iteration in range(reached + 1, int(last) + 1):
-        assert losses(run)[iteration] == pytest.approx(ahead[iteration], rel=1e-5 * iteration)
+    resumed_losses = losses(run)
+    assert sorted(resumed_losses) == sorted(one) == list(range(1, ITERATIONS + 1))
+    for iteration, loss in one.items():
+        assert resumed_losses[iteration] == pytest.approx(loss, rel=1e-5 * iteration)
     whole, resumed = load_checkpoint(tmp_path / "one" / "checkpoint.pt"), load_checkpoint(run / "checkpoint.pt")
-    assert whole.iteration == resumed.iteration == int(last)
+    assert whole.iteration == resumed.iteration == ITERATIONS
     assert np.abs(weights(whole) - weights(resumed)).mean() < 1e-4
