@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.kernel.library import Call
+from tnca_synth.engine.kernel.calls import HopCall
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.models.growth_model import OnnxGrowthModel
 from tnca_synth.engine.open import assemble_synth
@@ -41,8 +41,8 @@ def grown_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         runs.append(len(genome["grid"]))
         return step(self, genome, *inputs)
 
-    def counted_run(self: Kernel, call: Call) -> None:
-        runs.extend([call.voices] * (call.last - call.first))
+    def counted_run(self: Kernel, call: HopCall) -> None:
+        runs.extend([len(call.views.jobs)] * (call.last - call.first))
         run(self, call)
 
     monkeypatch.setattr(OnnxGrowthModel, "step", counted)

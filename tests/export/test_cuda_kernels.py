@@ -15,6 +15,11 @@ import onnx
 import pytest
 from onnx import helper, shape_inference
 
+from tnca_synth.engine.kernel.graph.hop import HopGraph, Wanted
+from tnca_synth.engine.kernel.weights import Weights, read_weights
+from tnca_synth.engine.models.graph import check_model
+from tnca_synth.engine.spectra.spec import AudioSpec
+
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "instruments").glob("*.onnx"))
 KNOWN = json.loads((Path(__file__).parent / "cuda_kernels.json").read_text())
@@ -59,6 +64,30 @@ def test_a_step_has_no_shapes_to_work_out_on_the_cpu(path: Path) -> None:
     """These nodes' results lie in the CPU's memory: a CUDA graph cannot hold them."""
     on_cpu = {"Shape", "Size", "ConstantOfShape", "Range", "NonZero", "If", "Loop", "Scan"}
     assert {node.op_type for node in onnx.load(path).graph.node} & on_cpu == set()
+
+
+@pytest.fixture(
+    scope="module", params=sorted((ROOT / "instruments").rglob("dual.step.onnx")), ids=lambda path: path.parent.name
+)
+def step(request: pytest.FixtureRequest) -> tuple[Weights, AudioSpec]:
+    content = request.param.read_bytes()
+    facts = {one.key: one.value for one in onnx.load_from_string(content).metadata_props}
+    spec = AudioSpec.from_dict(json.loads(facts["spec"]))
+    weights = read_weights(content, spec)
+    assert weights is not None
+    return weights, spec
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(), Wanted(coloured=True, tended=True), Wanted(False, True, True)], ids=["plain", "all", "fields"]
+)
+def test_the_graph_of_a_hop_runs_on_cuda_alone(step: tuple[Weights, AudioSpec], wanted: Wanted) -> None:
+    content = HopGraph(*step, True, wanted).model()
+    check_model(content)
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert {one.domain: one.version for one in model.opset_import}[""] == KNOWN["opset"]
+    assert without_kernel(model) == set()
 
 
 def test_an_operator_without_a_kernel_is_found() -> None:

@@ -111,7 +111,7 @@ class Groups:
         views = call.views
         slots = views.jobs[rows, 0]
         planted = planted_in(call, readings)[index, rows]
-        facts = views.facts[np.ix_(rows, (PITCHED, STRETCH, PACE, MODES))]
+        facts = views.facts[rows][:, (PITCHED, STRETCH, PACE, MODES)]
         pitched, stretch, pace, modes = facts.T
         semitones = 12.0 * np.log2(pace)
         if call.journey is not None:
@@ -168,14 +168,18 @@ class Groups:
         voices, bundles, places = len(group.slots), len(group.owner), len(group.of_place)
         cells, halves = self._spec.num_mels, split_of(self._spec.hop_length)
         fixed: dict[str, Any] = dict(group.inputs)
-        told = {"times": (voices, RATES, 1), "swell_codes": (voices, 1, fixed["swell_shapes"].shape[1])}
-        state, given = {"grid": (voices, self._weights.channels, cells)}, {"highest": (voices,)}
+        told: dict[str, tuple[int, ...]] = {
+            "times": (voices, RATES, 1),
+            "swell_codes": (voices, 1, fixed["swell_shapes"].shape[1]),
+        }
+        state: dict[str, tuple[int, ...]] = {"grid": (voices, self._weights.channels, cells)}
+        given: dict[str, tuple[int, ...]] = {"highest": (voices,)}
         if "correction_shapes" in fixed:
             told["correction_courses"] = (voices, 1, fixed["correction_shapes"].shape[1])
         if wanted.tended:
             told |= {"mask": (voices, 1, cells), "life": (voices, 1, 1), "spared": (voices, 1, 1)}
         if wanted.coloured:
-            told |= dict.fromkeys(("tilts", "resonances", "gains"), (places,))
+            told |= {"tilts": (places,), "resonances": (places,), "gains": (places,)}
         else:
             del fixed["above"], fixed["bells"]
         if wanted.sounds:
@@ -185,8 +189,10 @@ class Groups:
             fixed["noise_table"] = self._noise_table
         else:
             del fixed["falls"]
-            given |= dict.fromkeys(("level", "tonality"), (1, 1, places))
-        rooms = [{name: np.zeros(shape, np.float32) for name, shape in some.items()} for some in (told, state, given)]
+            given |= {"level": (1, 1, places), "tonality": (1, 1, places)}
+        rooms: list[dict[str, np.ndarray]] = [
+            {name: np.zeros(shape, np.float32) for name, shape in some.items()} for some in (told, state, given)
+        ]
         if wanted.sounds:
             rooms[0] |= {"cycles": np.zeros((bundles, 1, 1, 1)), "noise_rows": np.zeros(voices, np.int64)}
         return BoundHop(self._session(wanted), self.device, fixed, *rooms)

@@ -259,8 +259,8 @@ class HopGraph:
         backwards = w.add("Slice", odd, *(w.constant([one]) for one in (-1, -inner - 1, 3, -1)))
         both = self._shaped(w.add("Concat", even, backwards, axis=2), -1, 2 * outer, inner)
         before, after = w.split("Split", both, w.constant([outer, outer]), count=2, axis=1)
-        ramp = 2 * inner * np.arange(coarse)[:, None, None] + np.arange(2)[:, None] + 2 * np.arange(inner)
-        ramp = self._const(ramp.reshape(outer, inner) / hop)
+        samples = 2 * inner * np.arange(coarse)[:, None, None] + np.arange(2)[:, None] + 2 * np.arange(inner)
+        ramp = self._const(samples.reshape(outer, inner) / hop)
         tones = w.add("Add", before, w.add("Mul", w.add("Sub", after, before), ramp))
         # There is a row beyond the voices: a product of one row would be rounded in another way than one of more.
         return w.add("Slice", tones, w.constant([0]), w.constant([-1]), w.constant([0]))

@@ -168,7 +168,7 @@ def _read_courses(
 ) -> tuple[FloatArray | None, NDArray[np.int64]]:
     """Return courses of corrections (R, V, M K) and their rows (V, M)."""
     blended = rows.shape[1]
-    motion = np.stack([rows.ravel(), paces.ravel()], 1)
+    motion = np.stack([rows.ravel().astype(np.float64), paces.ravel()], 1)
     corrections = motions.corrections(motion, np.repeat(age_s.astype(np.float64), blended, 1))
     if corrections is None:
         return None, rows

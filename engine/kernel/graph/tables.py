@@ -6,7 +6,7 @@ motions that a voice blends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ from ...decoders.parts.noise import NoiseBank
 from ...decoders.parts.oscillators import BUNDLE, Comb
 from ...keys.apply import KeyApplier
 from ...keys.motions import MotionTable
-from ...models.interfaces import Genome
 from ...spectra.pitch import MAX_PARTIALS, partial_ratios
 from ...spectra.spec import AudioSpec
 from ...spectra.tone import PIVOT_HZ, RESONANCE_OCTAVES, frequencies_hz, resonance_hz
@@ -177,7 +176,7 @@ class GroupMaker:
     def make(
         self,
         slots: NDArray[np.int64],
-        genes: Genome,
+        genes: Mapping[str, FloatArray],
         soundings: Sequence[Sounding],
         motion_rows: NDArray[np.int64],
         correction_rows: NDArray[np.int64],
@@ -217,7 +216,9 @@ class GroupMaker:
             inputs["sizes"] = np.array([num_tonal, len(order) - num_tonal])
         return Group(inputs, slots, owner, bundle, of_place, num_tonal, counts, audible)
 
-    def _genes(self, slots: NDArray[np.int64], genes: Genome, motion_rows: NDArray[np.int64]) -> dict[str, np.ndarray]:
+    def _genes(
+        self, slots: NDArray[np.int64], genes: Mapping[str, FloatArray], motion_rows: NDArray[np.int64]
+    ) -> dict[str, np.ndarray]:
         rates = np.ones((len(slots), RATES, self._spec.num_mels), np.float32)
         rates[:, :4] = genes["rates"][slots]
         inputs = {"cell": genes["cell"][slots], "rates": rates}
@@ -251,7 +252,7 @@ class GroupMaker:
     @staticmethod
     def _add_partials(
         inputs: dict[str, np.ndarray],
-        each: dict[str, Sequence[np.ndarray]],
+        each: Mapping[str, Sequence[np.ndarray]],
         owner: NDArray[np.intp],
         bundle: NDArray[np.intp],
     ) -> None:
