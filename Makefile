@@ -39,7 +39,7 @@ quick: system $(VENV)/.dev kernel
 	TNCA_NO_SKIP=1 $(BIN)/pytest -q -m "not slow and not device"
 
 system:
-	@scripts/system_packages.sh fluidr3mono-gm-soundfont libportaudio2 libjack-jackd2-0 jackd2 \
+	@scripts/system_packages.sh fluidr3mono-gm-soundfont fluidsynth libportaudio2 libjack-jackd2-0 jackd2 \
 		g++ dpf-source lv2-dev sordi lilv-utils jalv qtractor ardour
 
 docs: $(VENV)/.dev build/tree

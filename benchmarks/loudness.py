@@ -4,21 +4,19 @@
 
 Of each song an excerpt is played by both, from its first note on, and each of its MIDI channels alone: here a stem,
 there the excerpt without the others' notes. Loudness is integrated after ITU-R BS.1770-4, by pyloudnorm. Without
---effects both are dry. Channels more than 30 LU below the song are heard by nobody and left out.
+--effects both are dry. FluidSynth's gain is one for all songs; levels of banks are measured at it. Channels more than
+30 LU below the song are heard by nobody and left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyloudnorm
-import soundfile
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
@@ -31,8 +29,8 @@ from tnca_synth.midi.files.song import Song
 from tnca_synth.midi.files.writer import encode_midi_file
 from tnca_synth.midi.messages import DRUM_CHANNEL, NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, is_note_start
 from tnca_synth.midi.spec.general_midi import PROGRAM_NAMES
+from tnca_synth.training.sources.fluidsynth import GAIN, RATE, play_song
 
-RATE = 44_100
 FAINT_LU = 30.0
 SONG_LIMIT_LU, CHANNEL_LIMIT_LU = 2.0, 3.0
 """What was asked for."""
@@ -93,17 +91,6 @@ def alone(song: Song, channel: int | None) -> bytes:
     return encode_midi_file(kept, RATE)
 
 
-def fluidsynth(midi: bytes, soundfont: str, effects: bool, folder: Path) -> FloatArray:
-    """Return what FluidSynth makes of a MIDI file, at its default gain."""
-    song, sound = folder / "song.mid", folder / "song.wav"
-    song.write_bytes(midi)
-    on = "1" if effects else "0"
-    command = ["fluidsynth", "-niq", "-R", on, "-C", on, "-r", str(RATE), "-O", "float", "-F", str(sound)]
-    command += ["-o", "synth.dynamic-sample-loading=1", soundfont, str(song)]
-    subprocess.run(command, check=True, capture_output=True)
-    return np.asarray(soundfile.read(sound, dtype="float32", always_2d=True)[0])
-
-
 def loudness(audio: FloatArray) -> float:
     """Return LUFS; minus infinity for silence."""
     if len(audio) < RATE:
@@ -111,7 +98,7 @@ def loudness(audio: FloatArray) -> float:
     return float(pyloudnorm.Meter(RATE).integrated_loudness(audio.astype(np.float64)))
 
 
-def measure(path: Path, bank: Bank, soundfont: str, seconds: float, effects: bool) -> Measured:
+def measure(path: Path, bank: Bank, soundfont: Path, seconds: float, effects: bool, gain: float) -> Measured:
     """Play a song here and there, whole and channel by channel."""
     song = excerpt(read_midi_file(path), seconds)
     played = played_channels(song)
@@ -119,14 +106,12 @@ def measure(path: Path, bank: Bank, soundfont: str, seconds: float, effects: boo
     mix, stems = MemorySink(), {(one.channel - 1,): MemorySink() for one in played}
     render_song(song, ensemble, mix, stem_writers=stems)
     ensemble.close()
+    whole = loudness(play_song(alone(song, None), soundfont, gain, effects))
     channels = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        whole = loudness(fluidsynth(alone(song, None), soundfont, effects, folder))
-        for one in played:
-            there = loudness(fluidsynth(alone(song, one.channel - 1), soundfont, effects, folder))
-            here = loudness(stems[one.channel - 1,].audio)
-            channels.append(Channel(one.channel, programs_of(song, one.channel - 1), there, here))
+    for one in played:
+        there = loudness(play_song(alone(song, one.channel - 1), soundfont, gain, effects))
+        here = loudness(stems[one.channel - 1,].audio)
+        channels.append(Channel(one.channel, programs_of(song, one.channel - 1), there, here))
     heard = tuple(one for one in channels if one.there > whole - FAINT_LU)
     return Measured(path.stem, whole, loudness(mix.audio), heard)
 
@@ -154,7 +139,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("songs", nargs="+", type=Path)
     parser.add_argument("--bank", type=Path)
-    parser.add_argument("--soundfont", default="/usr/share/sounds/sf3/FluidR3Mono_GM.sf3")
+    parser.add_argument("--soundfont", type=Path, default=Path("/usr/share/sounds/sf3/FluidR3Mono_GM.sf3"))
+    parser.add_argument("--gain", type=float, default=GAIN, help=f"of FluidSynth (default: {GAIN:g}; its own is 0.2)")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--effects", action="store_true")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
@@ -163,7 +149,7 @@ def main() -> None:
     print(f"{'':42s} {'FluidSynth':>10s} {'here':>8s} {'more, LU':>8s}")
     songs = []
     for path in options.songs:
-        songs.append(measure(path, bank, options.soundfont, options.seconds, options.effects))
+        songs.append(measure(path, bank, options.soundfont, options.seconds, options.effects, options.gain))
         for label, one in (
             (songs[-1].song, songs[-1]),
             *((f"  {c.channel:2d} {name_of(c)}", c) for c in songs[-1].channels),

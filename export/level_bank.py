@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..engine.bank.bank import Bank
 from ..engine.bank.instruments import BankInstrument, Levels
 from ..engine.bank.manifest import MANIFEST
@@ -58,13 +60,14 @@ def with_shared(kit: BankInstrument, found: dict[str, Levels], known: dict[str, 
     own = found[kit.name]
     if not kit.shared:
         return own
-    db = dict(zip(own.keys, own.db, strict=True)) if own != Levels() else {}
-    for key, timbre in kit.shared.items():
-        owner, _, drum = timbre.rpartition(":")
-        levels = found.get(owner, known[owner].levels)
-        db[key] = round(levels.at(int(drum), 1.0), 1)
+    owners = {key: timbre.rpartition(":") for key, timbre in kit.shared.items()}
+    levels = {owner: found.get(owner, known[owner].levels) for owner, _, _ in owners.values()}
+    has_own = own != Levels()
+    db = dict(zip(own.keys, own.db, strict=True)) if has_own else {}
+    db |= {key: round(levels[owner].at(int(drum), 1.0), 1) for key, (owner, _, drum) in owners.items()}
     keys = tuple(sorted(db))
-    return Levels(keys, tuple(db[key] for key in keys), own.slope_db)
+    slope = own.slope_db if has_own else float(np.median([one.slope_db for one in levels.values()]))
+    return Levels(keys, tuple(db[key] for key in keys), round(slope, 2))
 
 
 def as_json(levels: Levels) -> dict[str, Any]:

@@ -26,6 +26,10 @@ HOLD, SPACING = round(0.8 * RATE), round(1.3 * RATE)
 VELOCITY, SOFT_VELOCITY = 100, 60
 SLOPE_KEYS: Final = 4
 """Keys of an instrument on which it is measured how loudness follows velocity, the same for all."""
+MOST_KEYS: Final = 8
+"""Recorded keys of a pitched instrument that are measured; levels of others lie between."""
+MOST_SLOPE_DB: Final = 12.0
+"""What is steeper is no law of velocity: the recordings of loud and soft notes are others."""
 SILENT_DB: Final = -75.0
 
 Note = tuple[int, int]
@@ -51,7 +55,11 @@ def measured_levels(ensemble: OpenSynth, instrument: BankInstrument, soundfont: 
         One of its own, not from a user's file.
     """
     keys = _keys_of(ensemble, instrument)
-    soft_keys = [keys[place] for place in np.unique(np.linspace(0, len(keys) - 1, SLOPE_KEYS).round().astype(int))]
+    if not keys:
+        return Levels()
+    if not instrument.is_drums:
+        keys = _spread(keys, MOST_KEYS)
+    soft_keys = _spread(keys, SLOPE_KEYS)
     notes = [*((key, VELOCITY) for key in keys), *((key, SOFT_VELOCITY) for key in soft_keys)]
     part = Part(DRUM_CHANNEL if instrument.is_drums else 0, instrument.program)
     if not instrument.is_drums:
@@ -74,7 +82,7 @@ def fitted(notes: Sequence[Note], more_db: NDArray[np.float64], is_heard: NDArra
     if not louder:
         return Levels()
     slopes = [(more_db[loud] - more_db[soft]) / (octaves[loud] - octaves[soft]) for loud, soft in pairs]
-    slope = float(np.median(slopes)) if slopes else 0.0
+    slope = float(np.clip(np.median(slopes), 0.0, MOST_SLOPE_DB)) if slopes else 0.0
     keys = sorted(louder)
     db = tuple(round(float(more_db[louder[key]] - slope * octaves[louder[key]]), 1) for key in keys)
     return Levels(tuple(keys), db, round(slope, 2))
@@ -88,6 +96,11 @@ def loudness_of(audio: FloatArray, count: int) -> NDArray[np.float64]:
         heard = lfilter(numerator, denominator, heard, axis=0)
     power = (heard.reshape(count, SPACING, 2) ** 2).sum(axis=2).mean(axis=1)
     return np.asarray(10.0 * np.log10(power + 1e-20))
+
+
+def _spread(keys: Sequence[int], count: int) -> list[int]:
+    """Return at most so many keys, from the first to the last."""
+    return [keys[place] for place in np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))]
 
 
 def _keys_of(ensemble: OpenSynth, instrument: BankInstrument) -> list[int]:
