@@ -21,7 +21,8 @@ from ..engine.bank.instruments import BankInstrument, Levels
 from ..engine.bank.manifest import MANIFEST
 from ..engine.open import assemble_synth
 from ..training.config.run import load_preset
-from ..training.correction.levels import RATE, measured_levels
+from ..training.correction.levels import measured_levels
+from ..training.sources.fluidsynth import RATE
 from .bank import change_files
 
 

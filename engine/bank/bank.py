@@ -130,8 +130,8 @@ class Bank:
     @property
     def sha256(self) -> str:
         """What tells it from other banks: a hash of all its files' hashes."""
-        known = [*self._manifest.files.items(), *self._manifest.others.items()]
-        hashes = sorted((name, facts.sha256) for name, facts in known)
+        hashes = sorted((name, facts.sha256) for name, facts in self._manifest.files.items())
+        hashes += sorted((name, other.sha256) for name, other in self._manifest.others.items())
         return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
     @property
