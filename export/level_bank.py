@@ -12,13 +12,13 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..engine.bank.bank import Bank
 from ..engine.bank.instruments import BankInstrument, Levels
 from ..engine.bank.manifest import MANIFEST
+from ..engine.instrument_files.levels import levels_as_json
 from ..engine.open import assemble_synth
 from ..training.config.run import load_preset
 from ..training.correction.levels import measured_levels
@@ -51,7 +51,7 @@ def level_bank(folder: Path, preset: str, names: Sequence[str] = ()) -> dict[str
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     for entry in manifest["instruments"]:
         if entry["name"] in found:
-            entry["levels"] = as_json(with_shared(known[entry["name"]], found, known))
+            entry["levels"] = levels_as_json(with_shared(known[entry["name"]], found, known).facts)
     change_files(folder, manifest, {})
     return found
 
@@ -69,11 +69,6 @@ def with_shared(kit: BankInstrument, found: dict[str, Levels], known: dict[str, 
     keys = tuple(sorted(db))
     slope = own.slope_db if has_own else float(np.median([one.slope_db for one in levels.values()]))
     return Levels(keys, tuple(db[key] for key in keys), round(slope, 2))
-
-
-def as_json(levels: Levels) -> dict[str, Any]:
-    """Return levels as a manifest has them."""
-    return {"keys": [*levels.keys], "db": [*levels.db], "slope_db": levels.slope_db}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...errors import BankError, UsageError
 from ..instrument_files import InstrumentFacts, InstrumentFile, read_facts, read_instrument
-from .instruments import BankInstrument, Tuning
+from .instruments import BankInstrument, Levels, Tuning
 
 
 class Place(NamedTuple):
@@ -124,5 +124,6 @@ def _of_facts(facts: InstrumentFacts, read: Callable[[], InstrumentFile]) -> Fil
         high=facts.high,
         measured=Tuning(),
         is_own=True,
+        levels=Levels(*facts.levels),
     )
     return FileInstrument(instrument, facts.representation, facts.foundation, tuple(sorted(facts.drums)), read)

@@ -9,6 +9,7 @@ from math import log2
 
 from ...midi.spec.general_midi import family_of
 from ..arrays import FloatArray
+from ..instrument_files.levels import KeyLevels
 from ..keys.motions import Motion
 
 
@@ -42,6 +43,11 @@ class Levels:
     keys: tuple[int, ...] = (60,)
     db: tuple[float, ...] = (0.0,)
     slope_db: float = 0.0
+
+    @property
+    def facts(self) -> KeyLevels:
+        """What a manifest or a file says of them."""
+        return self.keys, self.db, self.slope_db
 
     def at(self, key: float, velocity: float) -> float:
         """Return dB at a key, the nearest measured one's beyond the ends, and a velocity 0..1."""

@@ -10,13 +10,14 @@ from itertools import pairwise
 from typing import Any, Final
 
 from ...errors import BankError
+from ..instrument_files.levels import NO_LEVELS, KeyLevels, levels_in
 from ..keys.correction import CorrectionRoom
 from ..keys.motions import KeyRoom
 from ..keys.npz import NUM_KEYS
 from ..keys.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
 from ..spectra.spec import MOST
-from ..values import items, mapping, member, number, numbers, rising_keys, text, truth, whole, wrong
+from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong
 
 FORMAT: Final = "tnca-synth bank 1"
 """Timbres lie in the models, what was measured beside them, and tunings in the manifest."""
@@ -34,10 +35,6 @@ MAX_MOMENTS: Final = 10_000
 NO_TUNING: Final = ((60,), (0.0,), (0.0,))
 """Of an instrument that is a file, which holds its own."""
 MODEL_PARTS: Final = ("seed", "step")
-MAX_LEVEL_DB: Final = 60.0
-KeyLevels = tuple[tuple[int, ...], tuple[float, ...], float]
-NO_LEVELS: Final[KeyLevels] = ((60,), (0.0,), 0.0)
-"""Of an instrument that sounds as loud as it is grown."""
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
@@ -303,7 +300,7 @@ def _instrument(
         files=own,
         drums=tuple(drums),
         shared=_shared(f"{where}.shared", values.get("shared", {})),
-        levels=_levels(*own_field("levels")) if "levels" in values else NO_LEVELS,
+        levels=levels_in(*own_field("levels")) if "levels" in values else NO_LEVELS,
     )
 
 
@@ -315,14 +312,6 @@ def _shared(where: str, value: object) -> dict[int, str]:
             raise wrong(where, key, f"keys 0..{NUM_KEYS - 1}")
         found[int(key)] = text(f"{where}.{key}", timbre)
     return found
-
-
-def _levels(where: str, value: object) -> KeyLevels:
-    values = mapping(where, value, MAX_FILES)
-    keys = rising_keys(*member(values, "keys", where))
-    db = numbers(*member(values, "db", where), -MAX_LEVEL_DB, MAX_LEVEL_DB, len(keys), len(keys))
-    slope = number(*member(values, "slope_db", where), -MAX_LEVEL_DB, MAX_LEVEL_DB)
-    return tuple(keys), tuple(db), slope
 
 
 def _tuning(where: str, value: object) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:

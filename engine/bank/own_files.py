@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import BankError, UsageError
 from ...midi.spec.general_midi import drum_name
 from ..instrument_files import SUFFIX, InstrumentFacts, InstrumentFile, instrument_bytes
+from ..instrument_files.levels import NO_LEVELS, levels_as_json
 from ..keys.parts import table_of
 from ..models.growth_model import OnnxGrowthModel
 from ..names import DEFAULT_REPRESENTATION
@@ -56,6 +57,7 @@ def instrument_of(
         licence=str(growth.metadata.get("licence", "")),
         versions=versions or {},
         drums={int(suffix[1:]): drum_name(int(suffix[1:])) or f"drum {suffix[1:]}" for suffix in timbres if suffix},
+        levels=instrument.levels.facts,
         learned_from=(str(growth.metadata.get("data", "")),) if growth.metadata.get("data") else (),
     )
     return InstrumentFile(facts, table)
@@ -107,7 +109,9 @@ def instrument_entry(one: BankInstrument, files: Mapping[str, str], drums: Seque
         "name": one.name, "program": one.program, "is_drums": one.is_drums, "pitched": one.pitched,
         "low": one.low, "high": one.high, "files": dict(files),
     }  # fmt: skip
-    return entry | ({"drums": [*drums]} if one.is_drums else {})
+    levels = one.levels.facts
+    told = {} if levels == NO_LEVELS else {"levels": levels_as_json(levels)}
+    return entry | told | ({"drums": [*drums]} if one.is_drums else {})
 
 
 def timbres_of(instrument: BankInstrument, growth: OnnxGrowthModel) -> dict[str, str]:

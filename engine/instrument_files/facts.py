@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ...errors import BankError
 from ..values import items, mapping, member, number, text, whole, wrong
+from .levels import NO_LEVELS, KeyLevels, levels_as_json, levels_in
 
 FORMAT: Final = "tnca-synth instrument"
 VERSION: Final = 1
@@ -39,6 +40,7 @@ class InstrumentFacts:
     figures : what was measured, by name
     versions : program -> version that took part in making it
     drums : MIDI key -> name of a kit's drum
+    levels : how loud its keys sound beside other instruments
     """
 
     name: str
@@ -54,6 +56,7 @@ class InstrumentFacts:
     figures: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     drums: Mapping[int, str] = field(default_factory=dict)
+    levels: KeyLevels = NO_LEVELS
 
     def __post_init__(self) -> None:
         """Raise `BankError` for a value of another type or out of its range."""
@@ -116,12 +119,14 @@ def facts_in(values: Mapping[str, Any]) -> InstrumentFacts:
         figures={name: number(f"figures.{name}", value, -1e12, 1e12) for name, value in figures.items()},
         versions={name: text(f"versions.{name}", value) for name, value in versions.items()},
         drums={_drum_key(key): text(f"drums.{key}", value) for key, value in drums.items()},
+        levels=levels_in(*field_of("levels")) if "levels" in values else NO_LEVELS,
     )
 
 
 def facts_as_json(facts: InstrumentFacts) -> dict[str, Any]:
     """Return what `facts_in` reads."""
-    return {
+    levels = {} if facts.levels == NO_LEVELS else {"levels": levels_as_json(facts.levels)}
+    return levels | {
         "name": facts.name,
         "author": facts.author,
         "licence": facts.licence,
