@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soundfile
 
 from ...engine.arrays import FloatArray
 from ...errors import DatasetError
@@ -32,10 +31,27 @@ def play_song(midi: bytes, soundfont: Path, gain: float = GAIN, effects: bool = 
         FluidSynth is not there, or fails.
     """
     with tempfile.TemporaryDirectory() as name:
-        song, sound = Path(name, "song.mid"), Path(name, "song.wav")
+        song, sound = Path(name, "song.mid"), Path(name, "song.raw")
         song.write_bytes(midi)
         on = "1" if effects else "0"
-        command = ["fluidsynth", "-niq", "-g", str(gain), "-R", on, "-C", on, "-r", str(RATE), "-O", "float"]
+        command = [
+            "fluidsynth",
+            "-niq",
+            "-g",
+            str(gain),
+            "-R",
+            on,
+            "-C",
+            on,
+            "-r",
+            str(RATE),
+            "-T",
+            "raw",
+            "-O",
+            "float",
+            "-E",
+            "little",
+        ]
         command += ["-o", "synth.dynamic-sample-loading=1", "-F", str(sound), str(soundfont), str(song)]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
@@ -43,4 +59,4 @@ def play_song(midi: bytes, soundfont: Path, gain: float = GAIN, effects: bool = 
             raise DatasetError("fluidsynth cannot be started; on Debian: apt-get install fluidsynth") from error
         if done.returncode or not sound.exists():
             raise DatasetError(f"fluidsynth failed: {(done.stderr or done.stdout).strip()[-200:]}")
-        return np.asarray(soundfile.read(sound, dtype="float32", always_2d=True)[0])
+        return np.fromfile(sound, "<f4").reshape(-1, 2)
