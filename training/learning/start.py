@@ -25,6 +25,8 @@ HEARD_FRAMES = 60
 STEP_FRAMES = 3
 MOST_HEARD = 8
 """Notes that are compared with all candidates, spread over the keyboard; the others choose among the best timbres."""
+MOST_DRUMS = 64
+"""Timbres that a drum is compared with."""
 KEYS_OF_EACH = 2
 """Known keys of each timbre, nearest in pitch, that a note is compared with."""
 MIXED = 3
@@ -85,7 +87,7 @@ def nearest_start(foundation: Foundation, notes: Sequence[NoteFeatures]) -> Star
     """Return the start for one timbre's notes."""
     ordered = sorted(notes, key=lambda note: (note.pitch, note.velocity))
     heard = [ordered[i] for i in np.unique(np.linspace(0, len(ordered) - 1, MOST_HEARD).astype(int))]
-    errors, _ = _errors(foundation, heard, None)
+    errors, _ = _errors(foundation, heard, None if ordered[0].pitched else _nearest_drums(foundation, ordered[0].pitch))
     means = {name: float(np.mean(values)) for name, values in errors.items()}
     names = sorted(means, key=means.__getitem__)[:MIXED]
     weights = np.exp(-SHARPNESS * (np.array([means[name] for name in names]) - means[names[0]]))
@@ -99,6 +101,14 @@ def nearest_start(foundation: Foundation, notes: Sequence[NoteFeatures]) -> Star
     vector = (torch.tensor(shares, dtype=torch.float32)[:, None] * foundation.model.timbres.weight[rows]).sum(0)
     means_of = {key: torch.stack(own).mean(0) for key, own in codes.items()}
     return Start(vector, means_of, tuple(names), tuple(shares.tolist()), means[names[0]])
+
+
+def _nearest_drums(foundation: Foundation, key: int) -> list[str]:
+    """Return the timbres without a pitch whose keys lie nearest, which in kits are drums of the same kind."""
+    known = foundation.known
+    apart = np.where(known.pitched, np.inf, np.abs(known.key - key))
+    rows = known.row[np.argsort(apart, kind="stable")[: int((~known.pitched).sum())]]
+    return [known.names[row] for row in dict.fromkeys(rows.tolist())][:MOST_DRUMS]
 
 
 def _candidates(foundation: Foundation, key: int, pitched: bool, each: int) -> NDArray[np.int64]:
