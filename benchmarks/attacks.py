@@ -1,6 +1,6 @@
 """How fast notes of a bank begin, beside the recordings of a SoundFont, with and without envelopes of attacks.
 
-    python benchmarks/attacks.py [--bank full-band] [--preset foundation] [--keys 1] [--drums 24] [--kind drums]
+    python benchmarks/attacks.py [--bank DIR] [--preset foundation] [--keys 1] [--drums 24] [--kind drums]
 
 Rise is 10 to 90 % (`training.measure.attacks.rise_ms`), asked for within 2 ms of the recording's. Notes are rendered
 as a user hears them, dry, on keys that training never heard, at a velocity that it never heard. Kits are told by

@@ -2,7 +2,7 @@
 
     python benchmarks/hold.py [--seconds 30] [--keys 3] [--representation dual] [--decoder NAME] [--bank PATH] [--json]
     python benchmarks/hold.py --minutes 10
-    python benchmarks/hold.py --bank full-band --rate 44100 --seconds 12 --keys 1
+    python benchmarks/hold.py --rate 44100 --seconds 12 --keys 1
 
 Notes are rendered dry, as `tnca-synth render` does it, and judged by what is heard:
 

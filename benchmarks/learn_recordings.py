@@ -1,6 +1,6 @@
 """Learn an instrument from some keys of a folder of recordings, and judge it on keys that it did not get.
 
-python benchmarks/learn_recordings.py FOLDER [--keys 12] [--judged 12] [--speed fit] [--bank full-band] [--json FILE]
+python benchmarks/learn_recordings.py FOLDER [--keys 12] [--judged 12] [--speed fit] [--bank DIR] [--json FILE]
 
 The folder is read as `learn` reads it. Keys to learn from are spread over all; what is judged are recordings of keys
 between them, beside a sampler that has the same recordings: the nearest one resampled and as loud.
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=12)
     parser.add_argument("--judged", type=int, default=12)
     parser.add_argument("--speed", choices=("fit", "full"), default="fit")
-    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or full-band")
+    parser.add_argument("--bank", type=Path, help="whose growth is the foundation: a folder, or low-rate")
     parser.add_argument("-o", "--output", type=Path, help="where to keep the instrument")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()

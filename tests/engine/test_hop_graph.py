@@ -89,7 +89,7 @@ def test_notes_that_have_been_held_for_long_sound_alike() -> None:
     assert likeness_db(fast + note(61), 1.5, instrument="church-organ", growth_controllers=True) > LEAST_DB
 
 
-@pytest.mark.parametrize("bank", [None, "full-band"])
+@pytest.mark.parametrize("bank", [None, "low-rate"])
 def test_a_song_sounds_alike(bank: str | None) -> None:
     events: list[Event] = at(
         0.0, *(midi.program_change(channel, program) for channel, program in enumerate((0, 40, 14, 73)))
@@ -161,7 +161,7 @@ def test_a_model_that_gives_no_number_costs_its_note_alone(monkeypatch: pytest.M
 
     def planted(*arguments: FloatArray) -> dict[str, FloatArray]:
         genome = plant(*arguments)
-        genome["bin"][:, 100] = value
+        genome["bin"][:, 100:] = value  # at full band the graph reads some bins alone
         return genome
 
     monkeypatch.setattr(ensemble.growth, "plant", planted)

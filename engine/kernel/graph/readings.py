@@ -39,6 +39,7 @@ class Readings(NamedTuple):
     found : flags of `HopCall`
     frames : int64 (R, V), numbers of the frames that are grown
     age_s, release_age_s : float32 (R, V)
+    growth_age_s : float32 (R, V), what the growth is told of the age: its clock may stop
     leads : float64 (R, V, 2), how far both clocks are ahead after each round
     pitch, planted, f0_hz : float64 (R, V); see `Call` of hop.h
     codes : float32 (R, V, M Q), of the swells of the rows of motions
@@ -52,6 +53,7 @@ class Readings(NamedTuple):
     frames: NDArray[np.int64]
     age_s: FloatArray
     release_age_s: FloatArray
+    growth_age_s: FloatArray
     leads: NDArray[np.float64]
     pitch: NDArray[np.float64]
     planted: NDArray[np.float64]
@@ -91,6 +93,7 @@ def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> R
         frames=frames,
         age_s=clocks.age_s,
         release_age_s=clocks.release_age_s,
+        growth_age_s=np.minimum(clocks.age_s, _clock_ends_s(motions, rows, paces)),
         leads=np.stack([clocks.age_lead_s, clocks.release_lead_s], 2),
         pitch=pitch,
         planted=np.broadcast_to(planted, pitch.shape),
@@ -157,6 +160,12 @@ def _read_codes(
         codes = codes * weights[..., None].astype(np.float32)
     sway = codes[..., 0].sum(-1, dtype=np.float64)
     return codes[..., 1:].reshape(*age_s.shape, -1), sway
+
+
+def _clock_ends_s(motions: MotionTable, rows: NDArray[np.int64], paces: NDArray[np.float64]) -> FloatArray:
+    """Return the ages (V,) at which the clock of the growth stops; on a pad, that of the corner where it is last."""
+    motion = np.stack([rows.ravel().astype(np.float64), paces.ravel()], 1)
+    return motions.clock_ends_s(motion).reshape(rows.shape).max(1).astype(np.float32)
 
 
 def _read_courses(
