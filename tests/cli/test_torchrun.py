@@ -90,7 +90,7 @@ def test_the_command_trains_as_one_process_and_is_resumed_by_another_number(tmp_
     resumed_losses = losses(run)
     assert sorted(resumed_losses) == sorted(one) == list(range(1, ITERATIONS + 1))
     for iteration, loss in one.items():
-        assert resumed_losses[iteration] == pytest.approx(loss, rel=1e-5 * iteration)
+        assert resumed_losses[iteration] == pytest.approx(loss, rel=1e-5), iteration
     whole, resumed = load_checkpoint(tmp_path / "one" / "checkpoint.pt"), load_checkpoint(run / "checkpoint.pt")
     assert whole.iteration == resumed.iteration == ITERATIONS
-    assert np.abs(weights(whole) - weights(resumed)).mean() < 1e-4
+    assert np.abs(weights(whole) - weights(resumed)).max() < 1e-3
