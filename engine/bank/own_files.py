@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import BankError, UsageError
@@ -33,6 +34,10 @@ def instrument_of(
     BankError
         The bank lacks what was measured for its keys.
     """
+    listed = bank.listed(growth.representation).get(instrument.name)
+    if listed is not None:
+        file = listed.read()
+        return replace(file, facts=replace(file.facts, levels=instrument.levels.facts))
     timbres = timbres_of(instrument, growth)
     if not timbres:
         raise UsageError(f"the {growth.representation} representation has no timbre of {instrument.name}")

@@ -74,7 +74,7 @@ def test_verify_tells_of_each_file_and_fails_for_one(folder: Path, capsys: pytes
 
 def test_export_writes_what_the_bank_plays(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "v.tnca"
-    assert "violin, 16 recorded keys, 50" in said(capsys, 0, "export", "40", "-o", str(out))
+    assert "violin, 16 recorded keys, 51" in said(capsys, 0, "export", "40", "-o", str(out))
     found = read_instrument(out)
     assert found.facts.versions.keys() == {"tnca-synth"}
     assert found.table.key.tobytes() == shipped_instrument("violin").table.key.tobytes()

@@ -16,7 +16,8 @@ from tnca_synth.engine.keys.motions import MotionArrays
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.midi import messages as midi
 
-RATE, PIANO, KEY = 22050, 0, 60
+RATE, PIANO, KEY = 22050, 0, 62
+"""A recorded key: beyond the end of a clock, courses of other keys keep no pace."""
 END_FRAMES = 20
 END = END_FRAMES * 256
 CORES = ["numpy", "kernel"]

@@ -97,10 +97,10 @@ def test_the_sound_is_the_same_to_the_bit_whoever_grows_it(shared: OpenSynth) ->
 def known_of_voices(ensemble: OpenSynth) -> list[dict[str, object]]:
     """Play two very soft notes faster than usual until one is all but silent; return all that is known of them."""
     synth = ensemble.synth
-    synth.send(growth_message(0, GROWTH_RATE, 90))  # their clocks run ahead
+    synth.send(growth_message(0, GROWTH_RATE, 127))  # their clocks run ahead
     for key in (64, 60):  # the helper has the one that falls silent
-        synth.send(midi.note_on(0, key, 1))
-    for _ in range(255):
+        synth.send(midi.note_on(0, key, 4))
+    for _ in range(64):
         synth.render(256)
     voices = synth._sequencer._allocator.voices.values()
     return [
