@@ -35,6 +35,9 @@ from .weights import Weights
 LINEAR_LEVEL = 2
 """Channel of a cell that holds linear level; tonality is the next one."""
 
+LOUDEST_GAIN: Final = 16.0
+"""What is silent is told before instruments are made as loud as they shall be, which may be louder than they are grown."""
+
 
 class Kernel:
     """The compiled kernel, for the slots of one grower. Thread: as the grower.
@@ -151,7 +154,7 @@ class Kernel:
             quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, dip_db=LOBE_DIP_DB, alive_above=ALIVE_ABOVE,
             liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY, clear_bins=CLEAR_BINS,
             lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale), loud_db=LOUD_DB, even_db=EVEN_DB,
-            silence_peak=SILENCE_PEAK, silent_hops=hops_to_silence(spec.hop_length, spec.sample_rate),
+            silence_peak=SILENCE_PEAK / LOUDEST_GAIN, silent_hops=hops_to_silence(spec.hop_length, spec.sample_rate),
         )  # fmt: skip
         for name, values in weights._asdict().items():
             setattr(model, name, self._keep(values, np.float64 if name == "clock_rates" else np.float32))
