@@ -188,5 +188,5 @@ def test_the_command_renders_an_example(tmp_path: Path, capsys: pytest.CaptureFi
         "provider",
     }
     assert expected <= set(report)
-    assert report["notes"] == 381 and report["provider"] == "cpu" and -20 < report["peak_dbfs"] <= 0
+    assert report["notes"] == 381 and report["provider"] == "cpu" and -24 < report["peak_dbfs"] <= 0
     assert out.stat().st_size > 100_000

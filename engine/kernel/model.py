@@ -36,7 +36,7 @@ LINEAR_LEVEL = 2
 """Channel of a cell that holds linear level; tonality is the next one."""
 
 LOUDEST_GAIN: Final = 16.0
-"""What is silent is told before instruments are made as loud as they shall be, which may be louder than they are grown."""
+"""The kernel tells what is silent before instruments are made as loud as they shall be: louder than grown, maybe."""
 
 
 class Kernel:

@@ -126,4 +126,4 @@ def test_automation_is_followed(environment: dict[str, str], tmp_path: Path) -> 
     np.testing.assert_array_equal(sound[:, :45_000], expected[:, :45_000])
     after = slice(52_000, 140_000)
     ratio = np.sqrt(np.mean(sound[:, after] ** 2) / np.mean(expected[:, after] ** 2))
-    assert 20 * np.log10(ratio) == pytest.approx(-24, abs=1.5)  # the reverb rings on
+    assert 20 * np.log10(ratio) == pytest.approx(-24, abs=2.5)  # the reverb rings on

@@ -34,6 +34,8 @@ torch.set_num_threads(1)  # networks as small as these only wait for a second th
 SPEC = AudioSpec(sample_rate=8000, n_fft=256, hop_length=64, num_mels=16)
 REED = InstrumentConfig("reed", program=71, low=60, high=67)
 STRING = InstrumentConfig("string", program=25, low=60, high=67, inharmonic=True, sustains=False)
+KEYS = tuple(key for key in range(REED.low, REED.high + 1) if not is_held_out_key(key))
+"""Keys of both that are trained."""
 KIT = InstrumentConfig("kit", program=0, low=35, high=36, pitched=False, drum_keys=True, sustains=False)
 INSTRUMENTS = (REED, STRING, KIT)
 TIMBRES = ("kit:35", "kit:36", "reed", "string")
@@ -131,9 +133,8 @@ def checkpoint(train_config: TrainConfig) -> Checkpoint:
     """Return a checkpoint of a network that was never trained."""
     vocoder = train_config.kind == "vocoder"
     model = vocoder_network(train_config.vocoder) if vocoder else growth_network(train_config.model.representation)
-    keys = tuple(key for key in range(REED.low, REED.high + 1) if not is_held_out_key(key))
-    cents, stretch = (tuple(np.interp(keys, (60, 64), ends).tolist()) for ends in ((1.5, -2.0), (1e-4, 2e-4)))
-    tuning = {name: {"keys": keys, "cents": cents, "inharmonicity": stretch} for name in ("reed", "string")}
+    cents, stretch = (tuple(np.interp(KEYS, (60, 64), ends).tolist()) for ends in ((1.5, -2.0), (1e-4, 2e-4)))
+    tuning = {name: {"keys": KEYS, "cents": cents, "inharmonicity": stretch} for name in ("reed", "string")}
     drums = {f"kit:{key}": {"keys": (key,), "cents": (0.0,), "inharmonicity": (0.0,)} for key in (35, 36)}
     tuning |= drums
     motions = torch.frombuffer(bytearray(notes().motion_arrays.to_bytes()), dtype=torch.uint8)
@@ -149,7 +150,7 @@ def corrected() -> CorrectionArrays:
     return measure_correction(growth_network("dual"), notes())
 
 
-RECORDED = (("kit:35", (35,)), ("kit:36", (36,)), ("reed", (60, 64)), ("string", (60, 64)))
+RECORDED = (("kit:35", (35,)), ("kit:36", (36,)), ("reed", KEYS), ("string", KEYS))
 """The recorded keys of `TIMBRES`, as `checkpoint` tells them."""
 
 
