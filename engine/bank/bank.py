@@ -61,9 +61,8 @@ class Bank:
         self.instruments = (*self._own, *(one.instrument for one in files))
         self._manifest, self._contents, self._folder = manifest, contents, folder
         self._files, self._places = tuple(files), dict(places or {})
-        self._others: dict[
-            str, Bank
-        ] = {}  # by folder, once they are read; shared by all that `with_files` makes of this
+        # By folder, once they are read; shared by all that `with_files` makes of this.
+        self._others: dict[str, Bank] = {}
 
     def __repr__(self) -> str:
         """Tell how much it holds."""

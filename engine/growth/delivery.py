@@ -59,15 +59,18 @@ def _make_as_loud(
     jobs: Sequence[Job], audio: FloatArray, peaks: FloatArray, places: NDArray[np.float64] | None
 ) -> None:
     """Bring voices in place to the levels of their instruments; see `engine.bank.instruments.Levels`."""
-    num_hops = peaks.shape[1]
+    gains_db = np.array([0.0 if job.voice.morph and places is not None else job.voice.gain_db for job in jobs])
+    if gains_db.any():  # of all at once: this is done for every hop
+        gains = (10.0 ** (gains_db / 20.0)).astype(np.float32)[:, None]
+        audio *= gains
+        peaks *= gains
+    if places is None:
+        return
     for row, job in enumerate(jobs):
-        gain_db: NDArray[np.float64] | float = job.voice.gain_db
-        if places is not None and job.voice.morph is not None:
-            gain_db = pad_weights(places[:, row]) @ job.voice.morph.pad.gains_db
-        if np.any(gain_db):
-            gains = np.broadcast_to(10.0 ** (np.asarray(gain_db) / 20.0), num_hops).astype(np.float32)
-            audio[row].reshape(num_hops, -1)[:] *= gains[:, None]
-            peaks[row] *= gains
+        if job.voice.morph is not None:
+            on_pad = (10.0 ** (pad_weights(places[:, row]) @ job.voice.morph.pad.gains_db / 20.0)).astype(np.float32)
+            audio[row].reshape(len(on_pad), -1)[:] *= on_pad[:, None]
+            peaks[row] *= on_pad
 
 
 def end_by_death(job: Job, alive: NDArray[np.bool_], hop: int) -> None:
