@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tnca_synth.engine.arrays import FloatArray
@@ -31,6 +33,17 @@ def perform(synth: Synth, events: list[Event], duration_s: float) -> FloatArray:
     for time_s, message in sorted(events, key=lambda event: event[0]):
         synth.send(message, round(time_s * synth.sample_rate))
     return synth.render(round(duration_s * synth.sample_rate))
+
+
+def control(controller: int, value: int, time_s: float = 0.0) -> list[Event]:
+    return at(time_s, midi.control_change(0, controller, value))
+
+
+def played_by(core: str, events: list[Event], duration_s: float, **options: Any) -> FloatArray:
+    """Render with the shipped bank, grown by a core."""
+    ensemble = assemble_synth(**{"sample_rate": 22050, "provider": "cpu", "core": core, **options})
+    assert ensemble.core == core
+    return perform(ensemble.synth, events, duration_s)
 
 
 def play(

@@ -20,7 +20,8 @@ from tnca_synth.errors import ModelError
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE
 
-from .listening import Event, at, note, perform
+from .listening import Event, at, control, note
+from .listening import played_by as played
 
 pytestmark = pytest.mark.slow
 
@@ -28,21 +29,11 @@ RATE = 22050
 LEAST_DB = 90.0
 
 
-def played(core: str, events: list[Event], duration_s: float, **options: Any) -> FloatArray:
-    ensemble = assemble_synth(**{"sample_rate": RATE, "provider": "cpu", "core": core, **options})
-    assert ensemble.core == core
-    return perform(ensemble.synth, events, duration_s)
-
-
 def likeness_db(events: list[Event], duration_s: float = 0.5, **options: Any) -> float:
     """Return the SNR of what the graph plays against what is played without."""
     both = [played(core, events, duration_s, **options) for core in ("numpy", "graph")]
     assert np.abs(both[0]).max() > 0.005
     return goldens.snr_db(*both)
-
-
-def control(controller: int, value: int, time_s: float = 0.0) -> list[Event]:
-    return at(time_s, midi.control_change(0, controller, value))
 
 
 ASKED: dict[str, list[Event]] = {

@@ -28,7 +28,8 @@ from tnca_synth.errors import BankError, UsageError
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE
 
-from .listening import Event, at, note, perform
+from .listening import Event, at, control, note, perform
+from .listening import played_by as played
 
 pytestmark = pytest.mark.slow
 
@@ -48,23 +49,11 @@ def standing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Kernel, "__init__", stand)
 
 
-def played(
-    core: str, events: list[Event], duration_s: float, instrument: str | None = None, **options: object
-) -> FloatArray:
-    ensemble = assemble_synth(sample_rate=RATE, provider="cpu", core=core, instrument=instrument, **options)  # type: ignore[arg-type]
-    assert ensemble.core == core
-    return perform(ensemble.synth, events, duration_s)
-
-
 def likeness_db(events: list[Event], duration_s: float = 0.7, **options: object) -> float:
     """Return the SNR of what the kernel plays against what is played without."""
     both = [played(core, events, duration_s, **options) for core in ("numpy", "kernel")]
     assert np.abs(both[0]).max() > 0.005
     return goldens.snr_db(*both)
-
-
-def control(controller: int, value: int, time_s: float = 0.0) -> list[Event]:
-    return at(time_s, midi.control_change(0, controller, value))
 
 
 ASKED: dict[str, list[Event]] = {
@@ -195,11 +184,11 @@ def test_pitches_glide_within_a_hop(monkeypatch: pytest.MonkeyPatch) -> None:
     events = note(69, 0.0, 2.0) + at(0.0, midi.control_change(0, midi.REVERB_SEND, 0))
     for step in range(20):
         events += at(0.2 + 0.0116 * step, midi.pitch_bend(0, 400 * step))
-    gliding = played("kernel", events, 0.6, "saw-lead", bank_path="low-rate")[:, 0]
+    gliding = played("kernel", events, 0.6, instrument="saw-lead", bank_path="low-rate")[:, 0]
     hz = np.array(heard)
     assert hz.max() / hz.min() > 1.1
     line = np.interp(np.arange(len(gliding)) / 256, np.arange(len(hz)), hz)
-    stepping = played("numpy", events, 0.6, "saw-lead", bank_path="low-rate")[:, 0]
+    stepping = played("numpy", events, 0.6, instrument="saw-lead", bank_path="low-rate")[:, 0]
     assert _off_phase(gliding, line) < 0.3 * _off_phase(stepping, line)
 
 
