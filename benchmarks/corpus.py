@@ -26,6 +26,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from tnca_synth.corpus.journal import MANIFEST
 from tnca_synth.midi.files.writer import encode_midi_file
 from tnca_synth.midi.messages import control_change, note_off, note_on, program_change
 
@@ -36,6 +39,7 @@ PROGRAMS = (
     (33, 34, 32, 38), (0, 1, 4, 5), (24, 25, 27, 28), (48, 49, 50, 52), (40, 41, 73, 71), (56, 61, 57, 65),
     (80, 81, 87, 75), (88, 89, 11, 46),
 )  # fmt: skip
+WATCH_S = 2.0
 AS_FLUIDSYNTH = ("--format", "wav", "--bit-depth", "16")
 Messages = list[tuple[int, bytes]]
 
@@ -159,31 +163,58 @@ def measure_killed(songs: Path, kill_every_s: float, bank: list[str]) -> dict[st
     """Render on a cluster whose workers are killed one by one, and its driver once; compare with one core's corpus."""
     with tempfile.TemporaryDirectory() as folder:
         out, alone = Path(folder, "ray"), Path(folder, "alone")
-        command = corpus_command(songs, out, "--ray", "--workers", "3", *bank)
-        kills = drivers = 0
-        driver = subprocess.Popen(command)
-        last = time.monotonic()
-        while driver.poll() is None:
-            time.sleep(1.0)
-            rows = (out / "journal.jsonl").read_bytes().count(b"\n") if (out / "journal.jsonl").exists() else 0
-            if drivers == 0 and rows >= 2:
-                driver.kill()
-                driver.wait()
-                drivers += 1
-                driver = subprocess.Popen([*command, "--resume"])
-            if time.monotonic() - last > kill_every_s and (workers := working()):
-                os.kill(workers[kills % len(workers)], signal.SIGKILL)
-                kills, last = kills + 1, time.monotonic()
-        subprocess.run(corpus_command(songs, alone, "--workers", "1", *bank), check=True, stdout=subprocess.DEVNULL)
-        same = subprocess.run(["diff", "-r", str(out), str(alone)], capture_output=True, check=False)
+        driver, kills, elapsed_s = render_among_kills(
+            corpus_command(songs, out, "--ray", "--workers", "3", *bank),
+            out,
+            kill_every_s,
+            len(list(songs.glob("*.mid"))) // 3,
+        )
+        spent_s, _ = processor_s(corpus_command(songs, alone, "--workers", "1", *bank))
+        same = subprocess.run(["diff", "-r", str(out), str(alone)], capture_output=True, text=True, check=False)
+        manifest = pq.read_table(out / MANIFEST).to_pylist()
         return {
-            "exit_status": driver.returncode,
-            "songs": len(list(out.glob("songs/*/*"))),
+            "exit_status": driver,
+            "songs": len(manifest),
+            "songs_done": len({row["id"] for row in manifest if row["status"] == "done"}),
+            "folders": len(list(out.glob("songs/*/*"))),
             "left_over": len(list(out.glob("songs/*/.*"))),
+            "audio_s": sum(row["audio_seconds"] or 0.0 for row in manifest),
             "workers_killed": kills,
-            "drivers_killed": drivers,
+            "drivers_killed": 1,
+            "elapsed_s": elapsed_s,
+            "processor_s_on_one_core": spent_s,
             "equal_to_one_core": same.returncode == 0,
+            "differences": same.stdout.splitlines()[:5],
         }
+
+
+def render_among_kills(
+    command: list[str], out: Path, kill_every_s: float, songs_of_first: int
+) -> tuple[int, int, float]:
+    """Run a command on a cluster, killing workers, and the driver after some songs.
+
+    Returns its exit status, how many workers were killed, and how long it took.
+    """
+    chance = random.Random(0)
+    driver = subprocess.Popen(command)
+    began = last = time.monotonic()
+    is_first, kills = True, 0
+    while driver.poll() is None:
+        time.sleep(0.5)
+        if is_first and len(list(out.glob("songs/*/*"))) >= songs_of_first:
+            driver.kill()
+            driver.wait()
+            is_first = False
+            driver = subprocess.Popen([*command, "--resume"])
+        if time.monotonic() - last > kill_every_s and (workers := working()):
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            kills, last = kills + 1, time.monotonic()
+            print(
+                f"{last - began:.0f} s: worker killed, {len(list(out.glob('songs/*/*')))} songs",
+                file=sys.stderr,
+                flush=True,
+            )
+    return driver.returncode, kills, time.monotonic() - began
 
 
 def working() -> list[int]:
@@ -208,15 +239,16 @@ def measure_memory(song_file: Path | None, minutes: float, bank: list[str]) -> d
         driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         course: list[int] = []
         while driver.poll() is None:
-            time.sleep(2.0)
+            time.sleep(WATCH_S)
             course.append(max((resident_mb(pid) for pid in children(driver.pid)), default=0))
+            if len(course) % 30 == 0:
+                print(f"{len(course) * WATCH_S:.0f} s: {course[-1]} MB", file=sys.stderr, flush=True)
         report = json.loads(driver.communicate()[0])
-    steps = course[:: max(len(course) // 10, 1)]
     return {
         "audio_hours": report["audio_hours"],
         "processor_s": report["processor_s_rendering"],
         "peak_mb": max(course),
-        "course_mb": steps,
+        "course_mb": course[:: max(len(course) // 20, 1)],
     }
 
 

@@ -1,15 +1,17 @@
-"""Songs to measure with, made of real ones: pieces of one length, or one song again and again.
+"""Songs to measure with, made of real ones: pieces of one length, or one long song.
 
     python benchmarks/real_songs.py cut FOLDER OUT --songs 200 --seconds 60
-    python benchmarks/real_songs.py repeat SONG.mid OUT.mid --minutes 60
+    python benchmarks/real_songs.py join SOURCE OUT.mid --minutes 60
 
 A piece begins with what the song has set by then: programs, controllers, SysEx. Pieces without notes are left out.
+The songs of a folder, or one, are joined one after the other, again and again, each after a General MIDI reset.
 """
 
 from __future__ import annotations
 
 import argparse
-from itertools import count
+from contextlib import suppress
+from itertools import count, cycle
 from pathlib import Path
 
 from tnca_synth.errors import MidiFileError
@@ -19,6 +21,7 @@ from tnca_synth.midi.messages import NOTE_OFF, NOTE_ON, is_note_start
 
 RATE = 960
 LEAST_NOTES = 20
+GM_ON = bytes([0xF0, 0x7E, 0x7F, 0x09, 0x01, 0xF7])
 Messages = list[tuple[int, bytes]]
 
 
@@ -37,14 +40,18 @@ def piece(song: Song, start_s: float, length_s: float) -> Messages:
     return made
 
 
+def songs_of(source: Path) -> dict[str, Song]:
+    """Return the songs of a folder, or the one of a file, by name; files that cannot be read are left out."""
+    read: dict[str, Song] = {}
+    for path in sorted(source.rglob("*.mid")) if source.is_dir() else [source]:
+        with suppress(MidiFileError):
+            read[path.stem.replace(" ", "-")] = read_midi_file(path)
+    return read
+
+
 def cut(folder: Path, out: Path, songs: int, seconds: float) -> int:
     """Write pieces of the songs of a folder: the first of each, then the second of each; return how many."""
-    read: dict[str, Song] = {}
-    for path in sorted(folder.rglob("*.mid")):
-        try:
-            read[path.stem.replace(" ", "-")] = read_midi_file(path)
-        except MidiFileError:
-            continue
+    read = songs_of(folder)
     out.mkdir(parents=True, exist_ok=True)
     made = 0
     for index in count():
@@ -59,18 +66,23 @@ def cut(folder: Path, out: Path, songs: int, seconds: float) -> int:
     raise AssertionError
 
 
-def repeated(song: Song, minutes: float) -> bytes:
-    """Return a song as often as it takes to fill some minutes."""
-    length = round(song.duration_s * RATE)
-    times = range(0, round(minutes * 60 * RATE), length)
-    one = [(round(message.time_s * RATE), message.data) for message in song.messages if message.port == 0]
-    return encode_midi_file([(start + frame, data) for start in times for frame, data in one], RATE)
+def joined(songs: list[Song], minutes: float) -> bytes:
+    """Return songs one after the other, and again, until they fill some minutes."""
+    made: Messages = []
+    start_s = 0.0
+    for song in cycle(songs):
+        if start_s >= 60.0 * minutes:
+            return encode_midi_file(made, RATE)
+        start = round(start_s * RATE)
+        made += [(start, GM_ON), *((start + frame, data) for frame, data in piece(song, 0.0, song.duration_s))]
+        start_s += song.duration_s
+    raise AssertionError
 
 
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cut", "repeat"))
+    parser.add_argument("what", choices=("cut", "join"))
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--songs", type=int, default=200)
@@ -80,7 +92,7 @@ def main() -> None:
     if arguments.what == "cut":
         print(f"{cut(arguments.source, arguments.out, arguments.songs, arguments.seconds)} pieces")
     else:
-        arguments.out.write_bytes(repeated(read_midi_file(arguments.source), arguments.minutes))
+        arguments.out.write_bytes(joined(list(songs_of(arguments.source).values()), arguments.minutes))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from ..whole_files import PART, write_whole
 from .journal import HEADER, JOURNAL, MANIFEST, Journal
 from .options import CorpusOptions
 from .pool import run_in_processes
-from .render import SONGS, Outcome, SongTask, failed_row, render_song_task, song_folder
+from .render import SONGS, Outcome, SongTask, failed_row, render_song_task, song_folder, take_remains
 from .songs import SongFile, find_songs
 
 LAYOUT: Final = 1
@@ -149,10 +149,10 @@ def _outcomes(tasks: Iterator[SongTask], workers: int, ray_address: str | None) 
         return Outcome(failed_row(task, reason))
 
     if ray_address is None:
-        return run_in_processes(render_song_task, tasks, workers, lost)
+        return run_in_processes(render_song_task, tasks, workers, lost, take_remains)
     from .ray_cluster import run_on_ray
 
-    return run_on_ray(render_song_task, tasks, ray_address, workers, lost)
+    return run_on_ray(render_song_task, tasks, ray_address, workers, lost, take_remains)
 
 
 def _take(

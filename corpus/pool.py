@@ -5,24 +5,67 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Generic, TypeVar
 
 from ..engine.growth.workers import interrupts_ignored
 
-MAX_DEATHS: Final = 8
-"""So often a task is given to another process when its own died; then it is given up."""
+MAX_DEATHS: Final = 30
+"""So often processes may die at various places of a task: somebody kills them, and the next one may live longer."""
+SAME_PLACE: Final = 3
+"""So often in a row they may die at one place of it: the task itself kills them."""
+NOWHERE: Final = 8
+"""So often in a row they may die before it has begun, or at a place that nobody knows."""
 CLOSE_S: Final = 5.0
-LOST: Final = f"its process died {MAX_DEATHS} times; killed for want of memory?"
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Place = Callable[[Task], float]
+
+
+def unknown(task: object) -> float:
+    """Return the place that tasks have of which it is not known how far they are."""
+    return 0.0
+
+
+@dataclass(eq=False)
+class Attempt(Generic[Task]):
+    """A task, and what became of the processes that were at it.
+
+    Attributes
+    ----------
+    deaths, in_a_row : int
+        Of processes: all, and the last ones at the same place.
+    place : float
+        Where the last one died: seconds of a song or any other measure, 0 if nothing of the task was done.
+    """
+
+    task: Task
+    deaths: int = 0
+    in_a_row: int = 0
+    place: float = 0.0
+
+    def why_no_more(self, place: float) -> str:
+        """Count a death; return why the task is given up, or "" if another process is to try."""
+        self.in_a_row = self.in_a_row + 1 if place == self.place else 1
+        self.deaths, self.place = self.deaths + 1, place
+        if self.in_a_row >= (SAME_PLACE if place else NOWHERE):
+            where = f"at the same place, {place:.1f} s after its beginning" if place else "in a row"
+            return f"its process died {self.in_a_row} times {where}; killed for want of memory?"
+        if self.deaths >= MAX_DEATHS:
+            return f"its process was killed {self.deaths} times, each time at another place"
+        return ""
 
 
 def run_in_processes(
-    work: Callable[[Task], Result], tasks: Iterable[Task], num_processes: int, lost: Callable[[Task, str], Result]
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    num_processes: int,
+    lost: Callable[[Task, str], Result],
+    place: Place[Task] = unknown,
 ) -> Generator[Result, None, None]:
     """Give the results of tasks as they are done; tasks are begun in their order.
 
@@ -33,27 +76,29 @@ def run_in_processes(
     tasks : iterable
         Taken one by one when a process is free.
     lost : callable
-        Makes the result of a task whose process died `MAX_DEATHS` times; also told why.
+        Makes the result of a task whose processes died too often (see `Attempt`); also told why.
+    place : callable
+        Returns how far a task was whose process died, and clears away what that one left.
     """
-    processes = [_Process(work) for _ in range(num_processes)]
-    waiting, again = iter(tasks), list[tuple[Task, int]]()
+    processes = [_Process[Task, Result](work) for _ in range(num_processes)]
+    waiting, again = map(Attempt[Task], tasks), list[Attempt[Task]]()
     try:
         while True:
             for process in processes:
-                if process.task is None and (given := again.pop() if again else _next(waiting)) is not None:
-                    process.begin(*given)
-            busy = [process for process in processes if process.task is not None]
+                if process.attempt is None and (given := again.pop() if again else next(waiting, None)) is not None:
+                    process.begin(given)
+            busy = [process for process in processes if process.attempt is not None]
             if not busy:
                 return
             wait([handle for process in busy for handle in process.handles])
             for process in busy:
                 if process.has_died:
-                    task, deaths = process.take()
+                    attempt = process.take()
                     processes[processes.index(process)] = _Process(work)
-                    if deaths >= MAX_DEATHS:
-                        yield lost(task, LOST)
+                    if why := attempt.why_no_more(place(attempt.task)):
+                        yield lost(attempt.task, why)
                     else:
-                        again.append((task, deaths))
+                        again.append(attempt)
                 elif process.result is not None:
                     yield process.take_result()
     finally:
@@ -61,12 +106,6 @@ def run_in_processes(
             process.end()
         for process in processes:
             process.join()
-
-
-def _next(tasks: Iterator[Task]) -> tuple[Task, int] | None:
-    for task in tasks:
-        return task, 0
-    return None
 
 
 class _Process(Generic[Task, Result]):
@@ -79,20 +118,19 @@ class _Process(Generic[Task, Result]):
         with interrupts_ignored():
             self._process.start()
         theirs.close()
-        self.task: Task | None = None
+        self.attempt: Attempt[Task] | None = None
         self.result: Result | None = None
-        self._deaths = 0
 
     @property
     def handles(self) -> list[Any]:
         """What becomes ready when there is something to ask about."""
         return [self._pipe, self._process.sentinel]
 
-    def begin(self, task: Task, deaths: int) -> None:
+    def begin(self, attempt: Attempt[Task]) -> None:
         """Hand over a task; that the process is dead shows later."""
-        self.task, self._deaths = task, deaths
+        self.attempt = attempt
         with suppress(OSError):
-            self._pipe.send(task)
+            self._pipe.send(attempt.task)
 
     @property
     def has_died(self) -> bool:
@@ -104,17 +142,17 @@ class _Process(Generic[Task, Result]):
             return True
         return self.result is None and not self._process.is_alive()
 
-    def take(self) -> tuple[Task, int]:
-        """Return the task that a dead process leaves, and how often one has died with it."""
+    def take(self) -> Attempt[Task]:
+        """Return the task that a dead process leaves."""
         self.end()
         self.join()
-        assert self.task is not None
-        return self.task, self._deaths + 1
+        assert self.attempt is not None
+        return self.attempt
 
     def take_result(self) -> Result:
         """Return the result, and be free again."""
         assert self.result is not None
-        result, self.result, self.task = self.result, None, None
+        result, self.result, self.attempt = self.result, None, None
         return result
 
     def end(self) -> None:

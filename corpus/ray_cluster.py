@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from ..errors import UsageError
-from .pool import LOST, MAX_DEATHS, Result, Task
+from .pool import Attempt, Place, Result, Task
 
 WINDOW: Final = 2
 """Tasks for each processor of the cluster that are handed over: one at work, one to follow."""
@@ -29,6 +29,7 @@ def run_on_ray(
     address: str,
     num_processes: int,
     lost: Callable[[Task, str], Result],
+    place: Place[Task],
 ) -> Generator[Result, None, None]:
     """Give the results of tasks as `run_in_processes` does.
 
@@ -46,48 +47,45 @@ def run_on_ray(
     _connect(address, num_processes)
     # Ray prints a long message on the standard output for every worker that dies; here that is nothing to tell.
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        yield from _run(work, tasks, lost)
+        yield from _run(work, tasks, lost, place)
 
 
 def _run(
-    work: Callable[[Task], Result], tasks: Iterable[Task], lost: Callable[[Task, str], Result]
+    work: Callable[[Task], Result], tasks: Iterable[Task], lost: Callable[[Task, str], Result], place: Place[Task]
 ) -> Generator[Result, None, None]:
     try:
         remote = ray.remote(num_cpus=1, max_retries=0)(work)
-        waiting, again = iter(tasks), list[tuple[Task, int]]()
-        running: dict[ray.ObjectRef[Result], tuple[Task, int]] = {}
+        waiting, again = map(Attempt[Task], tasks), list[Attempt[Task]]()
+        running: dict[ray.ObjectRef[Result], Attempt[Task]] = {}
         while True:
             room = WINDOW * max(int(ray.cluster_resources().get("CPU", 1)), 1) - len(running)  # type: ignore[no-untyped-call]
-            for task, deaths in _some(again, waiting, room):
-                running[remote.remote(task)] = task, deaths
+            for attempt in _some(again, waiting, room):
+                running[remote.remote(attempt.task)] = attempt
             if not running:
                 return
             done, _ = ray.wait(list(running), timeout=POLL_S)
             for reference in done:
-                task, deaths = running.pop(reference)
+                attempt = running.pop(reference)
+                task = attempt.task
                 try:
                     yield ray.get(reference)
                 except RayTaskError as error:  # no task raises: its module is not there, or another one
                     yield lost(task, f"a worker of the cluster cannot do it: {str(error.cause).splitlines()[0]}")
                 except RayError:
-                    if deaths + 1 >= MAX_DEATHS:
-                        yield lost(task, LOST)
+                    if why := attempt.why_no_more(place(task)):
+                        yield lost(task, why)
                     else:
-                        again.append((task, deaths + 1))
+                        again.append(attempt)
     finally:
         ray.shutdown()
 
 
-def _some(again: list[tuple[Task, int]], waiting: Iterator[Task], room: int) -> Iterator[tuple[Task, int]]:
+def _some(again: list[Attempt[Task]], waiting: Iterator[Attempt[Task]], room: int) -> Iterator[Attempt[Task]]:
     for _ in range(room):
-        if again:
-            yield again.pop()
-            continue
-        for task in waiting:
-            yield task, 0
-            break
-        else:
+        attempt = again.pop() if again else next(waiting, None)
+        if attempt is None:
             return
+        yield attempt
 
 
 def _connect(address: str, num_processes: int) -> None:

@@ -8,7 +8,9 @@ import json
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from functools import cache
+from io import RawIOBase
 from multiprocessing import parent_process
 from pathlib import Path
 from time import perf_counter, process_time
@@ -31,11 +33,15 @@ from .variation import humanised, with_random_growth, with_random_instruments
 SONGS: Final = "songs"
 FACTS: Final = "song.json"
 SOURCE: Final = "source.mid"
+REACHED: Final = ".reached"
+"""How many seconds of a song are rendered, as long as it is not done."""
 MIX: Final = "mix"
 STEMS: Final = "stems"
 SHARD_CHARACTERS: Final = 2
 """Of its hash in the folder above a song's: 256 folders, so that a million songs make no folder of a million."""
 
+PART_BYTES: Final = 4
+"""Of chance, in the name of a folder that is being filled."""
 PROBE_BYTES: Final = 2**20
 """Where so little cannot be written, the disk is full."""
 
@@ -105,7 +111,7 @@ def render_song_task(task: SongTask) -> Outcome:
     began, cpu_began = perf_counter(), process_time()
     is_full = False
     final = song_folder(corpus, song.id)
-    part = final.with_name(f".{song.id}-{secrets.token_hex(4)}{PART}")
+    part = final.with_name(f".{song.id}-{secrets.token_hex(PART_BYTES)}{PART}")
     try:
         part.mkdir(parents=True)
         _render(task, part)
@@ -116,6 +122,17 @@ def render_song_task(task: SongTask) -> Outcome:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Outcome(row, perf_counter() - began, process_time() - cpu_began, is_full)
+
+
+def take_remains(task: SongTask) -> float:
+    """Remove what killed workers left of a song; return how many seconds of it were rendered."""
+    final = song_folder(Path(task.corpus), task.song.id)
+    reached_s = 0.0
+    for part in final.parent.glob(f".{final.name}-{'?' * 2 * PART_BYTES}{PART}"):
+        with suppress(OSError, ValueError):
+            reached_s = float((part / REACHED).read_bytes())
+        shutil.rmtree(part, ignore_errors=True)
+    return reached_s
 
 
 def failed_row(task: SongTask, reason: str) -> Row:
@@ -139,14 +156,16 @@ def _render(task: SongTask, part: Path) -> None:
     song = _varied(parse_midi(task.data, task.song.source), options, ensemble, seed)
     (part / SOURCE).write_bytes(task.data)
     warnings: list[str] = []
-    report = render_file(
-        song,
-        part / f"{MIX}{options.format}",
-        stems_dir=part / STEMS if options.stems else None,
-        progress=_end_with_owner,
-        warn=warnings.append,
-        **options.arguments(seed),
-    )
+    with (part / REACHED).open("wb", buffering=0) as reached:
+        report = render_file(
+            song,
+            part / f"{MIX}{options.format}",
+            stems_dir=part / STEMS if options.stems else None,
+            progress=_Progress(reached),
+            warn=warnings.append,
+            **options.arguments(seed),
+        )
+    (part / REACHED).unlink()
     row = {**_head(task), "status": "done", "reason": "", **_facts(report, part), "warnings": warnings}
     if options.stems:
         names = name_stems(song, options.stems)
@@ -156,11 +175,21 @@ def _render(task: SongTask, part: Path) -> None:
     (part / FACTS).write_text(json.dumps({**row, "played": notes}, allow_nan=False), encoding="utf-8")
 
 
-def _end_with_owner(*_: float) -> None:
-    """End this process, between two blocks, if that is gone which it works for."""
-    owner = parent_process()
-    if owner is not None and not owner.is_alive():
-        raise SystemExit
+class _Progress:
+    """Notes block by block how far a song is, for those who find the file when this process has been killed.
+
+    Ends this process, between two blocks, if that is gone which it works for.
+    """
+
+    def __init__(self, file: RawIOBase) -> None:
+        self._file = file
+
+    def __call__(self, done_s: float, song_s: float) -> None:
+        owner = parent_process()
+        if owner is not None and not owner.is_alive():
+            raise SystemExit
+        self._file.seek(0)
+        self._file.write(f"{done_s:10.3f}".encode())
 
 
 @cache

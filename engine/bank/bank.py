@@ -227,14 +227,6 @@ class Bank:
 
         return FileInstrument(_instrument(facts), representation, foundation, facts.drums, read)
 
-    def listed_file(self, instrument: str, representation: str) -> bytes:
-        """Return the content of the file that one of its own instruments is; empty where it lies in the models."""
-        for facts in self._manifest.instruments:
-            if facts.name == instrument and representation in facts.files:
-                name = facts.files[representation]
-                return _verified(self._folder, name, self._manifest.files[name])
-        return b""
-
     def decoder(self, name: str, growth: OnnxGrowthModel, num_slots: int) -> Decoder:
         """Make a decoder for `num_slots` voices of a growth model; `UsageError` if they do not fit."""
         return make_decoder(name, Parts(self.home(growth.representation).decoder_models, growth, num_slots))

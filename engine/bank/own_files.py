@@ -86,16 +86,19 @@ def bank_of_files(
         As `instrument_of`.
     """
     growths = {name: bank.growth_model(name, "cpu") for name in representations or bank.own_representations}
+    listed = {name: bank.listed(name) for name in growths}
     entries: list[dict[str, Any]] = []
     files = bank.model_files(tuple(growths))
     for one in bank.instruments:
         own: dict[str, str] = {}
         for name, growth in growths.items():
-            listed = bank.listed_file(one.name, name)
-            if listed or timbres_of(one, growth):
+            file = listed[name].get(one.name)
+            if file is not None or timbres_of(one, growth):
                 suffix = "" if name == DEFAULT_REPRESENTATION else f".{name}"
                 own[name] = f"{one.name}{suffix}{SUFFIX}"
-                files[own[name]] = listed or instrument_bytes(instrument_of(bank, one, growth, versions))
+                files[own[name]] = instrument_bytes(
+                    instrument_of(bank, one, growth, versions) if file is None else file.read()
+                )
         drums = [int(suffix[1:]) for suffix in timbres_of(one, next(iter(growths.values())))] if one.is_drums else []
         entries.append(instrument_entry(one, own, drums))
     manifest = bank.manifest_of(files, entries, {name: growth.motions.room for name, growth in growths.items()})

@@ -37,6 +37,7 @@ from ..kernel.calls import (
 )
 from ..kernel.cores import wanted_core
 from ..kernel.graph.hops import GraphHops
+from ..kernel.graph.tables import GraphModel
 from ..kernel.model import Kernel, fits
 from ..kernel.weights import read_weights
 from ..keys.motions import MotionTable
@@ -351,7 +352,8 @@ def open_hops(
     if wanted == "kernel" and growth.provider == "cpu":
         hops = Kernel(weights, spec, motions, resonant, slots)
     else:
-        hops = GraphHops(weights, spec, motions, growth.finisher, decoder, slots, growth.provider, growth.lose)
+        model = GraphModel(weights, spec, motions, growth.finisher)
+        hops = GraphHops(model, decoder, slots, growth.provider, growth.lose)
     return KernelGrower(hops, growth, genomes, fire_rate, planter, decoder.name)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tnca_synth.cli import main
@@ -19,26 +20,6 @@ from tnca_synth.training.loop.checkpoint import Checkpoint, load_checkpoint
 pytestmark = pytest.mark.slow
 
 ITERATIONS = 60
-PRESET = """
-batch_size = 5
-pool_size = 6
-window_frames = 8
-checkpoint_every = 2
-
-[data]
-licence = "MIT"
-velocities = [64, 90]
-holds_s = [[0.2]]
-tail_s = 0.1
-instruments = [{ name = "flute", program = 73, low = 71, high = 73 }]
-
-[model]
-representation = "mel"
-channels = 8
-hidden = 16
-timbre_size = 4
-seed_hidden = 16
-"""
 TORCHRUN = Path(sys.executable).with_name("torchrun")
 
 
@@ -67,7 +48,7 @@ def weights(checkpoint: Checkpoint) -> np.ndarray:
 
 def test_the_command_trains_as_one_process_and_is_resumed_by_another_number(tmp_path: Path) -> None:
     preset, cache = tmp_path / "mine.toml", tmp_path / "cache"
-    preset.write_text(PRESET)
+    preset.write_text(tiny.PRESET)
     common = (preset, "--cache", cache, "--threads", "1", "--iterations", str(ITERATIONS))
     assert main(["train", *map(str, common), "--output", str(tmp_path / "one")]) == 0
     one = losses(tmp_path / "one")

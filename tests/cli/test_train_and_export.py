@@ -18,28 +18,6 @@ from tnca_synth.training.loop.checkpoint import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.slow
 
-PRESET = """
-iterations = 3
-batch_size = 4
-pool_size = 6
-window_frames = 8
-checkpoint_every = 2
-
-[data]
-licence = "MIT"
-velocities = [64, 90]
-holds_s = [[0.2]]
-tail_s = 0.1
-instruments = [{ name = "flute", program = 73, low = 71, high = 73 }]
-
-[model]
-representation = "mel"
-channels = 8
-hidden = 16
-timbre_size = 4
-seed_hidden = 16
-"""
-
 
 def tnca(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tnca_synth", *map(str, arguments)]
@@ -48,7 +26,7 @@ def tnca(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     preset, cache = tmp_path / "mine.toml", tmp_path / "cache"
-    preset.write_text(PRESET)
+    preset.write_text(tiny.PRESET)
     common = ("--cache", cache, "--output", tmp_path / "run", "--threads", "1", "--seed", "4")
     done = tnca("train", preset, *common)
     assert done.returncode == 0, done.stderr
@@ -74,7 +52,7 @@ def test_a_preset_of_ones_own_trains_stops_and_goes_on(tmp_path: Path, capsys: p
     status, out, error = train(*common, "--resume")
     assert (status, out) == (0, done.stdout)
     elsewhere = tmp_path / "renamed.toml"
-    elsewhere.write_text(PRESET)
+    elsewhere.write_text(tiny.PRESET)
     others = ("--cache", cache, "--threads", "1", "--output", tmp_path / "run", "--resume")
     status, out, error = train(
         *others, "--seed", "4", "--iterations", "5", preset=elsewhere

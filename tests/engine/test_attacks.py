@@ -8,13 +8,13 @@ from pathlib import Path
 import goldens
 import numpy as np
 import pytest
+from measured import with_correction
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.growth.attacks import LONGEST_S
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.motions import MotionArrays
 from tnca_synth.engine.keys.onsets import CODE_DB, LENGTH_S, MOMENTS, STEP_S
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.midi import messages as midi
@@ -25,7 +25,6 @@ VIOLIN, RECORDED, LENT = 40, 58, 59
 """59 was never recorded: it is played by another key, a semitone or so away."""
 DIP_DB = -12.0
 CORES = ["numpy", "kernel"]
-Measured = tuple[MotionArrays | None, CorrectionArrays | None]
 
 
 @pytest.fixture
@@ -35,17 +34,12 @@ def dipped(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def with_violin_onsets(monkeypatch: pytest.MonkeyPatch, level_db: float) -> pytest.MonkeyPatch:
-    known = Bank.measured
+    def onsets(correction: CorrectionArrays) -> dict[str, np.ndarray]:
+        codes = np.zeros((len(correction.key), MOMENTS), np.int8)
+        codes[np.array([name == "violin" for name, _ in correction.owners]), :16] = round(level_db / CODE_DB)
+        return {"onsets": codes}
 
-    def measured(bank: Bank, representation: str) -> Measured:
-        motions, correction = known(bank, representation)
-        assert correction is not None
-        onsets = np.zeros((len(correction.key), MOMENTS), np.int8)
-        onsets[np.array([name == "violin" for name, _ in correction.owners]), :16] = round(level_db / CODE_DB)
-        return motions, replace(correction, onsets=onsets)
-
-    monkeypatch.setattr(Bank, "measured", measured)
-    return monkeypatch
+    return with_correction(monkeypatch, onsets)
 
 
 def played(core: str, key: int = RECORDED, program: int = VIOLIN, block: int = 6000, **options: object) -> FloatArray:

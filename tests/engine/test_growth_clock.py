@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import goldens
 import numpy as np
 import pytest
+from measured import with_correction
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.motions import MotionArrays
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.midi import messages as midi
 
@@ -21,7 +18,6 @@ RATE, PIANO, KEY = 22050, 0, 62
 END_FRAMES = 20
 END = END_FRAMES * 256
 CORES = ["numpy", "kernel"]
-Measured = tuple[MotionArrays | None, CorrectionArrays | None]
 
 
 @pytest.fixture
@@ -31,16 +27,10 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def with_ends(monkeypatch: pytest.MonkeyPatch, frames: int) -> pytest.MonkeyPatch:
-    known = Bank.measured
+    def ends(correction: CorrectionArrays) -> dict[str, np.ndarray]:
+        return {"clock_ends": np.array([frames if name == "grand-piano" else 0 for name, _ in correction.owners])}
 
-    def measured(bank: Bank, representation: str) -> Measured:
-        motions, correction = known(bank, representation)
-        assert correction is not None
-        ends = [frames if name == "grand-piano" else 0 for name, _ in correction.owners]
-        return motions, replace(correction, clock_ends=np.array(ends))
-
-    monkeypatch.setattr(Bank, "measured", measured)
-    return monkeypatch
+    return with_correction(monkeypatch, ends)
 
 
 def played(core: str, block: int = 22_000, program: int = PIANO, morph: bool = False) -> FloatArray:

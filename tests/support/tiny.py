@@ -46,6 +46,29 @@ SIZES = {
     "partial_genes": 2, "readout_hidden": 8, "key_size": 3,
 }  # fmt: skip
 
+PRESET = """
+iterations = 3
+batch_size = 5
+pool_size = 6
+window_frames = 8
+checkpoint_every = 2
+
+[data]
+licence = "MIT"
+velocities = [64, 90]
+holds_s = [[0.2]]
+tail_s = 0.1
+instruments = [{ name = "flute", program = 73, low = 71, high = 73 }]
+
+[model]
+representation = "mel"
+channels = 8
+hidden = 16
+timbre_size = 4
+seed_hidden = 16
+"""
+"""A training of moments; its batch is not to be divided by two or three."""
+
 
 def sines(
     hz: FloatArray, amplitudes: FloatArray, seconds: float, sample_rate: int, decay_s: float = np.inf

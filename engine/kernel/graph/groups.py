@@ -16,18 +16,14 @@ from numpy.typing import NDArray
 from ...arrays import FloatArray
 from ...cache import BoundedCache
 from ...decoders.parts.oscillators import BUNDLE
-from ...keys.apply import KeyApplier
-from ...keys.motions import MotionTable
 from ...models.onnx_runtime import open_session, place, session_provider
 from ...spectra.pitch import pitch_to_hz
-from ...spectra.spec import AudioSpec
 from ..calls import MORPHS, HopCall
-from ..weights import Weights
 from .bound_hop import BoundHop
 from .hop import RATES, HopGraph, Wanted
 from .matrices import noise_table, split_of
 from .readings import MODES, PACE, PITCHED, STRETCH, Readings, planted_in
-from .tables import Group, GroupMaker, Sounding
+from .tables import GraphModel, Group, GroupMaker, Sounding
 from .told import SoundState
 
 KEPT_GROUPS: Final = 32
@@ -58,24 +54,16 @@ class Groups:
 
     Parameters
     ----------
-    weights, spec, motions, finisher : of the growth model
+    model : GraphModel
     state : SoundState
     provider : "cpu" or "cuda"
     """
 
-    def __init__(
-        self,
-        weights: Weights,
-        spec: AudioSpec,
-        motions: MotionTable,
-        finisher: KeyApplier,
-        state: SoundState,
-        provider: str,
-    ) -> None:
-        self._weights, self._spec, self._motions, self._state = weights, spec, motions, state
-        self._provider = provider
+    def __init__(self, model: GraphModel, state: SoundState, provider: str) -> None:
+        self._weights, self._spec, self._motions = model.weights, model.spec, model.motions
+        self._state, self._provider = state, provider
         self._sessions: dict[Wanted, Any] = {}
-        self._makers = {sounds: GroupMaker(spec, motions, finisher, sounds) for sounds in (True, False)}
+        self._makers = {sounds: GroupMaker(model, sounds) for sounds in (True, False)}
         self._known: BoundedCache[tuple[Any, ...], Placed] = BoundedCache(KEPT_GROUPS)
         self._ahead: list[Placed] = []  # whose state is newer than that of their slots
         self._genes: Mapping[str, FloatArray] = {}

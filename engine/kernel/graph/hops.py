@@ -18,15 +18,12 @@ from ....midi.spec.growth_controllers import ALIVE_ABOVE
 from ...arrays import FloatArray
 from ...cache import BoundedCache
 from ...decoders.base import Decoder
-from ...keys.apply import KeyApplier
-from ...keys.motions import MotionTable
-from ...spectra.spec import AudioSpec
 from ..calls import AGE_LEAD, BROKEN, DEAD, NUM_FRAMES, RELEASE_LEAD, RESONANCES, UNHEARD, CallBuffers, HopCall
-from ..weights import Weights
 from .bound_hop import BoundHop
 from .groups import Groups, Placed
 from .hop import Wanted
 from .readings import FRAMES, PLANTED, Readings, read
+from .tables import GraphModel
 from .told import STARTS, SoundState, Teller, ahead_of
 from .unpitched import UnpitchedNotes
 
@@ -108,8 +105,7 @@ class GraphHops:
 
     Parameters
     ----------
-    weights, spec, motions, finisher
-        Of the growth model.
+    model : GraphModel
     decoder : Decoder
         Sounds notes without a pitch.
     num_slots : S
@@ -121,20 +117,18 @@ class GraphHops:
 
     def __init__(
         self,
-        weights: Weights,
-        spec: AudioSpec,
-        motions: MotionTable,
-        finisher: KeyApplier,
+        model: GraphModel,
         decoder: Decoder,
         num_slots: int,
         provider: str,
         lose: Callable[[Exception], None],
     ) -> None:
-        self._spec, self._motions, self._lose = spec, motions, lose
+        spec = self._spec = model.spec
+        self._motions, self._lose = model.motions, lose
         self._buffers = CallBuffers()
         self._state = SoundState(spec, num_slots)
-        self._teller = Teller(spec, weights, self._state)
-        self._groups = Groups(weights, spec, motions, finisher, self._state, provider)
+        self._teller = Teller(spec, model.weights, self._state)
+        self._groups = Groups(model, self._state, provider)
         self._unpitched = UnpitchedNotes(decoder, spec)
         self._outlooks: BoundedCache[bytes, Outlook] = BoundedCache(KEPT)
         self._now: Outlook | None = None

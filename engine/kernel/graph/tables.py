@@ -23,6 +23,7 @@ from ...spectra.pitch import MAX_PARTIALS, partial_ratios
 from ...spectra.spec import AudioSpec
 from ...spectra.tone import PIVOT_HZ, RESONANCE_OCTAVES, frequencies_hz, resonance_hz
 from ...spectra.transpose import LOBE_DIP_DB, transposed_bins
+from ..weights import Weights
 from .hop import DECIBEL, RATES
 from .matrices import spans_of, ways_of
 
@@ -30,6 +31,15 @@ BUNDLES: Final = MAX_PARTIALS // BUNDLE
 KEPT_PLACES: Final = 512
 _LOBE: Final = np.arange(-1, 3)
 """Bins of a main lobe, from the one below its centre on."""
+
+
+class GraphModel(NamedTuple):
+    """What the graph of a hop needs of a growth model."""
+
+    weights: Weights
+    spec: AudioSpec
+    motions: MotionTable
+    finisher: KeyApplier
 
 
 class Sounding(NamedTuple):
@@ -80,13 +90,13 @@ class PlaceFinder:
 
     Parameters
     ----------
-    spec : AudioSpec
-    motions : MotionTable
+    model : GraphModel
     sounds : whether voices are sounded; else all bins are read
     """
 
-    def __init__(self, spec: AudioSpec, motions: MotionTable, sounds: bool) -> None:
-        self._spec, self._motions, self._sounds = spec, motions, sounds
+    def __init__(self, model: GraphModel, sounds: bool) -> None:
+        spec = self._spec = model.spec
+        self._motions, self._sounds = model.motions, sounds
         self._comb = Comb(spec, 1)
         bins = np.arange(spec.num_bins)
         self.read = bins[NoiseBank(spec).bins] if sounds else bins
@@ -163,15 +173,14 @@ class GroupMaker:
 
     Parameters
     ----------
-    spec, motions, finisher : of the growth model
-    sounds : see `PlaceFinder`
+    model, sounds : see `PlaceFinder`
     """
 
-    def __init__(self, spec: AudioSpec, motions: MotionTable, finisher: KeyApplier, sounds: bool) -> None:
-        self._spec, self._motions, self._finisher, self._sounds = spec, motions, finisher, sounds
-        self._finder = PlaceFinder(spec, motions, sounds)
-        self._spans = [span.bins for span in spans_of(spec)]
-        self._ways = ways_of(spec.hop_length)
+    def __init__(self, model: GraphModel, sounds: bool) -> None:
+        self._spec, self._motions, self._finisher, self._sounds = model.spec, model.motions, model.finisher, sounds
+        self._finder = PlaceFinder(model, sounds)
+        self._spans = [span.bins for span in spans_of(model.spec)]
+        self._ways = ways_of(model.spec.hop_length)
 
     def make(
         self,
