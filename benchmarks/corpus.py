@@ -1,11 +1,12 @@
 """How a corpus renders: share of useful work, speed beside FluidSynth, workers and driver killed on a Ray cluster.
 
-    python benchmarks/corpus.py make SONGS --songs 40            # songs of drums and 8 parts, 2 to 3 minutes each
+    python benchmarks/corpus.py make SONGS --number 40           # songs of drums and 8 parts, 2 to 3 minutes each
     python benchmarks/corpus.py speed SONGS [--soundfont FILE]   # render-corpus and fluidsynth in turns
     python benchmarks/corpus.py killed SONGS                     # Ray: a worker killed every 20 s, the driver once
-    python benchmarks/corpus.py memory [SONG.mid]                # an hour-long song with stems
+    python benchmarks/corpus.py course SONGS                     # share of useful work, memory of workers
+    python benchmarks/corpus.py course HOUR.mid --workers 1 --stems channel
 
-`real_songs.py` makes songs of real ones. `--bank` is that of `render-corpus`.
+`real_songs.py` makes songs of real ones. Options that are no own ones are those of `render-corpus`.
 
 Processor time is measured, not the clock, so that what else the machine does matters little.
 """
@@ -135,11 +136,11 @@ def processor_s(command: list[str]) -> tuple[float, str]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
-def measure_speed(songs: Path, workers: int, soundfont: Path, bank: list[str]) -> dict[str, float]:
+def measure_speed(songs: Path, workers: int, soundfont: Path, more: list[str]) -> dict[str, float]:
     """Render songs with both and compare."""
     with tempfile.TemporaryDirectory() as folder:
         spent_s, text = processor_s(
-            corpus_command(songs, Path(folder, "ours"), "--workers", str(workers), *AS_FLUIDSYNTH, *bank)
+            corpus_command(songs, Path(folder, "ours"), "--workers", str(workers), *AS_FLUIDSYNTH, *more)
         )
         ours = json.loads(text)
         theirs_s = 0.0
@@ -159,17 +160,17 @@ def measure_speed(songs: Path, workers: int, soundfont: Path, bank: list[str]) -
     }
 
 
-def measure_killed(songs: Path, kill_every_s: float, bank: list[str]) -> dict[str, object]:
+def measure_killed(songs: Path, kill_every_s: float, more: list[str]) -> dict[str, object]:
     """Render on a cluster whose workers are killed one by one, and its driver once; compare with one core's corpus."""
     with tempfile.TemporaryDirectory() as folder:
         out, alone = Path(folder, "ray"), Path(folder, "alone")
         driver, kills, elapsed_s = render_among_kills(
-            corpus_command(songs, out, "--ray", "--workers", "3", *bank),
+            corpus_command(songs, out, "--ray", "--workers", "3", *more),
             out,
             kill_every_s,
             len(list(songs.glob("*.mid"))) // 3,
         )
-        spent_s, _ = processor_s(corpus_command(songs, alone, "--workers", "1", *bank))
+        spent_s, _ = processor_s(corpus_command(songs, alone, "--workers", "1", *more))
         same = subprocess.run(["diff", "-r", str(out), str(alone)], capture_output=True, text=True, check=False)
         manifest = pq.read_table(out / MANIFEST).to_pylist()
         return {
@@ -229,13 +230,11 @@ def working() -> list[int]:
     return found
 
 
-def measure_memory(song_file: Path | None, minutes: float, bank: list[str]) -> dict[str, object]:
-    """Render one long song with stems, and watch the worker's memory."""
+def measure_course(songs: Path, workers: int, more: list[str]) -> dict[str, object]:
+    """Render songs, watch the memory of the larger worker, and say what share of the time is rendering."""
     with tempfile.TemporaryDirectory() as folder:
-        songs = Path(folder, "songs")
-        songs.mkdir()
-        (songs / "hour.mid").write_bytes(song_file.read_bytes() if song_file else song(0, minutes))
-        command = corpus_command(songs, Path(folder, "out"), "--workers", "1", "--stems", "channel", *bank)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = corpus_command(songs, Path(folder, "out"), "--workers", str(workers), *more)
         driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         course: list[int] = []
         while driver.poll() is None:
@@ -244,11 +243,18 @@ def measure_memory(song_file: Path | None, minutes: float, bank: list[str]) -> d
             if len(course) % 30 == 0:
                 print(f"{len(course) * WATCH_S:.0f} s: {course[-1]} MB", file=sys.stderr, flush=True)
         report = json.loads(driver.communicate()[0])
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
+        "songs": report["done"],
         "audio_hours": report["audio_hours"],
-        "processor_s": report["processor_s_rendering"],
-        "peak_mb": max(course),
-        "course_mb": course[:: max(len(course) // 20, 1)],
+        "elapsed_s": len(course) * WATCH_S,
+        "processor_s": spent_s,
+        "times_real_time_a_core": 3600.0 * report["audio_hours"] / spent_s,
+        "share_of_clock_rendering": report["share_of_time_rendering"],
+        "share_of_processor_time_rendering": report["processor_s_rendering"] / spent_s,
+        "peak_mb_of_the_largest_worker": max(course),
+        "its_course_mb": course[:: max(len(course) // 20, 1)],
     }
 
 
@@ -268,28 +274,34 @@ def resident_mb(pid: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "speed", "killed", "memory"))
-    parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--songs", type=int, default=200)
+    parser.add_argument("what", choices=("make", "speed", "killed", "course"))
+    parser.add_argument("songs", type=Path, help="a folder; for `course` a file, too")
+    parser.add_argument("--number", type=int, default=200, help="of songs to make")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--kill-every", type=float, default=20.0, help="seconds; more where the machine is busy")
     parser.add_argument("--bank")
-    parser.add_argument("--minutes", type=float, help="of each song (default: 2 to 3, for `memory` 60)")
+    parser.add_argument("--minutes", type=float, help="of each song that is made (default: 2 to 3)")
+    parser.add_argument("--random-instruments", action="store_true")
+    parser.add_argument("--humanise")
+    parser.add_argument("--stems")
     arguments = parser.parse_args()
     if arguments.what == "make":
-        arguments.folder.mkdir(parents=True, exist_ok=True)
-        for seed in range(arguments.songs):
-            (arguments.folder / f"song-{seed:03}.mid").write_bytes(song(seed, arguments.minutes))
+        arguments.songs.mkdir(parents=True, exist_ok=True)
+        for seed in range(arguments.number):
+            (arguments.songs / f"song-{seed:03}.mid").write_bytes(song(seed, arguments.minutes))
         return
-    bank = ["--bank", arguments.bank] if arguments.bank else []
+    more = ["--random-instruments"] * arguments.random_instruments
+    for name in ("bank", "humanise", "stems"):
+        if value := getattr(arguments, name):
+            more += [f"--{name}", value]
     found: dict[str, object]
-    if arguments.what == "memory":
-        found = measure_memory(arguments.folder, arguments.minutes or 60.0, bank)
+    if arguments.what == "course":
+        found = measure_course(arguments.songs, arguments.workers, more)
     elif arguments.what == "speed":
-        found = {**measure_speed(arguments.folder, arguments.workers, arguments.soundfont, bank)}
+        found = {**measure_speed(arguments.songs, arguments.workers, arguments.soundfont, more)}
     else:
-        found = measure_killed(arguments.folder, arguments.kill_every, bank)
+        found = measure_killed(arguments.songs, arguments.kill_every, more)
     print(json.dumps(found, indent=2))
 
 

@@ -1,17 +1,19 @@
-"""Songs to measure with, made of real ones: pieces of one length, or one long song.
+"""Songs to measure with, made of real ones: pieces of one length, copies, or one long song.
 
     python benchmarks/real_songs.py cut FOLDER OUT --songs 200 --seconds 60
+    python benchmarks/real_songs.py copy FOLDER OUT --songs 200
     python benchmarks/real_songs.py join SOURCE OUT.mid --minutes 60
 
 A piece begins with what the song has set by then: programs, controllers, SysEx. Pieces without notes are left out.
 The songs of a folder, or one, are joined one after the other, again and again, each after a General MIDI reset.
+Copies differ in a message that means nothing: so `render-corpus` gives each a seed of its own, and varies it by that.
 """
 
 from __future__ import annotations
 
 import argparse
 from contextlib import suppress
-from itertools import count, cycle
+from itertools import count, cycle, islice
 from pathlib import Path
 
 from tnca_synth.errors import MidiFileError
@@ -21,6 +23,8 @@ from tnca_synth.midi.messages import NOTE_OFF, NOTE_ON, is_note_start
 
 RATE = 960
 LEAST_NOTES = 20
+NOBODYS = 0x7D
+"""The maker of SysEx that is for no instrument."""
 GM_ON = bytes([0xF0, 0x7E, 0x7F, 0x09, 0x01, 0xF7])
 Messages = list[tuple[int, bytes]]
 
@@ -66,6 +70,15 @@ def cut(folder: Path, out: Path, songs: int, seconds: float) -> int:
     raise AssertionError
 
 
+def copy(folder: Path, out: Path, songs: int) -> int:
+    """Write the songs of a folder, and again, until there are so many; return how many."""
+    out.mkdir(parents=True, exist_ok=True)
+    for number, (name, song) in enumerate(islice(cycle(songs_of(folder).items()), songs)):
+        messages = [(0, bytes([0xF0, NOBODYS, *divmod(number, 128), 0xF7])), *piece(song, 0.0, song.duration_s)]
+        (out / f"{name}-{number:03}.mid").write_bytes(encode_midi_file(messages, RATE))
+    return len(list(out.glob("*.mid")))
+
+
 def joined(songs: list[Song], minutes: float) -> bytes:
     """Return songs one after the other, and again, until they fill some minutes."""
     made: Messages = []
@@ -82,7 +95,7 @@ def joined(songs: list[Song], minutes: float) -> bytes:
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cut", "join"))
+    parser.add_argument("what", choices=("cut", "copy", "join"))
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--songs", type=int, default=200)
@@ -91,6 +104,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.what == "cut":
         print(f"{cut(arguments.source, arguments.out, arguments.songs, arguments.seconds)} pieces")
+    elif arguments.what == "copy":
+        print(f"{copy(arguments.source, arguments.out, arguments.songs)} songs")
     else:
         arguments.out.write_bytes(joined(list(songs_of(arguments.source).values()), arguments.minutes))
 
