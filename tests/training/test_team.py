@@ -70,8 +70,9 @@ def together(processes: int, folder: Path, kind: str, *start: Path) -> tuple[Che
     command = [sys.executable, *launch, str(script), kind, str(folder), *map(str, start)]
     places = [ROOT / "tests" / "support", Path(__file__).parent, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "OMP_NUM_THREADS": "1"}
+    environment["PYTHONFAULTHANDLER"] = "1"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr
     return load_checkpoint(folder / "checkpoint.pt"), [float(line) for line in done.stdout.split()]
 
 

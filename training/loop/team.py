@@ -135,6 +135,10 @@ def joined(place: str) -> Iterator[Team]:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if place == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield Team(dist.get_rank(), size)
+        team = Team(dist.get_rank(), size)
+        yield team
+        # Who left at once could exit while a thread of gloo's still gives back a tensor of the last step: that thread
+        # then asks the interpreter, which is ending, and the process aborts. So all stay until the slowest is done.
+        team.wait()
     finally:
         dist.destroy_process_group()
