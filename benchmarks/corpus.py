@@ -197,7 +197,7 @@ def render_among_kills(
     Returns its exit status, how many workers were killed, and how long it took.
     """
     chance = random.Random(0)
-    driver = subprocess.Popen(command)
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     began = last = time.monotonic()
     is_first, kills = True, 0
     while driver.poll() is None:
@@ -206,7 +206,7 @@ def render_among_kills(
             driver.kill()
             driver.wait()
             is_first = False
-            driver = subprocess.Popen([*command, "--resume"])
+            driver = subprocess.Popen([*command, "--resume"], stdout=subprocess.DEVNULL)
         if time.monotonic() - last > kill_every_s and (workers := working()):
             os.kill(chance.choice(workers), signal.SIGKILL)
             kills, last = kills + 1, time.monotonic()

@@ -90,7 +90,7 @@ class Grower:
         self._finisher = growth.finisher
         self._genomes = SlotState(num_slots(max_voices))
         self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
-        self._under_way: Callable[[], None] = _nothing
+        self._under_way: tuple[Sequence[Voice], int, ControlsAt] | None = None  # what `finish` is to grow
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
         self._planter = Planter(growth)
@@ -121,12 +121,13 @@ class Grower:
 
     def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
-        self._under_way = partial(self.grow, voices, until, controls_at)
+        self._under_way = voices, until, controls_at
 
     def finish(self) -> None:
         """Have grown what `start` was told."""
-        under_way, self._under_way = self._under_way, _nothing  # which holds this grower: a circle, while it stays
-        under_way()
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            Grower.grow(self, *under_way)
 
     def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
         """Grow voices by hops that nobody hears, planting those that have no genome.

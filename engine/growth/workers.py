@@ -271,7 +271,7 @@ class WorkerGrower(Grower):
             share = shares[worker_process]
             news = [is_new[voice.slot] for voice in share]
             worker_process.start(share, news, until, controls_at, self.growth.motions.added)
-        self._under_way = partial(super().grow, own, until, controls_at)
+        super().start(own, until, controls_at)
 
     def finish(self) -> None:
         """Grow the own share and wait for the workers."""

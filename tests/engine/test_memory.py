@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tnca_synth.engine.events.sequencer import STRETCH_SAMPLES
 from tnca_synth.engine.models.onnx_runtime import open_session
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
@@ -44,6 +45,17 @@ def test_a_synth_frees_its_parts(no_collector: None, grows_together: bool) -> No
     parts = [weakref.ref(one) for one in (synth, synth._sequencer, synth._growers, synth._growers._growers[0])]
     del synth
     assert [part() for part in parts] == [None] * len(parts)
+
+
+def test_a_synth_frees_its_parts_while_it_is_growing(no_collector: None) -> None:
+    """As at the end of a song: what follows is known, so it has been begun."""
+    synth = make_synth()
+    synth.send(midi.note_on(0, 60, 100))
+    synth.render(3000, foresight=2 * STRETCH_SAMPLES)
+    (grower,) = synth._growers._growers
+    parts = [weakref.ref(one) for one in (synth, grower)]
+    del synth, grower
+    assert [part() for part in parts] == [None, None]
 
 
 def test_a_closed_ensemble_frees_its_models(no_collector: None) -> None:
