@@ -58,7 +58,7 @@ class HeldNotes:
         """Grow all voices by a hop."""
         self._until += self.spec.hop_length
         for voice in self._voices:
-            voice.audio = voice.audio[:0]
+            voice.decoded.audio = voice.decoded.audio[:0]
         self._grower.grow(self._voices, self._until, self._controls.at)
 
 

@@ -150,7 +150,9 @@ class Synth(GrowthControls):
         self._growers = PathGrowers(
             first,
             self._first,
-            lambda path: Grower(path.growth, path.decoder, max_voices, fire_rate, grows_together, core, rate),
+            lambda path: Grower(
+                path.growth, path.decoder, max_voices, fire_rate, grows_together, core, rate, self._first.progress
+            ),
             aside=grows_together,
         )
         self._sequencer = Sequencer(

@@ -88,7 +88,7 @@ class Sequencer:
         self._note_on = note_on
         self._mixer = mixer
         self._rack = rack
-        self._allocator = VoiceAllocator(max_voices)
+        self._allocator = VoiceAllocator(max_voices, grower.progress)
         self.crowd = Crowd(max_voices, grower.sample_rate)
         self._victims: deque[int] = deque()  # notes to be stolen next, up to the sample `_planned_until`
         self._planned_until = 0
@@ -259,7 +259,7 @@ class Sequencer:
     def grow_ahead(self, num_samples: int) -> None:
         """Grow the voices that have begun by what the next samples need, as they are now."""
         self._finish()
-        voices = [voice for voice in self._allocator.voices.values() if voice.has_begun]
+        voices = [voice for voice in self._allocator.voices.values() if voice.decoded.has_begun]
         self._grower.grow(voices, self.position + num_samples, self._controls.at)
 
     def _begin(self, known: int) -> None:

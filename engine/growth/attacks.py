@@ -46,7 +46,7 @@ def shape_attacks(
     found = False
     for row, job in enumerate(jobs):
         voice = job.voice
-        first = voice.decoded_until - voice.onset
+        first = voice.decoded.until - voice.onset
         count = min(audio.shape[1], round(LONGEST_S * spec.sample_rate) - first)
         if count <= 0:
             continue
@@ -75,8 +75,8 @@ def _level_db(
 ) -> NDArray[np.float64] | None:
     """Return the gain in dB at ages (N,); None where nothing is to be changed."""
     if voice.morph is None or places is None:
-        levels_db = onsets[voice.motion.row + 1]
-        return onset_db(levels_db, age_s * voice.motion.pace) if levels_db.any() else None
+        levels_db = onsets[voice.patch.motion.row + 1]
+        return onset_db(levels_db, age_s * voice.patch.motion.pace) if levels_db.any() else None
     weights = np.repeat(pad_weights(places), spec.hop_length, axis=0)[: len(age_s)]
     total = np.zeros(len(age_s))
     for corner, (row, pace) in enumerate(voice.morph.pad.motions.tolist()):

@@ -24,6 +24,7 @@ from ..modulation.reseeding import Plan, plan_replanting
 from ..modulation.vibrato import PITCH_RANGE, with_vibrato
 from ..spectra.pitch import pitch_to_hz
 from ..spectra.spec import AudioSpec
+from ..voices.progress import Progress, Reached
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice
 
@@ -36,6 +37,7 @@ class Job(NamedTuple):
     is_new: bool
     num_frames: int  # to grow
     lookahead: int  # frames beyond the current one that its decoder needs
+    grown: int  # frames grown before
 
     @property
     def ahead(self) -> int:
@@ -77,75 +79,87 @@ class Batch:
         """Return the timbre that a voice is planted with in round `index`."""
         voice = self.jobs[row].voice
         places = self.plan.places
-        return voice.timbre if voice.morph is None or places is None else voice.morph.timbre_at(places[index, row])
+        return (
+            voice.patch.timbre if voice.morph is None or places is None else voice.morph.timbre_at(places[index, row])
+        )
 
     def pitched(self, index: int, row: int) -> float:
         """Return how pitched a voice is planted in round `index`, 0..1."""
         voice = self.jobs[row].voice
         places = self.plan.places
-        return voice.pitched if voice.morph is None or places is None else voice.morph.pitched_at(places[index, row])
+        return (
+            voice.patch.pitched if voice.morph is None or places is None else voice.morph.pitched_at(places[index, row])
+        )
 
-    def remember(self) -> None:
-        """Note in the voices how far they have come."""
-        last = np.array([job.num_frames - 1 for job in self.jobs])
-        reached = (self.plan.planted, self.plan.hops, self.pitch, self.clocks.age_lead_s, self.clocks.release_lead_s)
-        at_last = [values[last, np.arange(len(last))].tolist() for values in reached]
-        for job, planted, hops, pitch, age_lead_s, release_lead_s in zip(self.jobs, *at_last, strict=True):
-            voice = job.voice
-            voice.num_frames += job.num_frames
-            voice.planted_pitch, voice.planted_hops, voice.last_pitch = planted, hops, pitch
-            voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
-        if self.growth_masks is not None:
-            for row, voice in enumerate(self.voices):
-                voice.damage = float(self.growth_masks.damage[last[row], row])
+    def remember(self, progress: Progress) -> None:
+        """Note how far the voices have come."""
+        num_frames = np.array([job.num_frames for job in self.jobs])
+        last = num_frames - 1
+        at_last = last, np.arange(len(last))
+        plan, clocks, masks = self.plan, self.clocks, self.growth_masks
+        rounds = plan.planted, plan.hops, self.pitch, clocks.age_lead_s, clocks.release_lead_s
+        reached = Reached(*(values[at_last] for values in rounds))
+        progress.advance(self.slots, num_frames, reached, None if masks is None else masks.damage[at_last])
         if self.journey is not None and self.plan.places is not None:
             remember(self.voices, last, self.journey, self.plan.places)
 
 
 class _Facts(NamedTuple):
-    """What is known of V voices, each float64 (V,); see `Voice`."""
+    """What is known of V voices, each float64 (V,); see `Voice`, `Patch` and `Progress`."""
 
     onset: NDArray[np.float64]
     release: NDArray[np.float64]
-    num_frames: NDArray[np.float64]
     pitch: NDArray[np.float64]
-    pitched: NDArray[np.float64]
-    inharmonicity: NDArray[np.float64]
-    last_pitch: NDArray[np.float64]
-    planted_pitch: NDArray[np.float64]
-    planted_hops: NDArray[np.float64]
-    age_lead_s: NDArray[np.float64]
-    release_lead_s: NDArray[np.float64]
     release_speed: NDArray[np.float64]
     tilt_db: NDArray[np.float64]
+    pitched: NDArray[np.float64]
+    inharmonicity: NDArray[np.float64]
+    num_frames: NDArray[np.float64]
+    planted_pitch: NDArray[np.float64]
+    planted_hops: NDArray[np.float64]
+    last_pitch: NDArray[np.float64]
+    age_lead_s: NDArray[np.float64]
+    release_lead_s: NDArray[np.float64]
+    damage: NDArray[np.float64]
+    is_planted: NDArray[np.float64]
 
 
-_facts_of = attrgetter(*_Facts._fields)
+_of_voice = attrgetter(*_Facts._fields[:5], *(f"patch.{name}" for name in _Facts._fields[5:7]))
 
 
-def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motions: MotionTable, exact: bool) -> Batch:
+def make_batch(
+    jobs: list[Job],
+    progress: Progress,
+    controls_at: ControlsAt,
+    spec: AudioSpec,
+    motions: MotionTable,
+    exact: bool,
+) -> Batch:
     """Look up all that growing needs to know of the jobs, which are sorted by the frames they need, most first.
 
     Parameters
     ----------
+    progress : of all slots
     motions : what the rows of the voices' motions are rows of
     exact : whether genomes must follow every move of the pitch
     """
     hop, rate = spec.hop_length, spec.sample_rate
     voices = [job.voice for job in jobs]
     # One array for all: arrays are dear to make, and this is done for every hop.
-    facts = _Facts(*np.array([_facts_of(voice) for voice in voices], np.float64).T)
+    slots = np.array([voice.slot for voice in voices])
+    facts = _Facts(*np.array([_of_voice(voice) for voice in voices], np.float64).T, *progress.table[slots].T)
     needs = [job.num_frames for job in jobs]
     rounds = np.arange(needs[0])[:, None]
     frames = facts.num_frames.astype(np.int64) + rounds
     hop_start = np.maximum(frames - np.array([job.lookahead for job in jobs]), 0) * hop
     controls = controls_at(voices, hop_start + facts.onset.astype(np.int64))
     is_plain = bool((controls[..., COLOUR_AND_PACE] == REST).all())
-    journey = travel(voices, controls, hop / rate)
+    is_new = facts.num_frames == 0
+    journey = travel(voices, is_new, controls, hop / rate)
     pitch = facts.pitch + controls[..., Control.PITCH] + (0.0 if journey is None else journey.semitones)
     pitch = np.minimum(np.maximum(pitch, PITCH_RANGE[0]), PITCH_RANGE[1])
     held = facts.release - facts.onset
-    growth_masks = masks_of(voices, controls, hop_start >= np.maximum(held, hop))
+    growth_masks = masks_of(facts.damage, is_new, controls, hop_start >= np.maximum(held, hop))
     is_timely = is_plain and growth_masks is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
     pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
     clocks = read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate)
@@ -158,7 +172,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
     is_as_grown = np.array_equal(plan.planted, sounding)
     return Batch(
         jobs=jobs,
-        slots=np.array([voice.slot for voice in voices]),
+        slots=slots,
         seeds=np.array([voice.seed for voice in voices], np.uint64),
         active=(np.array(needs) > rounds).sum(axis=1).tolist(),
         frames=frames,
@@ -175,7 +189,7 @@ def make_batch(jobs: list[Job], controls_at: ControlsAt, spec: AudioSpec, motion
         journey=journey,
         swell=swell,
         correction=correction,
-        modes=motions.inharmonic_partials_of(np.array([voice.modes for voice in voices])),
+        modes=motions.inharmonic_partials_of(np.array([voice.patch.modes for voice in voices])),
         semitones=lent_semitones(voices, plan),
     )
 
@@ -191,7 +205,7 @@ def move(
     swell : (R, V, F)
     correction : at R moments, or None; see `MotionTable.corrections`
     """
-    rows = np.array([voice.motion for voice in voices], np.float64)
+    rows = np.array([voice.patch.motion for voice in voices], np.float64)
     sway, swell = motions.read(rows, age_s)
     correction = motions.corrections(rows, age_s)
     if journey is None:
@@ -207,7 +221,7 @@ def move(
 
 def _clock_ends_s(voices: Sequence[Voice], motions: MotionTable) -> FloatArray:
     """Return the ages (V,) at which the clock of the growth stops; on a pad, that of the corner where it is last."""
-    ends_s = motions.clock_ends_s(np.array([voice.motion for voice in voices], np.float64))
+    ends_s = motions.clock_ends_s(np.array([voice.patch.motion for voice in voices], np.float64))
     for row, voice in enumerate(voices):
         if voice.morph is not None:
             ends_s[row] = motions.clock_ends_s(voice.morph.pad.motions).max()
@@ -239,7 +253,7 @@ def _with_corners(corrections: Corrections) -> Corrections:
 
 def lent_semitones(voices: Sequence[Voice], plan: Plan) -> NDArray[np.float64]:
     """Return the semitones (R, V) from the keys that are grown to those that sound."""
-    semitones = np.repeat(np.array([voice.semitones for voice in voices])[None], len(plan.planted), 0)
+    semitones = np.repeat(np.array([voice.patch.motion.semitones for voice in voices])[None], len(plan.planted), 0)
     if plan.places is not None:
         for row, voice in enumerate(voices):
             if voice.morph is not None:

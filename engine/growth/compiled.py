@@ -33,7 +33,7 @@ from ..kernel.calls import (
     HopCall,
     Hops,
     Views,
-    facts_of,
+    tell_facts,
 )
 from ..kernel.cores import wanted_core
 from ..kernel.graph.hops import GraphHops
@@ -50,6 +50,7 @@ from ..modulation.reseeding import Plan, plan_replanting
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import LINEAR
 from ..voices.endings import FADES_AFTER_S, fade_released
+from ..voices.progress import Progress, Reached
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice, num_slots
 from .attacks import leads_of, shape_attacks
@@ -99,7 +100,8 @@ class KernelGrower:
     ----------
     kernel : Hops
     growth : GrowthModel
-    genomes : Genomes
+    genomes : SlotState
+    progress : Progress
     fire_rate : float
     planter : Planter
     decoder : str
@@ -111,12 +113,13 @@ class KernelGrower:
         kernel: Hops,
         growth: GrowthModel,
         genomes: SlotState,
+        progress: Progress,
         fire_rate: float,
         planter: Planter,
         decoder: str,
     ) -> None:
         self.kernel = kernel
-        self._growth, self._genomes, self._decoder = growth, genomes, decoder
+        self._growth, self._genomes, self._progress, self._decoder = growth, genomes, progress, decoder
         self._spec: AudioSpec = growth.spec
         self._motions: MotionTable = growth.motions
         self._fires_always = fire_rate >= 1.0
@@ -158,11 +161,11 @@ class KernelGrower:
         call = self.kernel.call(count, rounds)
         views = call.views
         facts = views.facts
-        facts[:, :MORPHS] = [facts_of(voice) for voice in voices]
         views.jobs[:] = [
             (voice.slot, job.num_frames, job.lookahead, job.is_new, _kind_of(voice) if sounded else UNHEARD)
             for job, voice in zip(jobs, voices, strict=True)
         ]
+        tell_facts(facts, voices, self._progress.table[views.jobs[:, 0]])
         if any(job.is_new for job in jobs):
             views.seeds[:] = [voice.seed for voice in voices]
         views.broken.fill(-1)
@@ -181,7 +184,8 @@ class KernelGrower:
         call.views.facts[:, MORPHS] = morphs
         if not any(morphs):
             return None
-        journey = travel(voices, call.views.controls, self._spec.hop_s)
+        is_new = call.views.facts[:, NUM_FRAMES] == 0.0
+        journey = travel(voices, is_new, call.views.controls, self._spec.hop_s)
         assert journey is not None
         call.journey = np.zeros((*journey.semitones.shape, 3 + CORNERS))
         call.journey[..., 0], call.journey[..., 2] = journey.semitones, journey.pitched
@@ -194,7 +198,8 @@ class KernelGrower:
     def _tend(self, work: Work) -> GrowthMasks | None:
         held = work.views.facts[:, 1] - work.views.facts[:, 0]
         released = work.samples >= np.maximum(held, self._spec.hop_length)
-        return masks_of(work.voices, work.views.controls, released)
+        before, is_new = self._progress.damage[work.slots], work.views.facts[:, NUM_FRAMES] == 0.0
+        return masks_of(before, is_new, work.views.controls, released)
 
     def _plan(self, work: Work) -> Plan:
         """Plan which genomes are planted anew, and tell the kernel what they are of."""
@@ -202,9 +207,9 @@ class KernelGrower:
         is_new = work.views.facts[:, NUM_FRAMES] == 0
         plan = plan_replanting(
             work.views.pitch,
-            np.where(is_new, work.views.pitch[0], [voice.last_pitch for voice in voices]),
+            np.where(is_new, work.views.pitch[0], self._progress.last_pitch[work.slots]),
             work.views.planted[0].copy(),
-            np.array([voice.planted_hops for voice in voices]),
+            self._progress.planted_hops[work.slots].astype(np.int64),
             exact=False,
             journey=work.journey,
         )
@@ -215,24 +220,24 @@ class KernelGrower:
 
     def _plant_new(self, work: Work, plan: Plan | None) -> None:
         """Plant the voices that have no genome yet."""
-        rows = [row for row, job in enumerate(work.jobs) if not job.voice.is_planted]
-        if rows:
-            self._genomes.put(work.slots[rows], self._planter.plant_new(self._seeds(work, plan, 0, rows)))
-            for row in rows:
-                work.jobs[row].voice.is_planted = True
+        rows = np.flatnonzero(self._progress.is_planted[work.slots] == 0.0)
+        if rows.size:
+            self._genomes.put(work.slots[rows], self._planter.plant_new(self._seeds(work, plan, 0, rows.tolist())))
+            self._progress.is_planted[work.slots[rows]] = 1.0
 
     def _seeds(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> list[Seed]:
         """Return what some voices are planted from in round `index`."""
         seeds = []
         for row in rows:
             voice = work.jobs[row].voice
-            timbre, pitched, semitones = voice.timbre, float(voice.pitched), voice.semitones
+            patch = voice.patch
+            timbre, pitched, semitones = patch.timbre, float(patch.pitched), patch.motion.semitones
             journey = work.call.journey
             if voice.morph is not None and plan is not None and plan.places is not None and journey is not None:
                 place, semitones = plan.places[index, row], journey[index, row, 1]
                 timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
             pitch = work.views.planted[index, row] - semitones
-            seeds.append(Seed(pitch, voice.velocity, timbre, pitched, voice.inharmonicity))
+            seeds.append(Seed(pitch, voice.velocity, timbre, pitched, patch.inharmonicity))
         return seeds
 
     def _mask(self, work: Work, growth_masks: GrowthMasks | None) -> FloatArray | None:
@@ -313,20 +318,20 @@ class KernelGrower:
         return failures
 
     def _remember(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> None:
-        """Note in the voices how far they have come."""
-        planted, pitch = work.views.planted, work.views.pitch
-        leads = work.views.facts[:, AGE_LEAD : RELEASE_LEAD + 1].tolist()
-        for row, (job, (age_lead_s, release_lead_s)) in enumerate(zip(work.jobs, leads, strict=True)):
-            voice, last = job.voice, job.num_frames - 1
-            voice.num_frames += job.num_frames
-            voice.planted_pitch, voice.last_pitch = planted.item(last, row), pitch.item(last, row)
-            voice.planted_hops = voice.planted_hops + job.num_frames if plan is None else int(plan.hops[last, row])
-            voice.age_lead_s, voice.release_lead_s = age_lead_s, release_lead_s
-            if growth_masks is not None:
-                voice.damage = float(growth_masks.damage[last, row])
+        """Note how far the voices have come."""
+        views, num_frames = work.views, work.views.jobs[:, 1]
+        at_last = num_frames - 1, np.arange(len(num_frames))
+        hops = (
+            self._progress.planted_hops[work.slots] + num_frames
+            if plan is None
+            else plan.hops[at_last].astype(np.float64)
+        )
+        leads = views.facts[:, AGE_LEAD], views.facts[:, RELEASE_LEAD]
+        reached = Reached(views.planted[at_last], hops, views.pitch[at_last], *leads)
+        damage = None if growth_masks is None else growth_masks.damage[at_last]
+        self._progress.advance(work.slots, num_frames, reached, damage)
         if work.journey is not None and plan is not None and plan.places is not None:
-            last_rounds = np.array([job.num_frames - 1 for job in work.jobs])
-            remember(work.voices, last_rounds, work.journey, plan.places)
+            remember(work.voices, at_last[0], work.journey, plan.places)
 
 
 def open_hops(
@@ -334,6 +339,7 @@ def open_hops(
     growth: GrowthModel,
     decoder: Decoder,
     genomes: SlotState,
+    progress: Progress,
     max_voices: int,
     fire_rate: float,
     planter: Planter,
@@ -354,7 +360,7 @@ def open_hops(
     else:
         model = GraphModel(weights, spec, motions, growth.finisher)
         hops = GraphHops(model, decoder, slots, growth.provider, growth.lose)
-    return KernelGrower(hops, growth, genomes, fire_rate, planter, decoder.name)
+    return KernelGrower(hops, growth, genomes, progress, fire_rate, planter, decoder.name)
 
 
 def _kind_of(voice: Voice) -> int:

@@ -44,13 +44,13 @@ def deliver(
     all_holds = [[False] * peaks.shape[1]] * len(jobs) if holds is None else holds.tolist()
     num_samples = audio.shape[1]
     for index, (job, heard) in enumerate(zip(jobs, audio, strict=True)):
-        voice, start = job.voice, job.voice.decoded_until
-        voice.has_begun = True
+        voice, decoded = job.voice, job.voice.decoded
+        start, decoded.has_begun = decoded.until, True
         if not whole:
             failures += cut_broken(voice, peaks[index], start, decoder, spec)
-        voice.audio = np.concatenate((voice.audio, heard)) if len(voice.audio) else heard
-        voice.decoded_until = start + num_samples
-        voice.level = all_peaks[index][-1]
+        decoded.audio = np.concatenate((decoded.audio, heard)) if len(decoded.audio) else heard
+        decoded.until = start + num_samples
+        decoded.level = all_peaks[index][-1]
         end_by_silence(voice, all_peaks[index], all_holds[index], start, spec.hop_length, spec.sample_rate)
     return failures
 
@@ -59,7 +59,7 @@ def _make_as_loud(
     jobs: Sequence[Job], audio: FloatArray, peaks: FloatArray, places: NDArray[np.float64] | None
 ) -> None:
     """Bring voices in place to the levels of their instruments; see `engine.bank.instruments.Levels`."""
-    gains_db = np.array([0.0 if job.voice.morph and places is not None else job.voice.gain_db for job in jobs])
+    gains_db = np.array([0.0 if job.voice.morph and places is not None else job.voice.patch.gain_db for job in jobs])
     if gains_db.any():  # of all at once: this is done for every hop
         gains = (10.0 ** (gains_db / 20.0)).astype(np.float32)[:, None]
         audio *= gains
@@ -76,5 +76,5 @@ def _make_as_loud(
 def end_by_death(job: Job, alive: NDArray[np.bool_], hop: int) -> None:
     """Let a voice end one hop after its first dead frame of R, which outlasts the windows of the living ones."""
     if not alive.all():
-        frame = job.voice.num_frames + int(np.argmin(alive))
+        frame = job.grown + int(np.argmin(alive))
         job.voice.end = min(job.voice.end, job.voice.onset + (frame + 1) * hop)

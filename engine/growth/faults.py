@@ -36,7 +36,7 @@ def faults_of(model: str) -> Iterator[None]:
 
 def cut_faulty(voice: Voice, fault: ModelFault, spec: AudioSpec) -> list[str]:
     """End a voice where it has sounded to, since its model raised; return a line that says so."""
-    return [*_cut(voice, voice.decoded_until, str(fault), spec)]
+    return [*_cut(voice, voice.decoded.until, str(fault), spec)]
 
 
 def silence_broken(jobs: Sequence[Job], fields: Fields, spec: AudioSpec) -> list[str]:
@@ -59,7 +59,7 @@ def silence_broken(jobs: Sequence[Job], fields: Fields, spec: AudioSpec) -> list
 
 def cut_grown(job: Job, frame: int, field: str, spec: AudioSpec) -> list[str]:
     """End a voice at the hop that needs the first of its new frames that is not finite; return what broke."""
-    hop = max(job.voice.num_frames + frame - job.lookahead, 0)
+    hop = max(job.grown + frame - job.lookahead, 0)
     end = job.voice.onset + hop * spec.hop_length
     return [*_cut(job.voice, end, f"grew NaN or infinity in {field}", spec)]
 

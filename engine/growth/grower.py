@@ -23,6 +23,7 @@ from ..modulation.growth import cull, damage_grid
 from ..spectra.fields import Fields
 from ..spectra.tone import coloured, levels_of
 from ..voices.endings import fade_released
+from ..voices.progress import Progress
 from ..voices.voice import Voice, num_slots
 from .attacks import leads_of, shape_attacks
 from .batch import Batch, Job, make_batch
@@ -58,6 +59,8 @@ class Grower:
         Of `kernel.cores.CORES`.
     sample_rate : int, optional
         Of the sound in Hz, a whole multiple of the rate that `growth` was trained at; by default that one.
+    progress : Progress, optional
+        Of all slots; growers whose voices share slots share it.
 
     Attributes
     ----------
@@ -78,8 +81,10 @@ class Grower:
         grows_together: bool = False,
         core: str = AUTO,
         sample_rate: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.growth = growth
+        self.progress = progress or Progress(num_slots(max_voices))
         self._timing = growth.spec.at_rate(sample_rate or growth.spec.sample_rate)
         self.decoder = at_rate(decoder, growth.spec, self._timing, num_slots(max_voices))
         self._growth = growth
@@ -95,7 +100,15 @@ class Grower:
         self._max_voices = max_voices
         self._planter = Planter(growth)
         self.kernel = open_hops(
-            core, growth, self.decoder, self._genomes, max_voices, fire_rate, self._planter, grows_together
+            core,
+            growth,
+            self.decoder,
+            self._genomes,
+            self.progress,
+            max_voices,
+            fire_rate,
+            self._planter,
+            grows_together,
         )
         self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -136,7 +149,7 @@ class Grower:
         ----------
         controls_at : read once for each hop, as in `grow`
         """
-        jobs = [Job(voice, num_hops, True, num_hops, self._lookahead(voice)) for voice in voices]
+        jobs = [self._job(voice, num_hops, True, num_hops) for voice in voices]
         if num_hops:
             self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._settle, jobs, controls_at=controls_at))
 
@@ -147,7 +160,7 @@ class Grower:
         batch = self._batch(jobs[rows], controls_at)
         self._plant_new(batch)
         self._run_rounds(batch, ())
-        batch.remember()
+        batch.remember(self.progress)
 
     def _apart_if_faulty(self, jobs: list[Job], rows: slice, work: Callable[[slice], None]) -> None:
         """Do work on some of the jobs together; if a model raises, on each alone, and cut those where it does again."""
@@ -168,20 +181,21 @@ class Grower:
 
     def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:
         """Let the clocks of a voice that run fast or slow now be ahead as they were some hops ago."""
-        if voice.age_lead_s or voice.release_lead_s:
-            clocks = self._batch([Job(voice, 0, True, 1, self._lookahead(voice))], controls_at).clocks
-            ages = (voice.age_lead_s, clocks.age_lead_s), (voice.release_lead_s, clocks.release_lead_s)
-            leads = [lead - num_hops * (float(after[0, 0]) - lead) for lead, after in ages]
-            voice.age_lead_s, voice.release_lead_s = leads if voice.num_frames else (0.0, 0.0)
+        slot, known = voice.slot, (self.progress.age_lead_s, self.progress.release_lead_s)
+        if any(lead_s[slot] for lead_s in known):
+            clocks = self._batch([self._job(voice, 0, True, 1)], controls_at).clocks
+            has_grown = self.progress.num_frames[slot] > 0
+            for lead_s, after in zip(known, (clocks.age_lead_s, clocks.release_lead_s), strict=True):
+                lead_s[slot] -= num_hops * (after[0, 0] - lead_s[slot]) if has_grown else lead_s[slot]
 
     def adopt(self, voice: Voice, genome: Genome) -> None:
         """Grow a voice on from the genome of another one, (...) without the axis of voices."""
         self._keep(np.array([voice.slot]), {name: values[None] for name, values in genome.items()})
-        voice.is_planted = True
+        self.progress.is_planted[voice.slot] = 1.0
 
     def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
         exact = not self.decoder.follows_f0
-        return make_batch(jobs, controls_at, self._timing, self._growth.motions, exact)
+        return make_batch(jobs, self.progress, controls_at, self._timing, self._growth.motions, exact)
 
     def _grow(self, jobs: list[Job], some: slice, controls_at: ControlsAt) -> None:
         jobs, decoder = jobs[some], self.decoder
@@ -205,23 +219,26 @@ class Grower:
         if np.count_nonzero(alive) < sum(batch.active):
             for index, job in enumerate(jobs):
                 end_by_death(job, alive[: job.num_frames, index], self._hop)
-        batch.remember()
+        batch.remember(self.progress)
 
     def _lookahead(self, voice: Voice) -> int:
         return lookahead_of(self.decoder, voice.has_pitch)
 
+    def _job(self, voice: Voice, num_hops: int, is_new: bool, num_frames: int) -> Job:
+        grown = int(self.progress.num_frames[voice.slot])
+        return Job(voice, num_hops, is_new, num_frames, self._lookahead(voice), grown)
+
     def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
         """Return what to grow next: of all voices that lack hops, wherever they are in time."""
-        lacking = [(voice, min(until, voice.end) - voice.decoded_until) for voice in voices]
-        joins = self._grows_together and any(missing > 0 and voice.has_begun for voice, missing in lacking)
+        lacking = [(voice, min(until, voice.end) - voice.decoded.until) for voice in voices]
+        joins = self._grows_together and any(missing > 0 and voice.decoded.has_begun for voice, missing in lacking)
         together = until + self._hop // 2 if joins else until
         jobs = []
         for voice, missing in lacking:
-            if missing > 0 or (together > until and min(together, voice.end) > voice.decoded_until):
+            if missing > 0 or (together > until and min(together, voice.end) > voice.decoded.until):
                 num_hops = min(max(-(-missing // self._hop), 1), MOST_HOPS)
-                is_new = not voice.has_begun
-                lookahead = self._lookahead(voice)
-                jobs.append(Job(voice, num_hops, is_new, num_hops + lookahead * is_new, lookahead))
+                is_new = not voice.decoded.has_begun
+                jobs.append(self._job(voice, num_hops, is_new, num_hops + self._lookahead(voice) * is_new))
         jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.ahead, job.voice.slot))
         return jobs
 
@@ -244,19 +261,17 @@ class Grower:
                 voices[row].velocity,
                 batch.timbre(index, row),
                 batch.pitched(index, row),
-                voices[row].inharmonicity,
+                voices[row].patch.inharmonicity,
             )
             for row in rows
         ]
 
     def _plant_new(self, batch: Batch) -> None:
         """Plant the seeds of the voices that have no genome yet."""
-        rows = [index for index, job in enumerate(batch.jobs) if not job.voice.is_planted]
-        if not rows:
-            return
-        self._keep(batch.slots[rows], self._planter.plant_new(self._seeds(batch, 0, rows)))
-        for row in rows:
-            batch.jobs[row].voice.is_planted = True
+        rows = np.flatnonzero(self.progress.is_planted[batch.slots] == 0.0)
+        if rows.size:
+            self._keep(batch.slots[rows], self._planter.plant_new(self._seeds(batch, 0, rows.tolist())))
+            self.progress.is_planted[batch.slots[rows]] = 1.0
 
     def _keep(self, slots: NDArray[np.intp], genome: Genome) -> None:
         """Keep what the voices in some slots (V,) are grown from."""

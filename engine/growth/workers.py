@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import ModelError, TncaError
 from ..arrays import FloatArray
@@ -28,7 +29,8 @@ from ..keys.correction import CorrectionArrays
 from ..keys.motions import MotionArrays
 from ..models.interfaces import Genome, GrowthModel
 from ..modulation.channel import ControlsAt
-from ..voices.voice import Voice
+from ..voices.progress import Progress
+from ..voices.voice import Decoded, Voice
 from .grower import Grower
 
 OWN_VOICES = 1
@@ -41,9 +43,10 @@ CLOSE_S = 2.0
 PATIENCE_S = 20.0
 """A worker that shows no progress for so long, such as one that was stopped, is given up."""
 
-_SENT = tuple(field.name for field in fields(Voice) if field.name not in ("timbre", "audio"))
-_GIVEN_BACK = tuple(name for name in _SENT if name != "modulation")
-_sent_of, _given_back_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK)
+_SENT = tuple(field.name for field in fields(Voice) if field.name not in ("patch", "decoded"))
+_GIVEN_BACK = ("end", "morph")
+_DECODED = tuple(field.name for field in fields(Decoded) if field.name != "audio")
+_sent_of, _given_back_of, _decoded_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK), attrgetter(*_DECODED)
 _SILENCE = np.zeros(0, np.float32)
 
 AddedKeys = tuple[MotionArrays, CorrectionArrays | None]
@@ -57,13 +60,16 @@ class Task(NamedTuple):
     Attributes
     ----------
     new : voices that it has not grown yet
-    facts : of every voice to grow, what `_SENT` names
+    facts, decoded : of every voice to grow, what `_SENT` and `_DECODED` name
+    progress : float64 (V, 8), their rows of `Progress.table`
     until, controls_at : see `Grower.grow`
     added : keys of instruments that were added to the table of motions since the task before, see `MotionTable.added`
     """
 
     new: list[Voice]
     facts: list[tuple[Any, ...]]
+    decoded: list[tuple[Any, ...]]
+    progress: NDArray[np.float64]
     until: int
     controls_at: ControlsAt
     added: Sequence[AddedKeys] = ()
@@ -74,12 +80,15 @@ class Result(NamedTuple):
 
     Attributes
     ----------
-    facts : of the voices in the order of the task, what `_GIVEN_BACK` names
+    facts, decoded : of the voices in the order of the task, what `_GIVEN_BACK` and `_DECODED` name
+    progress : float64 (V, 8), their rows of `Progress.table`
     lengths, audio : how many samples each was given, and all of them in a row
     failures : see `Grower.failures`
     """
 
     facts: list[tuple[Any, ...]]
+    decoded: list[tuple[Any, ...]]
+    progress: NDArray[np.float64]
     lengths: list[int]
     audio: FloatArray
     failures: list[str]
@@ -113,19 +122,28 @@ def _work(grower: Grower, voices: dict[int, Voice], task: Task) -> Result:
     voices.update((voice.slot, voice) for voice in task.new)
     slot_at = _SENT.index("slot")
     share = [voices[facts[slot_at]] for facts in task.facts]
-    for voice, facts in zip(share, task.facts, strict=True):
+    for voice, facts, decoded in zip(share, task.facts, task.decoded, strict=True):
         _set(voice, _SENT, facts)
-        voice.audio = _SILENCE
+        _set(voice.decoded, _DECODED, decoded)
+        voice.decoded.audio = _SILENCE
+    slots = [voice.slot for voice in share]
+    grower.progress.table[slots] = task.progress
     grower.grow(share, task.until, task.controls_at)
     failures, grower.failures = grower.failures, []
-    audio = [voice.audio for voice in share]
-    lengths = [len(one) for one in audio]
-    return Result([_given_back_of(voice) for voice in share], lengths, np.concatenate((_SILENCE, *audio)), failures)
+    audio = [voice.decoded.audio for voice in share]
+    return Result(
+        facts=[_given_back_of(voice) for voice in share],
+        decoded=[_decoded_of(voice.decoded) for voice in share],
+        progress=grower.progress.table[slots],
+        lengths=[len(one) for one in audio],
+        audio=np.concatenate((_SILENCE, *audio)),
+        failures=failures,
+    )
 
 
-def _set(voice: Voice, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
+def _set(one: Voice | Decoded, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
     for name, value in zip(names, values, strict=True):
-        setattr(voice, name, value)
+        setattr(one, name, value)
 
 
 class WorkerProcess:
@@ -162,12 +180,19 @@ class WorkerProcess:
                 self._pipe.poll(limit_s)
 
     def start(
-        self, share: list[Voice], is_new: list[bool], until: int, controls_at: ControlsAt, added: Sequence[AddedKeys]
+        self,
+        share: list[Voice],
+        progress: NDArray[np.float64],
+        is_new: list[bool],
+        until: int,
+        controls_at: ControlsAt,
+        added: Sequence[AddedKeys],
     ) -> None:
         """Begin to grow voices; `finish` must follow.
 
         Parameters
         ----------
+        progress : float64 (V, 8), their rows of `Progress.table`
         added : all of `MotionTable.added`
         """
         self._share = share
@@ -175,10 +200,11 @@ class WorkerProcess:
         unknown = [*added[self._num_added :]]
         self._num_added = len(added)
         with self._watched():
-            self._pipe.send(Task(new, [_sent_of(voice) for voice in share], until, controls_at, unknown))
+            facts, decoded = [_sent_of(voice) for voice in share], [_decoded_of(voice.decoded) for voice in share]
+            self._pipe.send(Task(new, facts, decoded, progress, until, controls_at, unknown))
 
-    def finish(self) -> list[str]:
-        """Wait until the voices are grown; return what broke, one line each."""
+    def finish(self, progress: Progress) -> list[str]:
+        """Wait until the voices are grown, and note how far they are; return what broke, one line each."""
         result: Result | TncaError | None = None
         while result is None:
             with self._watched():
@@ -186,9 +212,12 @@ class WorkerProcess:
         if isinstance(result, TncaError):
             raise result
         ends = np.cumsum(result.lengths).tolist()
-        for voice, facts, length, end in zip(self._share, result.facts, result.lengths, ends, strict=True):
+        progress.table[[voice.slot for voice in self._share]] = result.progress
+        rows = zip(self._share, result.facts, result.decoded, result.lengths, ends, strict=True)
+        for voice, facts, decoded, length, end in rows:
             _set(voice, _GIVEN_BACK, facts)
-            voice.audio = np.concatenate((voice.audio, result.audio[end - length : end]))
+            _set(voice.decoded, _DECODED, decoded)
+            voice.decoded.audio = np.concatenate((voice.decoded.audio, result.audio[end - length : end]))
         return result.failures
 
     @contextmanager
@@ -259,7 +288,7 @@ class WorkerGrower(Grower):
 
     def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
         """Let the workers begin with their share; see `Grower.start`."""
-        lacking = [voice for voice in voices if min(until, voice.end) > voice.decoded_until]
+        lacking = [voice for voice in voices if min(until, voice.end) > voice.decoded.until]
         is_new = {voice.slot: self._owners.get(voice.slot, (None, None))[0] is not voice for voice in lacking}
         self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, until)
         shares: dict[WorkerProcess | None, list[Voice]] = {None: []}
@@ -270,14 +299,15 @@ class WorkerGrower(Grower):
         for worker_process in self._busy:
             share = shares[worker_process]
             news = [is_new[voice.slot] for voice in share]
-            worker_process.start(share, news, until, controls_at, self.growth.motions.added)
+            progress = self.progress.table[[voice.slot for voice in share]]
+            worker_process.start(share, progress, news, until, controls_at, self.growth.motions.added)
         super().start(own, until, controls_at)
 
     def finish(self) -> None:
         """Grow the own share and wait for the workers."""
         super().finish()
         while self._busy:
-            self.failures += self._busy.pop().finish()
+            self.failures += self._busy.pop().finish(self.progress)
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if a worker grows it."""
@@ -286,13 +316,13 @@ class WorkerGrower(Grower):
 
     def _share_out(self, new: list[Voice], voices: list[Voice], until: int) -> None:
         """Give new voices to whoever has least to do, the longest first; a voice stays where it began."""
-        begin = min((voice.decoded_until for voice in voices), default=until)
+        begin = min((voice.decoded.until for voice in voices), default=until)
         loads: dict[WorkerProcess | None, int] = {
             worker_process: 0 for worker_process in self._worker_processes if worker_process.is_ready
         }
         loads[None] = OWN_VOICES * (until - begin) if self._owners else 0  # at first there is nothing to mix
         work = {
-            voice.slot: min(until, voice.end, voice.release + TAIL_SAMPLES) - voice.decoded_until for voice in voices
+            voice.slot: min(until, voice.end, voice.release + TAIL_SAMPLES) - voice.decoded.until for voice in voices
         }
         for voice in new:
             self._owners.pop(voice.slot, None)
@@ -300,6 +330,6 @@ class WorkerGrower(Grower):
             if voice.slot in self._owners:
                 loads[self._owners[voice.slot][1]] += max(work[voice.slot], 0)
         for voice in sorted(new, key=lambda voice: work[voice.slot], reverse=True):
-            owner = min(loads, key=lambda owner: loads[owner]) if voice.num_frames == 0 else None
+            owner = min(loads, key=lambda owner: loads[owner]) if self.progress.num_frames[voice.slot] == 0 else None
             self._owners[voice.slot] = (voice, owner)
             loads[owner] += max(work[voice.slot], 0) + PLANTING_SAMPLES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from operator import attrgetter
@@ -14,19 +14,30 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 from ..cache import BoundedCache
 from ..modulation.channel import Control
+from ..voices.progress import COLUMNS
+from ..voices.voice import Voice
 from .library import Call, address
 
 DRIFTS, TENDED, BROKEN, DEAD = 1, 2, 4, 8
 UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
-FACTS = (
-    "onset", "release", "num_frames", "pitch", "pitched", "inharmonicity", "planted_pitch", "age_lead_s",
-    "release_lead_s", "release_speed", "tilt_db", "motion.row", "motion.pace", "modes",
+OF_VOICE = (
+    "onset", "release", "pitch", "release_speed", "tilt_db", "patch.pitched", "patch.inharmonicity", "patch.motion.row",
+    "patch.motion.pace", "patch.modes",
 )  # fmt: skip
-"""Of a voice, in the order of hop.h; whether it morphs follows, and what the kernel makes of it."""
-NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 2, 7, 8, 14
+OF_PROGRESS = ("num_frames", "planted_pitch", "age_lead_s", "release_lead_s")
+FACTS = (*OF_VOICE, *OF_PROGRESS)
+"""Of a voice and of its progress, in the order of hop.h; whether it morphs follows, and what the kernel makes of it."""
+NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 10, 12, 13, 14
 NUM_FACTS, NUM_CONTROLS, NUM_JOB, CORNERS = 16, len(Control), 5, 4
 KEPT_VIEWS = 64
-facts_of = attrgetter(*FACTS)
+_of_voice = attrgetter(*OF_VOICE)
+_of_progress = [COLUMNS.index(name) for name in OF_PROGRESS]
+
+
+def tell_facts(facts: NDArray[np.float64], voices: Sequence[Voice], progress: NDArray[np.float64]) -> None:
+    """Write into facts (V, NUM_FACTS) what is known of voices, with the rows (V, 8) of their `Progress`."""
+    facts[:, :NUM_FRAMES] = [_of_voice(voice) for voice in voices]
+    facts[:, NUM_FRAMES:MORPHS] = progress[:, _of_progress]
 
 
 class CallBuffers:

@@ -5,7 +5,6 @@ Letters: V voices, R growth rounds, K steps in a hop, F cells, C channels, N bin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,6 @@ from ..hashing import mix
 from ..models.interfaces import Grown
 from ..spectra.spec import AudioSpec
 from ..spectra.stft import bins_among_bands
-from ..voices.voice import Voice
 from .channel import GROWTH, WILD, Control
 
 LEVEL, ALPHA = 0, 4
@@ -76,25 +74,29 @@ class GrowthMasks:
 
 
 def masks_of(
-    voices: Sequence[Voice], controls: NDArray[np.float64], is_released: NDArray[np.bool_]
+    before: NDArray[np.float64],
+    is_new: NDArray[np.bool_],
+    controls: NDArray[np.float64],
+    is_released: NDArray[np.bool_],
 ) -> GrowthMasks | None:
     """Return what controls (R, V, K) ask of the growth, None if that is nothing.
 
     Parameters
     ----------
+    before : (V,), shares of the grids that were erased at the last hop
+    is_new : (V,), whether that hop is the first
     is_released : (R, V)
     """
     if (controls[..., GROWTH] == WILD).all():
         return None
     vigour = np.minimum(controls[..., Control.GROWTH], 1.0)
     damage = controls[..., Control.DAMAGE]
-    is_new = np.array([voice.num_frames == 0 for voice in voices])
     return GrowthMasks(
         vigour=np.where(is_released, np.maximum(vigour, RELEASED_VIGOUR), vigour).astype(np.float32),
         fire=controls[..., Control.FIRE],
         life=controls[..., Control.LIFE].astype(np.float32),
         damage=damage,
-        before=np.where(is_new, damage[0], [voice.damage for voice in voices]),
+        before=np.where(is_new, damage[0], before),
         released=is_released,
     )
 

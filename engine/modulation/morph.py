@@ -49,22 +49,24 @@ class Journey:
         return np.asarray((away > most) | (rests & (away > least)))
 
 
-def travel(voices: Sequence[Voice], controls: NDArray[np.float64], hop_s: float) -> Journey | None:
-    """Return where controls (R, V, K) lead the voices, None if none of them has a pad."""
+def travel(
+    voices: Sequence[Voice], is_new: NDArray[np.bool_], controls: NDArray[np.float64], hop_s: float
+) -> Journey | None:
+    """Return where controls (R, V, K) lead the voices, None if none of them has a pad; new ones (V,) begin there."""
     rows = [row for row, voice in enumerate(voices) if voice.morph is not None]
     if not rows:
         return None
     shape = controls.shape[:2]
     places, previous, planted = np.zeros((*shape, 2)), np.zeros((shape[1], 2)), np.zeros((shape[1], 2))
     semitones = np.zeros(shape)
-    pitched = np.broadcast_to(np.array([voice.pitched for voice in voices]), shape).copy()
+    pitched = np.broadcast_to(np.array([voice.patch.pitched for voice in voices]), shape).copy()
     for row in rows:
         voice = voices[row]
         morph = voice.morph
         assert morph is not None
         path = controls[:, row, MORPH]
-        at = path[0] if voice.num_frames == 0 else np.array(morph.place)
-        previous[row], planted[row] = at, at if voice.num_frames == 0 else morph.planted
+        at = path[0] if is_new[row] else np.array(morph.place)
+        previous[row], planted[row] = at, at if is_new[row] else morph.planted
         for index, target in enumerate(path):
             at = at + np.clip(target - at, -hop_s / GLIDE_S, hop_s / GLIDE_S)
             places[index, row] = at

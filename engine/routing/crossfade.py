@@ -18,6 +18,7 @@ from ..bank.path import SignalPath
 from ..decoders.base import lead_in_of
 from ..growth.grower import Grower
 from ..modulation.channel import ControlsAt
+from ..voices.progress import Progress
 from ..voices.voice import Voice
 
 Seedling = tuple[Voice, int]
@@ -58,6 +59,11 @@ class PathGrowers:
     def sample_rate(self) -> int:
         """Samples in a second, at the internal rate."""
         return self._growers[0].sample_rate
+
+    @property
+    def progress(self) -> Progress:
+        """How far the voices of all slots have grown."""
+        return self._growers[0].progress
 
     def number(self, path: SignalPath) -> int:
         """Return the number by which voices name a path, from now on or already known."""
@@ -119,15 +125,18 @@ class PathGrowers:
         self.await_preparation(successor.path)
         grower = self._growers[successor.path]
         lead_in = lead_in_of(grower.decoder, successor.has_pitch)
+        grown = self.progress.num_frames
         first = max((sample - voice.onset) // grower.hop - lead_in, 0)
         successor.start_from(first, grower.hop)
         settling_hops = care * grower.growth.settling_hops - lead_in
         genome = self._genome(voice, successor) if first > settling_hops else {}
-        successor.num_frames = first if genome else max(first - settling_hops, 0)
-        grower.set_clocks_back(successor, self._age_frames(voice) // grower.hop - successor.num_frames, controls_at)
+        start = first if genome else max(first - settling_hops, 0)
+        grown[successor.slot] = start
+        age_frames = int(grown[voice.slot]) * self._growers[voice.path].hop
+        grower.set_clocks_back(successor, age_frames // grower.hop - start, controls_at)
         if genome:
             grower.adopt(successor, genome)
-        return successor, first - successor.num_frames
+        return successor, first - start
 
     def settle(self, cast: Sequence[Seedling], controls_at: ControlsAt) -> None:
         """Grow successors by hops that nobody hears."""
@@ -168,7 +177,3 @@ class PathGrowers:
         """Return the genome that a successor can grow on from, nothing if it grows otherwise."""
         is_alike = self.paths[voice.path].growth is self.paths[successor.path].growth
         return self._growers[voice.path].genome(voice.slot) if is_alike else {}
-
-    def _age_frames(self, voice: Voice) -> int:
-        """Return how far a voice has grown, in samples since its onset."""
-        return voice.num_frames * self._growers[voice.path].hop

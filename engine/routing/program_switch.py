@@ -103,7 +103,7 @@ class ProgramSwitch:
         movers = [voice for voice in voices if voice.path != self.path_of(voice.channel)]
         self._due = {voice.note_id: position for voice in movers}
         sounding = [
-            voice for voice in movers if voice.num_frames and self._may_go_over_at(voice) <= position < voice.end
+            voice for voice in movers if self._has_grown(voice) and self._may_go_over_at(voice) <= position < voice.end
         ]
         if sounding:
             self._prepare(sounding, position, now)
@@ -135,6 +135,9 @@ class ProgramSwitch:
 
         self._growers.prepare(cast, sample, frozen)
 
+    def _has_grown(self, voice: Voice) -> bool:
+        return self._growers.progress.num_frames[voice.slot] > 0
+
     @staticmethod
     def _may_go_over_at(voice: Voice) -> int:
         """Return when a voice has come in itself."""
@@ -143,7 +146,8 @@ class ProgramSwitch:
     def _successor(self, voice: Voice) -> Voice:
         """Return what a note goes over to, in a slot of its own."""
         successor = voice.successor(self._allocator.claim())
-        self._note_on.recast_voice(successor, self.path_of(voice.channel))
+        retuned = self._note_on.recast_voice(successor, self.path_of(voice.channel))
+        self._growers.progress.succeed(voice.slot, successor.slot, retuned)
         return successor
 
     def _go_over(self, notes: list[int], position: int, now: ControlsAt) -> None:
@@ -158,7 +162,7 @@ class ProgramSwitch:
                     self._allocator.give_back(successor.slot)
             elif successor is not None:
                 self._take_over(voice, successor, position)
-            elif not voice.num_frames:
+            elif not self._has_grown(voice):
                 self._note_on.recast_voice(voice, self.path_of(voice.channel))
             elif position < self._may_go_over_at(voice):
                 self._due[note_id] = self._may_go_over_at(voice)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
+from .progress import Progress
 from .voice import Voice, num_slots
 
 
 class VoiceAllocator:
     """The slots, and the voices that occupy them, in order of their start.
+
+    Parameters
+    ----------
+    max_voices : int
+    progress : Progress
+        Of all slots; that of a slot begins anew when it is claimed.
 
     Attributes
     ----------
@@ -16,9 +23,10 @@ class VoiceAllocator:
     limit : how many voices may sound at once, at most the number of slots
     """
 
-    def __init__(self, max_voices: int) -> None:
+    def __init__(self, max_voices: int, progress: Progress) -> None:
         self.voices: dict[int, Voice] = {}
         self.limit = max_voices
+        self._progress = progress
         self._num_slots = num_slots(max_voices)
         self._free = list(range(self._num_slots))
         heapify(self._free)
@@ -71,7 +79,9 @@ class VoiceAllocator:
 
     def claim(self) -> int:
         """Return the lowest free slot."""
-        return heappop(self._free)
+        slot = heappop(self._free)
+        self._progress.clear(slot)
+        return slot
 
     def free(self, voice: Voice) -> None:
         """Remove a voice and let its slot be used again."""
@@ -87,5 +97,5 @@ class VoiceAllocator:
         """Return that many voices to steal, or all there are, the quietest of those released first, then the oldest."""
         voices = [voice for voice in self.voices.values() if not voice.is_leaving]
         released = [voice for voice in voices if voice.release <= sample]
-        released.sort(key=lambda voice: (voice.level, voice.note_id))
+        released.sort(key=lambda voice: (voice.decoded.level, voice.note_id))
         return [*released, *(voice for voice in voices if voice.release > sample)][:count]

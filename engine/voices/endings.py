@@ -59,17 +59,18 @@ def end_by_silence(voice: Voice, peaks: list[float], holds: list[bool], start: i
     start : sample at which the first of them begins
     hop, rate : samples in a hop and in a second
     """
+    decoded = voice.decoded
     if min(peaks) >= FAINT_PEAK:
-        voice.silent_hops = voice.faint_hops = 0
+        decoded.silent_hops = decoded.faint_hops = 0
         return
     for index, (peak, is_held_up) in enumerate(zip(peaks, holds, strict=True)):
         hop_start = start + index * hop
         is_released = voice.release <= hop_start
-        voice.silent_hops = voice.silent_hops + 1 if peak < SILENCE_PEAK and not is_held_up else 0
-        voice.faint_hops = voice.faint_hops + 1 if peak < FAINT_PEAK and is_released and not is_held_up else 0
-        silent_s, faint_s = voice.silent_hops * hop / rate, voice.faint_hops * hop / rate
+        decoded.silent_hops = decoded.silent_hops + 1 if peak < SILENCE_PEAK and not is_held_up else 0
+        decoded.faint_hops = decoded.faint_hops + 1 if peak < FAINT_PEAK and is_released and not is_held_up else 0
+        silent_s, faint_s = decoded.silent_hops * hop / rate, decoded.faint_hops * hop / rate
         if silent_s >= (SILENT_RELEASED_S if is_released else SILENT_HELD_S) or faint_s >= FAINT_S:
             voice.end = min(voice.end, hop_start + hop)
-            first = hop_start - voice.decoded_until + len(voice.audio)
-            voice.audio[first : first + hop] *= np.linspace(1.0, 0.0, hop, dtype=np.float32)
+            first = hop_start - decoded.until + len(decoded.audio)
+            decoded.audio[first : first + hop] *= np.linspace(1.0, 0.0, hop, dtype=np.float32)
             return

@@ -14,7 +14,7 @@ from ..cache import BoundedCache
 from ..hashing import note_seed
 from .note_modulation import NoteModulation
 from .timbre_pad import Morph, Pad, role_of
-from .voice import CROSSFADE_S, Voice
+from .voice import CROSSFADE_S, Patch, Voice
 
 SOFT_TILT_DB = -1.5
 """dB per octave that the soft pedal takes from the brightness, beside what its lower velocity does."""
@@ -113,7 +113,6 @@ class NoteOn:
         self.played[note.channel] = choice, channel.program, channel.is_drums
         velocity = note.softened_velocity / 127.0
         morph = self._morph(choice, path, note.channel, note.key, velocity)
-        inharmonicity = choice.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
         voice = Voice(
             note_id=note.note_id,
@@ -123,18 +122,12 @@ class NoteOn:
             onset=sample,
             pitch=pitch,
             velocity=velocity,
-            timbre=choice.timbre,
-            pitched=choice.pitched,
-            inharmonicity=inharmonicity,
             seed=note_seed(self._seed, note.note_id),
+            patch=_patch(choice, role_of(choice, note.key), velocity, morph),
+            path=path,
             tilt_db=SOFT_TILT_DB if note.soft else 0.0,
             key_tuning=self._interpreter.key_tuning(note.channel, note.key),
             morph=morph,
-            motion=choice.motion,
-            modes=choice.motion.row if morph is None else morph.nearest_motion,
-            path=path,
-            role=role_of(choice, note.key),
-            gain_db=choice.level_db(note.key, velocity),
             crossfade=self._samples(CROSSFADE_S),
         )
         if note.glide_from is not None:
@@ -142,23 +135,23 @@ class NoteOn:
             _modulation(voice).glide(sample, 0.0, self._samples(note.glide_s), origin)
         return voice
 
-    def recast_voice(self, voice: Voice, path: int) -> None:
-        """Let the same instrument, or what stands in for it, play a voice on another path."""
+    def recast_voice(self, voice: Voice, path: int) -> float:
+        """Let the same instrument, or what stands in for it, play a voice on another path.
+
+        Return by how many semitones that retunes it.
+        """
         before, voice.path = voice.path, path
-        if voice.role is None or self._paths[before].bank is self._paths[path].bank:
-            return
-        choice, old = self._play(path, voice.role), self._play(before, voice.role)
-        cents, voice.inharmonicity = choice.tuning(voice.role.key)
-        retuned = (cents - old.tuning(voice.role.key)[0]) / 100.0
-        voice.pitch += retuned
-        voice.planted_pitch += retuned
-        voice.last_pitch += retuned
-        voice.timbre, voice.pitched, voice.motion = choice.timbre, choice.pitched, choice.motion
-        voice.modes, voice.gain_db = choice.motion.row, choice.level_db(voice.role.key, voice.velocity)
+        role = voice.patch.role
+        if role is None or self._paths[before].bank is self._paths[path].bank:
+            return 0.0
+        choice, old = self._play(path, role), self._play(before, role)
         if voice.morph is not None:
-            corners = [self._play(path, role) for role in voice.morph.pad.roles]
-            voice.morph = Morph(Pad.of(corners, voice.role.key, voice.velocity), voice.morph.place, voice.morph.place)
-            voice.modes = voice.morph.nearest_motion
+            corners = [self._play(path, corner) for corner in voice.morph.pad.roles]
+            voice.morph = Morph(Pad.of(corners, role.key, voice.velocity), voice.morph.place, voice.morph.place)
+        voice.patch = _patch(choice, role, voice.velocity, voice.morph)
+        retuned = (choice.tuning(role.key)[0] - old.tuning(role.key)[0]) / 100.0
+        voice.pitch += retuned
+        return retuned
 
     def move(self, sample: int, voice: Voice, move: NoteMove) -> None:
         """Carry a voice to another key."""
@@ -239,6 +232,19 @@ class NoteOn:
             self.silent_keys[f"{_drum(key)} of {name}"] = None
         elif choice.drum is not None:
             self.substitutions[f"{_drum(key)}: {_drum(choice.drum)} of {name}"] = None
+
+
+def _patch(choice: Choice, role: Role, velocity: float, morph: Morph | None) -> Patch:
+    """Return what was chosen for the key of a role, struck at a velocity 0..1."""
+    return Patch(
+        timbre=choice.timbre,
+        pitched=choice.pitched,
+        inharmonicity=choice.tuning(role.key)[1] if morph is None else morph.inharmonicity,
+        motion=choice.motion,
+        modes=choice.motion.row if morph is None else morph.nearest_motion,
+        role=role,
+        gain_db=choice.level_db(role.key, velocity),
+    )
 
 
 def _drum(key: int) -> str:

@@ -25,44 +25,79 @@ def num_slots(max_voices: int) -> int:
     return 2 * max_voices
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """What plays a note on its path: what an instrument has for its key.
+
+    Attributes
+    ----------
+    timbre : float32 (D,)
+    pitched : whether it has a pitch
+    inharmonicity : of its partials
+    motion : what moves it
+    modes : row of the table of motions with its partials beside the series; it keeps them while it morphs
+    role : what plays it on any path
+    gain_db : how much louder than it is grown it sounds; on a pad of timbres the corners' gains count instead
+    """
+
+    timbre: FloatArray
+    pitched: bool
+    inharmonicity: float
+    motion: Motion = STILL
+    modes: int = STILL.row
+    role: Role | None = None
+    gain_db: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Decoded:
+    """What was decoded for a voice and is not mixed yet. Sample numbers are absolute, at the internal rate.
+
+    Attributes
+    ----------
+    start : sample at which `audio` begins
+    until : first sample not decoded yet
+    audio : float32
+    has_begun : whether the decoder has begun with the voice
+    level : peak of the last decoded hop; infinite before the first
+    silent_hops, faint_hops : hops in a row below the levels of `engine.voices.endings`
+    """
+
+    start: int
+    until: int
+    audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)
+    has_begun: bool = False
+    level: float = float("inf")
+    silent_hops: int = 0
+    faint_hops: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Voice:
     """One sounding note. Sample numbers are absolute, at the internal rate.
 
+    How far it has grown stands under its slot in `engine.voices.progress`.
+
     Attributes
     ----------
-    slot : row of the grids and of the decoder's state
+    slot : row of the grids, of the decoder's state and of all else that is kept by slot
     key : the key that sounds it; a legato may carry the voice to another
     onset : sample of its first hop
     pitch : MIDI pitch with the key's tuning at the onset, without the channel's offset
-    release : sample of its release, `NEVER` while held
-    end : first sample at which it no longer sounds, `NEVER` while unknown
-    num_frames : spectral frames grown so far
-    decoded_until : first sample not decoded yet
     seed : 64 bits, of all chance in it
-    planted_pitch : MIDI pitch of the genome it grows from
-    planted_hops : hops since that genome was planted
-    last_pitch : MIDI pitch, without vibrato, at the last hop
-    age_lead_s, release_lead_s : how far its clocks are ahead of time, in seconds
+    patch : what plays it
+    path : number of what grows and sounds it, see `engine.routing.crossfade`
+    release : sample of its release, `NEVER` while held
     release_speed : of its release clock, from the velocity of its release
+    end : first sample at which it no longer sounds, `NEVER` while unknown
     tilt_db : brightness of its own, in dB per octave
     key_tuning : semitones of the MIDI Tuning Standard that are in its pitch
     modulation : what happens to it alone; None while nothing does
-    damage : shares of its grid that its channel had erased at the last hop, since before its onset
     morph : where it is between timbres; None where there is only its own
-    motion : what moves it
-    modes : row of the table of motions with its partials beside the series; it keeps them while it morphs
-    silent_hops, faint_hops : hops in a row below the levels of `engine.voices.endings`
-    level : peak of the last decoded hop; infinite before the first
-    path : number of what grows and sounds it, see `engine.routing.crossfade`
-    role : what plays it on any path
-    gain_db : how much louder than it is grown it sounds; on a pad of timbres the corners' gains count instead
-    is_planted : whether it has a genome
-    has_begun : whether its decoder has begun with it
     rises_at, falls_at : where it fades in or out: one path takes over from another, the voice is stolen, or another
         drum stops it
     crossfade : samples that this takes, `CROSSFADE_S`
-    audio : float32, decoded and not yet mixed, from sample `audio_start`
+    decoded : its sound
     """
 
     note_id: int
@@ -72,55 +107,29 @@ class Voice:
     onset: int
     pitch: float
     velocity: float
-    timbre: FloatArray
-    pitched: bool
-    inharmonicity: float
     seed: int
+    patch: Patch
+    path: int = 0
     release: int = NEVER
-    end: int = NEVER
-    num_frames: int = 0
-    decoded_until: int = 0
-    planted_pitch: float = 0.0
-    planted_hops: int = 0
-    last_pitch: float = 0.0
-    age_lead_s: float = 0.0
-    release_lead_s: float = 0.0
     release_speed: float = 1.0
+    end: int = NEVER
     tilt_db: float = 0.0
     key_tuning: float = 0.0
     modulation: NoteModulation | None = None
-    damage: float = 0.0
     morph: Morph | None = None
-    motion: Motion = STILL
-    modes: int = STILL.row
-    silent_hops: int = 0
-    faint_hops: int = 0
-    level: float = float("inf")
-    audio: FloatArray = field(default_factory=lambda: _NO_AUDIO)
-    audio_start: int = 0
-    path: int = 0
-    role: Role | None = None
-    gain_db: float = 0.0
-    is_planted: bool = False
-    has_begun: bool = False
     rises_at: int = -NEVER
     falls_at: int = NEVER
     crossfade: int = 110
+    decoded: Decoded = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin at the onset."""
+        self.decoded = Decoded(self.onset, self.onset)
 
     @property
     def has_pitch(self) -> bool:
         """Whether it has a pitch or may get one on its pad."""
-        return bool(self.pitched) or (self.morph is not None and bool(self.morph.pad.pitched.any()))
-
-    @property
-    def semitones(self) -> float:
-        """Semitones from the key that it is grown as to its own."""
-        return self.motion.semitones
-
-    def __post_init__(self) -> None:
-        """Begin at the onset."""
-        if not self.num_frames:
-            self.decoded_until = self.audio_start = self.onset
+        return bool(self.patch.pitched) or (self.morph is not None and bool(self.morph.pad.pitched.any()))
 
     @property
     def is_leaving(self) -> bool:
@@ -129,10 +138,7 @@ class Voice:
 
     def successor(self, slot: int) -> Voice:
         """Return a voice that can go on with this note, not grown yet; see `hand_over`."""
-        return replace(
-            self, slot=slot, is_planted=False, has_begun=False, num_frames=0, end=NEVER, audio=_NO_AUDIO,
-            audio_start=self.onset, decoded_until=self.onset, falls_at=NEVER,
-        )  # fmt: skip
+        return replace(self, slot=slot, end=NEVER, falls_at=NEVER)
 
     def hand_over(self, successor: Voice, sample: int) -> None:
         """Let a successor go on with this note from `sample` on, as it is now; this one fades out there."""
@@ -152,19 +158,20 @@ class Voice:
 
     def start_from(self, hop: int, hop_length: int) -> None:
         """Let the decoder begin with this hop instead of the onset's."""
-        self.audio_start = self.decoded_until = self.onset + hop * hop_length
+        self.decoded.start = self.decoded.until = self.onset + hop * hop_length
 
     def take_audio(self, start: int, stop: int) -> tuple[int, FloatArray]:
         """Hand over what sounds in start..stop: the sample it begins at, and the audio; none of it is kept."""
+        decoded = self.decoded
         is_plain = self.rises_at + self.crossfade <= start and stop <= min(self.end, self.falls_at)
-        if is_plain and self.audio_start == start:  # nearly always, and cheaper than what follows
-            chunk, self.audio, self.audio_start = self.audio[: stop - start], self.audio[stop - start :], stop
+        if is_plain and decoded.start == start:  # nearly always, and cheaper than what follows
+            chunk, decoded.audio, decoded.start = decoded.audio[: stop - start], decoded.audio[stop - start :], stop
             return start, chunk
-        first = max(start, self.audio_start)
+        first = max(start, decoded.start)
         last = max(first, min(stop, self.end))
-        chunk = self.audio[first - self.audio_start : last - self.audio_start]
-        self.audio = self.audio[max(stop - self.audio_start, 0) :]
-        self.audio_start = max(self.audio_start, stop)
+        chunk = decoded.audio[first - decoded.start : last - decoded.start]
+        decoded.audio = decoded.audio[max(stop - decoded.start, 0) :]
+        decoded.start = max(decoded.start, stop)
         if first < self.rises_at + self.crossfade:
             chunk = chunk * _ramp(_rise(self.crossfade), first - self.rises_at, len(chunk))
         if last > self.falls_at:

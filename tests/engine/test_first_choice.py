@@ -38,7 +38,7 @@ def played(ensemble: OpenSynth, *messages: bytes) -> tuple[str, ...]:
         ensemble.synth.send(midi.note_on(channel, key, 80))
     ensemble.synth.render(600)
     voices = list(ensemble.synth._sequencer._allocator.voices.values())
-    latest = {voice.channel: voice.role for voice in voices}
+    latest = {voice.channel: voice.patch.role for voice in voices}
     return tuple("" if latest[channel] is None else latest[channel].name for channel in (0, 1, 9))
 
 

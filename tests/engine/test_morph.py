@@ -9,6 +9,7 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.modulation.morph import travel
 from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.engine.voices.timbre_pad import Morph, Pad, pad_weights
+from tnca_synth.engine.voices.voice import Patch
 from tnca_synth.errors import UsageError
 from tnca_synth.midi.messages import control_change as cc
 from tnca_synth.midi.messages import note_on, program_change
@@ -137,11 +138,11 @@ def test_a_voice_glides_however_far_the_controller_leaps() -> None:
 
     class Row:
         morph = Morph(pad, (0.0, 0.0))
-        num_frames, pitched = 5, True
+        patch = Patch(pad.timbres[0], pitched=True, inharmonicity=0.0)
 
     controls = np.zeros((20, 1, 14))
     controls[:, 0, 12] = 1.0
-    journey = travel([Row()], controls, 256 / RATE)  # type: ignore[list-item]
+    journey = travel([Row()], np.array([False]), controls, 256 / RATE)  # type: ignore[list-item]
     assert journey is not None
     steps = np.diff(journey.places[:, 0, 0], prepend=0.0)
     assert steps.max() == pytest.approx(256 / RATE / 0.1), "a tenth of a second from side to side"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.voices.voice import NEVER, Voice
+from tnca_synth.engine.voices.voice import NEVER, Patch, Voice
 
 ONSET, LENGTH = 40, 900
 CROSSFADE = 110
@@ -15,11 +15,11 @@ CROSSFADE = 110
 def voice(**facts: int) -> Voice:
     """Return a voice from `ONSET` on with sound that counts up from 1."""
     made = Voice(
-        note_id=1, channel=0, key=60, slot=0, onset=ONSET, pitch=60.0, velocity=1.0,
-        timbre=np.zeros(1, np.float32), pitched=True, inharmonicity=0.0, seed=0, **facts,
+        note_id=1, channel=0, key=60, slot=0, onset=ONSET, pitch=60.0, velocity=1.0, seed=0,
+        patch=Patch(np.zeros(1, np.float32), pitched=True, inharmonicity=0.0), **facts,
     )  # fmt: skip
-    made.audio = np.arange(1, LENGTH + 1, dtype=np.float32)
-    made.decoded_until = ONSET + LENGTH
+    made.decoded.audio = np.arange(1, LENGTH + 1, dtype=np.float32)
+    made.decoded.until = ONSET + LENGTH
     return made
 
 
@@ -47,9 +47,9 @@ def test_a_voice_is_the_same_in_pieces_of_any_size(facts: dict[str, int]) -> Non
 def test_a_voice_keeps_nothing_of_what_it_handed_over() -> None:
     one = voice()
     one.take_audio(0, 100)
-    assert len(one.audio) == LENGTH + ONSET - 100
+    assert len(one.decoded.audio) == LENGTH + ONSET - 100
     one.take_audio(100, 200)  # the usual way
-    assert len(one.audio) == LENGTH + ONSET - 200
+    assert len(one.decoded.audio) == LENGTH + ONSET - 200
 
 
 def test_where_one_voice_takes_over_from_another_their_gains_add_up_to_one() -> None:

@@ -14,9 +14,10 @@ import pytest
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.growth import workers
 from tnca_synth.engine.growth.grower import MOST_HOPS, Grower
-from tnca_synth.engine.growth.workers import _GIVEN_BACK, _SENT, Result, Task, WorkerProcess, _sent_of, serve
+from tnca_synth.engine.growth.workers import _DECODED, _SENT, Result, Task, WorkerProcess, _decoded_of, _sent_of, serve
 from tnca_synth.engine.open import OpenSynth, assemble_synth
-from tnca_synth.engine.voices.voice import Voice
+from tnca_synth.engine.voices.progress import COLUMNS
+from tnca_synth.engine.voices.voice import Decoded, Voice
 from tnca_synth.errors import BankError, ModelError, UsageError
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE, growth_message
@@ -102,10 +103,12 @@ def known_of_voices(ensemble: OpenSynth) -> list[dict[str, object]]:
         synth.send(midi.note_on(0, key, 4))
     for _ in range(64):
         synth.render(256)
-    voices = synth._sequencer._allocator.voices.values()
+    progress = synth._growers.progress
     return [
-        {one.name: getattr(voice, one.name) for one in fields(Voice) if one.name not in ("timbre", "audio")}
-        for voice in voices
+        {name: getattr(voice, name) for name in _SENT}
+        | {name: getattr(voice.decoded, name) for name in _DECODED}
+        | dict(zip(COLUMNS, progress.table[voice.slot].tolist(), strict=True))
+        for voice in synth._sequencer._allocator.voices.values()
     ]
 
 
@@ -129,8 +132,8 @@ def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: OpenSynth)
 
 def test_a_helper_knows_all_of_a_voice_but_its_sound() -> None:
     names = {field.name for field in fields(Voice)}
-    assert names - set(_SENT) == {"timbre", "audio"}
-    assert names - set(_GIVEN_BACK) == {"timbre", "audio", "modulation"}
+    assert names - set(_SENT) == {"patch", "decoded"}  # what plays a voice is sent once, with its note
+    assert {field.name for field in fields(Decoded)} - set(_DECODED) == {"audio"}
 
 
 def test_a_helper_that_is_lost_is_one_clear_error(shared: OpenSynth) -> None:
@@ -148,7 +151,9 @@ def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: p
     synth.render(1)
     grower = synth._sequencer._grower._growers[0]
     (voice,) = synth._sequencer._allocator.voices.values()
-    task = Task([voice], [_sent_of(voice)], 3 * MOST_HOPS * grower.hop, synth._sequencer._controls.at)
+    facts, decoded, rows = [_sent_of(voice)], [_decoded_of(voice.decoded)], grower.progress.table[[voice.slot]]
+    until = 3 * MOST_HOPS * grower.hop
+    task = Task([voice], facts, decoded, rows, until, synth._sequencer._controls.at)
     tasks, sent = iter([task]), []
     monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
 

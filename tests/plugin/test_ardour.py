@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ardour import GRAIN, RATE, environment_for, export, load_session, make_session, play_automation
+from ardour import GRAIN, PROGRAMS, RATE, environment_for, export, load_session, make_session, play_automation
 from reference import engine_sound, song_events
 
 from tnca_synth.bridge.plugin.turtle import FIRST_PARAMETER_PORT
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCANNER = Path("/usr/lib/ardour7/ardour-vst3-scanner")
+SCANNER = PROGRAMS / "ardour-vst3-scanner"
 KINDS = {"lv2": ("LV2", "urn:tnca-synth:synth"), "vst3": ("VST3", "544E434153796E748C3B6E1F47D2A905")}
 LENGTH = 3 * RATE
 LEVEL = 12
@@ -44,10 +44,9 @@ def environment(
     shutil.copytree(bundles["lv2"], home / ".lv2" / bundles["lv2"].name)
     for place in (home / ".vst3").rglob("*"):  # a scan of the same second would count as older
         os.utime(place, (time.time() - 60, time.time() - 60))
-    libraries = {"LD_LIBRARY_PATH": str(SCANNER.parent)}
     done = subprocess.run(
         [str(SCANNER), "-f", "-v", str(home / ".vst3" / bundles["vst3"].name)],
-        env={**made, **libraries},
+        env=made,
         capture_output=True,
         text=True,
         timeout=60,

@@ -23,8 +23,8 @@ from ..calls import AGE_LEAD, CORNERS, DRIFTS, FACTS, MORPHS, NUM_FRAMES, RELEAS
 ONSET, RELEASE, PITCH, PITCHED, STRETCH, PLANTED, SPEED, TILT, MOTION, PACE, MODES = (
     FACTS.index(name)
     for name in (
-        "onset", "release", "pitch", "pitched", "inharmonicity", "planted_pitch", "release_speed", "tilt_db",
-        "motion.row", "motion.pace", "modes",
+        "onset", "release", "pitch", "patch.pitched", "patch.inharmonicity", "planted_pitch", "release_speed",
+        "tilt_db", "patch.motion.row", "patch.motion.pace", "patch.modes",
     )
 )  # fmt: skip
 FRAMES, LOOKAHEAD = 1, 2
