@@ -147,11 +147,12 @@ class Synth(GrowthControls):
             if worker_processes
             else Grower(growth, decoder, max_voices, fire_rate, grows_together, core, rate)
         )
+        progress = self._first.progress
         self._growers = PathGrowers(
             first,
             self._first,
-            lambda path: Grower(
-                path.growth, path.decoder, max_voices, fire_rate, grows_together, core, rate, self._first.progress
+            lambda path: Grower(  # without this synth, which would be a circle
+                path.growth, path.decoder, max_voices, fire_rate, grows_together, core, rate, progress
             ),
             aside=grows_together,
         )
