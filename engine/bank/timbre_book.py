@@ -211,7 +211,9 @@ class TimbreBook:
         drum = played if is_drums and instrument.is_drums and played != key else None
         name = instrument.timbre_name(played)
         timbre = self._timbres.vector(name, self._motions.heard_key(name, played))
-        motion = self._motions.find(name, played)
+        # Partials of a pitch lie where it is tuned; what has none is tuned by how far it is transposed.
+        moved_cents = 0.0 if instrument.pitched else instrument.tuning(played)[0]
+        motion = self._motions.find(name, played, moved_cents=moved_cents)
         is_silent = is_drums and (not instrument.is_drums or (drum is not None and drum != SAME_KIND.get(key)))
         return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent)
 

@@ -1,0 +1,91 @@
+"""How the keys of a finished bank shall be tuned, so that they sound at the pitch of their recordings.
+
+Training measures the tuning of recordings. What comes out may be off it: vibrato, beats and partials that are no exact
+multiples move what is heard as the pitch. Noises have no pitch to be measured, but a SoundFont says how far each key
+transposes them, which is often less than a semitone from key to key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from ...engine.arrays import FloatArray
+from ...engine.bank.instruments import BankInstrument, Tuning
+from ...engine.bank.manifest import MAX_CENTS
+from ..measure.hearing import HEARING_RATE
+from ..measure.recording import HELD_OUT_VELOCITY, is_held_out_key
+from ..sources.soundfont_zones import SEMITONE, Zone
+from ..validation.evaluation import PitchJudge
+from ..validation.rendered import NoteRenderer
+
+LOWEST, HIGHEST = 36, 92
+"""Keys whose pitch the tracker follows."""
+STEP = 2
+"""From one measured key to the next."""
+HOLD_S: Final = 1.45
+FARTHEST_CENTS: Final = 30.0
+"""What seems to be further off is another partial, or one of two tones that beat."""
+LEAST_CENTS: Final = 1.5
+"""What is nearer stays as it is: trackers are no finer."""
+
+Recorded = Callable[[int, int, float], FloatArray]
+"""The recording at `HEARING_RATE` of a key and a velocity that is held for so many seconds."""
+HeardKey = Callable[[int], float]
+"""The recorded key that a key is heard from."""
+
+
+def measured_errors(
+    instrument: BankInstrument, renderer: NoteRenderer, recorded: Recorded, judge: PitchJudge
+) -> dict[int, float]:
+    """Return by how many cents some keys of an instrument sound too high; held-out keys are left out."""
+    found: dict[int, float] = {}
+    for key in range(max(instrument.low, LOWEST), min(instrument.high, HIGHEST) + 1):
+        if key % STEP or is_held_out_key(key):
+            continue
+        audio = renderer.render(instrument, key, HELD_OUT_VELOCITY, HOLD_S, round(HOLD_S * HEARING_RATE))
+        cents = judge.cents_between(audio, recorded(key, HELD_OUT_VELOCITY, HOLD_S), HEARING_RATE)
+        if np.isfinite(cents) and abs(cents) <= FARTHEST_CENTS:
+            found[key] = cents
+    return found
+
+
+def corrected(tuning: Tuning, errors: Mapping[int, float], heard_key: HeardKey) -> Tuning:
+    """Return a tuning without errors that were measured: of keys that are heard alike, between those measured."""
+    known: dict[float, list[int]] = {}
+    for key in sorted(errors):
+        known.setdefault(heard_key(key), []).append(key)
+    keys = range(min(tuning.keys[0], *errors), max(tuning.keys[-1], *errors) + 1) if errors else tuning.keys
+    cents, stretch = [], []
+    for key in keys:
+        own, own_stretch = tuning.at(key)
+        alike = known.get(heard_key(key), [])
+        off = float(np.interp(key, alike, [errors[one] for one in alike])) if alike else 0.0
+        cents.append(round(own - off, 2))
+        stretch.append(own_stretch)
+    return Tuning(tuple(keys), tuple(cents), tuple(stretch))
+
+
+def is_off(errors: Mapping[int, float]) -> bool:
+    """Tell whether what was measured is worth a correction."""
+    return any(abs(cents) >= LEAST_CENTS for cents in errors.values())
+
+
+def transposed_tuning(zones: Sequence[Zone], low: int, high: int, heard_key: HeardKey) -> Tuning:
+    """Return the tuning of a sound without a pitch, by what a SoundFont transposes its keys."""
+    keys = range(low, high + 1)
+    cents = [_moved(_scale_of(zones, key), key - heard_key(key)) for key in keys]
+    return Tuning(tuple(keys), tuple(cents), (0.0,) * len(keys)) if any(cents) else Tuning()
+
+
+def _scale_of(zones: Sequence[Zone], key: int) -> int:
+    """Return the cents from key to key of the zone that a key is in, or of the nearest one."""
+    nearest = min(zones, key=lambda one: max(one.low - key, key - one.high, 0), default=None)
+    return SEMITONE if nearest is None else nearest.scale_cents
+
+
+def _moved(scale_cents: int, keys: float) -> float:
+    """Return how much higher than its key a sound is, so many keys above the recorded one."""
+    return float(np.clip(round((scale_cents - SEMITONE) * keys, 2), -MAX_CENTS, MAX_CENTS))
