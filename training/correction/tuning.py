@@ -15,6 +15,7 @@ import numpy as np
 from ...engine.arrays import FloatArray
 from ...engine.bank.instruments import BankInstrument, Tuning
 from ...engine.bank.manifest import MAX_CENTS
+from ...engine.keys.table import NUM_KEYS
 from ..measure.hearing import HEARING_RATE
 from ..measure.recording import HELD_OUT_VELOCITY, is_held_out_key
 from ..sources.soundfont_zones import SEMITONE, Zone
@@ -28,6 +29,8 @@ STEP = 2
 HOLD_S: Final = 1.45
 FARTHEST_CENTS: Final = 30.0
 """What seems to be further off is another partial, or one of two tones that beat."""
+LASTS_DB: Final = -20.0
+"""What ends further below its beginning is too short to be followed."""
 LEAST_CENTS: Final = 1.5
 """What is nearer stays as it is: trackers are no finer."""
 
@@ -45,11 +48,20 @@ def measured_errors(
     for key in range(max(instrument.low, LOWEST), min(instrument.high, HIGHEST) + 1):
         if key % STEP or is_held_out_key(key):
             continue
+        recording = recorded(key, HELD_OUT_VELOCITY, HOLD_S)
+        if _end_db(recording) < LASTS_DB:
+            continue
         audio = renderer.render(instrument, key, HELD_OUT_VELOCITY, HOLD_S, round(HOLD_S * HEARING_RATE))
-        cents = judge.cents_between(audio, recorded(key, HELD_OUT_VELOCITY, HOLD_S), HEARING_RATE)
+        cents = judge.cents_between(audio, recording, HEARING_RATE)
         if np.isfinite(cents) and abs(cents) <= FARTHEST_CENTS:
             found[key] = cents
     return found
+
+
+def _end_db(audio: FloatArray) -> float:
+    """Return how far a fifth of a second at the end of a note is below one at its beginning."""
+    begin, end = (float((audio[round(at_s * HEARING_RATE) :][: HEARING_RATE // 5] ** 2).mean()) for at_s in (0.2, 1.25))
+    return float(10.0 * np.log10((end + 1e-12) / (begin + 1e-12)))
 
 
 def corrected(tuning: Tuning, errors: Mapping[int, float], heard_key: HeardKey) -> Tuning:
@@ -66,6 +78,14 @@ def corrected(tuning: Tuning, errors: Mapping[int, float], heard_key: HeardKey) 
         cents.append(round(own - off, 2))
         stretch.append(own_stretch)
     return Tuning(tuple(keys), tuple(cents), tuple(stretch))
+
+
+def moved_to(tuning: Tuning, before: HeardKey, now: HeardKey) -> Tuning:
+    """Return a tuning whose keys that are heard from another recorded key than before are tuned as that is."""
+    keys = range(NUM_KEYS)
+    pairs = [tuning.at(key if before(key) == now(key) else now(key)) for key in keys]
+    cents, stretch = zip(*pairs, strict=True)
+    return Tuning(tuple(keys), cents, stretch)
 
 
 def is_off(errors: Mapping[int, float]) -> bool:
