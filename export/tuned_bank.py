@@ -30,6 +30,7 @@ from ..training.config.run import load_preset
 from ..training.correction.tuning import corrected, is_off, measured_errors, moved_to, transposed_tuning
 from ..training.measure.hearing import HEARING_RATE
 from ..training.sources.soundfont import SoundFont
+from ..training.sources.soundfont_file import Preset
 from ..training.sources.soundfont_zones import SoundFontZones
 from ..training.sources.zone_notes import heard_reach
 from ..training.validation.evaluation import PitchJudge
@@ -55,7 +56,7 @@ class _Tuner:
     def file(self, one: BankInstrument, file: InstrumentFile) -> InstrumentFile:
         """Return a file of the bank whose keys are heard from the recordings that serve them, and in tune."""
         before = motions_of(file.table, one.name)
-        reach = heard_reach(self._zones.zones(0, one.program), before.key.tolist())
+        reach = heard_reach(self._zones.zones(one.bank, one.program), before.key.tolist())
         table = file.table
         if reach.tolist() != before.reach.tolist():
             now = replace(before, reach=reach)
@@ -63,7 +64,7 @@ class _Tuner:
             tuning = moved_to(
                 _tuning_of(table), lambda key: old.heard_key(one.name, key), lambda key: new.heard_key(one.name, key)
             )
-            table = _tuned(replace(table, extras=table.extras | {REACH: reach.astype(np.int16)}), tuning)
+            table = _tuned(replace(table, extras={**table.extras, REACH: reach.astype(np.int16)}), tuning)
         moved = replace(file, table=table)
         tuning = self.tuning(one, NoteRenderer(self.bank, self._growth, DECODER, file=moved))
         return replace(moved, table=_tuned(table, tuning))
@@ -77,14 +78,14 @@ class _Tuner:
             return self._growth.motions.heard_key(one.name, key)
 
         if not one.pitched:
-            return transposed_tuning(self._zones.zones(0, one.program), one.low, one.high, heard_key)
+            return transposed_tuning(self._zones.zones(one.bank, one.program), one.low, one.high, heard_key)
         errors = measured_errors(one, renderer, lambda *note: self._recorded(one, *note), self._judge)
         before = np.abs([*errors.values()] or [0.0])
         print(f"{one.name:28s} {np.median(before):5.1f} cents off, at most {before.max():5.1f}", flush=True)
         return corrected(known, errors, heard_key) if is_off(errors) else known
 
     def _recorded(self, one: BankInstrument, key: int, velocity: int, hold_s: float) -> FloatArray:
-        return self._font.render(one.program, key, velocity, hold_s, 0.0, drums=False)
+        return self._font.play(Preset(one.bank, one.program, one.name), key, velocity, hold_s, 0.0)
 
 
 def tune_bank(folder: Path, preset: str, names: Sequence[str] = ()) -> dict[str, int]:
