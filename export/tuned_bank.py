@@ -79,7 +79,7 @@ class _Tuner:
 
         if not one.pitched:
             return transposed_tuning(self._zones.zones(one.bank, one.program), one.low, one.high, heard_key)
-        errors = measured_errors(one, renderer, lambda *note: self._recorded(one, *note), self._judge)
+        errors = measured_errors(one, renderer, lambda *note: self._recorded(one, *note), self._judge, heard_key)
         before = np.abs([*errors.values()] or [0.0])
         print(f"{one.name:28s} {np.median(before):5.1f} cents off, at most {before.max():5.1f}", flush=True)
         return corrected(known, errors, heard_key) if is_off(errors) else known

@@ -7,7 +7,7 @@ transposes them, which is often less than a semitone from key to key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,8 +24,8 @@ from ..validation.rendered import NoteRenderer
 
 LOWEST, HIGHEST = 36, 92
 """Keys whose pitch the tracker follows."""
-STEP = 2
-"""From one measured key to the next."""
+MOST_KEYS = 5
+"""Keys that are measured of those that are heard from one recording."""
 HOLD_S: Final = 1.45
 FARTHEST_CENTS: Final = 30.0
 """What seems to be further off is another partial, or one of two tones that beat."""
@@ -41,13 +41,11 @@ HeardKey = Callable[[int], float]
 
 
 def measured_errors(
-    instrument: BankInstrument, renderer: NoteRenderer, recorded: Recorded, judge: PitchJudge
+    instrument: BankInstrument, renderer: NoteRenderer, recorded: Recorded, judge: PitchJudge, heard_key: HeardKey
 ) -> dict[int, float]:
     """Return by how many cents some keys of an instrument sound too high; held-out keys are left out."""
     found: dict[int, float] = {}
-    for key in range(max(instrument.low, LOWEST), min(instrument.high, HIGHEST) + 1):
-        if key % STEP or is_held_out_key(key):
-            continue
+    for key in _measured_keys(instrument, heard_key):
         recording = recorded(key, HELD_OUT_VELOCITY, HOLD_S)
         if _end_db(recording) < LASTS_DB:
             continue
@@ -58,6 +56,26 @@ def measured_errors(
     return found
 
 
+def _measured_keys(instrument: BankInstrument, heard_key: HeardKey) -> list[int]:
+    """Return which keys of an instrument are measured: a few of those that are heard from each recorded key."""
+    keys = range(max(instrument.low, LOWEST), min(instrument.high, HIGHEST) + 1)
+    alike = _alike([key for key in keys if not is_held_out_key(key)], heard_key)
+    return [key for some in alike.values() for key in _spread(some)]
+
+
+def _alike(keys: Iterable[int], heard_key: HeardKey) -> dict[float, list[int]]:
+    """Return keys by the recorded key that they are heard from."""
+    found: dict[float, list[int]] = {}
+    for key in sorted(keys):
+        found.setdefault(heard_key(key), []).append(key)
+    return found
+
+
+def _spread(keys: Sequence[int]) -> list[int]:
+    places = np.unique(np.linspace(0, len(keys) - 1, MOST_KEYS).round().astype(int))
+    return [keys[place] for place in places]
+
+
 def _end_db(audio: FloatArray) -> float:
     """Return how far a fifth of a second at the end of a note is below one at its beginning."""
     begin, end = (float((audio[round(at_s * HEARING_RATE) :][: HEARING_RATE // 5] ** 2).mean()) for at_s in (0.2, 1.25))
@@ -65,18 +83,14 @@ def _end_db(audio: FloatArray) -> float:
 
 
 def corrected(tuning: Tuning, errors: Mapping[int, float], heard_key: HeardKey) -> Tuning:
-    """Return a tuning without errors that were measured: of keys that are heard alike, between those measured."""
-    known: dict[float, list[int]] = {}
-    for key in sorted(errors):
-        known.setdefault(heard_key(key), []).append(key)
+    """Return a tuning without the mean of what was measured on keys that are heard from one recorded key.
+
+    How far single keys are off it is chance: where beats and vibrato happen to be.
+    """
+    off = {root: float(np.mean([errors[key] for key in keys])) for root, keys in _alike(errors, heard_key).items()}
     keys = range(min(tuning.keys[0], *errors), max(tuning.keys[-1], *errors) + 1) if errors else tuning.keys
-    cents, stretch = [], []
-    for key in keys:
-        own, own_stretch = tuning.at(key)
-        alike = known.get(heard_key(key), [])
-        off = float(np.interp(key, alike, [errors[one] for one in alike])) if alike else 0.0
-        cents.append(round(own - off, 2))
-        stretch.append(own_stretch)
+    pairs = [(tuning.at(key), off.get(heard_key(key), 0.0)) for key in keys]
+    cents, stretch = [round(own - moved, 2) for (own, _), moved in pairs], [own for (_, own), _ in pairs]
     return Tuning(tuple(keys), tuple(cents), tuple(stretch))
 
 
