@@ -76,7 +76,7 @@ def test_a_bank_sounds_the_attacks_of_its_recordings(folder: Path) -> None:
     again = Bank.load(folder)
     renderers = [NoteRenderer(one, one.growth_model("dual", "cpu"), "harmonic", RATE) for one in (tiny.bank(), again)]
     before, after = (one.render(tiny.REED, 60, 64, 0.5, 4000) for one in renderers)
-    recorded = Sudden().render(71, 60, 64, 0.5, 0.0, False)
+    recorded = Sudden().play(Preset(0, 71, ""), 60, 64, 0.5, 0.0)
     errors = [float(np.sum((one[:300] - recorded[:300]) ** 2)) for one in (before, after)]
     assert errors[1] < 0.3 * errors[0]
 
