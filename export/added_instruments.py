@@ -2,7 +2,8 @@
 
     python -m tnca_synth.export.added_instruments BANK_DIR FILE.tnca ... [--preset foundation-added]
 
-Programs are those that the preset's instruments of the same names have. Models stay as they are.
+Programs, and banks of variations, are those that the preset's instruments of the same names have. Models stay as they
+are.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def add_instruments(folder: Path, paths: Sequence[Path], preset: str) -> dict[st
         name = f"{facts.name}{SUFFIX}"
         added[name] = instrument_bytes(instrument)
         config = known[facts.name]
-        one = replace(instrument_file(instrument).instrument, program=config.program, pitched=config.pitched)
+        one = replace(
+            instrument_file(instrument).instrument, program=config.program, bank=config.bank, pitched=config.pitched
+        )
         entry = instrument_entry(one, {facts.representation: name})
         manifest["instruments"] = [*(one for one in manifest["instruments"] if one["name"] != facts.name), entry]
     return change_files(folder, manifest, added)

@@ -27,13 +27,17 @@ NUM_PROGRAMS = 128
 def tuning_entry(name: str, checkpoint: Checkpoint, motions: MotionTable) -> dict[str, list[float]]:
     """Describe the tuning of every key from the first recorded one to the last, of others as they are heard."""
     if name not in checkpoint.tuning:
-        return {"keys": [60], "cents": [0.0], "inharmonicity": [0.0]}
+        return tuning_as_json(Tuning())
     recorded = Tuning(**{column: tuple(values) for column, values in checkpoint.tuning[name].items()})
-    heard = heard_tuning(recorded, motions, name)
+    return tuning_as_json(heard_tuning(recorded, motions, name))
+
+
+def tuning_as_json(tuning: Tuning) -> dict[str, list[float]]:
+    """Describe a tuning for the manifest."""
     return {
-        "keys": list(heard.keys),
-        "cents": [round(value, 2) for value in heard.cents],
-        "inharmonicity": [round(value, 8) for value in heard.inharmonicity],
+        "keys": list(tuning.keys),
+        "cents": [round(value, 2) for value in tuning.cents],
+        "inharmonicity": [round(value, 8) for value in tuning.inharmonicity],
     }
 
 

@@ -34,6 +34,7 @@ from ..training.correction.attacks import with_attacks
 from ..training.correction.held_notes import with_held_notes
 from ..training.correction.late_courses import are_late, joined, with_room
 from ..training.sources.soundfont import SoundFont
+from ..training.sources.soundfont_file import DRUM_BANK, Preset
 from .bank import change_files, print_sizes
 
 HELD, ATTACKS = "held", "attacks"
@@ -155,7 +156,8 @@ def _recorded(
     font: SoundFont, one: BankInstrument, key: int, velocity: int, hold_s: float, tail_s: float
 ) -> FloatArray:
     """Return the recording of a key of a program or a kit."""
-    return font.render(one.program, key, velocity, hold_s, tail_s, one.is_drums)
+    preset = Preset(DRUM_BANK if one.is_drums else one.bank, one.program, one.name)
+    return font.play(preset, key, velocity, hold_s, tail_s)
 
 
 def _summary(file: InstrumentFile) -> str:

@@ -259,7 +259,7 @@ def is_shipped(path: Path) -> bool:
 def _instrument(facts: InstrumentFacts) -> BankInstrument:
     tuning = Tuning(facts.keys, facts.cents, facts.inharmonicity)
     known = (facts.name, facts.program, facts.is_drums, facts.pitched, facts.low, facts.high, tuning)
-    return BankInstrument(*known, shared=facts.shared, levels=Levels(*facts.levels))
+    return BankInstrument(*known, shared=facts.shared, levels=Levels(*facts.levels), bank=facts.bank)
 
 
 def _verified(folder: Any, name: str, facts: FileFacts) -> bytes:

@@ -29,7 +29,7 @@ def find_instrument(instruments: Iterable[Named], wanted: str | int) -> Named:
         The name is unknown (it says the nearest), or the number is none of a program.
     """
     by_name = {one.name: one for one in instruments}
-    programs = {one.name: None if one.is_drums else one.program for one in by_name.values()}
+    programs = {one.name: None if one.is_drums or one.bank else one.program for one in by_name.values()}
     return by_name[instrument_name(wanted, programs)]
 
 
@@ -42,7 +42,7 @@ def find_playable(instruments: Iterable[BankInstrument], wanted: str | int) -> B
 def instrument_name(wanted: str | int, programs: Mapping[str, int | None]) -> str:
     """Return what `find_instrument` does of instruments by name, with their programs.
 
-    Drum kits have None, and so have a user's own instruments.
+    Drum kits have None, and so have variations of programs and a user's own instruments.
     """
     program = _program(wanted, programs)
     if program is None:

@@ -79,6 +79,7 @@ class BankInstrument:
         is the most similar one
     shared : of a kit, the keys whose drums are those of other kits, and the timbres of these
     levels : how loud it is beside others
+    bank : number of the variation of the program that it is, as GS counts them; 0 for the program itself
     """
 
     name: str
@@ -91,6 +92,7 @@ class BankInstrument:
     is_own: bool = False
     shared: Mapping[int, str] = field(default_factory=dict)
     levels: Levels = field(default_factory=Levels)
+    bank: int = 0
 
     @property
     def family(self) -> str:
@@ -99,8 +101,8 @@ class BankInstrument:
 
     @property
     def asked_program(self) -> int | None:
-        """The program by which it can be asked for; None of drums and of a user's own."""
-        return None if self.is_drums or self.is_own else self.program
+        """The program by which alone it can be asked for; None of drums, of variations and of a user's own."""
+        return None if self.is_drums or self.is_own or self.bank else self.program
 
     def timbre_name(self, key: int) -> str:
         """Return the timbre that plays a key: a kit's nearest drum, else the instrument's own."""

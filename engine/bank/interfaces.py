@@ -13,7 +13,7 @@ class Role(NamedTuple):
 
     Attributes
     ----------
-    program, is_drums, name : of the instrument; without a name whatever plays that program
+    program, is_drums, name, bank : of the instrument; without a name whatever plays that program
     key : int
     """
 
@@ -21,6 +21,7 @@ class Role(NamedTuple):
     is_drums: bool
     key: int
     name: str = ""
+    bank: int = 0
 
 
 class Instrument(Protocol):
@@ -34,6 +35,11 @@ class Instrument(Protocol):
     @property
     def program(self) -> int:
         """General MIDI program 0..127 that it plays."""
+        ...
+
+    @property
+    def bank(self) -> int:
+        """Number of the variation of the program that it is, 0 for the program itself."""
         ...
 
     @property

@@ -56,6 +56,7 @@ class InstrumentFacts:
     drums : keys of the drums of a kit that is a file
     shared : key of a kit -> the timbre of another kit that is its drum
     levels : keys, dB and slope of `engine.bank.instruments.Levels`
+    bank : number of the variation of its program that it is; 0 for the program itself
     """
 
     name: str
@@ -71,6 +72,7 @@ class InstrumentFacts:
     drums: tuple[int, ...] = ()
     shared: Mapping[int, str] = field(default_factory=dict)
     levels: KeyLevels = NO_LEVELS
+    bank: int = 0
 
 
 @dataclass(frozen=True)
@@ -301,6 +303,7 @@ def _instrument(
         drums=tuple(drums),
         shared=_shared(f"{where}.shared", values.get("shared", {})),
         levels=levels_in(*own_field("levels")) if "levels" in values else NO_LEVELS,
+        bank=whole(*own_field("bank"), 0, 127) if "bank" in values else 0,
     )
 
 

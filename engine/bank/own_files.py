@@ -118,7 +118,8 @@ def instrument_entry(one: BankInstrument, files: Mapping[str, str], drums: Seque
         "low": one.low, "high": one.high, "files": dict(files),
     }  # fmt: skip
     levels = one.levels.facts
-    told = {} if levels == NO_LEVELS else {"levels": levels_as_json(levels)}
+    told: dict[str, Any] = {} if levels == NO_LEVELS else {"levels": levels_as_json(levels)}
+    told |= {"bank": one.bank} if one.bank else {}
     return entry | told | ({"drums": [*drums]} if one.is_drums else {})
 
 

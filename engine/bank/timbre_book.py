@@ -9,6 +9,7 @@ from dataclasses import replace
 from threading import Lock
 
 from ...errors import BankError, TncaError
+from ...midi.spec.banks import variation_of
 from ...midi.spec.kinship import distance
 from ..instrument_files import InstrumentFile
 from ..keys.motions import MotionTable
@@ -98,7 +99,8 @@ class TimbreBook:
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> KeyChoice:
         """Return what plays a key: what is put there, the program's own instrument, or the most similar one.
 
-        A drum that the kit lacks is silent, unless the kit has one of its kind. Of bank numbers only places know.
+        A drum that the kit lacks is silent, unless the kit has one of its kind. A bank number chooses a variation of
+        the program where there is one; else it is not minded.
         """
         instrument, is_placed = self._wanted(program, bank, is_drums)
         if self._is_awaited(instrument):
@@ -109,7 +111,8 @@ class TimbreBook:
     def _wanted(self, program: int, bank: int, is_drums: bool) -> tuple[BankInstrument, bool]:
         """Return what shall play a program, and whether it was put there."""
         placed = self._placed(program, bank, is_drums)
-        return placed or _nearest(program, self._candidates(is_drums)), placed is not None
+        found = placed or self._variation(program, bank, is_drums) or _nearest(program, self._candidates(is_drums))
+        return found, placed is not None
 
     unlocked_instrument_for = instrument_for
 
@@ -124,7 +127,8 @@ class TimbreBook:
         """Return the name of what plays a program, without what stands in for it; any kit stands for drums."""
         placed = self._placed(program, bank, is_drums)
         fitting = (one for one in self._candidates(is_drums) if one.is_drums == is_drums)
-        found = placed or next((one for one in fitting if is_drums or one.program == program), None)
+        own = (one for one in fitting if is_drums or one.program == program)
+        found = placed or self._variation(program, bank, is_drums) or next(own, None)
         return "" if found is None else found.name
 
     def named(self, instrument: Instrument, key: int) -> KeyChoice:
@@ -181,10 +185,16 @@ class TimbreBook:
         narrowest = max(fitting, key=lambda one: (one.program is not None, one.bank is not None))
         return self._by_name[self._places[narrowest]]
 
+    def _variation(self, program: int, bank: int, is_drums: bool) -> BankInstrument | None:
+        """Return the variation of a melodic program that a bank number asks for."""
+        number = 0 if is_drums else variation_of(bank)
+        asked = (one for one in self._by_name.values() if not (one.is_drums or one.is_own))
+        return next((one for one in asked if number and (one.program, one.bank) == (program, number)), None)
+
     def _candidates(self, is_drums: bool) -> list[BankInstrument]:
-        """Return what can play programs, or drums; a user's own only where there is nothing else."""
+        """Return what can play programs, or drums; a user's own and variations only where there is nothing else."""
         every = [*self._by_name.values()]
-        listed = [one for one in every if not one.is_own] or every
+        listed = [one for one in every if not (one.is_own or one.bank)] or every
         return [one for one in listed if one.is_drums == is_drums] or listed
 
     def _is_awaited(self, instrument: BankInstrument) -> bool:
@@ -211,7 +221,9 @@ class TimbreBook:
         drum = played if is_drums and instrument.is_drums and played != key else None
         name = instrument.timbre_name(played)
         timbre = self._timbres.vector(name, self._motions.heard_key(name, played))
-        motion = self._motions.find(name, played)
+        # Partials of a pitch lie where it is tuned; what has none is tuned by how far it is transposed.
+        moved_cents = 0.0 if instrument.pitched else instrument.tuning(played)[0]
+        motion = self._motions.find(name, played, moved_cents=moved_cents)
         is_silent = is_drums and (not instrument.is_drums or (drum is not None and drum != SAME_KIND.get(key)))
         return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent)
 

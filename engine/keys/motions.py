@@ -301,13 +301,17 @@ class MotionTable:
         """Moments (K,) of the courses of corrections; none without them."""
         return np.zeros(0) if self.correction_table is None else self.correction_table.moments_s
 
-    def find(self, name: str, key: float, without_own: bool = False) -> Motion:
-        """Return what moves a timbre on a key; see `KeyZones.root key`."""
+    def find(self, name: str, key: float, without_own: bool = False, moved_cents: float = 0.0) -> Motion:
+        """Return what moves a timbre on a key; see `KeyZones.root key`.
+
+        `moved_cents` says how much higher than its key it sounds: noises are transposed by less than keys are.
+        """
         if name not in self._takes:
             return STILL
         takes = self._takes[name]
         index = takes.root_key(key, without_own)
-        pace = float(np.clip(2.0 ** ((key - takes.keys[index]) / 12.0), *PACE_RANGE))
+        semitones = key + moved_cents / 100.0 - takes.keys[index]
+        pace = float(np.clip(2.0 ** (semitones / 12.0), *PACE_RANGE))
         return Motion(self._rows[name] + index, pace)
 
     def recorded_keys(self, name: str) -> list[int]:

@@ -191,7 +191,7 @@ class NoteOn:
 
     def _corner(self, channel: int, corner: int, program: int, key: int) -> Role:
         own = self._corners.get((channel, corner))
-        return Role(program, False, key) if own is None else Role(own.program, own.is_drums, key, own.name)
+        return Role(program, False, key) if own is None else Role(own.program, own.is_drums, key, own.name, own.bank)
 
     def _play(self, path: int, role: Role) -> Choice:
         """Return what plays a role on a path, even where one instrument plays all channels."""

@@ -23,7 +23,8 @@ def pad_weights(place: ArrayLike) -> NDArray[np.float64]:
 
 def role_of(choice: Choice, key: int) -> Role:
     """Return the role of what was chosen for a key."""
-    return Role(choice.instrument.program, choice.instrument.is_drums, key, choice.instrument.name)
+    instrument = choice.instrument
+    return Role(instrument.program, instrument.is_drums, key, instrument.name, instrument.bank)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

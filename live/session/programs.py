@@ -16,7 +16,7 @@ MELODIC_CHANNELS: Final = tuple(channel for channel in range(NUM_CHANNELS) if ch
 
 def program_messages(instrument: Instrument, channels: Iterable[int] = MELODIC_CHANNELS) -> list[bytes]:
     """Return the messages that ask for an instrument on MIDI channels 0..15; the next program change asks anew."""
-    bank = DRUM_BANK if instrument.is_drums else 0
+    bank = DRUM_BANK if instrument.is_drums else instrument.bank
     return [
         data
         for channel in channels

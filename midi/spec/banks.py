@@ -14,6 +14,24 @@ _XG_DRUMS: Final = (126, 127)
 _XG_EFFECTS: Final = 64
 
 
+_GM2_STEP: Final = 8
+"""From one variation to the next in GS, whose numbers are used here; General MIDI 2 counts them one by one."""
+
+
+def variation_of(bank: int) -> int:
+    """Return the number of the variation that a melodic bank means, as GS counts them; 0 is the program itself.
+
+    GS has it in the MSB; its LSB is the generation of the module. General MIDI 2 has bank MSB 121, and in the LSB 1 for
+    what is 8 in GS, 2 for 16 and so on. The LSB of XG counts otherwise, and means no variation here.
+
+    Parameters
+    ----------
+    bank : CC 0 * 128 + CC 32
+    """
+    msb, lsb = bank >> 7, bank & 127
+    return lsb * _GM2_STEP if msb == _GM2_MELODIC else msb
+
+
 def makes_drums(standard: str, msb: int, on_drum_channel: bool) -> bool | None:
     """Tell whether a bank makes its channel drums or melodic; None if it leaves that as it is.
 

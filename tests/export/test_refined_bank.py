@@ -19,6 +19,7 @@ from tnca_synth.export import refined_bank
 from tnca_synth.export.added_instruments import add_instruments
 from tnca_synth.export.refined_bank import refine
 from tnca_synth.training.correction.late_courses import are_late
+from tnca_synth.training.sources.soundfont_file import DRUM_BANK, Preset
 from tnca_synth.training.validation.rendered import NoteRenderer
 
 pytestmark = pytest.mark.slow
@@ -35,9 +36,9 @@ class Sudden:
     def __init__(self, *_: object) -> None:
         self._renderer = NoteRenderer(tiny.bank(), tiny.bank().growth_model("dual", "cpu"), "harmonic", RATE)
 
-    def render(self, program: int, key: int, velocity: int, hold_s: float, tail_s: float, drums: bool) -> FloatArray:
-        count = round((hold_s + tail_s) * RATE)
-        instrument = {one.program: one for one in tiny.INSTRUMENTS if one.is_drums == drums}[program]
+    def play(self, preset: Preset, key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+        count, is_drums = round((hold_s + tail_s) * RATE), preset.bank == DRUM_BANK
+        instrument = {one.program: one for one in tiny.INSTRUMENTS if one.is_drums == is_drums}[preset.program]
         grown = self._renderer.render(instrument, key, velocity, hold_s, count)
         gain = np.interp(np.arange(count) / RATE, [0.0, 0.02, 0.04], [3.0, 2.0, 1.0])
         return (grown * gain).astype(np.float32)
@@ -75,7 +76,7 @@ def test_a_bank_sounds_the_attacks_of_its_recordings(folder: Path) -> None:
     again = Bank.load(folder)
     renderers = [NoteRenderer(one, one.growth_model("dual", "cpu"), "harmonic", RATE) for one in (tiny.bank(), again)]
     before, after = (one.render(tiny.REED, 60, 64, 0.5, 4000) for one in renderers)
-    recorded = Sudden().render(71, 60, 64, 0.5, 0.0, False)
+    recorded = Sudden().play(Preset(0, 71, ""), 60, 64, 0.5, 0.0)
     errors = [float(np.sum((one[:300] - recorded[:300]) ** 2)) for one in (before, after)]
     assert errors[1] < 0.3 * errors[0]
 

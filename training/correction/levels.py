@@ -19,7 +19,7 @@ from ...engine.bank.instruments import BankInstrument, Levels
 from ...engine.open import OpenSynth
 from ...engine.output.loudness import k_weighting
 from ...midi.files.writer import encode_midi_file
-from ...midi.messages import ALL_SOUND_OFF, DRUM_CHANNEL, control_change, note_off, note_on, program_change
+from ...midi.messages import ALL_SOUND_OFF, BANK_MSB, DRUM_CHANNEL, control_change, note_off, note_on, program_change
 from ..sources.fluidsynth import RATE, play_song
 
 HOLD, SPACING = round(0.8 * RATE), round(1.3 * RATE)
@@ -38,10 +38,11 @@ Note = tuple[int, int]
 
 @dataclass(frozen=True)
 class Part:
-    """What plays notes: a MIDI channel 0..15 and a program."""
+    """What plays notes: a MIDI channel 0..15, a program, and the number of its variation."""
 
     channel: int
     program: int
+    bank: int = 0
 
 
 def measured_levels(ensemble: OpenSynth, instrument: BankInstrument, soundfont: Path) -> Levels:
@@ -61,7 +62,7 @@ def measured_levels(ensemble: OpenSynth, instrument: BankInstrument, soundfont: 
         keys = _spread(keys, MOST_KEYS)
     soft_keys = _spread(keys, SLOPE_KEYS)
     notes = [*((key, VELOCITY) for key in keys), *((key, SOFT_VELOCITY) for key in soft_keys)]
-    part = Part(DRUM_CHANNEL if instrument.is_drums else 0, instrument.program)
+    part = Part(DRUM_CHANNEL if instrument.is_drums else 0, instrument.program, instrument.bank)
     if not instrument.is_drums:
         ensemble.lock_instrument(instrument.name)
     there = loudness_of(play_song(encode_midi_file(_messages(notes, part), RATE), soundfont), len(notes))
@@ -116,7 +117,8 @@ def _keys_of(ensemble: OpenSynth, instrument: BankInstrument) -> list[int]:
 
 def _messages(notes: Sequence[Note], part: Part, begin: int = 0) -> list[tuple[int, bytes]]:
     """Return messages that play notes one after the other, by frame."""
-    messages = [(begin, program_change(part.channel, part.program))]
+    messages = [(begin, control_change(part.channel, BANK_MSB, part.bank))]
+    messages.append((begin, program_change(part.channel, part.program)))
     for index, (key, velocity) in enumerate(notes):
         at = begin + index * SPACING
         messages += [(at, note_on(part.channel, key, velocity)), (at + HOLD, note_off(part.channel, key))]

@@ -17,10 +17,12 @@ from typing import Any, Final
 from ...errors import DatasetError
 from .soundfont_file import SoundFontFile, open_file
 
-KEY_RANGE, VELOCITY_RANGE, INSTRUMENT, SAMPLE, EXCLUSIVE, ROOT_KEY = 43, 44, 41, 53, 57, 58
+KEY_RANGE, VELOCITY_RANGE, INSTRUMENT, SAMPLE, SCALE_TUNING, EXCLUSIVE, ROOT_KEY = 43, 44, 41, 53, 56, 57, 58
 EVERY: Final = (0, 127)
 NO_ROOT: Final = 60
 """Root key of samples that say none (255: without a pitch)."""
+SEMITONE: Final = 100
+"""Cents from one key to the next, where a SoundFont says nothing else."""
 
 Range = tuple[int, int]
 Generators = dict[int, int]
@@ -36,6 +38,7 @@ class Region:
     sample : number of the sample
     root : MIDI key at which it sounds as recorded
     exclusive : notes of one class other than 0 end each other
+    scale_cents : how much higher each key sounds than the one below; noises are often transposed by less than keys are
     place : of the zone in its instrument and of the instrument in the preset, which tell regions apart
     """
 
@@ -44,6 +47,7 @@ class Region:
     sample: int
     root: int
     exclusive: int
+    scale_cents: int
     place: tuple[int, int]
 
 
@@ -56,7 +60,7 @@ class Zone:
     low, high : MIDI keys
     root : that of them whose sound the others are made from: nearest to the root key of the sample
     layers : velocities from and to which the same samples serve the root, rising
-    exclusive : the class of `Region`, at the root
+    exclusive, scale_cents : those of `Region`, at the root
     """
 
     low: int
@@ -64,6 +68,7 @@ class Zone:
     root: int
     layers: tuple[Range, ...]
     exclusive: int = 0
+    scale_cents: int = SEMITONE
 
 
 class SoundFontZones:
@@ -122,7 +127,8 @@ class SoundFontZones:
                     own = self._samples[sample][6]
                     root = inner.get(ROOT_KEY, own if own <= 127 else NO_ROOT)
                     exclusive = inner.get(EXCLUSIVE, 0)
-                    yield Region(keys, velocities, sample, root, exclusive, (order, inner_order))
+                    scale = inner.get(SCALE_TUNING, SEMITONE) + _signed(outer.get(SCALE_TUNING, 0))
+                    yield Region(keys, velocities, sample, root, exclusive, scale, (order, inner_order))
 
     def zones(self, bank: int, program: int, velocity: int = 100) -> tuple[Zone, ...]:
         """Return the zones of a preset, from the lowest keys to the highest; keys without a sound are in none.
@@ -154,7 +160,8 @@ def _zone(keys: list[int], own: tuple[Region, ...], regions: Iterable[Region]) -
             layers[-1] = (layers[-1][0], velocity, here)
         elif here:
             layers.append((velocity, velocity, here))
-    return Zone(keys[0], keys[-1], root, tuple((low, high) for low, high, _ in layers), own[0].exclusive)
+    told = tuple((low, high) for low, high, _ in layers)
+    return Zone(keys[0], keys[-1], root, told, own[0].exclusive, own[0].scale_cents)
 
 
 def _zones(
@@ -174,6 +181,11 @@ def _range(generators: Generators, kind: int) -> Range:
     """Return a range: its ends are the two bytes of a generator."""
     value = generators.get(kind)
     return EVERY if value is None else (value & 255, value >> 8)
+
+
+def _signed(value: int) -> int:
+    """Return the 16 bits of a generator as a number that may be below 0."""
+    return value - 65536 if value > 32767 else value
 
 
 def _common(one: Range, other: Range) -> Range | None:

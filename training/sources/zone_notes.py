@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config.instruments import InstrumentConfig
 from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
@@ -77,6 +78,20 @@ def zone_reach(path: str, instruments: Iterable[InstrumentConfig]) -> dict[tuple
     return {
         (one.timbre_name(zone.root), zone.root): zone.high for one in instruments for zone in told_zones(zones, one)
     }
+
+
+def heard_reach(zones: Sequence[Zone], recorded: Sequence[int]) -> NDArray[np.int64]:
+    """Return the highest key that is heard from each of some recorded keys (K,), which rise.
+
+    A key is heard from the nearest one of its zone, or from the nearest of all where its zone has none.
+    """
+    keys, known = np.arange(128), np.array(recorded, np.int64)
+    zone = np.full(128, -1)
+    for number, one in enumerate(zones):
+        zone[one.low : one.high + 1] = number
+    away = np.abs(keys[:, None] - known) + 128 * (zone[keys][:, None] != zone[known])
+    heard = np.maximum.accumulate(away.argmin(1))
+    return np.array([int(keys[heard == row].max(initial=known[row])) for row in range(len(known))], np.int64)
 
 
 def _bank(instrument: InstrumentConfig) -> int:

@@ -14,7 +14,7 @@ from ...engine.instrument_files import InstrumentFile
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.synth import Synth
 from ...engine.voices.voice import num_slots
-from ...midi.messages import DRUM_CHANNEL, control_change, note_off, note_on, program_change
+from ...midi.messages import BANK_MSB, DRUM_CHANNEL, control_change, note_off, note_on, program_change
 from ..config.instruments import InstrumentConfig
 from ..measure.hearing import HEARING_RATE
 
@@ -51,7 +51,7 @@ class NoteRenderer:
 
     def choice(self, instrument: InstrumentConfig | BankInstrument, key: int) -> KeyChoice:
         """Return what plays a key of an instrument."""
-        return self._book.instrument_for(instrument.program, 0, instrument.is_drums, key)
+        return self._book.instrument_for(instrument.program, instrument.bank << 7, instrument.is_drums, key)
 
     def knows(self, instrument: InstrumentConfig, key: int) -> bool:
         """Tell whether the instrument itself plays a key, and no other one in its place."""
@@ -71,7 +71,8 @@ class NoteRenderer:
             effects=False,
         )
         channel = DRUM_CHANNEL if instrument.is_drums else 0
-        for message in (program_change(channel, instrument.program), control_change(channel, VOLUME, LOUDEST)):
+        asked = (control_change(channel, BANK_MSB, instrument.bank), program_change(channel, instrument.program))
+        for message in (*asked, control_change(channel, VOLUME, LOUDEST)):
             synth.send(message, 0)
         synth.send(note_on(channel, key, velocity), 0)
         synth.send(note_off(channel, key), round(hold_s * self._sample_rate))
