@@ -213,7 +213,8 @@ class TimbreBook:
         timbre = self._timbres.vector(name, self._motions.heard_key(name, played))
         motion = self._motions.find(name, played)
         is_silent = is_drums and (not instrument.is_drums or (drum is not None and drum != SAME_KIND.get(key)))
-        return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent)
+        steps = self._motions.steps_of(name)
+        return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent, steps)
 
     def _drum(self, kit: BankInstrument, key: int) -> int:
         """Return the drum of a kit that sounds most like the one on a key: its own, one of its kind, else any."""

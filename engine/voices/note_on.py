@@ -115,6 +115,7 @@ class NoteOn:
         morph = self._morph(choice, path, note.channel, note.key, velocity)
         inharmonicity = choice.tuning(note.key)[1] if morph is None else morph.inharmonicity
         pitch = self._pitch(choice, note.channel, note.key)
+        motion = choice.motion_at(velocity)
         voice = Voice(
             note_id=note.note_id,
             channel=note.channel,
@@ -130,8 +131,8 @@ class NoteOn:
             tilt_db=SOFT_TILT_DB if note.soft else 0.0,
             key_tuning=self._interpreter.key_tuning(note.channel, note.key),
             morph=morph,
-            motion=choice.motion,
-            modes=choice.motion.row if morph is None else morph.nearest_motion,
+            motion=motion,
+            modes=motion.row if morph is None else morph.nearest_motion,
             path=path,
             role=role_of(choice, note.key),
             gain_db=choice.level_db(note.key, velocity),
@@ -153,8 +154,8 @@ class NoteOn:
         voice.pitch += retuned
         voice.planted_pitch += retuned
         voice.last_pitch += retuned
-        voice.timbre, voice.pitched, voice.motion = choice.timbre, choice.pitched, choice.motion
-        voice.modes, voice.gain_db = choice.motion.row, choice.level_db(voice.role.key, voice.velocity)
+        voice.timbre, voice.pitched, voice.motion = choice.timbre, choice.pitched, choice.motion_at(voice.velocity)
+        voice.modes, voice.gain_db = voice.motion.row, choice.level_db(voice.role.key, voice.velocity)
         if voice.morph is not None:
             corners = [self._play(path, role) for role in voice.morph.pad.roles]
             voice.morph = Morph(Pad.of(corners, voice.role.key, voice.velocity), voice.morph.place, voice.morph.place)

@@ -29,7 +29,8 @@ from ...engine.spectra.pitch import pitch_to_hz
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import mel_filterbank, power_from_level, power_spectrogram
 from ...engine.spectra.transpose import BANDS
-from .correction import PartialAxis, loudness_of
+from .axes import PartialAxis
+from .correction import loudness_of
 from .late_courses import CLOCK_END_S, FOLLOWED_S, Late, continued, measured_ends
 
 HELD_S = 12.5

@@ -26,7 +26,7 @@ from .figures import Player
 from .foundation import REPRESENTATION, Foundation
 from .start import Start
 
-REACH: Final = Reach(furthest=2.0, velocities=(1, 127))
+REACH: Final = Reach(furthest=2.0, velocities=(1, 127), has_layers=True)
 """An instrument that the foundation never heard may be far from all that it grows: 80 dB, at every velocity."""
 COURSES_BETWEEN: Final = 4
 """Courses of the corrections of keys that were not recorded: half as many, for small files."""
