@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.correction import CorrectionArrays
+from ...engine.keys.correction import CorrectionArrays, CorrectionRoom
 from ...engine.keys.onsets import MOMENTS
 from ...engine.spectra.spec import AudioSpec
 from ..measure.motions import rounded
@@ -94,10 +94,19 @@ def trained(arrays: CorrectionArrays, spec: AudioSpec) -> NDArray[np.int64]:
 
 def measured_ends(arrays: CorrectionArrays, spec: AudioSpec) -> NDArray[np.intp]:
     """Return the last moment that training measured on each key; what it knew no more repeats that."""
-    courses = arrays.courses[:, : len(trained(arrays, spec))].astype(np.int64)
+    count = len(trained(arrays, spec))
+    courses = arrays.courses[:, :count].astype(np.int64)
     differs = (courses != courses[:, -1:]).any(2)
+    if arrays.softer.size:
+        softer = arrays.softer[..., :count]
+        differs |= (softer != softer[..., -1:]).any((1, 2))
     last = courses.shape[1] - 1
     return np.where(differs.any(1), np.minimum(last + 1 - differs[:, ::-1].argmax(1), last), 0)
+
+
+def leave_room(room: CorrectionRoom, spec: AudioSpec) -> bool:
+    """Tell whether what goes on beyond training fits the corrections of a foundation."""
+    return room.courses >= RANK + FURTHER and room.moments[-1] * spec.hop_s >= LATE_S[-1]
 
 
 def are_late(arrays: CorrectionArrays, spec: AudioSpec) -> bool:
@@ -249,7 +258,27 @@ def _with_fits(
         course_scale=course_scale.astype(np.float32),
         shape_scale=shape_scale.astype(np.float32),
         clock_ends=clock_ends,
+        softer=_softer_on(arrays, courses, ends, clock_ends),
     )
+
+
+def _softer_on(
+    arrays: CorrectionArrays, courses: NDArray[np.int8], ends: NDArray[np.intp], clock_ends: NDArray[np.int64]
+) -> NDArray[np.int8]:
+    """Return the courses of softer layers, as far from the new ones of the loudest layer as where each key ended."""
+    if not arrays.softer.size:
+        return arrays.softer
+    rank = arrays.softer.shape[2]
+    softer = np.repeat(courses.swapaxes(1, 2)[:, None], arrays.softer.shape[1], 1)
+    for row, measured in enumerate(ends.tolist()):
+        stopped = int(np.searchsorted(arrays.moments, clock_ends[row], "right")) - 1 if clock_ends[row] else measured
+        end = min(measured, stopped)
+        old = arrays.softer[row].astype(np.int64)
+        away = old[..., end] - arrays.courses[row, end].astype(np.int64)
+        softer[row, :, :rank, : end + 1] = old[..., : end + 1]
+        on = courses[row, end + 1 :, :rank].T + away[..., None]
+        softer[row, :, :rank, end + 1 :] = np.clip(on, -CODE_RANGE, CODE_RANGE)
+    return softer
 
 
 def _at(times_s: NDArray[np.float64], late: Late, followed: NDArray[np.float64], fades: bool) -> NDArray[np.float64]:

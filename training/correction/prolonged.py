@@ -1,0 +1,65 @@
+"""Recordings held for longer than they were: what a listener takes for their going on.
+
+What keeps its level repeats its later part, as a sampler's loop does, crossfaded; what fades goes on fading as fast.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ...engine.arrays import FloatArray
+from ..measure.recording import Recording
+
+RELEASE_S: Final = 0.1
+"""Before its release a note may be let go already."""
+LATER: Final = 0.5
+"""Share of a held note that is its later part: attack and first decay lie before."""
+CROSSFADE_S: Final = 0.1
+SHORTEST_S: Final = 0.3
+"""What was held for less tells nothing of how it goes on."""
+FADES_DB: Final = 3.0
+"""A note that falls by so much within its later part fades, whatever it was taken for."""
+SILENT_DB: Final = -70.0
+"""Below its loudest, a note has ended."""
+
+
+def prolonged(recording: Recording, hold_s: float, sample_rate: int) -> FloatArray:
+    """Return a note as it sounds while its key is held for some seconds, float32 (N,); silent after its end.
+
+    It is silent as a whole where it was held too shortly to tell.
+    """
+    wanted = round(hold_s * sample_rate)
+    held = recording.audio[: round(max(recording.hold_s - RELEASE_S, 0.0) * sample_rate)]
+    if len(held) >= wanted:
+        return held[:wanted]
+    if len(held) < SHORTEST_S * sample_rate:
+        return np.zeros(wanted, np.float32)
+    if not recording.sustains and _level_db(held[-len(held) // 8 :]) < _level_db(held) + SILENT_DB:
+        return np.pad(recording.audio[:wanted], (0, max(wanted - len(recording.audio), 0)))
+    later = held[-round(LATER * len(held)) :]
+    fade_db = _level_db(later[len(later) // 2 :]) - _level_db(later[: len(later) // 2])  # in half the later part
+    gain_db = 2.0 * fade_db if not recording.sustains or fade_db < -FADES_DB else 0.0
+    return _looped(held, later, min(gain_db, 0.0), wanted, sample_rate)
+
+
+def _looped(held: FloatArray, later: FloatArray, gain_db: float, wanted: int, sample_rate: int) -> FloatArray:
+    """Return a note that repeats its later part, each time by some dB softer than the time before."""
+    over = min(round(CROSSFADE_S * sample_rate), len(later) // 4)
+    rising = np.sqrt(np.linspace(0.0, 1.0, over, dtype=np.float32))
+    audio, gain = np.zeros(wanted + len(later), np.float32), 1.0
+    audio[: len(held)] = held
+    end = len(held)
+    while end < wanted:
+        gain *= 10.0 ** (gain_db / 20.0)
+        begin = end - over
+        audio[begin:end] *= rising[::-1]
+        audio[begin:end] += np.float32(gain) * rising * later[:over]
+        audio[end : end + len(later) - over] = np.float32(gain) * later[over:]
+        end += len(later) - over
+    return audio[:wanted]
+
+
+def _level_db(audio: FloatArray) -> float:
+    return float(10.0 * np.log10(np.mean(np.square(audio, dtype=np.float64)) + 1e-20))
