@@ -125,7 +125,7 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
         clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
         softer=table.extras[SOFTER][table.corrected] if SOFTER in table.extras else no_softer(),
-        layers=table.extras[LAYERS][table.corrected].astype(np.int64) if SOFTER in table.extras else no_layers(),
+        layers=table.extras[LAYERS][table.corrected].astype(np.int64) if LAYERS in table.extras else no_layers(),
     )
 
 
