@@ -40,24 +40,35 @@ def prolonged(recording: Recording, hold_s: float, sample_rate: int) -> FloatArr
         return np.pad(recording.audio[:wanted], (0, max(wanted - len(recording.audio), 0)))
     later = held[-round(LATER * len(held)) :]
     fade_db = _level_db(later[len(later) // 2 :]) - _level_db(later[: len(later) // 2])  # in half the later part
-    gain_db = 2.0 * fade_db if not recording.sustains or fade_db < -FADES_DB else 0.0
-    return _looped(held, later, min(gain_db, 0.0), wanted, sample_rate)
+    fades = not recording.sustains or fade_db < -FADES_DB
+    fall_db = min(fade_db, 0.0) / (0.5 * len(later)) if fades else 0.0
+    return _looped(held, fall_db, wanted, sample_rate)
 
 
-def _looped(held: FloatArray, later: FloatArray, gain_db: float, wanted: int, sample_rate: int) -> FloatArray:
-    """Return a note that repeats its later part, each time by some dB softer than the time before."""
-    over = min(round(CROSSFADE_S * sample_rate), len(later) // 4)
-    rising = np.sqrt(np.linspace(0.0, 1.0, over, dtype=np.float32))
-    audio, gain = np.zeros(wanted + len(later), np.float32), 1.0
-    audio[: len(held)] = held
-    end = len(held)
+def _looped(held: FloatArray, fall_db: float, wanted: int, sample_rate: int) -> FloatArray:
+    """Return a note that repeats its later part, each time softer than the time before, by some dB a sample.
+
+    It leaps back to where the sound is most like that at its end, so that partials do not cancel each other.
+    """
+    over = min(round(CROSSFADE_S * sample_rate), len(held) // 8)
+    tail = held[-over:]
+    first = len(held) - round(LATER * len(held))
+    searched = held[first : first + 2 * over]
+    alike = np.correlate(searched, tail, "valid")
+    power = np.convolve(np.square(searched, dtype=np.float64), np.ones(over), "valid") * float(np.sum(tail**2)) + 1e-20
+    alike = alike / np.sqrt(power)
+    back = int(alike.argmax())
+    part, likeness = held[first + back :], max(float(alike[back]), 0.0)
+    out, into = np.cos(np.linspace(0.0, np.pi / 2, over)), np.sin(np.linspace(0.0, np.pi / 2, over))
+    even = 1.0 / np.sqrt(1.0 + 2.0 * likeness * out * into)  # what is alike adds up to more
+    softer = 10.0 ** (fall_db * (len(part) - over) / 20.0)
+    audio, gain, end = np.zeros(wanted + len(part), np.float32), 1.0, len(held)
+    audio[:end] = held
     while end < wanted:
-        gain *= 10.0 ** (gain_db / 20.0)
-        begin = end - over
-        audio[begin:end] *= rising[::-1]
-        audio[begin:end] += np.float32(gain) * rising * later[:over]
-        audio[end : end + len(later) - over] = np.float32(gain) * later[over:]
-        end += len(later) - over
+        gain *= softer
+        audio[end - over : end] = even * (out * audio[end - over : end] + into * gain * part[:over])
+        audio[end : end + len(part) - over] = gain * part[over:]
+        end += len(part) - over
     return audio[:wanted]
 
 
