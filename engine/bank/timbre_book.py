@@ -15,7 +15,7 @@ from ..keys.motions import MotionTable
 from ..keys.parts import correction_of, motions_of
 from ..keys.timbres import TimbreTable
 from .added import FileInstrument, Place
-from .instruments import BankInstrument, KeyChoice, Tuning
+from .instruments import BankInstrument, KeyChoice, Levels, Tuning
 from .interfaces import Instrument
 
 SAME_KIND = dict.fromkeys((31, 32, 33, 34), 37)
@@ -169,7 +169,10 @@ class TimbreBook:
             tuning = Tuning(*(tuple(v.tolist()) for v in (table.tuned_keys, table.cents, table.inharmonicity)))
             if instrument.facts.is_drums:
                 self._drums = {**self._drums, name: sorted(int(suffix[1:]) for suffix in table.suffixes)}
-            self._by_name = {**self._by_name, name: replace(self._by_name[name], measured=tuning)}
+            known = replace(self._by_name[name], measured=tuning)
+            if known.is_own:  # how loud a bank's own shall be is said by its manifest
+                known = replace(known, levels=Levels(*instrument.facts.levels))
+            self._by_name = {**self._by_name, name: known}
             self._unread.pop(name, None)
             self._changes += 1
 
