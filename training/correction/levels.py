@@ -96,8 +96,8 @@ def usual_loudness(renderer: NoteRenderer, instruments: Sequence[BankInstrument]
     known = [one for one in instruments if one.is_drums == are_drums and not one.is_own and one.program in wanted]
     found = []
     for one in known:
-        keys = _spread(range(one.low, one.high + 1), REFERENCE_KEYS + 2)[1:-1]
-        loudness = [_rendered(renderer, one, keys, velocity) for velocity in (VELOCITY, SOFT_VELOCITY)]
+        keys = _spread(range(one.low, one.high + 1), REFERENCE_KEYS + 2)
+        loudness = [_rendered(renderer, one, keys[1:-1] or keys, velocity) for velocity in (VELOCITY, SOFT_VELOCITY)]
         is_heard = np.min(loudness, 0) > SILENT_DB
         if is_heard.any():
             found.append(np.mean(loudness, 1, where=is_heard))

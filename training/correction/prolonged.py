@@ -59,10 +59,12 @@ def _looped(held: FloatArray, fall_db: float, wanted: int, sample_rate: int) -> 
     alike = alike / np.sqrt(power)
     back = int(alike.argmax())
     part, likeness = held[first + back :], max(float(alike[back]), 0.0)
-    out, into = np.cos(np.linspace(0.0, np.pi / 2, over)), np.sin(np.linspace(0.0, np.pi / 2, over))
+    place = np.linspace(0.0, np.pi / 2, over, dtype=np.float32)
+    out, into = np.cos(place), np.sin(place)
     even = 1.0 / np.sqrt(1.0 + 2.0 * likeness * out * into)  # what is alike adds up to more
     softer = 10.0 ** (fall_db * (len(part) - over) / 20.0)
-    audio, gain, end = np.zeros(wanted + len(part), np.float32), 1.0, len(held)
+    audio: FloatArray = np.zeros(wanted + len(part), np.float32)
+    gain, end = 1.0, len(held)
     audio[:end] = held
     while end < wanted:
         gain *= softer
