@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
 from ..measure.recording import Recording
@@ -54,9 +55,9 @@ def _looped(held: FloatArray, fall_db: float, wanted: int, sample_rate: int) -> 
     tail = held[-over:]
     first = len(held) - round(LATER * len(held))
     searched = held[first : first + 2 * over]
-    alike = np.correlate(searched, tail, "valid")
+    products = np.correlate(searched, tail, "valid")
     power = np.convolve(np.square(searched, dtype=np.float64), np.ones(over), "valid") * float(np.sum(tail**2)) + 1e-20
-    alike = alike / np.sqrt(power)
+    alike: NDArray[np.float64] = products / np.sqrt(power)
     back = int(alike.argmax())
     part, likeness = held[first + back :], max(float(alike[back]), 0.0)
     place = np.linspace(0.0, np.pi / 2, over, dtype=np.float32)
