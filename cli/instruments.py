@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,8 @@ def _info(arguments: argparse.Namespace) -> int:
     for name, value in known.items():
         if name == "drums":
             value = ", ".join(f"{key} {drum}" for key, drum in sorted(facts.drums.items()))
+        elif name == "levels":
+            value = _levels(*facts.levels)
         elif isinstance(value, dict):
             value = ", ".join(f"{key} {one}" for key, one in value.items())
         elif isinstance(value, list | tuple):
@@ -132,6 +135,14 @@ def _info(arguments: argparse.Namespace) -> int:
         if value not in ("", None):
             print(f"{name.replace('_', ' ')}: {value}")
     return 0
+
+
+def _levels(keys: Sequence[int], db: Sequence[float], slope_db: float) -> str:
+    """Say how much louder than it is grown an instrument sounds."""
+    more = ", ".join(
+        f"{one:+.1f} dB" + (f" at key {key}" if len(keys) > 1 else "") for key, one in zip(keys, db, strict=True)
+    )
+    return f"{more} at velocity 127, {slope_db:.1f} dB less with each halving of the velocity"
 
 
 def _rename(arguments: argparse.Namespace) -> int:

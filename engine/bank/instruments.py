@@ -10,6 +10,7 @@ from math import log2
 from ...midi.spec.general_midi import family_of
 from ..arrays import FloatArray
 from ..instrument_files.levels import KeyLevels
+from ..keys.correction import step_at
 from ..keys.motions import Motion
 
 
@@ -118,7 +119,13 @@ class BankInstrument:
 
 @dataclass(frozen=True, eq=False)
 class KeyChoice:
-    """What plays a key; see `engine.bank.interfaces.Choice`."""
+    """What plays a key; see `engine.bank.interfaces.Choice`.
+
+    Attributes
+    ----------
+    motion : what moves the loudest notes
+    steps : rows of softer and louder notes, of which that of `motion` is the last
+    """
 
     instrument: BankInstrument
     timbre: FloatArray
@@ -127,6 +134,11 @@ class KeyChoice:
     motion: Motion
     drum: int | None = None
     is_silent: bool = False
+    steps: int = 1
+
+    def motion_at(self, velocity: float) -> Motion:
+        """Return what moves a note of a velocity 0..1."""
+        return self.motion._replace(row=self.motion.row + 1 - self.steps + step_at(velocity, self.steps))
 
     def tuning(self, key: int) -> tuple[float, float]:
         """Return cents and inharmonicity B that the instrument has on a key."""

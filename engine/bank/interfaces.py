@@ -66,9 +66,8 @@ class Choice(Protocol):
         """Whether the sound has a pitch."""
         ...
 
-    @property
-    def motion(self) -> Motion:
-        """What moves it."""
+    def motion_at(self, velocity: float) -> Motion:
+        """Return what moves a note of a velocity 0..1."""
         ...
 
     @property

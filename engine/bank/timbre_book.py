@@ -16,7 +16,7 @@ from ..keys.motions import MotionTable
 from ..keys.parts import correction_of, motions_of
 from ..keys.timbres import TimbreTable
 from .added import FileInstrument, Place
-from .instruments import BankInstrument, KeyChoice, Tuning
+from .instruments import BankInstrument, KeyChoice, Levels, Tuning
 from .interfaces import Instrument
 
 SAME_KIND = dict.fromkeys((31, 32, 33, 34), 37)
@@ -173,7 +173,10 @@ class TimbreBook:
             tuning = Tuning(*(tuple(v.tolist()) for v in (table.tuned_keys, table.cents, table.inharmonicity)))
             if instrument.facts.is_drums:
                 self._drums = {**self._drums, name: sorted(int(suffix[1:]) for suffix in table.suffixes)}
-            self._by_name = {**self._by_name, name: replace(self._by_name[name], measured=tuning)}
+            known = replace(self._by_name[name], measured=tuning)
+            if known.is_own:  # how loud a bank's own shall be is said by its manifest
+                known = replace(known, levels=Levels(*instrument.facts.levels))
+            self._by_name = {**self._by_name, name: known}
             self._unread.pop(name, None)
             self._changes += 1
 
@@ -225,7 +228,8 @@ class TimbreBook:
         moved_cents = 0.0 if instrument.pitched else instrument.tuning(played)[0]
         motion = self._motions.find(name, played, moved_cents=moved_cents)
         is_silent = is_drums and (not instrument.is_drums or (drum is not None and drum != SAME_KIND.get(key)))
-        return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent)
+        steps = self._motions.steps_of(name)
+        return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent, steps)
 
     def _drum(self, kit: BankInstrument, key: int) -> int:
         """Return the drum of a kit that sounds most like the one on a key: its own, one of its kind, else any."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BankError
+from ..keys.parts import correction_of
 from ..keys.table import MAX_EXTRAS, MAX_TIMBRES, Courses, KeyTable
 from ..values import items, mapping, member, number, whole, wrong
 
@@ -62,7 +63,9 @@ def unpack(values: Mapping[str, Any], data: bytes) -> KeyTable:
     suffixes = tuple(_suffix(f"{place}[{row}]", one) for row, one in enumerate(items(place, names, MAX_TIMBRES, 1)))
     arrays = _arrays(values, data)
     try:
-        return _table(values, suffixes, arrays)
+        table = _table(values, suffixes, arrays)
+        correction_of(table, "")  # extras that belong to corrections fit them
+        return table
     except KeyError as error:
         raise BankError(f"arrays.{error.args[0]} is missing") from error
     except (ValueError, IndexError, TypeError) as error:

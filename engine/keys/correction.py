@@ -2,8 +2,9 @@
 
 One network that grows thousands of notes is off by 2 or 3 dB in most of their partials, for as long as they sound. What
 it misses is slow and much alike in all velocities of a key, so little is enough to mend it: a few courses in time, and
-for each how far every partial and every band between them follows it. Letters: M keys, R courses, K moments,
-P partials, B bands, N = P + B, V voices, T frames, C rows that a voice blends.
+for each how far every partial and every band between them follows it. Keys that were recorded in several layers may
+have courses for each, and notes between two layers lie between their courses. Letters: M keys, R courses, K moments,
+P partials, B bands, N = P + B, L softer layers, S steps of velocity, V voices, T frames, C rows that a voice blends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as made_with
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,24 @@ from ..arrays import FloatArray
 from .growing import GrowingRows
 from .npz import KeyedArrays
 from .onsets import MOMENTS, check_onsets, decoded, no_onsets
+
+VELOCITY_STEPS: Final = 8
+"""S: so many rows a key has, from soft to loud, where its instrument has layers; they are a decibel or two apart."""
+
+
+def step_at(velocity: float, steps: int) -> int:
+    """Return which of some steps, from soft to loud, a velocity 0..1 belongs to."""
+    return min(int(velocity * steps), steps - 1)
+
+
+def no_softer() -> NDArray[np.int8]:
+    """Return the softer layers of what has none."""
+    return np.zeros((0, 0, 0, 0), np.int8)
+
+
+def no_layers() -> NDArray[np.int64]:
+    """Return the velocities of the layers of what has none."""
+    return np.zeros((0, 0), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +60,9 @@ class CorrectionArrays(KeyedArrays):
     onsets : int8 (M, E), envelopes of attacks, see `engine.keys.onsets`; (0, 0) where they were not measured
     clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's
         alone; 0 where it runs on; none where it does so everywhere
+    softer : int8 (M, L, R, K), courses of softer layers, the loudest of them first; `courses` are those of the loudest
+        layer; of no size where there are none
+    layers : int64 (M, 1 + L), MIDI velocities of all layers, the loudest first; 0 where a key has no further one
     """
 
     field: str
@@ -55,6 +77,8 @@ class CorrectionArrays(KeyedArrays):
     names: tuple[str, ...]
     onsets: NDArray[np.int8] = made_with(default_factory=no_onsets)
     clock_ends: NDArray[np.int64] = made_with(default_factory=lambda: np.zeros(0, np.int64))
+    softer: NDArray[np.int8] = made_with(default_factory=no_softer)
+    layers: NDArray[np.int64] = made_with(default_factory=no_layers)
 
     WHAT = "per-key correction"
 
@@ -73,6 +97,44 @@ class CorrectionArrays(KeyedArrays):
         check_onsets(self.onsets, keys)
         if self.clock_ends.size and (self.clock_ends.shape != (keys,) or np.any(self.clock_ends < 0)):
             raise ValueError(f"clock_ends of {self.clock_ends.shape} do not fit {keys} keys, or are below 0")
+        self._check_layers(keys, moments, courses)
+
+    def _check_layers(self, keys: int, moments: int, courses: int) -> None:
+        if not self.softer.size and not self.layers.size:
+            return
+        if self.softer.ndim != 4 or self.softer.shape != (keys, self.softer.shape[1], courses, moments):
+            raise ValueError(f"softer layers of {self.softer.shape} do not fit courses of {self.courses.shape}")
+        if self.layers.shape != (keys, 1 + self.softer.shape[1]) or np.any((self.layers < 0) | (self.layers > 127)):
+            raise ValueError(f"velocities of {self.layers.shape} layers do not fit, or are none")
+        if np.any((np.diff(self.layers, axis=1) >= 0) & (self.layers[:, 1:] > 0)):
+            raise ValueError("velocities of layers must fall")
+
+    @property
+    def steps(self) -> int:
+        """Rows of each key in a table, from soft to loud: S, or 1 without layers."""
+        return VELOCITY_STEPS if self.softer.size else 1
+
+    def courses_at_steps(self) -> FloatArray:
+        """Return the courses of all keys at the velocity of each step, float32 (M, steps, K, R)."""
+        scale = self.course_scale[:, None, None]
+        every = np.repeat((self.courses[:, None] * scale).astype(np.float32), self.steps, 1)
+        if self.steps == 1:
+            return every
+        velocities = 127.0 * (np.arange(self.steps) + 0.5) / self.steps
+        for row in np.flatnonzero(self.layers[:, 0]):
+            known = self.layers[row] > 0
+            layers = np.concatenate([self.courses[row, None], self.softer[row].swapaxes(1, 2)])[known][::-1]
+            at = np.interp(velocities, self.layers[row][known][::-1], np.arange(len(layers), dtype=np.float64))
+            every[row] = between_rows((layers * self.course_scale[row]).astype(np.float32), at)
+        return every
+
+
+def between_rows(values: FloatArray, at: NDArray[np.float64]) -> FloatArray:
+    """Return values (M, ...) at places (T,) between their rows 0..M - 1."""
+    low = at.astype(np.intp)
+    high = np.minimum(low + 1, len(values) - 1)
+    share = (at - low).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(values[low] + share * (values[high] - values[low]), np.float32)
 
 
 class Corrections(NamedTuple):
@@ -174,27 +236,29 @@ class CorrectionTable:
         return self._clock_ends.values
 
     def add(self, arrays: CorrectionArrays | None, moving: Sequence[tuple[str, int]]) -> None:
-        """Add the corrections of further keys, and rows for those that move.
+        """Add the corrections of further keys, and rows for those that move, one for each step of velocity.
 
         Raises
         ------
         BankError
             They do not fit the room of the others.
         """
-        rows: dict[tuple[str, int], int] = {}
+        rows, steps = dict[tuple[str, int], int](), 1
         if arrays is not None:
-            rows = {owner: len(self._courses) + row for row, owner in enumerate(arrays.owners)}
-            courses = (arrays.courses * arrays.course_scale[:, None]).astype(np.float32)
+            steps = arrays.steps
+            rows = {owner: len(self._courses) + row * steps for row, owner in enumerate(arrays.owners)}
+            courses = arrays.courses_at_steps().reshape(-1, *arrays.courses.shape[1:])
             shapes = (arrays.shapes * arrays.shape_scale[:, :, None]).astype(np.float32)
             self._check(room_of(arrays))
             onsets = arrays.onsets if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8)
-            self._onsets.add(decoded(onsets))
+            self._onsets.add(np.repeat(decoded(onsets), steps, 0))
             ends = arrays.clock_ends if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64)
-            self._clock_ends.add(np.where(ends > 0, ends * self._hop_s, np.inf))
+            self._clock_ends.add(np.repeat(np.where(ends > 0, ends * self._hop_s, np.inf), steps))
             missing = self.room.courses - courses.shape[2]
             self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
-            self._shapes.add(np.pad(shapes, ((0, 0), (0, missing), (0, 0))))
-        self._rows.add(np.array([rows.get(owner, 0) for owner in moving], np.int64))
+            self._shapes.add(np.repeat(np.pad(shapes, ((0, 0), (0, missing), (0, 0))), steps, 0))
+        places = [rows[owner] + step if owner in rows else 0 for owner in moving for step in range(steps)]
+        self._rows.add(np.array(places, np.int64))
 
     def _check(self, room: CorrectionRoom) -> None:
         own = self.room
@@ -212,10 +276,7 @@ class CorrectionTable:
         if tuple(moments.tolist()) == own:
             return courses
         at = np.interp(own, moments, np.arange(len(moments), dtype=np.float64))
-        low = at.astype(np.intp)
-        high = np.minimum(low + 1, len(moments) - 1)
-        share = (at - low)[:, None].astype(np.float32)
-        return np.asarray(courses[:, low] + share * (courses[:, high] - courses[:, low]), np.float32)
+        return between_rows(courses.swapaxes(0, 1), at).swapaxes(0, 1)
 
     def read(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections:
         """Return the corrections of voices at ages (T, V), of one row each.

@@ -20,7 +20,7 @@ from ..arrays import FloatArray
 from ..spectra.pitch import MAX_INHARMONIC_PARTIALS
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import between, transposed_bands
-from .correction import CorrectionArrays, CorrectionRoom, Corrections, CorrectionTable, room_of
+from .correction import CorrectionArrays, CorrectionRoom, Corrections, CorrectionTable, room_of, step_at
 from .growing import GrowingRows
 from .npz import KeyedArrays
 from .zones import KeyZones
@@ -37,7 +37,7 @@ class Motion(NamedTuple):
 
     Attributes
     ----------
-    row : of all recorded keys of the table; -1 for what stands still
+    row : of all recorded keys of the table, at some velocity; -1 for what stands still
     pace : how much faster than recorded: a transposed recording runs faster
     """
 
@@ -206,6 +206,7 @@ class MotionTable:
     ) -> None:
         self._takes: dict[str, KeyZones] = {}
         self._rows: dict[str, int] = {}
+        self._steps: dict[str, int] = {}
         self._spec = spec
         swells = arrays.shapes.shape[1] if arrays is not None else 1 if room is None else room.swells
         known = correction or (None if room is None else room.correction)
@@ -245,22 +246,25 @@ class MotionTable:
             raise BankError("this foundation has no per-key correction")
         if self.correction_table is not None:
             self.correction_table.add(correction, arrays.owners)
+        steps = 1 if correction is None else correction.steps
         for number, name in enumerate(arrays.names):
             rows = np.flatnonzero(arrays.timbre == number)
             if rows.size:
                 reach = arrays.reach[rows] if len(arrays.reach) else None
                 self._takes[name] = KeyZones(arrays.key[rows], arrays.take[rows], reach)
-                self._rows[name] = len(self._first) - 1 + int(rows[0])
+                self._rows[name], self._steps[name] = len(self._first) - 1 + int(rows[0]) * steps, steps
         counts = np.diff(arrays.first)
         first = len(self._codes)
         codes = (arrays.codes * np.repeat(arrays.code_scale, counts, 0)).astype(np.float32)
         self._codes.add(np.pad(codes, ((0, 0), (0, missing))))
-        self._shapes.add(np.pad(_shapes_on_keys(arrays, self._spec), ((0, 0), (0, missing), (0, 0))))
-        self._first.add(first + arrays.first[arrays.motion])
-        self._last.add((counts[arrays.motion] - 1).astype(np.float64))
-        self._loop.add(arrays.loop[arrays.motion].astype(np.float64))
-        self._modes.add(arrays.modes.astype(np.float32))
-        self._rate_hz.add(arrays.pace.astype(np.float64) * arrays.rate_hz)
+        every = np.repeat(np.arange(len(arrays.key)), steps)  # all steps of velocity move alike
+        motion = arrays.motion[every]
+        self._shapes.add(np.pad(_shapes_on_keys(arrays, self._spec), ((0, 0), (0, missing), (0, 0)))[every])
+        self._first.add(first + arrays.first[motion])
+        self._last.add((counts[motion] - 1).astype(np.float64))
+        self._loop.add(arrays.loop[motion].astype(np.float64))
+        self._modes.add(arrays.modes[every].astype(np.float32))
+        self._rate_hz.add(arrays.pace[every].astype(np.float64) * arrays.rate_hz)
         self.tables, self.onsets = self._read_tables(), self._read_onsets()
         self.added.append((arrays, correction))
 
@@ -301,18 +305,24 @@ class MotionTable:
         """Moments (K,) of the courses of corrections; none without them."""
         return np.zeros(0) if self.correction_table is None else self.correction_table.moments_s
 
-    def find(self, name: str, key: float, without_own: bool = False, moved_cents: float = 0.0) -> Motion:
-        """Return what moves a timbre on a key; see `KeyZones.root key`.
+    def find(
+        self, name: str, key: float, without_own: bool = False, moved_cents: float = 0.0, velocity: float = 1.0
+    ) -> Motion:
+        """Return what moves a timbre on a key at a velocity 0..1; see `KeyZones.root key`.
 
         `moved_cents` says how much higher than its key it sounds: noises are transposed by less than keys are.
         """
         if name not in self._takes:
             return STILL
-        takes = self._takes[name]
+        takes, steps = self._takes[name], self._steps[name]
         index = takes.root_key(key, without_own)
         semitones = key + moved_cents / 100.0 - takes.keys[index]
         pace = float(np.clip(2.0 ** (semitones / 12.0), *PACE_RANGE))
-        return Motion(self._rows[name] + index, pace)
+        return Motion(self._rows[name] + index * steps + step_at(velocity, steps), pace)
+
+    def steps_of(self, name: str) -> int:
+        """Return how many rows each key of a timbre has, from soft to loud; `find` gives the last one by default."""
+        return self._steps.get(name, 1)
 
     def recorded_keys(self, name: str) -> list[int]:
         """Return the recorded keys of a timbre; none where nothing is known of it."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .correction import CorrectionArrays
+from .correction import CorrectionArrays, no_layers, no_softer
 from .motions import MotionArrays
 from .onsets import no_onsets
 from .table import Courses, KeyTable
@@ -18,8 +18,12 @@ ONSETS = "onsets"
 """The extra of a key table that holds the envelopes of attacks."""
 CLOCK_ENDS = "clock_ends"
 """The extra of a key table that holds `CorrectionArrays.clock_ends`."""
+SOFTER, LAYERS = "softer", "layers"
+"""Extras of a key table that hold `CorrectionArrays.softer` and `layers`."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
+CORRECTED = (ONSETS, CLOCK_ENDS, SOFTER, LAYERS)
+"""Extras that belong to corrections."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
 
@@ -120,14 +124,16 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         names=tuple(name + suffix for suffix in table.suffixes),
         onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
         clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
+        softer=table.extras[SOFTER][table.corrected] if SOFTER in table.extras else no_softer(),
+        layers=table.extras[LAYERS][table.corrected].astype(np.int64) if LAYERS in table.extras else no_layers(),
     )
 
 
 def with_correction(table: KeyTable, name: str, correction: CorrectionArrays) -> KeyTable:
-    """Return an instrument's table with other corrections under a name, envelopes of attacks and ends of clocks too."""
+    """Return an instrument's table with other corrections under a name, and what else belongs to them."""
     owners = motions_of(table, name).owners
     corrected, corrections, moments = _corrections(correction, owners)
-    others = {extra: values for extra, values in table.extras.items() if extra not in (ONSETS, CLOCK_ENDS)}
+    others = {extra: values for extra, values in table.extras.items() if extra not in CORRECTED}
     return replace(
         table,
         corrected=corrected,
@@ -149,11 +155,17 @@ def _extras(
 
 
 def _corrected_extras(correction: CorrectionArrays, owners: Sequence[tuple[str, int]]) -> dict[str, np.ndarray]:
-    """Return the attacks of some keys, and where the clocks of their growth stop, if these were measured."""
+    """Return what else corrections say of some keys, if it was measured."""
     known = {owner: row for row, owner in enumerate(correction.owners)}
     rows = [(place, known[owner]) for place, owner in enumerate(owners) if owner in known]
     extras: dict[str, np.ndarray] = {}
-    for name, values in ((ONSETS, correction.onsets), (CLOCK_ENDS, correction.clock_ends.astype(np.int16))):
+    every = (
+        (ONSETS, correction.onsets),
+        (CLOCK_ENDS, correction.clock_ends.astype(np.int16)),
+        (SOFTER, correction.softer),
+        (LAYERS, correction.layers.astype(np.uint8)),
+    )
+    for name, values in every:
         if values.any():
             extras[name] = np.zeros((len(owners), *values.shape[1:]), values.dtype)
             for place, row in rows:

@@ -236,12 +236,13 @@ class NoteOn:
 
 def _patch(choice: Choice, role: Role, velocity: float, morph: Morph | None) -> Patch:
     """Return what was chosen for the key of a role, struck at a velocity 0..1."""
+    motion = choice.motion_at(velocity)
     return Patch(
         timbre=choice.timbre,
         pitched=choice.pitched,
         inharmonicity=choice.tuning(role.key)[1] if morph is None else morph.inharmonicity,
-        motion=choice.motion,
-        modes=choice.motion.row if morph is None else morph.nearest_motion,
+        motion=motion,
+        modes=motion.row if morph is None else morph.nearest_motion,
         role=role,
         gain_db=choice.level_db(role.key, velocity),
     )

@@ -64,7 +64,7 @@ class Pad:
             pitched=np.array([float(choice.pitched) for choice in choices]),
             semitones=(cents - cents[0]) / 100.0,
             inharmonicity=inharmonicity,
-            motions=np.array([choice.motion for choice in choices], np.float64),
+            motions=np.array([choice.motion_at(velocity) for choice in choices], np.float64),
             roles=tuple(role_of(choice, key) for choice in choices),
             gains_db=np.array([choice.level_db(key, velocity) for choice in choices]),
         )

@@ -35,6 +35,7 @@ def said(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> st
 def test_info_tells_all_that_a_file_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, 0, "info", "KALIMBA")
     assert "name: kalimba" in text and f"foundation: {FOUNDATION}" in text and "recorded keys: 60, 62, 64, 67" in text
+    assert "levels: +0.0 dB at velocity 127, 0.0 dB less with each halving of the velocity" in text
     facts = json.loads(said(capsys, 0, "info", str(folder / "own" / "k.tnca"), "--json"))
     assert (facts["kind"], facts["low"], facts["recorded_keys"]) == ("pitched", 60, [60, 62, 64, 67])
     assert "did you mean 'kalimba'" in said(capsys, 2, "info", "kalimbo")

@@ -171,6 +171,9 @@ class FakeChoice:
     def timbre(self) -> FloatArray:
         return np.zeros(3, np.float32)
 
+    def motion_at(self, velocity: float) -> Motion:
+        return self.motion
+
     def tuning(self, key: int) -> tuple[float, float]:
         return self.instrument.cents, self.instrument.stretch
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable
+from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable, step_at
 from tnca_synth.engine.keys.motions import STILL
 from tnca_synth.errors import BankError
 
@@ -112,3 +112,56 @@ def test_where_the_growths_clock_has_stopped_courses_run_in_real_time() -> None:
     np.testing.assert_allclose(*others, atol=1e-6)
     with pytest.raises(ValueError, match="clock_ends of"):
         replace(stored, clock_ends=np.array([6]))
+
+
+def with_layers() -> CorrectionArrays:
+    """Return corrections of two keys, of which the second was recorded in three layers."""
+    stored = arrays()
+    softer = RANDOM.integers(-127, 128, (2, 2, 2, len(MOMENTS))).astype(np.int8)
+    softer[0] = 0
+    return replace(stored, softer=softer, layers=np.array([[0, 0, 0], [112, 64, 24]]))
+
+
+def test_notes_between_two_layers_lie_between_their_courses() -> None:
+    stored = with_layers()
+    table = CorrectionTable(stored, stored.owners, HOP_S)
+    moment = MOMENTS[2] * HOP_S
+
+    def found(key: int, velocity: float) -> np.ndarray:
+        row = key * stored.steps + step_at(velocity / 127, stored.steps)
+        return read(table, rows((row, 1.0)), at(moment))[0, 0]
+
+    def layer(courses: np.ndarray) -> np.ndarray:
+        return np.asarray((courses * 0.01) @ (stored.shapes[1] * 0.01))
+
+    loud, middle, soft = (layer(one) for one in (stored.courses[1, 2], *stored.softer[1, :, :, 2]))
+    np.testing.assert_allclose(found(1, 127), loud, atol=1e-5)
+    np.testing.assert_allclose(found(1, 1), soft, atol=1e-5)
+    share = (71.4375 - 64) / (112 - 64)  # the middle of the step from 63.5 to 79.4
+    np.testing.assert_allclose(found(1, 70), middle + share * (loud - middle), atol=1e-5)
+    np.testing.assert_array_equal(found(0, 1), found(0, 127))
+
+
+def test_layers_survive_as_bytes_and_corrections_of_before_have_none() -> None:
+    stored = with_layers()
+    again = CorrectionArrays.from_bytes(stored.to_bytes())
+    np.testing.assert_array_equal(again.softer, stored.softer)
+    np.testing.assert_array_equal(again.layers, stored.layers)
+    plain = CorrectionArrays.from_bytes(arrays().to_bytes())
+    assert plain.steps == 1 and not plain.softer.size
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"softer": np.zeros((2, 2, 2, 3), np.int8)},
+        {"layers": np.array([[112, 64], [112, 64]])},
+        {"layers": np.array([[112, 64, 24], [64, 112, 0]])},
+        {"layers": np.array([[112, 64, 24], [200, 112, 0]])},
+        {"layers": np.zeros((0, 0), np.int64)},
+        {"softer": np.zeros((0, 0, 0, 0), np.int8)},
+    ],
+)
+def test_layers_that_do_not_fit_are_refused(changed: dict[str, np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="layers"):
+        replace(with_layers(), **changed)  # type: ignore[arg-type]

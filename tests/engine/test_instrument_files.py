@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from own_files import (
     FOUNDATION,
+    KEYS,
     ROOM,
     SPEC,
     made_bytes,
@@ -39,7 +40,7 @@ from tnca_synth.engine.instrument_files.container import ARRAYS, FACTS, make_arc
 from tnca_synth.engine.instrument_files.file import foundation_of
 from tnca_synth.engine.instrument_files.merge import merge_instruments
 from tnca_synth.engine.keys.motions import MotionTable
-from tnca_synth.engine.keys.parts import correction_of, motions_of
+from tnca_synth.engine.keys.parts import correction_of, motions_of, with_correction
 from tnca_synth.engine.keys.table import KeyTable
 from tnca_synth.errors import BankError, UsageError
 
@@ -294,3 +295,49 @@ def test_instruments_of_other_vectors_keep_their_timbres_when_merged() -> None:
 def test_the_hash_is_that_of_the_arrays() -> None:
     facts, arrays = members(made_bytes())
     assert facts["sha256"] == sha256(arrays)
+
+
+def layered() -> InstrumentFile:
+    """Return an instrument whose keys were recorded in two layers, but for the first one."""
+    file = made_instrument()
+    correction = correction_of(file.table, "reed")
+    assert correction is not None
+    count, moments, courses = correction.courses.shape
+    softer = np.random.default_rng(9).integers(-90, 90, (count, 1, courses, moments), np.int8)
+    layers = np.array([[0, 0], *[[104, 40]] * (count - 1)])
+    softer[0] = 0
+    return replace(file, table=with_correction(file.table, "reed", replace(correction, softer=softer, layers=layers)))
+
+
+def test_layers_of_corrections_are_kept_in_files_and_merged() -> None:
+    before = correction_of(layered().table, "reed")
+    after = correction_of(parse_instrument(instrument_bytes(layered())).table, "reed")
+    assert before is not None and after is not None and after.to_bytes() == before.to_bytes()
+    low, high = ({60, 62}, {64, 67})
+    merged = merge_instruments([_with_keys(layered(), high), _with_keys(layered(), low)], "reed")
+    again = correction_of(merged.table, "reed")
+    assert again is not None
+    np.testing.assert_array_equal(again.softer, before.softer)
+    np.testing.assert_array_equal(again.layers, before.layers)
+
+
+def _with_keys(file: InstrumentFile, keys: set[int]) -> InstrumentFile:
+    part = parted(replace(file.table, extras={}), keys)
+    rows = np.flatnonzero(np.isin(file.table.key, list(keys)))
+    extras = {name: values[rows] for name, values in file.table.extras.items()}
+    return replace(part, table=replace(part.table, extras=extras))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("onsets", np.ones((len(KEYS), 3), np.int8)),
+        ("clock_ends", np.full(len(KEYS), -4, np.int16)),
+        ("softer", np.ones((len(KEYS), 1, 2, 3), np.int8)),
+        ("layers", np.full((len(KEYS), 2), 90, np.uint8)),
+    ],
+)
+def test_extras_that_do_not_fit_their_corrections_are_refused(name: str, values: np.ndarray) -> None:
+    table = replace(made_instrument().table, extras={name: values})
+    with pytest.raises(BankError, match="does not fit"):
+        parse_instrument(instrument_bytes(replace(made_instrument(), table=table)))

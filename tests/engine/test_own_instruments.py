@@ -512,6 +512,23 @@ def test_a_better_file_is_heard_in_new_notes_and_no_held_one_changes() -> None:
     assert np.abs(before[23_000:] - after[23_000:]).max() > 0.01
 
 
+def test_the_level_of_a_better_file_is_heard_in_new_notes() -> None:
+    violin = shipped_instrument("violin").renamed("mine")
+    keys, db, slope_db = violin.facts.levels
+    louder = replace(violin, facts=replace(violin.facts, levels=(keys, tuple(one + 6.0 for one in db), slope_db)))
+    ensemble = opened(instruments=[violin])
+    ensemble.lock_instrument("mine")
+    heard = []
+    for version in (violin, louder):
+        ensemble.replace_instrument("mine", version)
+        ensemble.synth.send(midi.note_on(0, 60, 60))
+        heard.append(ensemble.synth.render(9000))
+        ensemble.synth.send(midi.control_change(0, midi.ALL_SOUND_OFF, 0))
+        ensemble.synth.render(9000)
+    gain_db = 10.0 * np.log10(np.mean(np.square(heard[1])) / np.mean(np.square(heard[0])))
+    assert gain_db == pytest.approx(6.0, abs=0.5)
+
+
 def test_a_file_of_another_foundation_replaces_nothing() -> None:
     violin = shipped_instrument("violin")
     ensemble = opened(instruments=[violin.renamed("mine")], instrument="mine")

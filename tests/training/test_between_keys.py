@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.training.data.between_keys import notes_between
+from tnca_synth.training.data.between_keys import line_weights, notes_between
 from tnca_synth.training.learning.foundation import Foundation, open_foundation
 from tnca_synth.training.learning.instrument import About, make_instrument, with_attacks, with_codes_between
 from tnca_synth.training.learning.notes import nearest_reach, note_set
@@ -44,6 +44,22 @@ def test_a_key_between_two_sounds_at_its_pitch_and_between_their_levels() -> Non
         assert loudest_bin(note) == loudest_bin(measured(key))
         share = (key - LOW) / (HIGH - LOW)
         assert level_db(note) == pytest.approx(level_db(measured(key)) - 12.0 * share, abs=1.5)
+
+
+def test_what_one_recording_has_for_itself_averages_out() -> None:
+    keys = (54, 57, 60, 64, 67, 70)
+    notes = [measured(key, gain=4.0 if key == 60 else 1.0) for key in keys]
+    told = {note.pitch: note for note in notes_between(notes, tiny.SPEC)}
+    beside = {note.pitch: note for note in notes_between([one for one in notes if one.pitch in (60, 64)], tiny.SPEC)}
+    louder, louder_beside = (level_db(one[61]) - level_db(measured(61)) for one in (told, beside))
+    assert louder_beside > 8.0 and 1.0 < louder < 0.6 * louder_beside
+
+
+def test_weights_of_keys_around_follow_a_line_exactly() -> None:
+    keys = [50, 53, 57, 58, 62]
+    weights = line_weights(keys, 55)
+    assert weights.sum() == pytest.approx(1.0) and weights @ np.array(keys) == pytest.approx(55.0)
+    np.testing.assert_allclose(line_weights([60, 64], 61), [0.75, 0.25], atol=1e-9)
 
 
 def test_layers_that_one_neighbour_lacks_are_not_told() -> None:

@@ -193,6 +193,17 @@ def test_keys_of_others_repeat_their_last_moment_where_there_is_room_for_more() 
     assert not every.courses[count:, :, rank:].any()
 
 
+def test_what_training_knew_no_more_does_not_count_as_measured() -> None:
+    old = correction(made())
+    moments = np.arange(0, 24, 2)
+    courses = np.random.default_rng(4).integers(-90, 90, (len(old.key), len(moments), 2)).astype(np.int8)
+    courses[:, 9:] = courses[:, 8:9]  # one repeats its last moment
+    line = np.linspace(courses[0, 3], [10, -20], EASE_MOMENTS + 1)
+    courses[0, 3 : 4 + EASE_MOMENTS], courses[0, 4 + EASE_MOMENTS :] = np.round(line), [10, -20]
+    known = replace(old, moments=moments, courses=courses)
+    assert measured_ends(known, SPEC).tolist() == [3, *[8] * (len(old.key) - 1)]
+
+
 def test_training_itself_ends_in_the_mean_of_the_sustained_part() -> None:
     """The last measured moment is one phase of a slow beat."""
     known = 20

@@ -140,6 +140,38 @@ def test_what_is_judged_was_held_out_and_is_learned_in_the_end(mine: tuple[Learn
     assert 60 in learned.instrument.table.key
 
 
+def two_layers(key: int, rate: int) -> list[Recording]:
+    """Return a dark soft note and a bright loud one."""
+    time_s = np.arange(round(0.8 * rate)) / rate
+    hz = 440.0 * 2.0 ** ((key - 69) / 12)
+    made = []
+    for velocity, upper in ((32, 0.1), (112, 1.0)):
+        tone = sum(share * np.sin(2 * np.pi * n * hz * time_s) for n, share in ((1, 1.0), (2, upper), (3, upper)))
+        made.append(Recording((0.1 * tone).astype(np.float32), "mine", key, velocity, 0.6))
+    return made
+
+
+def brightness_db(audio: np.ndarray, key: int, rate: int) -> float:
+    """Return how loud the second partial is over the first, from 0.2 s to 0.5 s."""
+    hz = 440.0 * 2.0 ** ((key - 69) / 12)
+    heard = audio[round(0.2 * rate) : round(0.5 * rate)]
+    heard, time_s = heard * np.hanning(len(heard)), np.arange(len(heard)) / rate
+    first, second = (abs(np.sum(heard * np.exp(-2j * np.pi * n * hz * time_s))) for n in (1, 2))
+    return float(20.0 * np.log10((second + 1e-9) / (first + 1e-9)))
+
+
+def test_soft_and_loud_notes_sound_as_their_layers(shipped: Foundation) -> None:
+    rate = shipped.spec.sample_rate
+    stage = stage_of(shipped, two_layers(60, rate), iterations=1)
+    made = make_instrument(shipped, stage.best_model(), stage.notes, About("mine"), (0,), {})
+    player = Player(shipped, made, rate)
+    played = {velocity: player.play(60, velocity, 0.6, rate) for velocity in (16, 32, 72, 112, 127)}
+    found = {velocity: brightness_db(audio, 60, rate) for velocity, audio in played.items()}
+    assert found[112] - found[32] > 12.0  # recorded: 20 dB
+    assert found[32] + 3.0 < found[72] < found[112] - 3.0
+    assert found[16] == pytest.approx(found[32], abs=2.0) and found[127] == pytest.approx(found[112], abs=2.0)
+
+
 def test_one_note_plays_three_octaves(tmp_path: Path, foundation: Foundation) -> None:
     learned = learn(folder_of(tmp_path / "mine", (60,)), speed=QUICK, foundation=foundation)
     assert not learned.judgement.are_unheard

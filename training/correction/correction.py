@@ -1,32 +1,27 @@
-"""Measuring what a trained growth misses of the slow course of levels, once per recorded key.
+"""Measuring what a trained growth misses of the slow course of levels, once per recorded key, or for each layer of it.
 
-Letters: B notes, T frames, F bins or bands, K moments, P partials, N = P + bands, R courses.
+Letters: B notes, T frames, F bins or bands, K moments, P partials, N = P + bands, R courses, L softer layers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.apply import partial_places
 from ...engine.keys.correction import CorrectionArrays
-from ...engine.spectra.pitch import pitch_to_hz
-from ...engine.spectra.spec import AudioSpec
-from ...engine.spectra.stft import bins_among_bands
-from ...engine.spectra.transpose import LINEAR
 from ..codec.notes import SoundNotes
 from ..data.dataset import NoteSet
 from ..loop.rollout import GrowingModel, NoteBatch, grow
 from ..measure.motions import RELEASE_FRAMES, rounded, smooth_course, steps
-from ..waveform.trainer import PartialTargets
+from .axes import Axes, PartialAxes, SpectrumAxes
 
 RANK = 8
-PARTIALS = 64
 MOMENTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 26, *range(34, 335, 10), 370])
 """Spectral frames, as far apart as the smooth course can bend; the last one lies beyond what is held longest."""
 EASE_MOMENTS = 4
@@ -38,6 +33,9 @@ FURTHEST = 0.5
 CODE_RANGE = 127.0
 """The largest code; with 63 the file is a seventh smaller, and the distance to the recordings 0.0015 more."""
 BATCH = 48
+LAYER = 12
+"""Velocities from which on a louder note of a key is of another layer."""
+MOST_LAYERS = 3
 
 
 class _Sum:
@@ -73,109 +71,8 @@ class _Sum:
         return mean
 
 
-class _Axes(Protocol):
-    """What levels are compared on, and what corrections are stored on."""
-
-    partials: int
-
-    def wanted(self, note: int, length: int) -> FloatArray:
-        """Return recorded levels (T, F) of the first frames of a note."""
-        ...
-
-    def grown(self, frames: FloatArray) -> FloatArray:
-        """Return the levels (T, F) of frames of the grown field."""
-        ...
-
-    def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
-        """Return what is missed (K, F) on the axis of N, and the loudness (F,) there; the loud count most."""
-        ...
-
-
-class PartialAxis:
-    """Reads values of linear bins on partials and, between them, on bands.
-
-    Parameters
-    ----------
-    spec : AudioSpec
-    partials : int
-        P.
-    bins : int64 (F,), optional
-        Which bins the values are of; all by default.
-    """
-
-    def __init__(self, spec: AudioSpec, partials: int, bins: NDArray[np.int64] | None = None) -> None:
-        self._spec, self.partials = spec, partials
-        self._bins = np.arange(spec.num_bins) if bins is None else bins
-        low, share = bins_among_bands(spec)
-        self._to_bands = np.zeros((spec.num_mels, spec.num_bins), np.float32)
-        np.add.at(self._to_bands, (low, np.arange(spec.num_bins)), 1.0 - share)
-        np.add.at(self._to_bands, (low + 1, np.arange(spec.num_bins)), share)
-        self._to_bands = self._to_bands[:, self._bins]
-
-    def read(
-        self, values: FloatArray, loudness: FloatArray, hz: float, stretch: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return values (K, bins) on the axis of N, and the loudness (bins,) there; the loud bins count most.
-
-        The fundamental lies at `hz`, 0 where there is none, and the partials have inharmonicity `stretch`.
-        """
-        weights = self.weights(loudness, hz, stretch)
-        total = weights.sum(1)
-        read: FloatArray = (values @ weights.T) / np.maximum(total, 1e-9)
-        return read, total
-
-    def weights(self, loudness: FloatArray, hz: float, stretch: float) -> FloatArray:
-        """Return which share each bin has in each of N, (N, bins), by the loudness (bins,) of the bins."""
-        near, own = partial_places(self._spec, hz, stretch, self.partials)
-        near, own = near[self._bins], own[self._bins]
-        share = np.zeros((self.partials, len(near)), np.float32)
-        share[near, np.arange(len(near))] = own * loudness
-        rest = self._to_bands * ((1.0 - own) * loudness + 1e-4 * loudness)
-        return np.concatenate([share, rest])
-
-
-class _Spectrum:
-    """Bins or bands, each with level and tonality; corrections of bins are those of partials and bands."""
-
-    def __init__(self, spec: AudioSpec, field: str, notes: NoteSet) -> None:
-        self._field, self._notes = field, notes
-        self.partials = PARTIALS if field == LINEAR else 0
-        self._axis = PartialAxis(spec, self.partials, notes.bins)
-
-    def wanted(self, note: int, length: int) -> FloatArray:
-        level: FloatArray = self._notes.frames(self._field, note)[:length, 0].float().numpy()
-        return level
-
-    def grown(self, frames: FloatArray) -> FloatArray:
-        return frames[:, 0][:, self._notes.kept(self._field)]
-
-    def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
-        if not self.partials:
-            return missed, loudness
-        hz = float(pitch_to_hz(float(self._notes.pitch[note]))) * float(self._notes.pitched[note])
-        return self._axis.read(missed, loudness, hz, float(self._notes.stretch[note]))
-
-
-class _Partials:
-    """Levels of partials, as the waveform representation grows them."""
-
-    partials = PARTIALS
-
-    def __init__(self, notes: SoundNotes) -> None:
-        self._notes, self._targets = notes, PartialTargets(notes)
-
-    def wanted(self, note: int, length: int) -> FloatArray:
-        ages = torch.arange(length)[None] * self._notes.spec.hop_s
-        linear = self._notes.frames(LINEAR, note)[None, :length].float()
-        level, heard = self._targets.of(np.array([note]), ages, linear)
-        wanted: FloatArray = (level * heard)[0, :, :PARTIALS].numpy()
-        return wanted
-
-    def grown(self, frames: FloatArray) -> FloatArray:
-        return frames[:, 0, :PARTIALS]
-
-    def read(self, missed: FloatArray, loudness: FloatArray, note: int) -> tuple[FloatArray, FloatArray]:
-        return missed, loudness
+Owner = tuple[str, int]
+"""Timbre and key."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +83,12 @@ class Reach:
     ----------
     furthest : level that it may reach
     velocities : of the notes it is measured of; where a key has no such notes, all of them
+    has_layers : whether the layers of a key are told apart, or its notes share one correction
     """
 
     furthest: float = FURTHEST
     velocities: tuple[int, int] = USUAL_VELOCITIES
+    has_layers: bool = False
 
 
 USUAL_REACH = Reach()
@@ -200,22 +99,24 @@ def measure_correction(model: GrowingModel, notes: NoteSet, reach: Reach = USUAL
     field = model.config.field_names[-1]
     spec = model.config.spec
     chosen = _usual_notes(notes, *reach.velocities)
-    axes: _Axes
+    axes: Axes
     if isinstance(notes, SoundNotes):
-        axes, chosen = _Partials(notes), chosen[notes.pitched.numpy()[chosen] > 0.0]
+        axes, chosen = PartialAxes(notes), chosen[notes.pitched.numpy()[chosen] > 0.0]
     else:
-        axes = _Spectrum(spec, field, notes)
-    sums: dict[tuple[str, int], _Sum] = {}
+        axes = SpectrumAxes(spec, field, notes)
+    layers = _layers(notes, chosen) if reach.has_layers else np.zeros(len(chosen), np.int64)
+    sums: dict[Owner, dict[int, _Sum]] = {}
     held = np.maximum((notes.hold_s[chosen].numpy() / spec.hop_s).astype(np.int64) - RELEASE_FRAMES, 2)
     held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1])
     order = np.argsort(held, kind="stable")
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
         grown = grow(model, NoteBatch.of(notes, chosen[rows]), int(held[rows].max()), notes.motions)[field]
-        for frames, note, length in zip(grown.numpy(), chosen[rows], held[rows], strict=True):
+        for frames, note, length, layer in zip(grown.numpy(), chosen[rows], held[rows], layers[rows], strict=True):
             feature = notes.features[note]
             missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0), reach.furthest)
-            sums.setdefault((feature.instrument, feature.pitch), _Sum(missed[0].shape[1])).add(*missed)
+            own = sums.setdefault((feature.instrument, feature.pitch), {})
+            own.setdefault(int(layer), _Sum(missed[0].shape[1])).add(*missed)
     return _coded(sums, field, axes.partials, notes.decaying)
 
 
@@ -231,8 +132,35 @@ def _usual_notes(notes: NoteSet, softest: int, loudest: int) -> NDArray[np.int64
     return np.sort(np.array([*usual, *others], np.int64))
 
 
-def _missed(axes: _Axes, note: int, level: FloatArray, furthest: float) -> tuple[FloatArray, FloatArray]:
-    """Return what a note that was grown with levels (T, F) misses at the moments, and how loud it is; see `_Axes`."""
+def _layers(notes: NoteSet, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return the velocity of the layer that each note belongs to, the mean of its notes; 0 where a key has one layer.
+
+    Keys that were not recorded have the mean of what their neighbours' layers are.
+    """
+    owners: dict[Owner, list[int]] = {}
+    for place, note in enumerate(chosen.tolist()):
+        feature = notes.features[note]
+        if not feature.told:
+            owners.setdefault((feature.instrument, feature.pitch), []).append(place)
+    velocities = np.array([notes.features[note].velocity for note in chosen])
+    layers = np.zeros(len(chosen), np.int64)
+    for places in owners.values():
+        order = np.array(places)[np.argsort(velocities[places], kind="stable")]
+        groups = np.split(order, np.flatnonzero(np.diff(velocities[order]) >= LAYER) + 1)
+        groups = [np.concatenate(one) for one in _fewer(groups, MOST_LAYERS)]
+        for group in groups if len(groups) > 1 else ():
+            layers[group] = round(float(velocities[group].mean()))
+    return layers
+
+
+def _fewer(groups: list[NDArray[np.intp]], most: int) -> list[list[NDArray[np.intp]]]:
+    """Return neighbouring groups together, in `most` lots at most."""
+    edges = np.unique(np.linspace(0, len(groups), min(most, len(groups)) + 1).round().astype(int))
+    return [groups[low:high] for low, high in pairwise(edges.tolist())]
+
+
+def _missed(axes: Axes, note: int, level: FloatArray, furthest: float) -> tuple[FloatArray, FloatArray]:
+    """Return what a note that was grown with levels (T, F) misses at the moments, and how loud it is; see `Axes`."""
     wanted = smooth_course(axes.wanted(note, len(level)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, len(level))]
     missed = np.clip((wanted - smooth_course(level))[moments], -furthest, furthest)
@@ -244,32 +172,61 @@ def loudness_of(level: FloatArray) -> FloatArray:
     return np.asarray((np.exp2(4.0 * (level - level.max())) + 0.01) ** 2, np.float32)
 
 
-def _coded(sums: dict[tuple[str, int], _Sum], field: str, partials: int, decaying: frozenset[str]) -> CorrectionArrays:
+def _coded(
+    sums: Mapping[Owner, Mapping[int, _Sum]], field: str, partials: int, decaying: frozenset[str]
+) -> CorrectionArrays:
     owners = sorted(sums)
     names = tuple(sorted({name for name, _ in owners}))
-    pairs = [_courses(sums[owner], owner[0].split(":")[0] in decaying) for owner in owners]
-    courses, shapes = (np.stack(parts) for parts in zip(*pairs, strict=True))
+    layers = [sorted(sums[owner], reverse=True) for owner in owners]
+    pairs = [
+        _courses([sums[owner][layer] for layer in own], owner[0].split(":")[0] in decaying)
+        for owner, own in zip(owners, layers, strict=True)
+    ]
+    shapes = np.stack([shape for _, shape in pairs])
     course_scale, shape_scale = (
         np.stack(parts) for parts in zip(*(steps(*pair, CODE_RANGE) for pair in pairs), strict=True)
     )
+    coded = [
+        rounded(courses, scale).reshape(-1, len(MOMENTS), RANK)
+        for (courses, _), scale in zip(pairs, course_scale, strict=True)
+    ]
     return CorrectionArrays(
         field=field,
         partials=partials,
         moments=MOMENTS.astype(np.int64),
-        courses=rounded(courses, course_scale[:, None]),
+        courses=np.stack([one[0] for one in coded]),
         course_scale=course_scale.astype(np.float32),
         shapes=rounded(shapes, shape_scale[:, :, None]),
         shape_scale=shape_scale.astype(np.float32),
         timbre=np.array([names.index(name) for name, _ in owners], np.int64),
         key=np.array([key for _, key in owners], np.int64),
         names=names,
+        **_softer(coded, layers),
     )
 
 
-def _courses(measured: _Sum, decays: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the best R courses (K, R) and shapes (R, N) of one key, in which what is loud counts most."""
-    weight = np.sqrt(measured.loudness) + 1e-3 * np.sqrt(measured.loudness.max())
-    left, strength, right = np.linalg.svd(measured.mean(decays) * weight, full_matrices=False)
+def _softer(coded: Sequence[NDArray[np.int8]], layers: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
+    """Return what corrections say of softer layers: of each key its courses (1 + L, K, R), and its velocities."""
+    most = max(len(own) for own in layers)
+    if most == 1:
+        return {}
+    softer = np.zeros((len(coded), most - 1, RANK, len(MOMENTS)), np.int8)
+    velocities = np.zeros((len(coded), most), np.int64)
+    for row, (courses, own) in enumerate(zip(coded, layers, strict=True)):
+        softer[row, : len(own) - 1] = courses[1:].swapaxes(1, 2)
+        velocities[row, : len(own)] = own
+    return {"softer": softer, "layers": velocities}
+
+
+def _courses(layers: Sequence[_Sum], decays: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the best R courses of all layers of one key, one layer after the other, and the shapes that they share.
+
+    They are of (K (1 + L), R) and (R, N); what is loud counts most.
+    """
+    loudness = np.sum([one.loudness for one in layers], 0)
+    weight = np.sqrt(loudness) + 1e-3 * np.sqrt(loudness.max())
+    missed = np.concatenate([one.mean(decays) for one in layers])
+    left, strength, right = np.linalg.svd(missed * weight, full_matrices=False)
     courses, shapes = np.zeros((len(left), RANK)), np.zeros((RANK, len(weight)))
     rank = min(RANK, len(strength))
     courses[:, :rank], shapes[:rank] = left[:, :rank] * strength[:rank], right[:rank] / weight

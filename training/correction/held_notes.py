@@ -20,7 +20,7 @@ from ...engine.arrays import FloatArray
 from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.apply import KeyApplier
 from ...engine.keys.correction import CorrectionArrays
-from ...engine.keys.motions import MotionTable
+from ...engine.keys.motions import Motion, MotionTable
 from ...engine.keys.parts import correction_of, motions_of, with_correction
 from ...engine.keys.timbres import TimbreTable
 from ...engine.models.growth_model import OnnxGrowthModel
@@ -29,7 +29,8 @@ from ...engine.spectra.pitch import pitch_to_hz
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import mel_filterbank, power_from_level, power_spectrogram
 from ...engine.spectra.transpose import BANDS
-from .correction import PartialAxis, loudness_of
+from .axes import PartialAxis
+from .correction import loudness_of
 from .late_courses import CLOCK_END_S, FOLLOWED_S, Late, continued, measured_ends
 
 HELD_S = 12.5
@@ -140,6 +141,15 @@ class _Instrument:
         hz = float(pitch_to_hz(key + cents / 100.0)) if is_pitched else 0.0
         return _Note(row, key, velocity, hz, float(stretch) * is_pitched)
 
+    def notes(self, row: int) -> list[_Note]:
+        """Return the notes that tell how a recorded key goes on: of the usual velocities, or of its loudest layer."""
+        loudest = int(self.correction.layers[row, 0]) if self.correction.layers.size else 0
+        return [self.note(row, velocity) for velocity in ([loudest] if loudest else VELOCITIES)]
+
+    def motion(self, table: MotionTable, note: _Note) -> Motion:
+        """Return what moves a note, as a row of a table."""
+        return table.find(self.timbre(note), note.key, velocity=note.velocity / 127)
+
     def timbre(self, note: _Note) -> str:
         """Return the timbre of a note."""
         return self.correction.names[self.correction.timbre[note.row]]
@@ -169,7 +179,7 @@ def with_held_notes(file: InstrumentFile, growth: OnnxGrowthModel, recorded: Rec
         missing = [row for row in missing if row in late and late[row].lift_db > MOST_LIFT_DB]
         if not missing:
             break
-    applied = _Applied(instrument, [instrument.note(row, VELOCITIES[0]) for row in late])
+    applied = _Applied(instrument, [instrument.notes(row)[0] for row in late])
     correction = continued(instrument.correction, late, growth.spec, applied)
     return replace(file, table=with_correction(file.table, file.facts.name, correction))
 
@@ -187,7 +197,7 @@ class _Applied:
         applier, found = KeyApplier(spec, table), {}
         for note in self._notes:
             one = late[note.row]
-            motion = np.array([table.find(instrument.timbre(note), note.key)], np.float64)
+            motion = np.array([instrument.motion(table, note)], np.float64)
             corrections = table.corrections(motion, np.array(one.moments_s)[:, None])
             field = np.zeros((1, len(one.level), 2, one.level.shape[1]), np.float32)
             field[0, :, 0] = one.level
@@ -238,7 +248,7 @@ def _measured(
     ----------
     plans : of all rows
     """
-    notes = [instrument.note(row, velocity) for row in rows for velocity in VELOCITIES]
+    notes = [note for row in rows for note in instrument.notes(row)]
     spec, found = instrument.growth.spec, dict[int, Late]()
     grown = _grown(instrument, notes, [plans[note.row] for note in notes])
     for note, own in zip(notes, grown, strict=True):
@@ -299,7 +309,7 @@ def _grown(instrument: _Instrument, notes: Sequence[_Note], plans: Sequence[_Pla
     growth, spec, count = instrument.growth, instrument.growth.spec, len(notes)
     table = instrument.table(instrument.correction)
     applier, name = KeyApplier(spec, table), table.corrected_field
-    motions = np.array([table.find(instrument.timbre(note), note.key) for note in notes], np.float64)
+    motions = np.array([instrument.motion(table, note) for note in notes], np.float64)
     hz, stretch = (np.array([getattr(note, one) for note in notes]) for one in ("hz", "stretch"))
     genome = _planted(instrument, notes)
     mask = np.ones((count, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.correction import CorrectionArrays
+from ...engine.keys.correction import CorrectionArrays, CorrectionRoom
 from ...engine.keys.onsets import MOMENTS
 from ...engine.spectra.spec import AudioSpec
 from ..measure.motions import rounded
-from .correction import CODE_RANGE, FURTHEST, RANK
+from .correction import CODE_RANGE, EASE_MOMENTS, FURTHEST, RANK
 
 CLOCK_END_S: Final = (4.0, 2.0, 1.0)
 """Where the clock of the growth may stop: as late as training heard, or earlier where the growth has died by then."""
 LATE_S: Final = (4.4, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
 """Moments that follow those of training."""
-FOLLOWED_S: Final = (1.0, 2.0, 3.0, *LATE_S)
+FOLLOWED_S: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, *LATE_S)
 """Where targets are measured: of keys that training heard for a shorter time, or whose clock stops earlier, sooner."""
 LAST_S: Final = 30.0
 """The last moment: what fades, goes on to there as it did."""
@@ -40,6 +40,8 @@ FURTHER: Final = 2
 """Courses for what is late, beside those of training: one of all levels together, and one with a shape."""
 SIGNIFICANT: Final = 0.025
 """Level, 1 dB, by which the one with a shape must better what is late."""
+ROUNDED: Final = 2
+"""Codes by which steps of a straight line differ once they are rounded."""
 ROUNDS: Final = 3
 """Each brings the loudness of keys nearer: single levels and their sum do not move alike."""
 
@@ -93,11 +95,25 @@ def trained(arrays: CorrectionArrays, spec: AudioSpec) -> NDArray[np.int64]:
 
 
 def measured_ends(arrays: CorrectionArrays, spec: AudioSpec) -> NDArray[np.intp]:
-    """Return the last moment that training measured on each key; what it knew no more repeats that."""
-    courses = arrays.courses[:, : len(trained(arrays, spec))].astype(np.int64)
-    differs = (courses != courses[:, -1:]).any(2)
-    last = courses.shape[1] - 1
-    return np.where(differs.any(1), np.minimum(last + 1 - differs[:, ::-1].argmax(1), last), 0)
+    """Return the last moment that training measured on each key.
+
+    What it knew no more repeats that, or is the mean of what it knew, to which a straight line leads.
+    """
+    count = len(trained(arrays, spec))
+    every = [arrays.courses.swapaxes(1, 2), *arrays.softer.swapaxes(0, 1)]
+    courses = np.concatenate(every, 1)[..., :count].astype(np.int64)
+    differs = (courses != courses[..., -1:]).any(1)
+    ends = np.where(differs.any(1), np.minimum(count - differs[:, ::-1].argmax(1), count - 1), 0)
+    for row in np.flatnonzero((ends >= EASE_MOMENTS) & (ends < count - 1)).tolist():
+        steps = np.diff(courses[row, :, ends[row] - EASE_MOMENTS : ends[row] + 1], axis=1)
+        if np.ptp(steps, axis=1).max() <= ROUNDED:
+            ends[row] -= EASE_MOMENTS
+    return ends
+
+
+def leave_room(room: CorrectionRoom, spec: AudioSpec) -> bool:
+    """Tell whether what goes on beyond training fits the corrections of a foundation."""
+    return room.courses >= RANK + FURTHER and room.moments[-1] * spec.hop_s >= LATE_S[-1]
 
 
 def are_late(arrays: CorrectionArrays, spec: AudioSpec) -> bool:
@@ -249,7 +265,27 @@ def _with_fits(
         course_scale=course_scale.astype(np.float32),
         shape_scale=shape_scale.astype(np.float32),
         clock_ends=clock_ends,
+        softer=_softer_on(arrays, courses, ends, clock_ends),
     )
+
+
+def _softer_on(
+    arrays: CorrectionArrays, courses: NDArray[np.int8], ends: NDArray[np.intp], clock_ends: NDArray[np.int64]
+) -> NDArray[np.int8]:
+    """Return the courses of softer layers, as far from the new ones of the loudest layer as where each key ended."""
+    if not arrays.softer.size:
+        return arrays.softer
+    rank = arrays.softer.shape[2]
+    softer = np.repeat(courses.swapaxes(1, 2)[:, None], arrays.softer.shape[1], 1)
+    for row, measured in enumerate(ends.tolist()):
+        stopped = int(np.searchsorted(arrays.moments, clock_ends[row], "right")) - 1 if clock_ends[row] else measured
+        end = min(measured, stopped)
+        old = arrays.softer[row].astype(np.int64)
+        away = old[..., end] - arrays.courses[row, end].astype(np.int64)
+        softer[row, :, :rank, : end + 1] = old[..., : end + 1]
+        on = courses[row, end + 1 :, :rank].T + away[..., None]
+        softer[row, :, :rank, end + 1 :] = np.clip(on, -CODE_RANGE, CODE_RANGE)
+    return softer
 
 
 def _at(times_s: NDArray[np.float64], late: Late, followed: NDArray[np.float64], fades: bool) -> NDArray[np.float64]:

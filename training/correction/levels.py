@@ -1,4 +1,4 @@
-"""Measuring how much louder the keys of a bank shall sound, so that its instruments are as loud as a SoundFont's.
+"""Measuring how much louder keys shall sound: a bank's as those of a SoundFont, a further instrument's as the bank's.
 
 Loudness is that of BS.1770 (K-weighted power) over a note held for 0.8 s and its release. Letters: N notes.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from ...engine.output.loudness import k_weighting
 from ...midi.files.writer import encode_midi_file
 from ...midi.messages import ALL_SOUND_OFF, BANK_MSB, DRUM_CHANNEL, control_change, note_off, note_on, program_change
 from ..sources.fluidsynth import RATE, play_song
+from ..validation.rendered import NoteRenderer
 
 HOLD, SPACING = round(0.8 * RATE), round(1.3 * RATE)
 VELOCITY, SOFT_VELOCITY = 100, 60
@@ -31,6 +32,11 @@ MOST_KEYS: Final = 8
 MOST_SLOPE_DB: Final = 12.0
 """What is steeper is no law of velocity: the recordings of loud and soft notes are others."""
 SILENT_DB: Final = -75.0
+REFERENCES: Final = (0, 24, 48, 56, 73)
+"""Programs, of five families, whose mean loudness further instruments get; of kits the first one."""
+REFERENCE_KEYS: Final = 3
+FURTHEST_DB: Final = 24.0
+"""As much louder or softer than it is grown a further instrument shall sound at most."""
 
 Note = tuple[int, int]
 """Key and velocity."""
@@ -71,6 +77,71 @@ def measured_levels(ensemble: OpenSynth, instrument: BankInstrument, soundfont: 
     return fitted(notes, there - here + now, np.minimum(there, here - now) > SILENT_DB)
 
 
+class Loudness(NamedTuple):
+    """How loud instruments are in the mean, in dB, at `VELOCITY` and at `SOFT_VELOCITY`."""
+
+    loud_db: float
+    soft_db: float
+
+
+def usual_loudness(renderer: NoteRenderer, instruments: Sequence[BankInstrument], are_drums: bool) -> Loudness | None:
+    """Return how loud instruments of a bank, or its kits, are in the mean; None where it has none of `REFERENCES`.
+
+    Parameters
+    ----------
+    renderer : NoteRenderer
+        Of the bank, at `RATE`.
+    instruments : its own
+    """
+    wanted = REFERENCES[:1] if are_drums else REFERENCES
+    known = [one for one in instruments if one.is_drums == are_drums and not one.is_own and one.program in wanted]
+    found = []
+    for one in known:
+        keys = _spread(range(one.low, one.high + 1), REFERENCE_KEYS + 2)
+        loudness = [_rendered(renderer, one, keys[1:-1] or keys, velocity) for velocity in (VELOCITY, SOFT_VELOCITY)]
+        is_heard = np.min(loudness, 0) > SILENT_DB
+        if is_heard.any():
+            found.append(np.mean(loudness, 1, where=is_heard))
+    return Loudness(*np.mean(found, 0).tolist()) if found else None
+
+
+def levels_beside(usual: Loudness, renderer: NoteRenderer, instrument: BankInstrument, keys: Sequence[int]) -> Levels:
+    """Return the levels with which a further instrument is as loud in the mean as others usually are.
+
+    Its keys stay as loud beside each other as they are; where soft notes are louder than usual beside loud ones, they
+    become softer.
+
+    Parameters
+    ----------
+    renderer : NoteRenderer
+        Of the instrument, at `RATE`; its levels there count as nothing.
+    keys : recorded ones
+    """
+    keys = _spread(keys, MOST_KEYS)
+    soft_keys = _spread(keys, SLOPE_KEYS)
+    loud = _rendered(renderer, instrument, keys, VELOCITY)
+    soft = _rendered(renderer, instrument, soft_keys, SOFT_VELOCITY)
+    notes = [*((key, VELOCITY) for key in keys), *((key, SOFT_VELOCITY) for key in soft_keys)]
+    now = np.array([instrument.levels.at(key, velocity / 127) for key, velocity in notes])
+    heard = np.concatenate([loud, soft]) - now
+    is_heard = heard > SILENT_DB
+    if not is_heard[: len(keys)].any():
+        return Levels()
+    more_db = usual.loud_db - float(np.mean(heard[: len(keys)][is_heard[: len(keys)]]))
+    as_loud = heard[[keys.index(key) for key in soft_keys]] - heard[len(keys) :]
+    wanted = np.concatenate([np.zeros(len(keys)), usual.soft_db - usual.loud_db + as_loud])
+    found = fitted(notes, np.clip(more_db, -FURTHEST_DB, FURTHEST_DB) + wanted, is_heard)
+    return Levels((keys[0],), found.db[:1], found.slope_db)
+
+
+def _rendered(
+    renderer: NoteRenderer, instrument: BankInstrument, keys: Sequence[int], velocity: int
+) -> NDArray[np.float64]:
+    """Return the loudness of keys at a velocity in dB."""
+    notes = [renderer.render(instrument, key, velocity, HOLD / RATE, SPACING) for key in keys]
+    return loudness_of(np.concatenate(notes)[:, None], len(keys))
+
+
 def fitted(notes: Sequence[Note], more_db: NDArray[np.float64], is_heard: NDArray[np.bool_]) -> Levels:
     """Return the levels that notes (N,) at two velocities ask for; none where nothing is heard."""
     octaves = np.log2(np.array([velocity for _, velocity in notes]) / 127)
@@ -90,7 +161,7 @@ def fitted(notes: Sequence[Note], more_db: NDArray[np.float64], is_heard: NDArra
 
 
 def loudness_of(audio: FloatArray, count: int) -> NDArray[np.float64]:
-    """Return the K-weighted power in dB of so many notes in a row, from audio (samples, 2)."""
+    """Return the K-weighted power in dB of so many notes in a row, from audio (samples, 1 or 2)."""
     heard = np.zeros((count * SPACING, 2))
     heard[: len(audio)] = audio[: len(heard)]
     for numerator, denominator in k_weighting(RATE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,6 @@ from ...engine.arrays import FloatArray
 from ...engine.bank.added import Place, instrument_file
 from ...engine.instrument_files import InstrumentFile
 from ...engine.names import representation_of
-from ..config.instruments import InstrumentConfig
 from ..measure.hearing import hearing_distance
 from ..measure.recording import Recording
 from ..validation.rendered import NoteRenderer
@@ -142,6 +141,11 @@ class Player:
     foundation : Foundation
     instrument : InstrumentFile
     sample_rate : of the output in Hz
+
+    Attributes
+    ----------
+    renderer : what renders them
+    instrument : what it renders
     """
 
     def __init__(self, foundation: Foundation, instrument: InstrumentFile, sample_rate: int) -> None:
@@ -150,13 +154,13 @@ class Player:
         bank = foundation.bank.with_files([instrument_file(instrument)], place)
         growth = bank.growth_model(REPRESENTATION, provider="cpu")
         decoder = representation_of(REPRESENTATION).default_decoder
-        self._renderer = NoteRenderer(bank, growth, decoder, sample_rate)
-        self._config = InstrumentConfig(facts.name, 0, drum_keys=facts.is_drums)
+        self.renderer = NoteRenderer(bank, growth, decoder, sample_rate)
+        self.instrument = replace(instrument_file(instrument).instrument, program=0)
         self._rate = sample_rate
 
     def play(self, key: int, velocity: int, hold_s: float, num_samples: int) -> FloatArray:
         """Return a note from its onset, float32 (num_samples,)."""
-        return self._renderer.render(self._config, key, velocity, hold_s, num_samples)
+        return self.renderer.render(self.instrument, key, velocity, hold_s, num_samples)
 
 
 def nearest_recording(recordings: Sequence[Recording], key: int, velocity: int, same_key: bool = False) -> Recording:

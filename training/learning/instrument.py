@@ -9,24 +9,32 @@ from typing import Final
 import numpy as np
 import torch
 
-from ...engine.bank.instruments import Tuning
+from ...engine.arrays import FloatArray
+from ...engine.bank.instruments import Levels, Tuning
 from ...engine.instrument_files import InstrumentFacts, InstrumentFile
 from ...engine.keys.correction import CorrectionArrays
 from ...engine.keys.onsets import MOMENTS
 from ...engine.keys.parts import ONSETS, table_of
 from ...engine.keys.timbres import TimbreTable
+from ...engine.names import representation_of
 from ...midi.spec.general_midi import drum_name
 from ..correction.attacks import HOLD_S, TAIL_S, envelope_of
 from ..correction.correction import Reach, measure_correction
+from ..correction.held_notes import with_held_notes
+from ..correction.late_courses import leave_room
+from ..correction.levels import levels_beside, usual_loudness
+from ..correction.prolonged import prolonged
 from ..data.dataset import NoteSet, between
 from ..data.heard_tuning import heard_tuning
 from ..measure.recording import Recording
+from ..sources.fluidsynth import RATE
 from ..spectral.nca import NUM_KEYS, TNCA
-from .figures import Player
+from ..validation.rendered import NoteRenderer
+from .figures import Player, nearest_recording, sampled
 from .foundation import REPRESENTATION, Foundation
 from .start import Start
 
-REACH: Final = Reach(furthest=2.0, velocities=(1, 127))
+REACH: Final = Reach(furthest=2.0, velocities=(1, 127), has_layers=True)
 """An instrument that the foundation never heard may be far from all that it grows: 80 dB, at every velocity."""
 COURSES_BETWEEN: Final = 4
 """Courses of the corrections of keys that were not recorded: half as many, for small files."""
@@ -150,6 +158,51 @@ def with_attacks(foundation: Foundation, instrument: InstrumentFile, recordings:
         if known.get(timbre):
             onsets[row] = onsets[min(known[timbre], key=lambda one: abs(int(table.key[one]) - key))]
     return replace(instrument, table=replace(table, extras={**table.extras, ONSETS: onsets}))
+
+
+def with_held(foundation: Foundation, instrument: InstrumentFile, recordings: Sequence[Recording]) -> InstrumentFile:
+    """Return an instrument whose held notes go on as its recordings do, if its foundation has room for that."""
+    growth, rate = foundation.bank.growth_model(REPRESENTATION, provider="cpu"), foundation.spec.sample_rate
+    room = growth.motions.room.correction
+    if room is None or not leave_room(room, foundation.spec):
+        return instrument
+
+    def recorded(key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+        nearest, length_s = nearest_recording(recordings, key, velocity), hold_s + tail_s
+        faster = 2.0 ** (max(key - nearest.pitch, 0) / 12.0)
+        longer = replace(nearest, audio=prolonged(nearest, length_s * faster, rate))
+        return sampled(longer, key, velocity, rate, round(length_s * rate))
+
+    return with_held_notes(instrument, growth, recorded)
+
+
+class Leveller:
+    """Tells how loud instruments should be to be as loud as those of their foundation's bank.
+
+    Parameters
+    ----------
+    foundation : Foundation
+    are_drums : whether they are kits
+    """
+
+    def __init__(self, foundation: Foundation, are_drums: bool) -> None:
+        bank, self._foundation = foundation.bank, foundation
+        growth = bank.growth_model(REPRESENTATION, provider="cpu")
+        renderer = NoteRenderer(bank, growth, representation_of(REPRESENTATION).default_decoder, RATE)
+        self._usual = usual_loudness(renderer, bank.instruments, are_drums)
+
+    def levels_of(self, instrument: InstrumentFile) -> Levels:
+        """Return the levels that an instrument should have; none where the bank has nothing to compare with."""
+        if self._usual is None:
+            return Levels()
+        player = Player(self._foundation, instrument, RATE)
+        keys = sorted(set(instrument.table.key.tolist()))
+        return levels_beside(self._usual, player.renderer, player.instrument, keys)
+
+
+def with_levels(instrument: InstrumentFile, levels: Levels) -> InstrumentFile:
+    """Return an instrument with other levels."""
+    return replace(instrument, facts=replace(instrument.facts, levels=levels.facts))
 
 
 def with_figures(instrument: InstrumentFile, figures: Mapping[str, float]) -> InstrumentFile:

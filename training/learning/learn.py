@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ...engine.bank.instruments import Levels
 from ...engine.instrument_files import InstrumentFile, read_instrument, write_instrument
 from ...engine.wanted_instruments import load_bank
 from ...errors import UsageError
@@ -21,7 +22,17 @@ from ..spectral.nca import TNCA
 from .figures import Judgement, judge, mean_distance, spread
 from .fit import Look, Stage, torch_threads
 from .foundation import Foundation, open_foundation
-from .instrument import About, make_instrument, start_of, with_attacks, with_codes_between, with_figures
+from .instrument import (
+    About,
+    Leveller,
+    make_instrument,
+    start_of,
+    with_attacks,
+    with_codes_between,
+    with_figures,
+    with_held,
+    with_levels,
+)
 from .notes import at_bank_level, at_most, measure, note_set
 from .outcome import Learned, Listener, Silent
 from .plan import Speed, speed_of
@@ -123,8 +134,10 @@ class _Run:
     is_holding_back: bool = False
     is_holding_still: bool = False
     tells_between: bool = True
+    levels: Levels | None = None
     about: About = field(init=False)
     programs: tuple[int, ...] = field(init=False)
+    leveller: Leveller = field(init=False)
     candidate: InstrumentFile = field(init=False)
     showing: Showing | None = field(init=False)
 
@@ -133,6 +146,7 @@ class _Run:
         material = self.listener.understood(material)
         self.speed = self.speed.scaled(min(len(material.notes), MOST_NOTES))
         self.about = self._about(material)
+        self.leveller = Leveller(self.foundation, material.is_kit)
         chosen = at_most(material.recordings, MOST_NOTES)
         if len(chosen) < len(material.recordings):
             self.listener.say(f"learns from {len(chosen)} of {len(material.recordings)} notes, of every key")
@@ -219,7 +233,9 @@ class _Run:
             self._finish(second, features, whole, recordings, ())
         if not judged:
             judgement = judge(self.foundation, self._kept(), recordings, recordings, are_unheard=False)
-        self._write(with_figures(self._kept(), {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
+        self.listener.say("measures how held notes go on")
+        held = with_held(self.foundation, self._kept(), recordings)
+        self._write(with_figures(held, {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
         return judgement
 
     def _finish(
@@ -246,6 +262,7 @@ class _Run:
             watched = spread(judged, MOST_WATCHED)
             errors = [mean_distance(self.foundation, one, watched) for one in made_of]
             self.tells_between = errors[1] < errors[0]
+        self.levels = None
         self._write(made_of[-1 if self.tells_between else 0])
 
     def _stage(
@@ -288,7 +305,9 @@ class _Run:
         return self.instrument
 
     def _write(self, instrument: InstrumentFile) -> None:
-        self.instrument = instrument
+        """Write an instrument, as loud as it was found that it should be, which is measured where it is not known."""
+        self.levels = self.levels or self.leveller.levels_of(instrument)
+        self.instrument = instrument = with_levels(instrument, self.levels)
         if self.path is not None and self.showing is not None and not self.is_holding_back:
             self.num_bytes = write_instrument(self.path, instrument)
             self.showing.update(instrument, self.path)
