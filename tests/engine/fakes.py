@@ -156,6 +156,7 @@ class FakeInstrument:
     level_db: float = 0.0
     program: int = 0
     is_drums: bool = False
+    bank: int = 0
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ class Known:
     name: str
     program: int = 0
     is_drums: bool = False
+    bank: int = 0
 
 
 FOLDER = (Known("bell"), Known("gong"), Known("40"), Known("kit", is_drums=True))

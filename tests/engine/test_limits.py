@@ -68,7 +68,7 @@ def test_recasting_changes_notes_to_come_only():
     selection = InstrumentSelection(bank)
     synth = make_synth(bank=selection)
     play(synth, (60,))
-    selection.play_only(SimpleNamespace(name="other", program=40, is_drums=False))
+    selection.play_only(SimpleNamespace(name="other", program=40, is_drums=False, bank=0))
     play(synth, (60,))
     assert [program for program, *_ in bank.asked] == [0]
     synth.recast()

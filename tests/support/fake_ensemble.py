@@ -100,9 +100,9 @@ class FakeBank:
     has_drums = True
     changes = 0
     instruments = (
-        SimpleNamespace(name="Piano", program=0, is_drums=False, family="Piano"),
-        SimpleNamespace(name="Violin", program=40, is_drums=False, family="Strings"),
-        SimpleNamespace(name="Standard Kit", program=0, is_drums=True, family="Drums"),
+        SimpleNamespace(name="Piano", program=0, is_drums=False, family="Piano", bank=0),
+        SimpleNamespace(name="Violin", program=40, is_drums=False, family="Strings", bank=0),
+        SimpleNamespace(name="Standard Kit", program=0, is_drums=True, family="Drums", bank=0),
     )
 
     def instrument_for(self, program: int, bank: int, is_drums: bool, key: int) -> SimpleNamespace:
