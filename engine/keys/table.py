@@ -30,6 +30,7 @@ MAX_EXTRA_SIZE: Final = 2**22
 """Numbers of one extra."""
 MAX_CENTS: Final = 1200.0
 MAX_INHARMONICITY: Final = 0.1
+MAX_PACE: Final = 64.0
 MAX_VALUE: Final = 1e6
 """No trained number is larger."""
 _EXTRA_KINDS: Final = ("int8", "uint8", "int16", "float16", "float32")
@@ -208,8 +209,8 @@ class KeyTable:
         _check_rows_of("motion", self.motion, count)
         if not np.all((self.loop >= 0.0) & (self.loop <= np.diff(self.motions.first))):
             raise ValueError("a loop must be no longer than its motion")
-        if not np.all((self.pace > 0.0) & (self.pace <= 64.0)):
-            raise ValueError("paces must be above 0, and 64 at most")
+        if not np.all((self.pace > 0.0) & (self.pace <= MAX_PACE)):
+            raise ValueError(f"paces must be above 0, and {MAX_PACE:g} at most")
 
     def _check_corrections(self) -> None:
         self.corrections.check("corrections", without_shape=0)

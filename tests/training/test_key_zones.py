@@ -9,6 +9,7 @@ import pytest
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.keys.motions import transposed
+from tnca_synth.engine.keys.table import MAX_PACE
 from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.training.measure.zones import Measured, number_takes, share
 
@@ -56,6 +57,13 @@ def sampled(*keys: int) -> list[Measured]:
 
 def owners(*keys: int, name: str = "pad") -> list[tuple[str, int]]:
     return [(name, key) for key in keys]
+
+
+def test_keys_at_both_ends_of_a_piano_share_a_motion_at_a_pace_that_files_may_have() -> None:
+    still = replace(motion(1), sway=np.zeros(COUNT, np.float32), courses=np.zeros((COUNT, COURSES), np.float32))
+    shared = share(owners(21, 108), [still, still], SPEC)
+    assert len(shared.source) == 1
+    assert 1.0 < shared.pace.max() <= MAX_PACE
 
 
 def test_keys_of_one_recording_need_one_motion_at_their_paces() -> None:

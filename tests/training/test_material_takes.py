@@ -53,6 +53,23 @@ def test_notes_of_a_take_in_a_room(tmp_path, font, program, low, style):
         assert one.audio.dtype == np.float32 and np.abs(one.audio[: RATE // 50]).max() < 1
 
 
+def test_a_long_note_whose_level_swings_with_its_vibrato_is_one(tmp_path):
+    """Every third swing is as deep as a new bow: violins do that where vibrato moves partials over a resonance."""
+    time = np.arange(3 * RATE) / RATE
+    rate_hz = 5.5
+    phase = 2 * np.pi * 880.0 * time + 0.6 * np.sin(2 * np.pi * rate_hz * time)
+    tone = sum(np.sin(number * phase) / number for number in range(1, 6))
+    swing = np.floor(rate_hz * time)
+    depth_db = np.where(swing % 3 == 2, 8.0, 5.0)
+    level_db = -depth_db * np.sin(np.pi * (rate_hz * time - swing)) ** 2
+    fade = np.minimum(1.0, np.minimum(time, time[::-1]) / 0.02)
+    note = 0.2 * tone * fade * 10.0 ** (level_db / 20.0)
+    rest = np.zeros(RATE // 2)
+    material = understand(saved(tmp_path, room(np.concatenate([rest, note, rest, note, rest]), RATE, -60)))
+    assert begins(material) == pytest.approx([0.5, 4.0], abs=0.05)
+    assert [one.pitch for one in material.recordings] == [81, 81]
+
+
 def test_velocities_come_from_levels(tmp_path, font):
     velocities = (40, 80, 120)
     audio, played = perform(font, PIANO, one_by_one(range(48, 66), 0.5, 0.4, velocities))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
 from ...engine.keys.motions import code_places, transposed
+from ...engine.keys.table import MAX_PACE
 from ...engine.spectra.spec import AudioSpec
 
 SAME_TAKE = 0.3
@@ -135,7 +136,7 @@ class _Heard:
         shapes = self._weighted(transposed(other._own.shapes, spec, ratio))
         of_both, of_other = shapes @ self._shapes.T, shapes @ shapes.T
         missed = []
-        for pace in (ratio, 1.0):
+        for pace in (min(ratio, MAX_PACE), 1.0):
             codes = other._read(len(self._codes), pace)
             power = self._power - 2.0 * _sum(codes, self._codes, of_both) + _sum(codes, codes, of_other)
             missed.append((power / max(self._power, 1e-9), pace))

@@ -16,6 +16,10 @@ from .curves import HOP_S, RATE, Curves
 STRIKE_FLUX_DB: Final = 2.0
 DIP_DB: Final = 6.0
 BEAT_S, TREMOLO_S = 0.22, 0.35
+LESSER: Final = 0.4
+"""Share of a dip's depth from which others around it tell that the sound swings by itself."""
+MOST_LESSER, SWING_S = 2, 0.4
+"""More of them within so many seconds are vibrato, which moves partials over resonances."""
 DIP_FALL_S, DIP_RISE_S = 0.12, 0.15
 RISE_COUNTS_MORE_DB: Final = 1.5
 APART_S: Final = 0.08
@@ -79,10 +83,15 @@ def strikes(curves: Curves) -> dict[int, float]:
 def dips(curves: Curves) -> dict[int, float]:
     """Return the frames at which the level comes out of a dip, and how clearly, as a bow or a tongue makes it.
 
-    One at once after another is a beat, and those that follow each other fast are a tremolo.
+    One at once after another is a beat, and those that follow each other fast are a tremolo. One among others that are
+    not much less deep is vibrato.
     """
+    valleys, depths = _valleys(curves)
     runs: list[list[tuple[int, float]]] = []
-    for t, depth in _dips(curves):
+    for t, depth in zip(valleys.tolist(), depths.tolist(), strict=True):
+        around = (np.abs(valleys - t) * HOP_S < SWING_S) & (depths >= LESSER * depth)
+        if depth < DIP_DB or np.count_nonzero(around) - 1 > MOST_LESSER:
+            continue
         if runs and (t - runs[-1][-1][0]) * HOP_S < BEAT_S:
             continue
         if runs and (t - runs[-1][-1][0]) * HOP_S < TREMOLO_S:
@@ -92,8 +101,8 @@ def dips(curves: Curves) -> dict[int, float]:
     return {t: depth / DIP_DB for run in runs if len(run) == 1 for t, depth in run}
 
 
-def _dips(curves: Curves) -> list[tuple[int, float]]:
-    """Return (frame, dB) of the lowest points of dips in the level, the lesser of fall and rise."""
+def _valleys(curves: Curves) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the lowest points (D,) of dips in the level, as frames, and their depths in dB: fall or rise, the lesser."""
     level = np.maximum(curves.level_db, curves.floor_db + 3.0)
     valleys, _ = find_peaks(-level, distance=int(APART_S / HOP_S))
     before, after = int(DIP_FALL_S / HOP_S), int(DIP_RISE_S / HOP_S)
@@ -101,7 +110,7 @@ def _dips(curves: Curves) -> list[tuple[int, float]]:
         min(level[max(0, t - before) : t + 1].max(), level[t : t + after].max() + RISE_COUNTS_MORE_DB) - level[t]
         for t in valleys
     ]
-    return [(int(t), float(depth)) for t, depth in zip(valleys, depths, strict=True) if depth >= DIP_DB]
+    return valleys, np.array(depths, np.float64)
 
 
 def _apart(found: dict[int, float]) -> dict[int, float]:
