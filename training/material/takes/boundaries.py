@@ -102,7 +102,7 @@ def dips(curves: Curves) -> dict[int, float]:
 
 
 def _valleys(curves: Curves) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the lowest points (D,) of dips in the level, as frames, and their depths in dB: fall or rise, the lesser."""
+    """Return the lowest points (D,) of dips in the level, as frames, and their depths: the lesser of fall and rise."""
     level = np.maximum(curves.level_db, curves.floor_db + 3.0)
     valleys, _ = find_peaks(-level, distance=int(APART_S / HOP_S))
     before, after = int(DIP_FALL_S / HOP_S), int(DIP_RISE_S / HOP_S)
