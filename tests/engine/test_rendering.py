@@ -28,6 +28,7 @@ from tnca_synth.engine.output.gain import Amplifier
 from tnca_synth.engine.output.loudness import LoudnessMeter
 from tnca_synth.engine.output.sinks import MemorySink
 from tnca_synth.engine.render import file
+from tnca_synth.engine.voices.progress import Progress
 from tnca_synth.errors import MidiFileError, UsageError
 from tnca_synth.midi.messages import note_off, note_on, program_change
 
@@ -329,10 +330,11 @@ def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.Mon
         for _ in range(8):
             time.sleep(0.15)
             theirs.send(None)
-        theirs.send(workers.Result([], [], np.zeros(0, np.float32), ["a line"]))
+        nothing = Progress(0).table, [], np.zeros(0, np.float32)
+        theirs.send(workers.Result([], [], *nothing, ["a line"]))
 
     threading.Thread(target=work).start()
-    assert helper.finish() == ["a line"]
+    assert helper.finish(Progress(1)) == ["a line"]
     assert not killed
 
 
