@@ -79,6 +79,9 @@ def test_of_keys_far_apart_every_second_one_between_is_told() -> None:
 
 def test_a_key_is_heard_from_the_nearest_recorded_one() -> None:
     assert nearest_reach({"mine": {49, 52, 57}}) == {("mine", 49): 50, ("mine", 52): 54, ("mine", 57): 57}
+    by_zones = nearest_reach({"mine": {49, 52, 57}}, (50, 53, 60))
+    assert by_zones == {("mine", 49): 50, ("mine", 52): 53, ("mine", 57): 57}
+    assert nearest_reach({"mine": {49, 57}}, (48, 50, 54, 60)) == {("mine", 49): 54, ("mine", 57): 57}
 
 
 @pytest.fixture(scope="module")

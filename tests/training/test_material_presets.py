@@ -21,7 +21,10 @@ FONT = Path(DataConfig().soundfont)
 def test_a_preset_gives_its_recorded_keys_and_layers():
     material = understand(FONT, wishes=Wishes(preset="0:108"))
     assert (material.kind, material.name, material.is_kit) == ("soundfont", "kalimba", False)
-    roots = {zone.root for zone in SoundFontZones(FONT).zones(0, 108)}
+    zones = SoundFontZones(FONT).zones(0, 108)
+    roots = {zone.root for zone in zones}
+    assert material.zone_ends == tuple(zone.high for zone in zones)
+    assert material.transposed(-2).zone_ends == tuple(zone.high - 2 for zone in zones)
     assert {root for root in roots if 21 <= root <= 108} <= set(material.pitches)
     assert np.diff(material.pitches).max() <= 12
     assert not material.refused and material.offset is None
@@ -31,7 +34,7 @@ def test_a_preset_gives_its_recorded_keys_and_layers():
 
 def test_a_kit_gives_all_its_drums():
     material = understand(FONT, wishes=Wishes(preset="128:0"))
-    assert material.is_kit
+    assert material.is_kit and not material.zone_ends
     assert {36, 38, 42, 46, 49} <= set(material.pitches)
     assert all(one.instrument.endswith(f":{one.pitch}") for one in material.recordings)
 

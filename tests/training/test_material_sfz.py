@@ -58,6 +58,7 @@ def test_inheritance_defines_includes_and_layers(tmp_path):
     material = understand(path)
     assert (material.kind, material.name, material.findings, material.offset) == ("sfz", "lib", (), None)
     assert notes(material) == [(57, 32), (57, 96), (60, 32), (60, 96)]
+    assert material.zone_ends == (57, 60, 62)
     assert all(abs(note.heard - note.recording.pitch) < 0.02 for note in material.notes)  # the tuning is carried out
 
 

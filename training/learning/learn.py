@@ -138,6 +138,7 @@ class _Run:
     about: About = field(init=False)
     programs: tuple[int, ...] = field(init=False)
     leveller: Leveller = field(init=False)
+    zone_ends: tuple[int, ...] = field(init=False)
     candidate: InstrumentFile = field(init=False)
     showing: Showing | None = field(init=False)
 
@@ -147,6 +148,7 @@ class _Run:
         self.speed = self.speed.scaled(min(len(material.notes), MOST_NOTES))
         self.about = self._about(material)
         self.leveller = Leveller(self.foundation, material.is_kit)
+        self.zone_ends = material.zone_ends
         chosen = at_most(material.recordings, MOST_NOTES)
         if len(chosen) < len(material.recordings):
             self.listener.say(f"learns from {len(chosen)} of {len(material.recordings)} notes, of every key")
@@ -154,7 +156,7 @@ class _Run:
         self.listener.say(f"level: {gain_db:+.1f} dB, to be as loud as the other instruments")
         self.showing = Showing(self.foundation, recordings) if self.path else None
         features = measure(self.foundation, recordings, self.listener.measured)
-        part = note_set(self.foundation, features, judges=True)
+        part = note_set(self.foundation, features, judges=True, zone_ends=self.zone_ends)
         heard = [one for one, note in zip(features, part.features, strict=True) if not note.held_out]
         starts = self._starts(heard, before)
         judgement, is_complete = Judgement((), True), True
@@ -222,7 +224,7 @@ class _Run:
         self._run_stage(first)
         self._finish(first, features, part, learned, judged)
         judgement = judge(self.foundation, self._kept(), judged, learned, are_unheard=True)
-        whole = note_set(self.foundation, features, judges=False) if judged else part
+        whole = note_set(self.foundation, features, judges=False, zone_ends=self.zone_ends) if judged else part
         self.is_holding_back = False
         second = self._stage(whole, recordings, first.best_starts(whole), self.speed.with_all, 1)
         self._finish(second, features, whole, recordings, ())
@@ -257,7 +259,8 @@ class _Run:
 
         made_of = [made(notes)] if judged or not self.tells_between else []
         if self.tells_between:
-            made_of.append(made(note_set(self.foundation, features, bool(judged), with_between=True)))
+            between = note_set(self.foundation, features, bool(judged), with_between=True, zone_ends=self.zone_ends)
+            made_of.append(made(between))
         if len(made_of) > 1:
             watched = spread(judged, MOST_WATCHED)
             errors = [mean_distance(self.foundation, one, watched) for one in made_of]

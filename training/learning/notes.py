@@ -91,7 +91,11 @@ def measure(foundation: Foundation, recordings: Sequence[Recording], step: Step)
 
 
 def note_set(
-    foundation: Foundation, features: Sequence[NoteFeatures], judges: bool, with_between: bool = False
+    foundation: Foundation,
+    features: Sequence[NoteFeatures],
+    judges: bool,
+    with_between: bool = False,
+    zone_ends: Sequence[int] = (),
 ) -> NoteSet:
     """Lay measured notes out to learn from.
 
@@ -99,6 +103,7 @@ def note_set(
     ----------
     judges : some keys are held out to judge by
     with_between : keys between recorded ones have notes as well, told from their neighbours
+    zone_ends : highest keys of the zones that the recordings serve, in order, where they are known
     """
     keys: dict[str, set[int]] = defaultdict(set)
     fades: dict[str, list[bool]] = defaultdict(list)
@@ -114,15 +119,22 @@ def note_set(
         notes += between
         for note in between:
             heard[note.instrument].add(note.pitch)
-    return assemble([notes], foundation.spec, decaying=decaying, choose=lambda group: group, reach=nearest_reach(heard))
+    reach = nearest_reach(heard, zone_ends)
+    return assemble([notes], foundation.spec, decaying=decaying, choose=lambda group: group, reach=reach)
 
 
-def nearest_reach(keys: Mapping[str, Collection[int]]) -> Reach:
-    """Return the highest key to which each recorded key of a timbre is the nearest; half-way the lower one is."""
+def nearest_reach(keys: Mapping[str, Collection[int]], zone_ends: Sequence[int] = ()) -> Reach:
+    """Return the highest key that is heard from each recorded key of a timbre.
+
+    It is the last one to which that key is the nearest, half-way the lower one. Where a zone ends between two recorded
+    keys, it ends there: beyond, another recording is played.
+    """
     reach = {}
     for name, own in keys.items():
         ordered = sorted(own)
         for low, high in pairwise(ordered):
-            reach[name, low] = (low + high) // 2
+            half = (low + high) // 2
+            ends = [end for end in zone_ends if low <= end < high]
+            reach[name, low] = min(ends, key=lambda end: abs(end - half), default=half)
         reach[name, ordered[-1]] = ordered[-1]
     return reach

@@ -113,6 +113,7 @@ class Material:
     offset : how far names are off what sounds; None where they agree or where that is mended
     is_kit : whether every key is a drum of its own
     velocities_heard : whether velocities were estimated from levels
+    zone_ends : highest keys of the zones that the recordings serve, in order; none where nothing says so
     """
 
     name: str
@@ -125,6 +126,7 @@ class Material:
     offset: Offset | None = None
     is_kit: bool = False
     velocities_heard: bool = False
+    zone_ends: tuple[int, ...] = ()
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -150,6 +152,7 @@ class Material:
             notes=tuple(notes),
             findings=(*self.findings, *findings),
             offset=offset if offset and offset.semitones else None,
+            zone_ends=tuple(end + semitones for end in self.zone_ends),
         )
 
     @property
@@ -171,6 +174,7 @@ class Gathered:
     is_kit : whether every key is a drum of its own
     velocities_heard : whether velocities were estimated from levels
     name : of the instrument; None where the path names it
+    zone_ends : see `Material`
     """
 
     kind: str
@@ -182,6 +186,7 @@ class Gathered:
     is_kit: bool = False
     velocities_heard: bool = False
     name: str | None = None
+    zone_ends: tuple[int, ...] = ()
 
 
 def transposed(notes: Iterable[Note], semitones: int) -> tuple[list[Note], list[Finding]]:

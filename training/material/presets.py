@@ -54,7 +54,14 @@ def read_preset(path: Path, sample_rate: int, wishes: Wishes) -> Gathered:
     recorded = len({zone.root for zone in zones})
     remarks = [f"preset {_text(preset)}: {recorded} recorded keys, {_layers(zones)} layers of velocity"]
     return Gathered(
-        "soundfont", keeper.recordings, keeper.findings, remarks, is_rendered=True, is_kit=is_kit, name=preset.name
+        "soundfont",
+        keeper.recordings,
+        keeper.findings,
+        remarks,
+        is_rendered=True,
+        is_kit=is_kit,
+        name=preset.name,
+        zone_ends=() if is_kit else tuple(sorted({zone.high for zone in zones})),
     )
 
 

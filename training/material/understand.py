@@ -126,6 +126,7 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
         offset=offset if offset and offset.semitones else None,
         is_kit=gathered.is_kit,
         velocities_heard=gathered.velocities_heard,
+        zone_ends=gathered.zone_ends,
     )
 
 

@@ -39,6 +39,8 @@ def read_sfz(path: Path, sample_rate: int, wishes: Wishes) -> Gathered:
             gathered.findings.append(Finding(region.sample, str(error)))
     gathered.recordings = keeper.recordings
     gathered.findings += keeper.findings
+    if not gathered.is_kit:
+        gathered.zone_ends = tuple(sorted({region.high for region in regions}))
     return gathered
 
 
