@@ -152,7 +152,7 @@ class Material:
             notes=tuple(notes),
             findings=(*self.findings, *findings),
             offset=offset if offset and offset.semitones else None,
-            zone_ends=tuple(end + semitones for end in self.zone_ends),
+            zone_ends=moved_ends(self.zone_ends, semitones),
         )
 
     @property
@@ -199,6 +199,11 @@ def transposed(notes: Iterable[Note], semitones: int) -> tuple[list[Note], list[
         else:
             findings.append(Finding(note.recording.origin, f"bad pitch: {key} once it is transposed, expected 0..127"))
     return kept, findings
+
+
+def moved_ends(zone_ends: Sequence[int], semitones: int) -> tuple[int, ...]:
+    """Return where zones end once all keys are moved."""
+    return tuple(end + semitones for end in zone_ends)
 
 
 def in_order(notes: Sequence[Note]) -> tuple[Note, ...]:

@@ -14,7 +14,7 @@ from ..sources.folder import SUFFIXES
 from ..sources.naming.names import instrument_name
 from .folders import read_folder, read_nsynth
 from .listening import doubt_names, find_offset, listen, out_of_tune, same_sounds, several_notes, trust_pitch
-from .material import Finding, Gathered, Material, Note, Wishes, in_order, transposed
+from .material import Finding, Gathered, Material, Note, Wishes, in_order, moved_ends, transposed
 from .presets import read_preset
 from .sfz import read_sfz
 from .takes import read_takes
@@ -96,7 +96,7 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
     """Listen to what was gathered, and doubt it."""
     notes = [listen(one, sample_rate) for one in recordings]
     findings = list(gathered.findings)
-    offset = None
+    offset, moved = None, 0
 
     def without(doubted: tuple[list[Note], list[Finding]]) -> list[Note]:
         findings.extend(doubted[1])
@@ -107,11 +107,12 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
     if not gathered.is_rendered and gathered.kind != "take":
         notes = without(several_notes(notes, sample_rate))
     if gathered.is_named and not gathered.is_kit:
-        notes = without(transposed(notes, wishes.transpose))
+        notes, moved = without(transposed(notes, wishes.transpose)), wishes.transpose
     if gathered.is_named and not gathered.is_kit and not gathered.is_rendered:
         offset = find_offset(notes)
         if wishes.trust_pitch:
-            notes, offset = trust_pitch(notes, offset), None
+            notes, moved = trust_pitch(notes, offset), moved + (offset.semitones if offset else 0)
+            offset = None
         else:
             notes = without(doubt_names(notes, offset))
         findings += out_of_tune(notes)
@@ -126,7 +127,7 @@ def _heard(recordings: list[Recording], gathered: Gathered, sample_rate: int, wi
         offset=offset if offset and offset.semitones else None,
         is_kit=gathered.is_kit,
         velocities_heard=gathered.velocities_heard,
-        zone_ends=gathered.zone_ends,
+        zone_ends=moved_ends(gathered.zone_ends, moved),
     )
 
 
