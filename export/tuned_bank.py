@@ -62,7 +62,7 @@ class _Tuner:
             now = replace(before, reach=reach)
             old, new = (MotionTable(self._growth.spec, arrays) for arrays in (before, now))
             tuning = moved_to(
-                _tuning_of(table), lambda key: old.heard_key(one.name, key), lambda key: new.heard_key(one.name, key)
+                Tuning.of(table), lambda key: old.heard_key(one.name, key), lambda key: new.heard_key(one.name, key)
             )
             table = _tuned(replace(table, extras={**table.extras, REACH: reach.astype(np.int16)}), tuning)
         moved = replace(file, table=table)
@@ -116,10 +116,6 @@ def tune_bank(folder: Path, preset: str, names: Sequence[str] = ()) -> dict[str,
         if content != (folder / name).read_bytes():
             written[name] = content
     return change_files(folder, manifest, written)
-
-
-def _tuning_of(table: KeyTable) -> Tuning:
-    return Tuning(*(tuple(values.tolist()) for values in (table.tuned_keys, table.cents, table.inharmonicity)))
 
 
 def _tuned(table: KeyTable, tuning: Tuning) -> KeyTable:

@@ -12,6 +12,7 @@ from ..arrays import FloatArray
 from ..instrument_files.levels import KeyLevels
 from ..keys.correction import step_at
 from ..keys.motions import Motion
+from ..keys.table import KeyTable
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Tuning:
     keys: tuple[int, ...] = (60,)
     cents: tuple[float, ...] = (0.0,)
     inharmonicity: tuple[float, ...] = (0.0,)
+
+    @classmethod
+    def of(cls, table: KeyTable) -> Tuning:
+        """Return the tuning that a key table has."""
+        return cls(*(tuple(values.tolist()) for values in (table.tuned_keys, table.cents, table.inharmonicity)))
 
     def at(self, key: float) -> tuple[float, float]:
         """Return (cents, inharmonicity B) at a key; the nearest measured key's beyond the ends."""

@@ -170,7 +170,7 @@ class TimbreBook:
                 return
             self._timbres.add(name, table)
             self._motions.add(motions_of(table, name), correction_of(table, name))
-            tuning = Tuning(*(tuple(v.tolist()) for v in (table.tuned_keys, table.cents, table.inharmonicity)))
+            tuning = Tuning.of(table)
             if instrument.facts.is_drums:
                 self._drums = {**self._drums, name: sorted(int(suffix[1:]) for suffix in table.suffixes)}
             known = replace(self._by_name[name], measured=tuning)

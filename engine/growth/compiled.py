@@ -88,6 +88,11 @@ class Work(NamedTuple):
         return self.call.views
 
     @property
+    def is_new(self) -> NDArray[np.bool_]:
+        """Whether a voice's first frame is to be grown, (V,)."""
+        return np.asarray(self.views.facts[:, NUM_FRAMES] == 0.0)
+
+    @property
     def voices(self) -> list[Voice]:
         """The voices."""
         return [job.voice for job in self.jobs]
@@ -198,16 +203,14 @@ class KernelGrower:
     def _tend(self, work: Work) -> GrowthMasks | None:
         held = work.views.facts[:, 1] - work.views.facts[:, 0]
         released = work.samples >= np.maximum(held, self._spec.hop_length)
-        before, is_new = self._progress.damage[work.slots], work.views.facts[:, NUM_FRAMES] == 0.0
-        return masks_of(before, is_new, work.views.controls, released)
+        return masks_of(self._progress.damage[work.slots], work.is_new, work.views.controls, released)
 
     def _plan(self, work: Work) -> Plan:
         """Plan which genomes are planted anew, and tell the kernel what they are of."""
         voices = work.voices
-        is_new = work.views.facts[:, NUM_FRAMES] == 0
         plan = plan_replanting(
             work.views.pitch,
-            np.where(is_new, work.views.pitch[0], self._progress.last_pitch[work.slots]),
+            np.where(work.is_new, work.views.pitch[0], self._progress.last_pitch[work.slots]),
             work.views.planted[0].copy(),
             self._progress.planted_hops[work.slots].astype(np.int64),
             exact=False,

@@ -65,8 +65,8 @@ def measured_levels(ensemble: OpenSynth, instrument: BankInstrument, soundfont: 
     if not keys:
         return Levels()
     if not instrument.is_drums:
-        keys = _spread(keys, MOST_KEYS)
-    soft_keys = _spread(keys, SLOPE_KEYS)
+        keys = spread(keys, MOST_KEYS)
+    soft_keys = spread(keys, SLOPE_KEYS)
     notes = [*((key, VELOCITY) for key in keys), *((key, SOFT_VELOCITY) for key in soft_keys)]
     part = Part(DRUM_CHANNEL if instrument.is_drums else 0, instrument.program, instrument.bank)
     if not instrument.is_drums:
@@ -97,7 +97,7 @@ def usual_loudness(renderer: NoteRenderer, instruments: Sequence[BankInstrument]
     known = [one for one in instruments if one.is_drums == are_drums and not one.is_own and one.program in wanted]
     found = []
     for one in known:
-        keys = _spread(range(one.low, one.high + 1), REFERENCE_KEYS + 2)
+        keys = spread(range(one.low, one.high + 1), REFERENCE_KEYS + 2)
         loudness = [_rendered(renderer, one, keys[1:-1] or keys, velocity) for velocity in (VELOCITY, SOFT_VELOCITY)]
         is_heard = np.min(loudness, 0) > SILENT_DB
         if is_heard.any():
@@ -117,8 +117,8 @@ def levels_beside(usual: Loudness, renderer: NoteRenderer, instrument: BankInstr
         Of the instrument, at `RATE`; its levels there count as nothing.
     keys : recorded ones
     """
-    keys = _spread(keys, MOST_KEYS)
-    soft_keys = _spread(keys, SLOPE_KEYS)
+    keys = spread(keys, MOST_KEYS)
+    soft_keys = spread(keys, SLOPE_KEYS)
     loud = _rendered(renderer, instrument, keys, VELOCITY)
     soft = _rendered(renderer, instrument, soft_keys, SOFT_VELOCITY)
     notes = [*((key, VELOCITY) for key in keys), *((key, SOFT_VELOCITY) for key in soft_keys)]
@@ -170,7 +170,7 @@ def loudness_of(audio: FloatArray, count: int) -> NDArray[np.float64]:
     return np.asarray(10.0 * np.log10(power + 1e-20))
 
 
-def _spread(keys: Sequence[int], count: int) -> list[int]:
+def spread(keys: Sequence[int], count: int) -> list[int]:
     """Return at most so many keys, from the first to the last."""
     return [keys[place] for place in np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))]
 

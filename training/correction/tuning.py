@@ -21,6 +21,7 @@ from ..measure.recording import HELD_OUT_VELOCITY, is_held_out_key
 from ..sources.soundfont_zones import SEMITONE, Zone
 from ..validation.evaluation import PitchJudge
 from ..validation.rendered import NoteRenderer
+from .levels import spread
 
 LOWEST, HIGHEST = 36, 92
 """Keys whose pitch the tracker follows."""
@@ -60,7 +61,7 @@ def _measured_keys(instrument: BankInstrument, heard_key: HeardKey) -> list[int]
     """Return which keys of an instrument are measured: a few of those that are heard from each recorded key."""
     keys = range(max(instrument.low, LOWEST), min(instrument.high, HIGHEST) + 1)
     alike = _alike([key for key in keys if not is_held_out_key(key)], heard_key)
-    return [key for some in alike.values() for key in _spread(some)]
+    return [key for some in alike.values() for key in spread(some, MOST_KEYS)]
 
 
 def _alike(keys: Iterable[int], heard_key: HeardKey) -> dict[float, list[int]]:
@@ -69,11 +70,6 @@ def _alike(keys: Iterable[int], heard_key: HeardKey) -> dict[float, list[int]]:
     for key in sorted(keys):
         found.setdefault(heard_key(key), []).append(key)
     return found
-
-
-def _spread(keys: Sequence[int]) -> list[int]:
-    places = np.unique(np.linspace(0, len(keys) - 1, MOST_KEYS).round().astype(int))
-    return [keys[place] for place in places]
 
 
 def _end_db(audio: FloatArray) -> float:
