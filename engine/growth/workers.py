@@ -26,7 +26,7 @@ from ..arrays import FloatArray
 from ..decoders.base import Decoder
 from ..kernel.cores import AUTO
 from ..keys.correction import CorrectionArrays
-from ..keys.motions import MotionArrays
+from ..keys.motion_arrays import MotionArrays
 from ..models.interfaces import Genome, GrowthModel
 from ..modulation.channel import ControlsAt
 from ..voices.progress import Progress

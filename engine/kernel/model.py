@@ -19,7 +19,8 @@ from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
 from ..decoders.parts.noise import NoiseBank, noise_spectra
 from ..decoders.parts.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
 from ..keys.apply import HEARD_LEVEL, LOBE_BINS
-from ..keys.motions import KeyArrays, MotionTable
+from ..keys.motion_arrays import KeyArrays
+from ..keys.motions import MotionTable
 from ..models.interfaces import Genome
 from ..modulation.growth import ALPHA, LIVELIEST
 from ..modulation.reseeding import MIN_DRIFT

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BankError
-from ..arrays import FloatArray
-from .growing import GrowingRows
+from ..arrays import FloatArray, GrowingRows
 from .npz import KeyedArrays
 from .onsets import MOMENTS, check_onsets, decoded, no_onsets
 

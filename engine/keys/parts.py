@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .correction import CorrectionArrays, no_layers, no_softer
-from .motions import MotionArrays
+from .motion_arrays import MotionArrays
 from .onsets import no_onsets
 from .table import Courses, KeyTable
 from .timbres import TimbreTable

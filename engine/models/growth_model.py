@@ -11,7 +11,8 @@ from ...errors import BankError
 from ..arrays import FloatArray
 from ..keys.apply import KeyApplier
 from ..keys.correction import CorrectionArrays
-from ..keys.motions import KeyRoom, MotionArrays, MotionTable
+from ..keys.motion_arrays import MotionArrays
+from ..keys.motions import KeyRoom, MotionTable
 from ..names import representation_of
 from ..values import member, whole
 from .bound_step import BoundStep

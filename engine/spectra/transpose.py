@@ -115,3 +115,8 @@ def _mean_around(power: FloatArray) -> FloatArray:
     at = np.arange(power.shape[2])
     above, below = np.minimum(at + AROUND_BANDS + 1, len(at)), np.maximum(at - AROUND_BANDS, 0)
     return ((total[..., above] - total[..., below]) / (above - below)).astype(np.float32)
+
+
+def transposed(bands: FloatArray, spec: AudioSpec, ratio: float) -> FloatArray:
+    """Return values of mel bands (..., F) as they are when the sound is transposed by a frequency ratio."""
+    return between(bands, *transposed_bands(spec, ratio))

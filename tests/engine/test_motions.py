@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.motions import STILL, Motion, MotionArrays, MotionTable, transposed
+from tnca_synth.engine.keys.motion_arrays import MotionArrays
+from tnca_synth.engine.keys.motions import STILL, Motion, MotionTable
 from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
 from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.engine.spectra.stft import mel_edges_hz
+from tnca_synth.engine.spectra.transpose import transposed
 from tnca_synth.errors import BankError
 
 SPEC = AudioSpec(sample_rate=8000, n_fft=256, hop_length=64, num_mels=16)

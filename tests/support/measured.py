@@ -10,7 +10,7 @@ import pytest
 
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.motions import MotionArrays
+from tnca_synth.engine.keys.motion_arrays import MotionArrays
 
 
 def with_correction(

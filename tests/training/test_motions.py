@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
-from tnca_synth.engine.keys.motions import MotionTable, transposed
+from tnca_synth.engine.keys.motions import MotionTable
 from tnca_synth.engine.spectra.spec import AudioSpec
+from tnca_synth.engine.spectra.transpose import transposed
 from tnca_synth.training.measure.motions import (
     CODE_RANGE,
     FRAMES_PER_CODE,

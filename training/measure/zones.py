@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.motions import code_places, transposed
+from ...engine.keys.motion_arrays import code_places
 from ...engine.keys.table import MAX_PACE
 from ...engine.spectra.spec import AudioSpec
+from ...engine.spectra.transpose import transposed
 
 SAME_TAKE = 0.3
 """Likeness of two neighbours' motions from which they are of one recording: its keys have 0.4 to 0.9, others 0.05."""

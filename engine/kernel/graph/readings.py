@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import FloatArray
-from ...keys.motions import MotionTable, code_places
+from ...keys.motion_arrays import code_places
+from ...keys.motions import MotionTable
 from ...modulation.channel import COLOUR_AND_PACE, GROWTH, REST, WILD, Control
 from ...modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
 from ...modulation.reseeding import MIN_DRIFT
