@@ -59,7 +59,10 @@ class HeldNotes:
         self._until += self.spec.hop_length
         for voice in self._voices:
             voice.decoded.audio = voice.decoded.audio[:0]
-        self._grower.grow(self._voices, self._until, self._controls.at)
+        plans = self._grower.plan(self._voices, self._until)
+        for hops in plans:
+            self._controls.read(hops.voices, hops.samples, hops.controls)
+        self._grower.grow(plans)
 
 
 def faster_provider(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from itertools import count
 
@@ -93,9 +94,9 @@ class Sequencer:
         self._victims: deque[int] = deque()  # notes to be stolen next, up to the sample `_planned_until`
         self._planned_until = 0
         self._plan_length = round(PLAN_S * grower.sample_rate)
-        self.program_switch = ProgramSwitch(grower, interpreter, note_on, self._allocator)
         self._num_channels = len(interpreter.channels)
         self._controls = ChannelControls(self._num_channels)
+        self.program_switch = ProgramSwitch(grower, interpreter, note_on, self._allocator, self._controls)
         self._queue: list[tuple[int, int, bytes, int]] = []
         self._order = count()
         self._waiting: deque[tuple[int, Command]] = deque()  # commands that need the sound up to their sample
@@ -260,14 +261,26 @@ class Sequencer:
         """Grow the voices that have begun by what the next samples need, as they are now."""
         self._finish()
         voices = [voice for voice in self._allocator.voices.values() if voice.decoded.has_begun]
-        self._grower.grow(voices, self.position + num_samples, self._controls.at)
+        self._grow(voices, self.position + num_samples)
 
     def _begin(self, known: int) -> None:
         """Carry out the events of the next stretch and start to grow it, unless that has been done."""
         if self._growing is None:
             stop = self._perform(min(known, self.position + STRETCH_SAMPLES))
             self._growing = Stretch(self.position, stop, list(self._allocator.voices.values()))
-            self._grower.start(self._growing.voices, stop, self._controls.at)
+            self._start_growing(self._growing.voices, stop)
+
+    def _grow(self, voices: Sequence[Voice], until: int) -> None:
+        """Have voices decoded up to a sample at least."""
+        self._start_growing(voices, until)
+        self._grower.finish()
+
+    def _start_growing(self, voices: Sequence[Voice], until: int) -> None:
+        """Plan hops of voices, read what is asked of them in each, and let them be grown, until `_grower.finish`."""
+        plans = self._grower.plan(voices, until)
+        for hops in plans:
+            self._controls.read(hops.voices, hops.samples, hops.controls)
+        self._grower.start(plans)
 
     def _finish(self) -> None:
         """Have grown what was begun, and put it together by channels."""
@@ -295,7 +308,7 @@ class Sequencer:
             self._carry_out(self.position, self._waiting.popleft()[1])
         self._take_events(self.position + 1)
         # Before later events are taken: controls remember only what is to come of the segment that they are known in.
-        stop = self.program_switch.carry_out(self.position, stop, self._controls.at)
+        stop = self.program_switch.carry_out(self.position, stop)
         return self._take_events(stop)
 
     def _take_events(self, stop: int) -> int:
@@ -449,7 +462,7 @@ class Sequencer:
         """Free the voices that fade out already; what they still had to say sounds on beside the others."""
         voices = [voice for voice in self._allocator.voices.values() if voice.is_leaving]
         stop = max((voice.end for voice in voices), default=self.position)
-        self._grower.grow(voices, stop, self._controls.at)
+        self._grow(voices, stop)
         for voice in voices:
             first, audio = voice.take_audio(self.position, stop)
             if len(audio):
@@ -461,7 +474,7 @@ class Sequencer:
         sounding = [voice for voice in voices if voice.onset < self.position < voice.end]
         fade_end = self.position + len(self._fade)
         # No event beyond this moment has been handled yet, so none can colour the fade.
-        self._grower.grow(sounding, fade_end, self._controls.at)
+        self._grow(sounding, fade_end)
         for voice in sounding:
             _, audio = voice.take_audio(self.position, fade_end)
             self._fading.add(self.position, voice.channel, audio * self._fade[: len(audio)])

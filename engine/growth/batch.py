@@ -16,44 +16,27 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 from ..keys.correction import Corrections
 from ..keys.motions import MotionTable
-from ..modulation.channel import COLOUR_AND_PACE, REST, Control, ControlsAt
+from ..modulation.channel import COLOUR_AND_PACE, REST, Control
 from ..modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
 from ..modulation.growth import GrowthMasks, masks_of
-from ..modulation.morph import Journey, remember, travel
+from ..modulation.morph import Journey, travel
 from ..modulation.reseeding import Plan, plan_replanting
 from ..modulation.vibrato import PITCH_RANGE, with_vibrato
 from ..spectra.pitch import pitch_to_hz
 from ..spectra.spec import AudioSpec
-from ..voices.progress import Progress, Reached
+from ..voices.progress import Columns, Progress, Reached
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice
-
-
-class Job(NamedTuple):
-    """Hops to come of one voice."""
-
-    voice: Voice
-    num_hops: int
-    is_new: bool
-    num_frames: int  # to grow
-    lookahead: int  # frames beyond the current one that its decoder needs
-    grown: int  # frames grown before
-
-    @property
-    def ahead(self) -> int:
-        """Frames that its decoder begins with."""
-        return self.lookahead if self.is_new else 0
+from .hop_plan import HopPlan, Job
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """What one call grows: static facts of the voices, and their controls at every round."""
 
-    jobs: list[Job]
-    slots: NDArray[np.intp]  # (V,)
+    hops: HopPlan
     seeds: NDArray[np.uint64]  # (V,)
     active: list[int]  # voices in each round, R of them
-    frames: NDArray[np.int64]  # (R, V)
     clocks: EnvelopeClocks
     growth_age_s: FloatArray  # (R, V), what the growth is told of the age: its clock may stop
     pitch: NDArray[np.float64]  # (R, V), without vibrato
@@ -71,9 +54,24 @@ class Batch:
     semitones: NDArray[np.float64]  # (R, V), from the keys that are grown to those that sound
 
     @property
+    def jobs(self) -> Sequence[Job]:
+        """What is to be grown of each voice."""
+        return self.hops.jobs
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        """Those of the voices, (V,)."""
+        return self.hops.slots
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """Spectral frames, (R, V)."""
+        return self.hops.frames
+
+    @property
     def voices(self) -> list[Voice]:
         """The voices, V of them."""
-        return [job.voice for job in self.jobs]
+        return self.hops.voices
 
     def timbre(self, index: int, row: int) -> FloatArray:
         """Return the timbre that a voice is planted with in round `index`."""
@@ -93,19 +91,14 @@ class Batch:
 
     def remember(self, progress: Progress) -> None:
         """Note how far the voices have come."""
-        num_frames = np.array([job.num_frames for job in self.jobs])
-        last = num_frames - 1
-        at_last = last, np.arange(len(last))
-        plan, clocks, masks = self.plan, self.clocks, self.growth_masks
-        rounds = plan.planted, plan.hops, self.pitch, clocks.age_lead_s, clocks.release_lead_s
+        plan, clocks, at_last = self.plan, self.clocks, self.hops.last
+        rounds = plan.planted, plan.hops.astype(np.float64), self.pitch, clocks.age_lead_s, clocks.release_lead_s
         reached = Reached(*(values[at_last] for values in rounds))
-        progress.advance(self.slots, num_frames, reached, None if masks is None else masks.damage[at_last])
-        if self.journey is not None and self.plan.places is not None:
-            remember(self.voices, last, self.journey, self.plan.places)
+        self.hops.remember(progress, reached, self.growth_masks, self.journey, plan.places)
 
 
 class _Facts(NamedTuple):
-    """What is known of V voices, each float64 (V,); see `Voice`, `Patch` and `Progress`."""
+    """What is known of V voices, each float64 (V,); see `Voice` and `Patch`."""
 
     onset: NDArray[np.float64]
     release: NDArray[np.float64]
@@ -114,28 +107,13 @@ class _Facts(NamedTuple):
     tilt_db: NDArray[np.float64]
     pitched: NDArray[np.float64]
     inharmonicity: NDArray[np.float64]
-    num_frames: NDArray[np.float64]
-    planted_pitch: NDArray[np.float64]
-    planted_hops: NDArray[np.float64]
-    last_pitch: NDArray[np.float64]
-    age_lead_s: NDArray[np.float64]
-    release_lead_s: NDArray[np.float64]
-    damage: NDArray[np.float64]
-    is_planted: NDArray[np.float64]
 
 
-_of_voice = attrgetter(*_Facts._fields[:5], *(f"patch.{name}" for name in _Facts._fields[5:7]))
+_of_voice = attrgetter(*_Facts._fields[:5], *(f"patch.{name}" for name in _Facts._fields[5:]))
 
 
-def make_batch(
-    jobs: list[Job],
-    progress: Progress,
-    controls_at: ControlsAt,
-    spec: AudioSpec,
-    motions: MotionTable,
-    exact: bool,
-) -> Batch:
-    """Look up all that growing needs to know of the jobs, which are sorted by the frames they need, most first.
+def make_batch(hops: HopPlan, progress: Progress, spec: AudioSpec, motions: MotionTable, exact: bool) -> Batch:
+    """Look up all that growing needs to know of a plan.
 
     Parameters
     ----------
@@ -144,38 +122,32 @@ def make_batch(
     exact : whether genomes must follow every move of the pitch
     """
     hop, rate = spec.hop_length, spec.sample_rate
-    voices = [job.voice for job in jobs]
+    voices, frames, hop_start, controls = hops.voices, hops.frames, hops.since, hops.controls
     # One array for all: arrays are dear to make, and this is done for every hop.
-    slots = np.array([voice.slot for voice in voices])
-    facts = _Facts(*np.array([_of_voice(voice) for voice in voices], np.float64).T, *progress.table[slots].T)
-    needs = [job.num_frames for job in jobs]
-    rounds = np.arange(needs[0])[:, None]
-    frames = facts.num_frames.astype(np.int64) + rounds
-    hop_start = np.maximum(frames - np.array([job.lookahead for job in jobs]), 0) * hop
-    controls = controls_at(voices, hop_start + facts.onset.astype(np.int64))
+    facts = _Facts(*np.array([_of_voice(voice) for voice in voices], np.float64).T)
+    grown = progress.of(hops.slots)
+    needs = np.array([job.num_frames for job in hops.jobs])
     is_plain = bool((controls[..., COLOUR_AND_PACE] == REST).all())
-    is_new = facts.num_frames == 0
+    is_new = grown.num_frames == 0
     journey = travel(voices, is_new, controls, hop / rate)
     pitch = facts.pitch + controls[..., Control.PITCH] + (0.0 if journey is None else journey.semitones)
     pitch = np.minimum(np.maximum(pitch, PITCH_RANGE[0]), PITCH_RANGE[1])
     held = facts.release - facts.onset
-    growth_masks = masks_of(facts.damage, is_new, controls, hop_start >= np.maximum(held, hop))
-    is_timely = is_plain and growth_masks is None and not facts.age_lead_s.any() and (facts.release_speed == 1.0).all()
-    pace = (controls, facts.age_lead_s, facts.release_lead_s, facts.release_speed)
+    growth_masks = masks_of(grown.damage, is_new, controls, hop_start >= np.maximum(held, hop))
+    is_timely = is_plain and growth_masks is None and not grown.age_lead_s.any() and (facts.release_speed == 1.0).all()
+    pace = (controls, grown.age_lead_s, grown.release_lead_s, facts.release_speed)
     clocks = read_clocks(frames, hop_start, held, None if is_timely else pace, hop, rate)
     sway, swell, correction = move(voices, motions, clocks.age_s.astype(np.float64), journey)
     sounding = pitch if is_plain else with_vibrato(pitch, controls[..., Control.VIBRATO], hop_start / rate)
     sounding = sounding if exact or not sway.any() else np.clip(sounding + sway, *PITCH_RANGE)
-    plan = _plan(facts, sounding if exact else pitch, exact, journey)
+    plan = _plan(grown, sounding if exact else pitch, exact, journey)
     pitched = facts.pitched if journey is None else journey.pitched
     f0_hz = np.where(pitched, pitch_to_hz(sounding), 0.0).T
     is_as_grown = np.array_equal(plan.planted, sounding)
     return Batch(
-        jobs=jobs,
-        slots=slots,
+        hops=hops,
         seeds=np.array([voice.seed for voice in voices], np.uint64),
-        active=(np.array(needs) > rounds).sum(axis=1).tolist(),
-        frames=frames,
+        active=(needs > np.arange(needs[0])[:, None]).sum(axis=1).tolist(),
         clocks=clocks,
         growth_age_s=np.minimum(clocks.age_s, _clock_ends_s(voices, motions)),
         pitch=pitch,
@@ -261,13 +233,13 @@ def lent_semitones(voices: Sequence[Voice], plan: Plan) -> NDArray[np.float64]:
     return semitones
 
 
-def _plan(facts: _Facts, pitch: NDArray[np.float64], exact: bool, journey: Journey | None) -> Plan:
-    is_new = facts.num_frames == 0
+def _plan(grown: Columns, pitch: NDArray[np.float64], exact: bool, journey: Journey | None) -> Plan:
+    is_new = grown.num_frames == 0
     return plan_replanting(
         pitch,
-        np.where(is_new, pitch[0], facts.last_pitch),
-        np.where(is_new, pitch[0], facts.planted_pitch),
-        facts.planted_hops.astype(np.int64),
+        np.where(is_new, pitch[0], grown.last_pitch),
+        np.where(is_new, pitch[0], grown.planted_pitch),
+        grown.planted_hops.astype(np.int64),
         exact,
         journey,
     )

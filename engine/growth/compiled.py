@@ -43,9 +43,8 @@ from ..kernel.weights import read_weights
 from ..keys.motions import MotionTable
 from ..models.growth_model import OnnxGrowthModel as OnnxGrowth
 from ..models.interfaces import GrowthModel
-from ..modulation.channel import ControlsAt
 from ..modulation.growth import GrowthMasks, damage_grid, masks_of
-from ..modulation.morph import Journey, remember, travel
+from ..modulation.morph import Journey, travel
 from ..modulation.reseeding import Plan, plan_replanting
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import LINEAR
@@ -53,11 +52,11 @@ from ..voices.endings import FADES_AFTER_S, fade_released
 from ..voices.progress import Progress, Reached
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice, num_slots
-from .attacks import leads_of, shape_attacks
-from .batch import Job, lent_semitones
-from .delivery import deliver, end_by_death
+from .batch import lent_semitones
+from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
 from .fire_masks import FireDice
+from .hop_plan import HopPlan, Job
 from .planting import Planter, Seed
 from .state import SlotState
 
@@ -67,18 +66,12 @@ class Work(NamedTuple):
 
     Attributes
     ----------
-    jobs : list of Job
-    slots : int64 (V,)
-    frames : int64 (R, V)
-    samples : int64 (R, V), since the onset, where hops begin
+    hops : HopPlan
     call : HopCall
     journey : over pads of timbres; None where no voice has one
     """
 
-    jobs: Sequence[Job]
-    slots: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    samples: NDArray[np.int64]
+    hops: HopPlan
     call: HopCall
     journey: Journey | None
 
@@ -93,9 +86,19 @@ class Work(NamedTuple):
         return np.asarray(self.views.facts[:, NUM_FRAMES] == 0.0)
 
     @property
-    def voices(self) -> list[Voice]:
-        """The voices."""
-        return [job.voice for job in self.jobs]
+    def jobs(self) -> Sequence[Job]:
+        """What is to be grown of each voice."""
+        return self.hops.jobs
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        """Those of the voices, (V,)."""
+        return self.hops.slots
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """Spectral frames, (R, V)."""
+        return self.hops.frames
 
 
 class KernelGrower:
@@ -131,15 +134,10 @@ class KernelGrower:
         self._dice = FireDice(fire_rate, 1, growth.spec.num_mels)
         self._planter = planter
 
-    def grow(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool = True) -> list[str]:
-        """Grow and sound what jobs say, most frames first; return what broke, one line each.
-
-        Parameters
-        ----------
-        sounded : whether it is heard
-        """
-        hop = self._spec.hop_length
-        work = self._prepare(jobs, controls_at, sounded)
+    def grow(self, hops: HopPlan) -> list[str]:
+        """Grow and sound what a plan says; return what broke, one line each."""
+        hop, sounded = self._spec.hop_length, hops.until is not None
+        work = self._prepare(hops)
         call = work.call
         if call.found & TENDED:
             self.kernel.release()
@@ -158,30 +156,24 @@ class KernelGrower:
         self._remember(work, plan, growth_masks)
         return failures
 
-    def _prepare(self, jobs: Sequence[Job], controls_at: ControlsAt, sounded: bool) -> Work:
-        """Tell what computes hops of the jobs, and let it read clocks and pitches."""
-        hop = self._spec.hop_length
-        voices = [job.voice for job in jobs]
-        count, rounds = len(jobs), jobs[0].num_frames
+    def _prepare(self, hops: HopPlan) -> Work:
+        """Tell what computes hops of a plan, and let it read clocks and pitches."""
+        jobs, voices, sounded = hops.jobs, hops.voices, hops.until is not None
+        rounds, count = hops.frames.shape
         call = self.kernel.call(count, rounds)
         views = call.views
-        facts = views.facts
         views.jobs[:] = [
             (voice.slot, job.num_frames, job.lookahead, job.is_new, _kind_of(voice) if sounded else UNHEARD)
             for job, voice in zip(jobs, voices, strict=True)
         ]
-        tell_facts(facts, voices, self._progress.table[views.jobs[:, 0]])
+        tell_facts(views.facts, voices, self._progress.table[hops.slots])
         if any(job.is_new for job in jobs):
             views.seeds[:] = [voice.seed for voice in voices]
         views.broken.fill(-1)
-        numbers = facts[:, : NUM_FRAMES + 1].astype(np.int64)
-        frames = numbers[:, NUM_FRAMES] if rounds == 1 else numbers[:, NUM_FRAMES] + np.arange(rounds)[:, None]
-        frames = frames.reshape(rounds, count)
-        samples = np.maximum(frames - views.jobs[:, 2], 0) * hop
-        views.controls[:] = controls_at(voices, samples + numbers[:, 0])
+        views.controls[:] = hops.controls
         journey = self._set_out(voices, call)
         self.kernel.prepare(call)
-        return Work(jobs, views.jobs[:, 0], frames, samples, call, journey)
+        return Work(hops, call, journey)
 
     def _set_out(self, voices: Sequence[Voice], call: HopCall) -> Journey | None:
         """Tell where voices are on their pads of timbres, if any has one."""
@@ -202,12 +194,12 @@ class KernelGrower:
 
     def _tend(self, work: Work) -> GrowthMasks | None:
         held = work.views.facts[:, 1] - work.views.facts[:, 0]
-        released = work.samples >= np.maximum(held, self._spec.hop_length)
+        released = work.hops.since >= np.maximum(held, self._spec.hop_length)
         return masks_of(self._progress.damage[work.slots], work.is_new, work.views.controls, released)
 
     def _plan(self, work: Work) -> Plan:
         """Plan which genomes are planted anew, and tell the kernel what they are of."""
-        voices = work.voices
+        voices = work.hops.voices
         plan = plan_replanting(
             work.views.pitch,
             np.where(work.is_new, work.views.pitch[0], self._progress.last_pitch[work.slots]),
@@ -322,19 +314,16 @@ class KernelGrower:
 
     def _remember(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> None:
         """Note how far the voices have come."""
-        views, num_frames = work.views, work.views.jobs[:, 1]
-        at_last = num_frames - 1, np.arange(len(num_frames))
+        views, at_last = work.views, work.hops.last
         hops = (
-            self._progress.planted_hops[work.slots] + num_frames
+            self._progress.planted_hops[work.slots] + at_last[0] + 1
             if plan is None
             else plan.hops[at_last].astype(np.float64)
         )
         leads = views.facts[:, AGE_LEAD], views.facts[:, RELEASE_LEAD]
         reached = Reached(views.planted[at_last], hops, views.pitch[at_last], *leads)
-        damage = None if growth_masks is None else growth_masks.damage[at_last]
-        self._progress.advance(work.slots, num_frames, reached, damage)
-        if work.journey is not None and plan is not None and plan.places is not None:
-            remember(work.voices, at_last[0], work.journey, plan.places)
+        places = None if plan is None else plan.places
+        work.hops.remember(self._progress, reached, growth_masks, work.journey, places)
 
 
 def open_hops(

@@ -14,7 +14,7 @@ from ..arrays import FloatArray
 from ..spectra.fields import Fields
 from ..spectra.spec import AudioSpec
 from ..voices.voice import Voice
-from .batch import Job
+from .hop_plan import Job
 
 MAX_PEAK = 1e4
 """A voice louder than this has run away and counts as broken, like one with NaN."""

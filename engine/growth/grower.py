@@ -18,19 +18,18 @@ from ..decoders.combined.upsampled import at_rate
 from ..kernel.cores import AUTO
 from ..models.growth_model import Course, OnnxGrowthModel
 from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
-from ..modulation.channel import ControlsAt
 from ..modulation.growth import cull, damage_grid
 from ..spectra.fields import Fields
 from ..spectra.tone import coloured, levels_of
 from ..voices.endings import fade_released
 from ..voices.progress import Progress
 from ..voices.voice import Voice, num_slots
-from .attacks import leads_of, shape_attacks
-from .batch import Batch, Job, make_batch
+from .batch import Batch, make_batch
 from .compiled import open_hops
-from .delivery import deliver, end_by_death
+from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import ModelFault, cut_faulty, faults_of, silence_broken
 from .fire_masks import FireDice
+from .hop_plan import HopPlan, Job, plan_hops, plans_of
 from .planting import PLANTED_TOGETHER, Planter, Seed
 from .state import FrameBuffers, SlotState
 
@@ -95,7 +94,7 @@ class Grower:
         self._finisher = growth.finisher
         self._genomes = SlotState(num_slots(max_voices))
         self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
-        self._under_way: tuple[Sequence[Voice], int, ControlsAt] | None = None  # what `finish` is to grow
+        self._under_way: Sequence[HopPlan] = ()  # what `finish` is to grow
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
         self._planter = Planter(growth)
@@ -118,51 +117,52 @@ class Grower:
         self._grows_together = together
         self._planter.plant_at_most(self._max_voices if together else PLANTED_TOGETHER)
 
-    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
-        """Decode voices up to sample `until` at least, or to their end; their `audio` grows.
+    def plan(self, voices: Sequence[Voice], until: int) -> list[HopPlan]:
+        """Return what is to be grown for voices to be decoded up to sample `until` at least, or to their end.
 
-        Parameters
-        ----------
-        until : int
-        controls_at : what channels and notes ask of the voices
+        Their controls are still to be written; nothing else may be grown before the plans are.
         """
-        while jobs := self._jobs(voices, until):
-            self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._grow, jobs, controls_at=controls_at))
-            self.after_round()
-            if max(job.num_hops for job in jobs) < MOST_HOPS:
-                return  # nobody wanted more; looking again would be work in every block
+        return plans_of(self._jobs(voices, until), MOST_HOPS, self._hop, until)
 
-    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+    def grow(self, plans: Sequence[HopPlan]) -> None:
+        """Decode voices as `plan` has planned it; their `audio` grows."""
+        for number, planned in enumerate(plans):
+            hops = planned.left(self._hop) if number else planned
+            if hops is not None:
+                self._apart_if_faulty(hops.jobs, slice(0, len(hops.jobs)), partial(self._grow, hops))
+                self.after_round()
+
+    def start(self, plans: Sequence[HopPlan]) -> None:
         """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
-        self._under_way = voices, until, controls_at
+        self._under_way = plans
 
     def finish(self) -> None:
         """Have grown what `start` was told."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            Grower.grow(self, *under_way)
+        under_way, self._under_way = self._under_way, ()
+        Grower.grow(self, under_way)
 
-    def settle(self, voices: Sequence[Voice], num_hops: int, controls_at: ControlsAt) -> None:
+    def settle(self, voices: Sequence[Voice], num_hops: int, controls: NDArray[np.float64]) -> None:
         """Grow voices by hops that nobody hears, planting those that have no genome.
 
         Parameters
         ----------
-        controls_at : read once for each hop, as in `grow`
+        controls : (V, K), all the while
         """
-        jobs = [self._job(voice, num_hops, True, num_hops) for voice in voices]
         if num_hops:
-            self._apart_if_faulty(jobs, slice(0, len(jobs)), partial(self._settle, jobs, controls_at=controls_at))
+            hops = plan_hops([self._job(voice, num_hops, True, num_hops) for voice in voices], self._hop)
+            hops.controls[:] = controls
+            self._apart_if_faulty(hops.jobs, slice(0, len(voices)), partial(self._settle, hops))
 
-    def _settle(self, jobs: list[Job], rows: slice, controls_at: ControlsAt) -> None:
+    def _settle(self, hops: HopPlan, rows: slice) -> None:
         if self.kernel is not None:
-            self.kernel.grow(jobs[rows], controls_at, sounded=False)
+            self.kernel.grow(hops.part(rows))
             return
-        batch = self._batch(jobs[rows], controls_at)
+        batch = self._batch(hops.part(rows))
         self._plant_new(batch)
         self._run_rounds(batch, ())
         batch.remember(self.progress)
 
-    def _apart_if_faulty(self, jobs: list[Job], rows: slice, work: Callable[[slice], None]) -> None:
+    def _apart_if_faulty(self, jobs: Sequence[Job], rows: slice, work: Callable[[slice], None]) -> None:
         """Do work on some of the jobs together; if a model raises, on each alone, and cut those where it does again."""
         try:
             work(rows)
@@ -179,11 +179,13 @@ class Grower:
             self.kernel.kernel.release()
         return self._genomes.of_slot(slot)
 
-    def set_clocks_back(self, voice: Voice, num_hops: int, controls_at: ControlsAt) -> None:
-        """Let the clocks of a voice that run fast or slow now be ahead as they were some hops ago."""
+    def set_clocks_back(self, voice: Voice, num_hops: int, controls: NDArray[np.float64]) -> None:
+        """Let the clocks of a voice that run fast or slow under controls (K,) be ahead as they were some hops ago."""
         slot, known = voice.slot, (self.progress.age_lead_s, self.progress.release_lead_s)
         if any(lead_s[slot] for lead_s in known):
-            clocks = self._batch([self._job(voice, 0, True, 1)], controls_at).clocks
+            hops = plan_hops([self._job(voice, 0, True, 1)], self._hop)
+            hops.controls[:] = controls
+            clocks = self._batch(hops).clocks
             has_grown = self.progress.num_frames[slot] > 0
             for lead_s, after in zip(known, (clocks.age_lead_s, clocks.release_lead_s), strict=True):
                 lead_s[slot] -= num_hops * (after[0, 0] - lead_s[slot]) if has_grown else lead_s[slot]
@@ -193,16 +195,15 @@ class Grower:
         self._keep(np.array([voice.slot]), {name: values[None] for name, values in genome.items()})
         self.progress.is_planted[voice.slot] = 1.0
 
-    def _batch(self, jobs: list[Job], controls_at: ControlsAt) -> Batch:
-        exact = not self.decoder.follows_f0
-        return make_batch(jobs, self.progress, controls_at, self._timing, self._growth.motions, exact)
+    def _batch(self, hops: HopPlan) -> Batch:
+        return make_batch(hops, self.progress, self._timing, self._growth.motions, not self.decoder.follows_f0)
 
-    def _grow(self, jobs: list[Job], some: slice, controls_at: ControlsAt) -> None:
-        jobs, decoder = jobs[some], self.decoder
+    def _grow(self, hops: HopPlan, some: slice) -> None:
+        hops, decoder = hops.part(some), self.decoder
         if self.kernel is not None:
-            self.failures += self.kernel.grow(jobs, controls_at)
+            self.failures += self.kernel.grow(hops)
             return
-        batch = self._batch(jobs, controls_at)
+        batch, jobs = self._batch(hops), hops.jobs
         self._plant_new(batch)
         alive = self._run_rounds(batch, decoder.consumes)
 
@@ -229,17 +230,16 @@ class Grower:
         return Job(voice, num_hops, is_new, num_frames, self._lookahead(voice), grown)
 
     def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
-        """Return what to grow next: of all voices that lack hops, wherever they are in time."""
+        """Return what to grow: of all voices that lack hops, wherever they are in time."""
         lacking = [(voice, min(until, voice.end) - voice.decoded.until) for voice in voices]
         joins = self._grows_together and any(missing > 0 and voice.decoded.has_begun for voice, missing in lacking)
         together = until + self._hop // 2 if joins else until
         jobs = []
         for voice, missing in lacking:
             if missing > 0 or (together > until and min(together, voice.end) > voice.decoded.until):
-                num_hops = min(max(-(-missing // self._hop), 1), MOST_HOPS)
+                num_hops = max(-(-missing // self._hop), 1)
                 is_new = not voice.decoded.has_begun
                 jobs.append(self._job(voice, num_hops, is_new, num_hops + self._lookahead(voice) * is_new))
-        jobs.sort(key=lambda job: (-job.num_frames, job.is_new, job.ahead, job.voice.slot))
         return jobs
 
     @property

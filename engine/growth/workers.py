@@ -28,10 +28,10 @@ from ..kernel.cores import AUTO
 from ..keys.correction import CorrectionArrays
 from ..keys.motion_arrays import MotionArrays
 from ..models.interfaces import Genome, GrowthModel
-from ..modulation.channel import ControlsAt
 from ..voices.progress import Progress
 from ..voices.voice import Decoded, Voice
 from .grower import Grower
+from .hop_plan import HopPlan
 
 OWN_VOICES = 1
 """Voices that mixing, effects and writing the sound are worth: so many fewer are grown beside them."""
@@ -43,7 +43,7 @@ CLOSE_S = 2.0
 PATIENCE_S = 20.0
 """A worker that shows no progress for so long, such as one that was stopped, is given up."""
 
-_SENT = tuple(field.name for field in fields(Voice) if field.name not in ("patch", "decoded"))
+_SENT = tuple(field.name for field in fields(Voice) if field.name not in ("patch", "modulation", "decoded"))
 _GIVEN_BACK = ("end", "morph")
 _DECODED = tuple(field.name for field in fields(Decoded) if field.name != "audio")
 _sent_of, _given_back_of, _decoded_of = attrgetter(*_SENT), attrgetter(*_GIVEN_BACK), attrgetter(*_DECODED)
@@ -62,7 +62,8 @@ class Task(NamedTuple):
     new : voices that it has not grown yet
     facts, decoded : of every voice to grow, what `_SENT` and `_DECODED` name
     progress : float64 (V, 8), their rows of `Progress.table`
-    until, controls_at : see `Grower.grow`
+    until : see `Grower.plan`
+    controls : of each plan that comes of it, float64 (R, V, K)
     added : keys of instruments that were added to the table of motions since the task before, see `MotionTable.added`
     """
 
@@ -71,7 +72,7 @@ class Task(NamedTuple):
     decoded: list[tuple[Any, ...]]
     progress: NDArray[np.float64]
     until: int
-    controls_at: ControlsAt
+    controls: Sequence[NDArray[np.float64]]
     added: Sequence[AddedKeys] = ()
 
 
@@ -128,7 +129,10 @@ def _work(grower: Grower, voices: dict[int, Voice], task: Task) -> Result:
         voice.decoded.audio = _SILENCE
     slots = [voice.slot for voice in share]
     grower.progress.table[slots] = task.progress
-    grower.grow(share, task.until, task.controls_at)
+    plans = grower.plan(share, task.until)
+    for hops, controls in zip(plans, task.controls, strict=True):
+        hops.controls[:] = controls
+    grower.grow(plans)
     failures, grower.failures = grower.failures, []
     audio = [voice.decoded.audio for voice in share]
     return Result(
@@ -184,8 +188,7 @@ class WorkerProcess:
         share: list[Voice],
         progress: NDArray[np.float64],
         is_new: list[bool],
-        until: int,
-        controls_at: ControlsAt,
+        plans: Sequence[HopPlan],
         added: Sequence[AddedKeys],
     ) -> None:
         """Begin to grow voices; `finish` must follow.
@@ -201,7 +204,8 @@ class WorkerProcess:
         self._num_added = len(added)
         with self._watched():
             facts, decoded = [_sent_of(voice) for voice in share], [_decoded_of(voice.decoded) for voice in share]
-            self._pipe.send(Task(new, facts, decoded, progress, until, controls_at, unknown))
+            until, controls = plans[0].until or 0, [hops.controls for hops in plans]
+            self._pipe.send(Task(new, facts, decoded, progress, until, controls, unknown))
 
     def finish(self, progress: Progress) -> list[str]:
         """Wait until the voices are grown, and note how far they are; return what broke, one line each."""
@@ -281,27 +285,35 @@ class WorkerGrower(Grower):
         self._owners: dict[int, tuple[Voice, WorkerProcess | None]] = {}  # by slot
         self._busy: list[WorkerProcess] = []
 
-    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
-        """Decode voices up to sample `until` at least, or to their end; see `Grower.grow`."""
-        self.start(voices, until, controls_at)
+    def grow(self, plans: Sequence[HopPlan]) -> None:
+        """Decode voices as `plan` has planned it; see `Grower.grow`."""
+        self.start(plans)
         self.finish()
 
-    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
+    def start(self, plans: Sequence[HopPlan]) -> None:
         """Let the workers begin with their share; see `Grower.start`."""
-        lacking = [voice for voice in voices if min(until, voice.end) > voice.decoded.until]
+        lacking = plans[0].voices if plans else []
         is_new = {voice.slot: self._owners.get(voice.slot, (None, None))[0] is not voice for voice in lacking}
-        self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, until)
-        shares: dict[WorkerProcess | None, list[Voice]] = {None: []}
+        self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, plans[0].until or 0)
+        shares: dict[WorkerProcess | None, list[Voice]] = {}
         for voice in lacking:
             shares.setdefault(self._owners[voice.slot][1], []).append(voice)
-        own = shares.pop(None)
+        own = self._of_owner(plans, None)
         self._busy = [worker_process for worker_process in shares if worker_process is not None]
         for worker_process in self._busy:
             share = shares[worker_process]
             news = [is_new[voice.slot] for voice in share]
             progress = self.progress.table[[voice.slot for voice in share]]
-            worker_process.start(share, progress, news, until, controls_at, self.growth.motions.added)
-        super().start(own, until, controls_at)
+            its = self._of_owner(plans, worker_process)
+            worker_process.start(share, progress, news, its, self.growth.motions.added)
+        super().start(own)
+
+    def _of_owner(self, plans: Sequence[HopPlan], owner: WorkerProcess | None) -> list[HopPlan]:
+        """Return what of plans somebody is to grow."""
+        rows = [
+            [row for row, voice in enumerate(hops.voices) if self._owners[voice.slot][1] is owner] for hops in plans
+        ]
+        return [hops.part(own) for hops, own in zip(plans, rows, strict=True) if own]
 
     def finish(self) -> None:
         """Grow the own share and wait for the workers."""

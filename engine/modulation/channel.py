@@ -5,7 +5,7 @@ Letters: V voices, R rounds, C channels, K controls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -56,9 +56,6 @@ OCTAVES_OF_TIME = 2.0
 """Attack, decay and release take up to this many doublings longer, or shorter."""
 MAX_FADE_IN_S = 2.0
 
-ControlsAt = Callable[[Sequence[Voice], NDArray[np.int64]], NDArray[np.float64]]
-"""From V voices and samples (R, V) to their controls (R, V, K)."""
-
 
 def control_vector(expression: Expression) -> tuple[float, ...]:
     """Return the K controls that a channel's expression comes to; a neutral one gives exactly `NEUTRAL`."""
@@ -97,32 +94,29 @@ class ChannelControls:
             self._latest[channel] = values
             self._moving.add(channel)
 
-    def at(self, voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the controls of V voices at R samples each.
-
-        Parameters
-        ----------
-        voices : V of them
-        samples : (R, V)
-
-        Returns
-        -------
-        float64 (R, V, K)
-        """
+    def read(
+        self, voices: Sequence[Voice], samples: NDArray[np.int64], controls: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Write what is asked of V voices at R samples each, (R, V), into controls (R, V, K), and return these."""
         channels = np.array([voice.channel for voice in voices])
-        values = self._latest[channels][None]
-        values = values if len(samples) == 1 else np.repeat(values, len(samples), axis=0)
+        np.take(self._latest, channels, axis=0, out=controls[0], mode="clip")
+        controls[1:] = controls[0]
         for channel in self._moving:
             rows = np.flatnonzero(channels == channel)
             if rows.size:
-                values[:, rows] = self._timelines[channel].at(samples[:, rows])
+                controls[:, rows] = self._timelines[channel].at(samples[:, rows])
         for row, voice in enumerate(voices):
             if voice.modulation is not None:
                 pressure = voice.modulation.pressure_at(samples[:, row])
-                values[:, row, Control.PITCH] += voice.modulation.pitch_at(samples[:, row])
-                values[:, row, Control.VIBRATO] += PRESSURE_VIBRATO * pressure
-                values[:, row, Control.TILT] += PRESSURE_TILT_DB * pressure
-        return values
+                controls[:, row, Control.PITCH] += voice.modulation.pitch_at(samples[:, row])
+                controls[:, row, Control.VIBRATO] += PRESSURE_VIBRATO * pressure
+                controls[:, row, Control.TILT] += PRESSURE_TILT_DB * pressure
+        return controls
+
+    def now(self, voices: Sequence[Voice], sample: int) -> NDArray[np.float64]:
+        """Return what is asked of V voices at a sample, float64 (V, K)."""
+        shape = 1, len(voices)
+        return self.read(voices, np.full(shape, sample), np.empty((*shape, len(Control))))[0]
 
     def forget(self) -> None:
         """Drop all jumps but the latest of each channel, before which nobody will ask again."""

@@ -92,19 +92,27 @@ def measure_outside(core: str, bank: Path | None = None) -> float:
     for voice in range(OUTSIDE_VOICES):
         synth.send(note_on(voice % len(PROGRAMS), 48 + (voice * 7) % 36, 80))
     grown: list[float] = []
-    grow = Grower.grow
+    own = {name: getattr(Grower, name) for name in ("plan", "grow")}
 
-    def timed(self: Grower, *arguments: Any) -> None:
-        grown.append(_timed(lambda: grow(self, *arguments), thread_time))
+    def timed(name: str) -> Callable[..., Any]:
+        def call(self: Grower, *arguments: Any) -> Any:
+            began = thread_time()
+            result = own[name](self, *arguments)
+            grown.append(thread_time() - began)
+            return result
 
-    setattr(Grower, "grow", timed)  # noqa: B010 - mypy
+        return call
+
+    for name in own:
+        setattr(Grower, name, timed(name))
     try:
         for _ in range(WARM_UP_HOPS):
             synth.render(OUTSIDE_BLOCK)
         grown.clear()
         whole = sum(_timed(lambda: synth.render(OUTSIDE_BLOCK), thread_time) for _ in range(OUTSIDE_BLOCKS))
     finally:
-        Grower.grow = grow  # type: ignore[method-assign]
+        for name, method in own.items():
+            setattr(Grower, name, method)
     return (whole - sum(grown)) / (OUTSIDE_BLOCKS * OUTSIDE_BLOCK / OUTSIDE_RATE)
 
 

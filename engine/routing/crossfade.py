@@ -11,18 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bank.path import SignalPath
 from ..decoders.base import lead_in_of
 from ..growth.grower import Grower
-from ..modulation.channel import ControlsAt
+from ..growth.hop_plan import HopPlan
 from ..voices.progress import Progress
 from ..voices.voice import Voice
 
-Seedling = tuple[Voice, int]
-"""A successor, and for how many hops it must settle."""
+
+class Seedling(NamedTuple):
+    """A successor, for how many hops it must settle, and what is asked of it until it takes over, (K,)."""
+
+    voice: Voice
+    num_hops: int
+    controls: NDArray[np.float64]
 
 
 class PathGrowers:
@@ -91,17 +99,15 @@ class PathGrowers:
             grower.failures = []
         return failures
 
-    def grow(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
-        """Decode voices up to sample `until` at least, or to their end; see `Grower.grow`."""
-        for grower, share in self._shares(voices):
-            grower.grow(share, until, controls_at)
+    def plan(self, voices: Sequence[Voice], until: int) -> list[HopPlan]:
+        """Return what is to be grown for voices to be decoded up to sample `until` at least; see `Grower.plan`."""
+        return [hops for grower, share in self._shares(voices) for hops in grower.plan(share, until)]
 
-    def start(self, voices: Sequence[Voice], until: int, controls_at: ControlsAt) -> None:
-        """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
-        self._busy = []
-        for grower, share in self._shares(voices):
-            grower.start(share, until, controls_at)
-            self._busy.append(grower)
+    def start(self, plans: Sequence[HopPlan]) -> None:
+        """Let what `plan` has planned be grown, until `finish` returns; meanwhile nothing else may be asked for."""
+        for path, own in groupby(plans, lambda hops: hops.path):
+            self._busy.append(self._growers[path])
+            self._growers[path].start([*own])
 
     def finish(self) -> None:
         """Have grown what `start` was told."""
@@ -119,8 +125,15 @@ class PathGrowers:
                 self.await_preparation(number)
                 yield grower, share
 
-    def seed(self, voice: Voice, successor: Voice, sample: int, controls_at: ControlsAt, care: int = 1) -> Seedling:
-        """Bring a voice's successor to where it can take over at `sample` once it has settled, `care` times as long."""
+    def seed(
+        self, voice: Voice, successor: Voice, sample: int, controls: NDArray[np.float64], care: int = 1
+    ) -> Seedling:
+        """Bring a voice's successor to where it can take over at `sample` once it has settled, `care` times as long.
+
+        Parameters
+        ----------
+        controls : (K,), what is asked of it now
+        """
         self.await_preparation(voice.path)
         self.await_preparation(successor.path)
         grower = self._growers[successor.path]
@@ -133,36 +146,36 @@ class PathGrowers:
         start = first if genome else max(first - settling_hops, 0)
         grown[successor.slot] = start
         age_frames = int(grown[voice.slot]) * self._growers[voice.path].hop
-        grower.set_clocks_back(successor, age_frames // grower.hop - start, controls_at)
+        grower.set_clocks_back(successor, age_frames // grower.hop - start, controls)
         if genome:
             grower.adopt(successor, genome)
-        return successor, first - start
+        return Seedling(successor, first - start, controls)
 
-    def settle(self, cast: Sequence[Seedling], controls_at: ControlsAt) -> None:
+    def settle(self, cast: Sequence[Seedling]) -> None:
         """Grow successors by hops that nobody hears."""
-        together: dict[tuple[int, int], list[Voice]] = {}
-        for successor, num_hops in cast:
-            together.setdefault((successor.path, num_hops), []).append(successor)
-        for (path, num_hops), successors in together.items():
-            self._growers[path].settle(successors, num_hops, controls_at)
+        together: dict[tuple[int, int], list[Seedling]] = {}
+        for one in cast:
+            together.setdefault((one.voice.path, one.num_hops), []).append(one)
+        for (path, num_hops), alike in together.items():
+            controls = np.array([one.controls for one in alike])
+            self._growers[path].settle([one.voice for one in alike], num_hops, controls)
 
-    def prepare(self, cast: Sequence[Seedling], until: int, controls_at: ControlsAt) -> None:
-        """Settle successors, and sound them up to sample `until` at least; see `await_preparation`.
-
-        Parameters
-        ----------
-        controls_at : may be asked from another thread
-        """
-        for path in dict.fromkeys(successor.path for successor, _ in cast):
-            work = partial(self._prepare, path, [one for one in cast if one[0].path == path], until, controls_at)
+    def prepare(self, cast: Sequence[Seedling], until: int) -> None:
+        """Settle successors, and sound them up to sample `until` at least; see `await_preparation`."""
+        for path in dict.fromkeys(one.voice.path for one in cast):
+            work = partial(self._prepare, path, [one for one in cast if one.voice.path == path], until)
             if self._stage is None:
                 work()
             else:
                 self._preparations[path] = self._stage.submit(work)
 
-    def _prepare(self, path: int, cast: Sequence[Seedling], until: int, controls_at: ControlsAt) -> None:
-        self.settle(cast, controls_at)
-        self._growers[path].grow([successor for successor, _ in cast], until, controls_at)
+    def _prepare(self, path: int, cast: Sequence[Seedling], until: int) -> None:
+        self.settle(cast)
+        known = {one.voice.slot: one.controls for one in cast}
+        plans = self._growers[path].plan([one.voice for one in cast], until)
+        for hops in plans:
+            hops.controls[:] = [known[voice.slot] for voice in hops.voices]
+        self._growers[path].grow(plans)
 
     def await_preparation(self, path: int | None = None) -> None:
         """Return when no successors prepare any more on a path, by number, or on any; nothing is grown there before.

@@ -6,14 +6,14 @@ sound themselves, and then all go over together. All is over within 20 ms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...midi.state.interpreter import Interpreter
 from ..bank.path import SignalPath
-from ..modulation.channel import ControlsAt
+from ..modulation.channel import ChannelControls
 from ..voices.allocator import VoiceAllocator
 from ..voices.note_on import NoteOn
 from ..voices.voice import Voice
@@ -33,7 +33,7 @@ class ProgramSwitch:
 
     Parameters
     ----------
-    growers, interpreter, note_on, allocator
+    growers, interpreter, note_on, allocator, controls
         What it works with.
 
     Attributes
@@ -43,11 +43,16 @@ class ProgramSwitch:
     """
 
     def __init__(
-        self, growers: PathGrowers, interpreter: Interpreter, note_on: NoteOn, allocator: VoiceAllocator
+        self,
+        growers: PathGrowers,
+        interpreter: Interpreter,
+        note_on: NoteOn,
+        allocator: VoiceAllocator,
+        controls: ChannelControls,
     ) -> None:
         self.find: FindPath | None = None
         self._growers, self._interpreter = growers, interpreter
-        self._note_on, self._allocator = note_on, allocator
+        self._note_on, self._allocator, self._controls = note_on, allocator, controls
         self._chosen = [0] * len(interpreter.channels)
         self._found: dict[tuple[int, int, int], int] = {}
         self._has_changed = False
@@ -75,25 +80,21 @@ class ProgramSwitch:
             return next(fitting, wanted)
         return wanted
 
-    def carry_out(self, position: int, stop: int, controls_at: ControlsAt) -> int:
+    def carry_out(self, position: int, stop: int) -> int:
         """Do what is due at `position`; return the sample up to which can be rendered then."""
-
-        def now(voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
-            return controls_at(voices, np.maximum(samples, position))
-
         if self._has_changed:
             self._has_changed = False
-            self._plan(position, now)
+            self._plan(position)
         if not self._due:
             return stop
         self._allocator.free_ended(position)
         ready = [note_id for note_id, sample in self._due.items() if sample <= position]
         for note_id in ready:
             del self._due[note_id]
-        self._go_over(ready, position, now)
+        self._go_over(ready, position)
         return min([stop, *self._due.values()])
 
-    def _plan(self, position: int, now: ControlsAt) -> None:
+    def _plan(self, position: int) -> None:
         """Decide when each of the notes goes over that are on another path than their channel's."""
         self._growers.await_preparation()
         for successor in self._successors.values():
@@ -106,9 +107,9 @@ class ProgramSwitch:
             voice for voice in movers if self._has_grown(voice) and self._may_go_over_at(voice) <= position < voice.end
         ]
         if sounding:
-            self._prepare(sounding, position, now)
+            self._prepare(sounding, position)
 
-    def _prepare(self, voices: list[Voice], position: int, now: ControlsAt) -> None:
+    def _prepare(self, voices: list[Voice], position: int) -> None:
         """Let the successors of voices prepare from now on; those that find no slot go over by themselves, later."""
         sample, care = position + self._preparation, 2 if len(voices) <= FEW else 1
         cast = []
@@ -116,24 +117,15 @@ class ProgramSwitch:
             if not self._allocator.can_take_over:
                 break
             successor = self._successor(voice)
-            cast.append(self._growers.seed(voice, successor, sample, now, care))
+            cast.append(self._growers.seed(voice, successor, sample, self._asked(successor, position), care))
             self._successors[voice.note_id], self._due[voice.note_id] = successor, sample
-        if not cast:
-            return
-        # As they are now: what is to come they cannot know, nor look up while time goes on.
-        successors = [successor for successor, _ in cast]
-        known = dict(
-            zip(
-                [successor.slot for successor in successors],
-                now(successors, np.full((1, len(successors)), position))[0],
-                strict=True,
-            )
-        )
+        if cast:
+            self._growers.prepare(cast, sample)
 
-        def frozen(voices: Sequence[Voice], samples: NDArray[np.int64]) -> NDArray[np.float64]:
-            return np.repeat(np.array([known[voice.slot] for voice in voices])[None], len(samples), axis=0)
-
-        self._growers.prepare(cast, sample, frozen)
+    def _asked(self, successor: Voice, position: int) -> NDArray[np.float64]:
+        """Return what is asked of a successor, (K,), as it is now: what is to come it cannot know."""
+        asked: NDArray[np.float64] = self._controls.now([successor], position)[0]
+        return asked
 
     def _has_grown(self, voice: Voice) -> bool:
         return self._growers.progress.num_frames[voice.slot] > 0
@@ -150,7 +142,7 @@ class ProgramSwitch:
         self._growers.progress.succeed(voice.slot, successor.slot, retuned)
         return successor
 
-    def _go_over(self, notes: list[int], position: int, now: ControlsAt) -> None:
+    def _go_over(self, notes: list[int], position: int) -> None:
         """Let notes go over to their successors; those that have none yet get one, which settles at once."""
         cast = []
         for note_id in notes:
@@ -170,9 +162,9 @@ class ProgramSwitch:
                 self._due[note_id] = position + voice.crossfade
             else:
                 successor = self._successor(voice)
-                cast.append(self._growers.seed(voice, successor, position, now))
+                cast.append(self._growers.seed(voice, successor, position, self._asked(successor, position)))
                 self._take_over(voice, successor, position)
-        self._growers.settle(cast, now)
+        self._growers.settle(cast)
 
     def _take_over(self, voice: Voice, successor: Voice, position: int) -> None:
         voice.hand_over(successor, position)

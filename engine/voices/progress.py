@@ -7,9 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-COLUMNS = (
-    "num_frames", "planted_pitch", "planted_hops", "last_pitch", "age_lead_s", "release_lead_s", "damage", "is_planted",
-)  # fmt: skip
+
+class Columns(NamedTuple):
+    """How far V voices have grown, each float64 (V,); see `Progress`."""
+
+    num_frames: NDArray[np.float64]
+    planted_pitch: NDArray[np.float64]
+    planted_hops: NDArray[np.float64]
+    last_pitch: NDArray[np.float64]
+    age_lead_s: NDArray[np.float64]
+    release_lead_s: NDArray[np.float64]
+    damage: NDArray[np.float64]
+    is_planted: NDArray[np.float64]
+
+
+COLUMNS = Columns._fields
 
 
 class Reached(NamedTuple):
@@ -47,6 +59,10 @@ class Progress:
             self.num_frames, self.planted_pitch, self.planted_hops, self.last_pitch,
             self.age_lead_s, self.release_lead_s, self.damage, self.is_planted,
         ) = self.table.T  # fmt: skip
+
+    def of(self, slots: NDArray[np.integer]) -> Columns:
+        """Return how far the voices in slots (V,) have grown."""
+        return Columns(*self.table[slots].T)
 
     def clear(self, slot: int) -> None:
         """Let another voice begin in a slot."""

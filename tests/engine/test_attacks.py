@@ -12,7 +12,7 @@ from measured import with_correction
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
-from tnca_synth.engine.growth.attacks import LONGEST_S
+from tnca_synth.engine.growth.delivery import LONGEST_S
 from tnca_synth.engine.kernel.model import Kernel
 from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.onsets import CODE_DB, LENGTH_S, MOMENTS, STEP_S

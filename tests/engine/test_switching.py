@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tnca_synth.engine.growth.grower import Grower
-from tnca_synth.engine.modulation.channel import ControlsAt
 from tnca_synth.engine.names import REPRESENTATIONS
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.voices.voice import CROSSFADE_S, Voice
@@ -142,9 +142,9 @@ def test_each_representation_settles_for_its_own_number_of_hops(monkeypatch: pyt
     settled: list[int] = []
     settle = Grower.settle
 
-    def counted(self: Grower, voices: list[Voice], num_hops: int, controls_at: ControlsAt) -> None:
+    def counted(self: Grower, voices: list[Voice], num_hops: int, controls: NDArray[np.float64]) -> None:
         settled.append(num_hops)
-        settle(self, voices, num_hops, controls_at)
+        settle(self, voices, num_hops, controls)
 
     monkeypatch.setattr(Grower, "settle", counted)
     ensemble = assemble_synth(sample_rate=RATE, instrument="church-organ", representation="dual")

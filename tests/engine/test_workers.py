@@ -15,6 +15,7 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.growth import workers
 from tnca_synth.engine.growth.grower import MOST_HOPS, Grower
 from tnca_synth.engine.growth.workers import _DECODED, _SENT, Result, Task, WorkerProcess, _decoded_of, _sent_of, serve
+from tnca_synth.engine.modulation.channel import NEUTRAL
 from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.engine.voices.progress import COLUMNS
 from tnca_synth.engine.voices.voice import Decoded, Voice
@@ -132,7 +133,8 @@ def test_what_a_voice_remembers_goes_to_and_fro_between_tasks(shared: OpenSynth)
 
 def test_a_helper_knows_all_of_a_voice_but_its_sound() -> None:
     names = {field.name for field in fields(Voice)}
-    assert names - set(_SENT) == {"patch", "decoded"}  # what plays a voice is sent once, with its note
+    # What plays a voice is sent once, with its note; what happens to it alone is in the controls of its hops.
+    assert names - set(_SENT) == {"patch", "decoded", "modulation"}
     assert {field.name for field in fields(Decoded)} - set(_DECODED) == {"audio"}
 
 
@@ -153,7 +155,8 @@ def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: p
     (voice,) = synth._sequencer._allocator.voices.values()
     facts, decoded, rows = [_sent_of(voice)], [_decoded_of(voice.decoded)], grower.progress.table[[voice.slot]]
     until = 3 * MOST_HOPS * grower.hop
-    task = Task([voice], facts, decoded, rows, until, synth._sequencer._controls.at)
+    controls = [np.full(hops.controls.shape, NEUTRAL) for hops in grower.plan([voice], until)]
+    task = Task([voice], facts, decoded, rows, until, controls)
     tasks, sent = iter([task]), []
     monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
 
