@@ -24,7 +24,7 @@ from ..modulation.reseeding import Plan, plan_replanting
 from ..modulation.vibrato import PITCH_RANGE, with_vibrato
 from ..spectra.pitch import pitch_to_hz
 from ..spectra.spec import AudioSpec
-from ..voices.progress import Columns, Progress, Reached
+from ..voices.progress import Columns, Progress
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice
 from .hop_plan import HopPlan, Job
@@ -91,10 +91,9 @@ class Batch:
 
     def remember(self, progress: Progress) -> None:
         """Note how far the voices have come."""
-        plan, clocks, at_last = self.plan, self.clocks, self.hops.last
-        rounds = plan.planted, plan.hops.astype(np.float64), self.pitch, clocks.age_lead_s, clocks.release_lead_s
-        reached = Reached(*(values[at_last] for values in rounds))
-        self.hops.remember(progress, reached, self.growth_masks, self.journey, plan.places)
+        plan, clocks = self.plan, self.clocks
+        rounds = plan.planted, plan.hops, self.pitch, clocks.age_lead_s, clocks.release_lead_s
+        self.hops.remember(progress, rounds, self.growth_masks, self.journey, plan.places)
 
 
 class _Facts(NamedTuple):

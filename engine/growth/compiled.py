@@ -49,7 +49,7 @@ from ..modulation.reseeding import Plan, plan_replanting
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import LINEAR
 from ..voices.endings import FADES_AFTER_S, fade_released
-from ..voices.progress import Progress, Reached
+from ..voices.progress import Progress
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice, num_slots
 from .batch import lent_semitones
@@ -314,16 +314,12 @@ class KernelGrower:
 
     def _remember(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> None:
         """Note how far the voices have come."""
-        views, at_last = work.views, work.hops.last
-        hops = (
-            self._progress.planted_hops[work.slots] + at_last[0] + 1
-            if plan is None
-            else plan.hops[at_last].astype(np.float64)
-        )
+        views = work.views
+        planted_hops = self._progress.planted_hops[work.slots] + work.hops.numbers[:, 2]
         leads = views.facts[:, AGE_LEAD], views.facts[:, RELEASE_LEAD]
-        reached = Reached(views.planted[at_last], hops, views.pitch[at_last], *leads)
+        rounds = views.planted, planted_hops if plan is None else plan.hops, views.pitch, *leads
         places = None if plan is None else plan.places
-        work.hops.remember(self._progress, reached, growth_masks, work.journey, places)
+        work.hops.remember(self._progress, rounds, growth_masks, work.journey, places)
 
 
 def open_hops(

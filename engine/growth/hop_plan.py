@@ -6,7 +6,7 @@ Letters: V voices, R growth rounds, K controls.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class HopPlan(NamedTuple):
     Attributes
     ----------
     jobs : list of Job
-    slots, onsets : int64 (V,), of the voices
+    numbers : int64 (V, 3), their slots, the onsets of the voices, and how many frames each needs
     frames : int64 (R, V), spectral frames
     since : int64 (R, V), samples from the onset to the hops that they are for
     controls : float64 (R, V, K), what is asked of the voices then; who has asked for a plan writes it here
@@ -58,8 +58,7 @@ class HopPlan(NamedTuple):
     """
 
     jobs: Sequence[Job]
-    slots: NDArray[np.int64]
-    onsets: NDArray[np.int64]
+    numbers: NDArray[np.int64]
     frames: NDArray[np.int64]
     since: NDArray[np.int64]
     controls: NDArray[np.float64]
@@ -76,9 +75,14 @@ class HopPlan(NamedTuple):
         return self.jobs[0].voice.path
 
     @property
+    def slots(self) -> NDArray[np.int64]:
+        """Those of the voices, (V,)."""
+        return self.numbers[:, 0]
+
+    @property
     def samples(self) -> NDArray[np.int64]:
         """Where the hops begin, (R, V)."""
-        return self.since + self.onsets
+        return self.since + self.numbers[:, 1]
 
     def part(self, rows: slice | Sequence[int]) -> HopPlan:
         """Return the plan of some of the voices."""
@@ -93,20 +97,20 @@ class HopPlan(NamedTuple):
         lasting = [job.up_to(-(-(job.voice.end - job.voice.decoded.until) // hop)) for job in self.jobs]
         if all(job is planned for job, planned in zip(lasting, self.jobs, strict=True)):
             return self
-        rows = [row for row in in_order(lasting) if lasting[row].num_hops > 0]
+        rows = [row for row, job in enumerate(lasting) if job.num_hops > 0]
+        rows.sort(key=lambda row: place_of(lasting[row]))
         return self._of([lasting[row] for row in rows], rows) if rows else None
 
     def _of(self, jobs: Sequence[Job], rows: slice | Sequence[int]) -> HopPlan:
         here = slice(jobs[0].num_frames), rows
-        return HopPlan(
-            jobs, self.slots[rows], self.onsets[rows], self.frames[here], self.since[here], self.controls[here],
-            self.until,
-        )  # fmt: skip
+        numbers = self.numbers[rows]
+        numbers[:, 2] = [job.num_frames for job in jobs]
+        return HopPlan(jobs, numbers, self.frames[here], self.since[here], self.controls[here], self.until)
 
     def remember(
         self,
         progress: Progress,
-        reached: Reached,
+        rounds: Sequence[NDArray[Any]],
         growth_masks: GrowthMasks | None,
         journey: Journey | None,
         places: NDArray[np.float64] | None,
@@ -115,45 +119,40 @@ class HopPlan(NamedTuple):
 
         Parameters
         ----------
+        rounds : of each field of `Reached` what it is after each round (R, V), or after the last one (V,)
         places : (R, V, 2), where on their pads the genomes are from; None where none has a pad
         """
-        at_last = self.last
-        damage = None if growth_masks is None else growth_masks.damage[at_last]
-        progress.advance(self.slots, at_last[0] + 1, reached, damage)
+        slots, num_frames = self.numbers[:, 0], self.numbers[:, 2]
+        last = 0 if len(self.frames) == 1 else (num_frames - 1, np.arange(len(slots)))
+        reached = Reached(*[values[last] if values.ndim == 2 else values for values in rounds])
+        progress.advance(slots, num_frames, reached, None if growth_masks is None else growth_masks.damage[last])
         if journey is not None and places is not None:
-            remember(self.voices, at_last[0], journey, places)
-
-    @property
-    def last(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Index of each voice's last round, in arrays (R, V)."""
-        return np.array([job.num_frames for job in self.jobs]) - 1, np.arange(len(self.jobs))
+            remember(self.voices, num_frames - 1, journey, places)
 
 
 def plan_hops(jobs: Sequence[Job], hop: int, until: int | None = None) -> HopPlan:
     """Return the plan of jobs in order, in hops of so many samples; its controls are still to be written."""
-    numbers = [(job.voice.slot, job.voice.onset, job.grown, job.lookahead) for job in jobs]
-    slots, onsets, grown, lookahead = np.array(numbers).T
+    numbers = np.array(
+        [(job.voice.slot, job.voice.onset, job.num_frames, job.grown, job.lookahead) for job in jobs], np.int64
+    )
     rounds = jobs[0].num_frames
-    frames = grown + np.arange(rounds)[:, None]
+    grown, lookahead = numbers[:, 3], numbers[:, 4]
+    frames = grown[None] if rounds == 1 else grown + np.arange(rounds)[:, None]
     since = np.maximum(frames - lookahead, 0) * hop
-    return HopPlan(jobs, slots, onsets, frames, since, np.empty((rounds, len(jobs), len(Control))), until)
+    return HopPlan(jobs, numbers[:, :3], frames, since, np.empty((rounds, len(jobs), len(Control))), until)
 
 
 def plans_of(jobs: Sequence[Job], most_hops: int, hop: int, until: int) -> list[HopPlan]:
     """Return the plans of jobs that are grown one after the other, each of up to `most_hops` hops of a voice."""
     plans = []
     while jobs:
-        now = [job.up_to(most_hops) for job in jobs]
-        plans.append(plan_hops([now[row] for row in in_order(now)], hop, until))
-        jobs = [job.after(most_hops) for job in jobs if job.num_hops > most_hops]
+        later = [job.after(most_hops) for job in jobs if job.num_hops > most_hops]
+        now = [job.up_to(most_hops) for job in jobs] if later else jobs
+        plans.append(plan_hops(sorted(now, key=place_of), hop, until))
+        jobs = later
     return plans
 
 
-def in_order(jobs: Sequence[Job]) -> list[int]:
-    """Return the places of jobs in the order of a plan: what is sounded together is side by side."""
-
-    def key(row: int) -> tuple[int, bool, int, int]:
-        job = jobs[row]
-        return -job.num_frames, job.is_new, job.ahead, job.voice.slot
-
-    return sorted(range(len(jobs)), key=key)
+def place_of(job: Job) -> tuple[int, bool, int, int]:
+    """Return what jobs are sorted by in a plan: what is sounded together is side by side."""
+    return -job.num_frames, job.is_new, job.ahead, job.voice.slot

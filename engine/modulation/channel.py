@@ -99,8 +99,9 @@ class ChannelControls:
     ) -> NDArray[np.float64]:
         """Write what is asked of V voices at R samples each, (R, V), into controls (R, V, K), and return these."""
         channels = np.array([voice.channel for voice in voices])
-        np.take(self._latest, channels, axis=0, out=controls[0], mode="clip")
-        controls[1:] = controls[0]
+        self._latest.take(channels, axis=0, out=controls[0], mode="clip")
+        if len(controls) > 1:
+            controls[1:] = controls[0]
         for channel in self._moving:
             rows = np.flatnonzero(channels == channel)
             if rows.size:

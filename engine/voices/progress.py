@@ -91,6 +91,6 @@ class Progress:
         damage : float64 (V,), None where it is as it was
         """
         self.num_frames[slots] += num_frames
-        self.table[slots, 1:6] = np.stack(reached, axis=1)
+        self.table[slots, 1:6] = np.array(reached, np.float64).T
         if damage is not None:
             self.damage[slots] = damage
