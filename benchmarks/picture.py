@@ -17,7 +17,7 @@ from tnca_synth.engine.spectra.stft import power_spectrogram
 from tnca_synth.training.config.run import load_preset
 from tnca_synth.training.measure.distance import match_rms, stft_distance
 from tnca_synth.training.sources.soundfont import SoundFont
-from tnca_synth.training.validation.evaluation import HOLD_S, TAIL_S
+from tnca_synth.training.validation.held_out import HOLD_S, TAIL_S
 from tnca_synth.training.validation.rendered import NoteRenderer
 
 NOTES = (("grand-piano", 55, 64), ("clarinet", 67, 64), ("violin", 71, 64), ("trumpet", 63, 64), ("choir", 63, 64))

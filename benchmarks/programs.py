@@ -30,7 +30,8 @@ from tnca_synth.training.measure.hearing import HEARING_RATE, hearing_distance
 from tnca_synth.training.measure.recording import HELD_OUT_VELOCITY, is_held_out_key
 from tnca_synth.training.sources.soundfont import SoundFont
 from tnca_synth.training.sources.soundfont_file import DRUM_BANK, Preset
-from tnca_synth.training.validation.evaluation import SAMPLER_SEMITONES, PitchJudge, sampler
+from tnca_synth.training.validation.held_out import SAMPLER_SEMITONES, sampler
+from tnca_synth.training.validation.pitch_judge import PitchJudge
 from tnca_synth.training.validation.rendered import NoteRenderer
 
 HOLD_S, TAIL_S = 1.5, 0.8

@@ -112,7 +112,8 @@ def _against_sampler(ours: dict[str, dict[str, float]], theirs: dict[str, dict[s
 def _results(arguments: argparse.Namespace, config: TrainConfig, bank: Bank) -> list[NoteResult]:
     from ..engine.bank.chooser import find_instrument
     from ..training.data.references import instruments_to_judge
-    from ..training.validation.evaluation import Evaluator, reference_notes
+    from ..training.validation.evaluation import Evaluator
+    from ..training.validation.held_out import reference_notes
 
     known = {one.name: one for one in instruments_to_judge(config.data, bank)}
     wanted = [find_instrument(known.values(), name).name for name in arguments.instrument or known]

@@ -33,7 +33,7 @@ from ..training.sources.soundfont import SoundFont
 from ..training.sources.soundfont_file import Preset
 from ..training.sources.soundfont_zones import SoundFontZones
 from ..training.sources.zone_notes import heard_reach
-from ..training.validation.evaluation import PitchJudge
+from ..training.validation.pitch_judge import PitchJudge
 from ..training.validation.rendered import NoteRenderer
 from .bank import change_files, print_sizes, tuning_as_json
 

@@ -56,7 +56,7 @@ from .batch import lent_semitones
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
 from .fire_masks import FireDice
-from .hop_plan import HopPlan, Job
+from .hop_plan import IS_NEW, HopPlan, Job
 from .planting import Planter, Seed
 from .state import SlotState
 
@@ -158,16 +158,14 @@ class KernelGrower:
 
     def _prepare(self, hops: HopPlan) -> Work:
         """Tell what computes hops of a plan, and let it read clocks and pitches."""
-        jobs, voices, sounded = hops.jobs, hops.voices, hops.until is not None
+        voices, sounded = hops.voices, hops.until is not None
         rounds, count = hops.frames.shape
         call = self.kernel.call(count, rounds)
         views = call.views
-        views.jobs[:] = [
-            (voice.slot, job.num_frames, job.lookahead, job.is_new, _kind_of(voice) if sounded else UNHEARD)
-            for job, voice in zip(jobs, voices, strict=True)
-        ]
+        views.jobs[:, :-1] = hops.numbers[:, : IS_NEW + 1]
+        views.jobs[:, -1] = [_kind_of(voice) if sounded else UNHEARD for voice in voices]
         tell_facts(views.facts, voices, self._progress.table[hops.slots])
-        if any(job.is_new for job in jobs):
+        if hops.numbers[:, IS_NEW].any():
             views.seeds[:] = [voice.seed for voice in voices]
         views.broken.fill(-1)
         views.controls[:] = hops.controls
@@ -315,7 +313,7 @@ class KernelGrower:
     def _remember(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> None:
         """Note how far the voices have come."""
         views = work.views
-        planted_hops = self._progress.planted_hops[work.slots] + work.hops.numbers[:, 2]
+        planted_hops = self._progress.planted_hops[work.slots] + work.hops.num_frames
         leads = views.facts[:, AGE_LEAD], views.facts[:, RELEASE_LEAD]
         rounds = views.planted, planted_hops if plan is None else plan.hops, views.pitch, *leads
         places = None if plan is None else plan.places

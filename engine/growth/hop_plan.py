@@ -17,6 +17,9 @@ from ..modulation.morph import Journey, remember
 from ..voices.progress import Progress, Reached
 from ..voices.voice import Voice
 
+NUMBERS = ("slot", "num_frames", "lookahead", "is_new", "onset", "grown")
+SLOT, NUM_FRAMES, LOOKAHEAD, IS_NEW, ONSET, GROWN = range(len(NUMBERS))
+
 
 class Job(NamedTuple):
     """Hops to come of one voice."""
@@ -50,7 +53,7 @@ class HopPlan(NamedTuple):
     Attributes
     ----------
     jobs : list of Job
-    numbers : int64 (V, 3), their slots, the onsets of the voices, and how many frames each needs
+    numbers : int64 (V, 6), what a job says, with slot and onset of its voice, in the order of `NUMBERS`
     frames : int64 (R, V), spectral frames
     since : int64 (R, V), samples from the onset to the hops that they are for
     controls : float64 (R, V, K), what is asked of the voices then; who has asked for a plan writes it here
@@ -77,12 +80,17 @@ class HopPlan(NamedTuple):
     @property
     def slots(self) -> NDArray[np.int64]:
         """Those of the voices, (V,)."""
-        return self.numbers[:, 0]
+        return self.numbers[:, SLOT]
+
+    @property
+    def num_frames(self) -> NDArray[np.int64]:
+        """How many each voice needs, (V,)."""
+        return self.numbers[:, NUM_FRAMES]
 
     @property
     def samples(self) -> NDArray[np.int64]:
         """Where the hops begin, (R, V)."""
-        return self.since + self.numbers[:, 1]
+        return self.since + self.numbers[:, ONSET]
 
     def part(self, rows: slice | Sequence[int]) -> HopPlan:
         """Return the plan of some of the voices."""
@@ -104,7 +112,7 @@ class HopPlan(NamedTuple):
     def _of(self, jobs: Sequence[Job], rows: slice | Sequence[int]) -> HopPlan:
         here = slice(jobs[0].num_frames), rows
         numbers = self.numbers[rows]
-        numbers[:, 2] = [job.num_frames for job in jobs]
+        numbers[:, NUM_FRAMES] = [job.num_frames for job in jobs]
         return HopPlan(jobs, numbers, self.frames[here], self.since[here], self.controls[here], self.until)
 
     def remember(
@@ -122,7 +130,7 @@ class HopPlan(NamedTuple):
         rounds : of each field of `Reached` what it is after each round (R, V), or after the last one (V,)
         places : (R, V, 2), where on their pads the genomes are from; None where none has a pad
         """
-        slots, num_frames = self.numbers[:, 0], self.numbers[:, 2]
+        slots, num_frames = self.slots, self.num_frames
         last = 0 if len(self.frames) == 1 else (num_frames - 1, np.arange(len(slots)))
         reached = Reached(*[values[last] if values.ndim == 2 else values for values in rounds])
         progress.advance(slots, num_frames, reached, None if growth_masks is None else growth_masks.damage[last])
@@ -132,14 +140,14 @@ class HopPlan(NamedTuple):
 
 def plan_hops(jobs: Sequence[Job], hop: int, until: int | None = None) -> HopPlan:
     """Return the plan of jobs in order, in hops of so many samples; its controls are still to be written."""
-    numbers = np.array(
-        [(job.voice.slot, job.voice.onset, job.num_frames, job.grown, job.lookahead) for job in jobs], np.int64
-    )
-    rounds = jobs[0].num_frames
-    grown, lookahead = numbers[:, 3], numbers[:, 4]
+    told = [
+        (job.voice.slot, job.num_frames, job.lookahead, job.is_new, job.voice.onset, job.grown) for job in jobs
+    ]  # in the order of `NUMBERS`
+    numbers, rounds = np.array(told, np.int64), jobs[0].num_frames
+    grown = numbers[:, GROWN]
     frames = grown[None] if rounds == 1 else grown + np.arange(rounds)[:, None]
-    since = np.maximum(frames - lookahead, 0) * hop
-    return HopPlan(jobs, numbers[:, :3], frames, since, np.empty((rounds, len(jobs), len(Control))), until)
+    since = np.maximum(frames - numbers[:, LOOKAHEAD], 0) * hop
+    return HopPlan(jobs, numbers, frames, since, np.empty((rounds, len(jobs), len(Control))), until)
 
 
 def plans_of(jobs: Sequence[Job], most_hops: int, hop: int, until: int) -> list[HopPlan]:

@@ -21,19 +21,13 @@ from tnca_synth.training.validation.anchors import ANCHORS
 
 pytestmark = pytest.mark.slow
 
-TINY = """
+TINY = f"""
 iterations = 2
 batch_size = 4
 pool_size = 6
 window_frames = 8
-
-[model]
-representation = "mel"
-channels = 8
-hidden = 16
-timbre_size = 4
-seed_hidden = 16
-spec = { sample_rate = 8000, n_fft = 256, hop_length = 64, num_mels = 16 }
+{tiny.MODEL}
+spec = {{ sample_rate = 8000, n_fft = 256, hop_length = 64, num_mels = 16 }}
 """
 
 

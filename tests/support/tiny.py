@@ -46,7 +46,15 @@ SIZES = {
     "partial_genes": 2, "readout_hidden": 8, "key_size": 3,
 }  # fmt: skip
 
-PRESET = """
+MODEL = """
+[model]
+representation = "mel"
+channels = 8
+hidden = 16
+timbre_size = 4
+seed_hidden = 16
+"""
+PRESET = f"""
 iterations = 3
 batch_size = 5
 pool_size = 6
@@ -58,15 +66,8 @@ licence = "MIT"
 velocities = [64, 90]
 holds_s = [[0.2]]
 tail_s = 0.1
-instruments = [{ name = "flute", program = 73, low = 71, high = 73 }]
-
-[model]
-representation = "mel"
-channels = 8
-hidden = 16
-timbre_size = 4
-seed_hidden = 16
-"""
+instruments = [{{ name = "flute", program = 73, low = 71, high = 73 }}]
+{MODEL}"""
 """A training of moments; its batch is not to be divided by two or three."""
 
 

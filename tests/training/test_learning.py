@@ -14,16 +14,16 @@ import torch
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.instrument_files import read_instrument
 from tnca_synth.errors import DatasetError, UsageError
-from tnca_synth.training.learning.figures import Player, mean_distance, nearest_recording, sampled
+from tnca_synth.training.learning.figures import Judged, Judgement, Player, mean_distance, nearest_recording, sampled
 from tnca_synth.training.learning.fit import Stage
 from tnca_synth.training.learning.foundation import Foundation, open_foundation
-from tnca_synth.training.learning.instrument import About, make_instrument, start_of
+from tnca_synth.training.learning.instrument import About, going_on, make_instrument
 from tnca_synth.training.learning.learn import learn
 from tnca_synth.training.learning.notes import at_bank_level, at_most, held_out_keys, measure, note_set
 from tnca_synth.training.learning.outcome import Learned, Silent
 from tnca_synth.training.learning.plan import Speed
 from tnca_synth.training.learning.report import clip_of, picture_of
-from tnca_synth.training.learning.start import HEARD_FRAMES, nearest_start
+from tnca_synth.training.learning.start import HEARD_FRAMES, Start, nearest_start
 from tnca_synth.training.measure.note_features import NoteFeatures
 from tnca_synth.training.measure.recording import Recording
 from tnca_synth.training.spectral.nca import TNCA
@@ -241,8 +241,10 @@ def test_ctrl_c_while_going_on_keeps_every_key_of_the_file(
 
 def test_going_on_begins_with_the_codes_of_the_file(mine: tuple[Learned, Path]) -> None:
     learned, path = mine
-    start = start_of(read_instrument(path), "mine")["mine"]
     table = learned.instrument.table
+    elsewhere = Start(torch.zeros(table.vectors.shape[1]), {0: torch.zeros(1)}, ("reed",), (1.0,), 3.0)
+    start = going_on({"mine": elsewhere}, read_instrument(path))["mine"]
+    assert start.names == ("reed",) and 0 in start.codes
     assert np.array_equal(start.vector.numpy(), table.vectors[0])
     assert np.array_equal(np.stack([start.codes[key].numpy() for key in table.key.tolist()]), table.codes)
 
@@ -290,6 +292,12 @@ def test_of_too_many_notes_every_key_keeps_some_spread_over_its_velocities() -> 
     few = at_most(many, 6)
     assert [(one.pitch, one.velocity) for one in few] == [(60, 1), (60, 9), (60, 16), (64, 1), (64, 9), (64, 16)]
     assert at_most(many, 100) == many
+
+
+def test_one_note_is_not_said_to_be_several() -> None:
+    one = Judged(60, 90, 0.1, 0.2)
+    assert "on 1 note that it did not hear" in str(Judgement((one,), True))
+    assert "on 2 notes that it learned from" in str(Judgement((one, one), False))
 
 
 def test_the_sampler_resamples_the_nearest_recording(foundation: Foundation) -> None:

@@ -14,7 +14,7 @@ from ..data.references import references
 from ..measure.hearing import HEARING_RATE
 from ..measure.recording import HELD_OUT_VELOCITY, Recording, is_held_out_key
 from ..sources.soundfont import SoundFont
-from ..validation.evaluation import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
+from ..validation.held_out import HOLD_S, SAMPLER_SEMITONES, TAIL_S, held_out_keys
 
 KEY, LAYER, HEARD = "key", "layer", "heard"
 KINDS = (KEY, LAYER, HEARD)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..validation.anchors import opus_text
-from ..validation.evaluation import SAMPLER
+from ..validation.held_out import SAMPLER
 from .expectations import UNKNOWN, Verdict
 from .notes import HEARD, KEY, LAYER
 from .run import Comparison

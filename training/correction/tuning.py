@@ -19,7 +19,7 @@ from ...engine.keys.npz import NUM_KEYS
 from ..measure.hearing import HEARING_RATE
 from ..measure.recording import HELD_OUT_VELOCITY, is_held_out_key
 from ..sources.soundfont_zones import SEMITONE, Zone
-from ..validation.evaluation import PitchJudge
+from ..validation.pitch_judge import PitchJudge
 from ..validation.rendered import NoteRenderer
 from .levels import spread
 

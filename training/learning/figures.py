@@ -85,10 +85,11 @@ class Judgement:
         """Say it in one line."""
         if not self.notes:
             return "nothing was judged"
+        notes = "1 note" if len(self.notes) == 1 else f"{len(self.notes)} notes"
         if not self.are_unheard:
-            return f"distance {self.distance:.4f} on {len(self.notes)} notes that it learned from (0 is the same)"
+            return f"distance {self.distance:.4f} on {notes} that it learned from (0 is the same)"
         return (
-            f"distance {self.distance:.4f} on {len(self.notes)} notes that it did not hear (0 is the same); a sampler "
+            f"distance {self.distance:.4f} on {notes} that it did not hear (0 is the same); a sampler "
             f"with the others {self.sampler:.4f}; nearer than the sampler on {self.nearer:.0%} of them"
         )
 

@@ -6,6 +6,7 @@ Letters: K known keys (a timbre on a recorded key), D numbers of a timbre vector
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...engine.bank.bank import Bank
+from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.spectra.spec import AudioSpec
 from ...errors import UsageError
 from ..spectral.exported import read_exported
@@ -59,6 +61,11 @@ class Foundation:
     def spec(self) -> AudioSpec:
         """How its frames measure sound."""
         return self.model.config.spec
+
+    @cached_property
+    def growth(self) -> OnnxGrowthModel:
+        """The growth as the engine runs it, opened when it is first asked for."""
+        return self.bank.growth_model(REPRESENTATION, provider="cpu")
 
     def codes_of(self, known: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Return the timbre vectors and the key codes of some of K."""

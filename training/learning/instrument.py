@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from ..correction.levels import levels_beside, usual_loudness
 from ..correction.prolonged import prolonged
 from ..data.dataset import NoteSet, between
 from ..data.heard_tuning import heard_tuning
+from ..material import Material
 from ..measure.recording import Recording
 from ..sources.fluidsynth import RATE
 from ..spectral.nca import NUM_KEYS, TNCA
@@ -40,6 +42,8 @@ COURSES_BETWEEN: Final = 4
 """Courses of the corrections of keys that were not recorded: half as many, for small files."""
 MOST_LAYERS: Final = 3
 """Notes of a key whose attacks are measured."""
+MOST_SOURCES: Final = 1000
+"""Recordings that an instrument's file names."""
 Owners = Collection[tuple[str, int]]
 """Timbres and keys."""
 NO_TUNING: Final = Tuning()
@@ -62,6 +66,13 @@ class About:
     author: str = ""
     licence: str = ""
     learned_from: tuple[str, ...] = ()
+
+
+def about_of(material: Material, name: str | None, author: str, licence: str) -> About:
+    """Return what is to say of an instrument; it is named after what it is learned from, unless it has a name."""
+    origins = dict.fromkeys(Path(one.origin).name.partition(" at ")[0] for one in material.recordings if one.origin)
+    sources = tuple(origins)[:MOST_SOURCES] or (material.path.name,)
+    return About(name or material.name, material.is_kit, author, licence, sources)
 
 
 def make_instrument(
@@ -162,7 +173,7 @@ def with_attacks(foundation: Foundation, instrument: InstrumentFile, recordings:
 
 def with_held(foundation: Foundation, instrument: InstrumentFile, recordings: Sequence[Recording]) -> InstrumentFile:
     """Return an instrument whose held notes go on as its recordings do, if its foundation has room for that."""
-    growth, rate = foundation.bank.growth_model(REPRESENTATION, provider="cpu"), foundation.spec.sample_rate
+    growth, rate = foundation.growth, foundation.spec.sample_rate
     room = growth.motions.room.correction
     if room is None or not leave_room(room, foundation.spec):
         return instrument
@@ -187,8 +198,7 @@ class Leveller:
 
     def __init__(self, foundation: Foundation, are_drums: bool) -> None:
         bank, self._foundation = foundation.bank, foundation
-        growth = bank.growth_model(REPRESENTATION, provider="cpu")
-        renderer = NoteRenderer(bank, growth, representation_of(REPRESENTATION).default_decoder, RATE)
+        renderer = NoteRenderer(bank, foundation.growth, representation_of(REPRESENTATION).default_decoder, RATE)
         self._usual = usual_loudness(renderer, bank.instruments, are_drums)
 
     def levels_of(self, instrument: InstrumentFile) -> Levels:
@@ -210,15 +220,16 @@ def with_figures(instrument: InstrumentFile, figures: Mapping[str, float]) -> In
     return replace(instrument, facts=replace(instrument.facts, figures={**instrument.facts.figures, **figures}))
 
 
-def start_of(instrument: InstrumentFile, name: str) -> dict[str, Start]:
-    """Return the codes of an instrument as those to go on from, by the names of its timbres."""
-    table = instrument.table
-    starts = {}
+def going_on(starts: Mapping[str, Start], instrument: InstrumentFile) -> dict[str, Start]:
+    """Return where timbres start that go on from an instrument: at its codes, where it has any."""
+    table, stem, going = instrument.table, _stem(next(iter(starts))), dict(starts)
     for row, suffix in enumerate(table.suffixes):
-        own = np.flatnonzero(table.timbre == row)
-        codes = {int(table.key[i]): torch.from_numpy(table.codes[i].astype(np.float32)) for i in own}
-        starts[name + suffix] = Start(torch.from_numpy(table.vectors[row].copy()), codes, (), (), 0.0)
-    return starts
+        name, own = stem + suffix, np.flatnonzero(table.timbre == row)
+        if name in going:
+            codes = {int(table.key[i]): torch.from_numpy(table.codes[i].astype(np.float32)) for i in own}
+            vector = torch.from_numpy(table.vectors[row].copy())
+            going[name] = replace(going[name], vector=vector, codes={**going[name].codes, **codes})
+    return going
 
 
 def _stem(timbre: str) -> str:

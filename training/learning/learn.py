@@ -15,7 +15,7 @@ from ...engine.wanted_instruments import load_bank
 from ...errors import UsageError
 from ..data.dataset import NoteSet
 from ..loop.loop import Progress
-from ..material import Material, Wishes, understand
+from ..material import Wishes, understand
 from ..measure.note_features import NoteFeatures
 from ..measure.recording import Recording
 from ..spectral.nca import TNCA
@@ -25,8 +25,9 @@ from .foundation import Foundation, open_foundation
 from .instrument import (
     About,
     Leveller,
+    about_of,
+    going_on,
     make_instrument,
-    start_of,
     with_attacks,
     with_codes_between,
     with_figures,
@@ -37,7 +38,7 @@ from .notes import at_bank_level, at_most, measure, note_set
 from .outcome import Learned, Listener, Silent
 from .plan import Speed, speed_of
 from .report import Showing
-from .start import Start, nearest_start
+from .start import Start, nearest_starts, programs_of
 
 ITERATIONS: Final = "iterations"
 """The figure that says how far an instrument has been fitted."""
@@ -45,8 +46,6 @@ MOST_NOTES: Final = 400
 """More take memory by the gigabyte, and hardly tell anything new."""
 MOST_WATCHED: Final = 6
 """Notes that are heard again and again while the instrument is fitted."""
-MOST_SOURCES: Final = 1000
-"""Recordings that an instrument's file names."""
 NO_WISHES: Final = Wishes()
 
 
@@ -146,7 +145,7 @@ class _Run:
         material = understand(self.source, self.foundation.spec.sample_rate, wishes)
         material = self.listener.understood(material)
         self.speed = self.speed.scaled(min(len(material.notes), MOST_NOTES))
-        self.about = self._about(material)
+        self.about = about_of(material, self.name, self.author, self.licence)
         self.leveller = Leveller(self.foundation, material.is_kit)
         self.zone_ends = material.zone_ends
         chosen = at_most(material.recordings, MOST_NOTES)
@@ -174,19 +173,9 @@ class _Run:
             self.num_bytes,
         )  # fmt: skip
 
-    def _about(self, material: Material) -> About:
-        origins = tuple(
-            dict.fromkeys(Path(one.origin).name.partition(" at ")[0] for one in material.recordings if one.origin)
-        )
-        sources = origins[:MOST_SOURCES] or (material.path.name,)
-        return About(self.name or material.name, material.is_kit, self.author, self.licence, sources)
-
     def _starts(self, features: Sequence[NoteFeatures], before: InstrumentFile | None) -> dict[str, Start]:
         """Return where each timbre starts: at what the foundation knows that is nearest, or where a file left it."""
-        groups: dict[str, list[NoteFeatures]] = {}
-        for note in features:
-            groups.setdefault(note.instrument, []).append(note)
-        starts = {name: nearest_start(self.foundation, own) for name, own in groups.items()}
+        starts = nearest_starts(self.foundation, features)
         first = next(iter(starts.values()))
         known = ", ".join(f"{name} {share:.0%}" for name, share in zip(first.names, first.shares, strict=True))
         self.listener.say(f"starts from {known}" + (" and others" if len(starts) > 1 else ""))
@@ -195,14 +184,7 @@ class _Run:
         self.before = self.iterations = int(before.facts.figures.get(ITERATIONS, 0))
         self.num_bytes = self.path.stat().st_size if self.path else 0
         self.listener.say(f"goes on after {self.iterations} iterations")
-        stem = next(iter(starts)).partition(":")[0]
-        for name, start in start_of(before, stem).items():
-            if name in starts:
-                codes = {**starts[name].codes, **start.codes}
-                starts[name] = Start(
-                    start.vector, codes, starts[name].names, starts[name].shares, starts[name].error_db
-                )
-        return starts
+        return going_on(starts, before)
 
     def _fit(
         self,
@@ -216,7 +198,7 @@ class _Run:
         judged, learned = ([one for one, note in pairs if note.held_out == kind] for kind in (True, False))
         # What is made without the notes that judge has fewer keys than a file to go on from.
         self.is_holding_back = bool(judged) and self.num_bytes > 0
-        self.programs = self._programs(starts)
+        self.programs = programs_of(self.foundation, starts)
         first = self._stage(part, judged or recordings, starts, self.speed.iterations, 0)
         self._keep(first)
         self.playable_s = time.monotonic() - self.began_s
@@ -314,9 +296,3 @@ class _Run:
         if self.path is not None and self.showing is not None and not self.is_holding_back:
             self.num_bytes = write_instrument(self.path, instrument)
             self.showing.update(instrument, self.path)
-
-    def _programs(self, starts: dict[str, Start]) -> tuple[int, ...]:
-        """Return the programs of the instruments that the first timbre starts from, the nearest first."""
-        programs = {one.name: one.program for one in self.foundation.bank.instruments}
-        names = [name.partition(":")[0] for name in next(iter(starts.values())).names]
-        return tuple(dict.fromkeys(programs[name] for name in names))

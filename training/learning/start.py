@@ -83,6 +83,21 @@ def heard_db(audio: FloatArray, spec: AudioSpec) -> float:
     return float(_power_db(level[None, ::STEP_FRAMES], spec.level_scale_db, spec.floor_db)[0])
 
 
+def nearest_starts(foundation: Foundation, notes: Sequence[NoteFeatures]) -> dict[str, Start]:
+    """Return the start for each timbre of some notes, by its name."""
+    groups: dict[str, list[NoteFeatures]] = {}
+    for note in notes:
+        groups.setdefault(note.instrument, []).append(note)
+    return {name: nearest_start(foundation, own) for name, own in groups.items()}
+
+
+def programs_of(foundation: Foundation, starts: dict[str, Start]) -> tuple[int, ...]:
+    """Return the programs of the instruments that the first timbre starts from, the nearest first."""
+    programs = {one.name: one.program for one in foundation.bank.instruments}
+    names = [name.partition(":")[0] for name in next(iter(starts.values())).names]
+    return tuple(dict.fromkeys(programs[name] for name in names))
+
+
 def nearest_start(foundation: Foundation, notes: Sequence[NoteFeatures]) -> Start:
     """Return the start for one timbre's notes."""
     ordered = sorted(notes, key=lambda note: (note.pitch, note.velocity))

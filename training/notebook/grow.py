@@ -27,7 +27,7 @@ from ..measure.recording import Recording
 from ..sources import FolderSource
 from ..spectral.nca import TNCA
 from ..spectral.trainer import Trainer
-from ..validation.evaluation import decode_note
+from ..validation.single_notes import decode_note
 
 STAGES = 4
 BATCH_SIZE, POOL_SIZE, SEED_HIDDEN = 8, 16, 64

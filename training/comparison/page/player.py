@@ -11,7 +11,8 @@ from ....engine.decoders.catalogue import MAKERS
 from ....errors import UsageError
 from ...measure.hearing import HEARING_RATE
 from ...validation.anchors import anchors
-from ...validation.evaluation import SAMPLER, PitchJudge, sampler
+from ...validation.held_out import SAMPLER, sampler
+from ...validation.pitch_judge import PitchJudge
 from ...validation.rendered import NoteRenderer
 from ..measures import Measures, measure
 from ..notes import HeldOutNote
