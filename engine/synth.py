@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..errors import ModelError, UsageError
-from ..midi.files.sources import Encodable, message_bytes
+from ..midi.messages import Encodable, message_bytes
 from ..midi.state.channel import Channel
 from ..midi.state.interpreter import MAX_PORTS, Interpreter
 from .arguments import check_channel, check_whole

@@ -4,7 +4,11 @@ A *complete* message carries its own status byte (running status resolved) and a
 channels count from 0 here: the drum channel, printed as 10 on instruments, is 9.
 """
 
-from typing import Final
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from ..errors import UsageError
 
 FIRST_STATUS: Final = 0x80
 NOTE_OFF: Final = 0x80
@@ -80,6 +84,25 @@ _DATA_LENGTHS: Final = {
     **{0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0},
     **dict.fromkeys((248, 250, 251, 252, 254, 255), 0),
 }
+
+
+class Encodable(Protocol):
+    """What knows its bytes, such as a mido.Message."""
+
+    def bytes(self) -> Any:
+        """Return the status byte and all data bytes, as numbers."""
+        ...
+
+
+def message_bytes(message: bytes | bytearray | memoryview | Encodable) -> bytes:
+    """Return one complete MIDI message as bytes; `UsageError` for what is none."""
+    if isinstance(message, bytes):
+        return message
+    if isinstance(message, bytearray | memoryview):
+        return bytes(message)
+    if hasattr(message, "bytes"):
+        return bytes(message.bytes())
+    raise UsageError(f"expected a MIDI message as bytes or a mido.Message, got {message!r}")
 
 
 def data_length(status: int) -> int | None:

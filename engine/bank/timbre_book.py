@@ -190,7 +190,7 @@ class TimbreBook:
 
     def _variation(self, program: int, bank: int, is_drums: bool) -> BankInstrument | None:
         """Return the variation of a melodic program that a bank number asks for."""
-        number = 0 if is_drums else variation_of(bank)
+        number = variation_of(bank) if bank and not is_drums else 0
         asked = (one for one in self._by_name.values() if not (one.is_drums or one.is_own))
         return next((one for one in asked if number and (one.program, one.bank) == (program, number)), None)
 
@@ -238,5 +238,6 @@ class TimbreBook:
 
 
 def _nearest(program: int, candidates: Sequence[BankInstrument]) -> BankInstrument:
-    """Return the instrument that is made most like a program."""
-    return min(candidates, key=lambda one: (distance(program, one.program), one.program))
+    """Return the program's own instrument, or the one that is made most like it."""
+    own = next((one for one in candidates if one.program == program), None)
+    return own or min(candidates, key=lambda one: (distance(program, one.program), one.program))

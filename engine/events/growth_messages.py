@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from ...midi.files.sources import Encodable
-from ...midi.messages import NUM_CHANNELS
+from ...midi.messages import NUM_CHANNELS, Encodable
 from ...midi.spec.growth_controllers import DAMAGE, MORPH_PROGRAMS, growth_message, growth_values
 
 

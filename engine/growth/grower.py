@@ -89,6 +89,7 @@ class Grower:
         self._growth = growth
         self._fire_rate = fire_rate
         self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
+        self._lookahead = [lookahead_of(self.decoder, has_pitch) for has_pitch in (False, True)]
         self.hop = self._hop = self._timing.hop_length
         self._rate = self._timing.sample_rate
         self._finisher = growth.finisher
@@ -222,12 +223,9 @@ class Grower:
                 end_by_death(job, alive[: job.num_frames, index], self._hop)
         batch.remember(self.progress)
 
-    def _lookahead(self, voice: Voice) -> int:
-        return lookahead_of(self.decoder, voice.has_pitch)
-
     def _job(self, voice: Voice, num_hops: int, is_new: bool, num_frames: int) -> Job:
         grown = int(self.progress.num_frames[voice.slot])
-        return Job(voice, num_hops, is_new, num_frames, self._lookahead(voice), grown)
+        return Job(voice, num_hops, is_new, num_frames, self._lookahead[voice.has_pitch], grown)
 
     def _jobs(self, voices: Sequence[Voice], until: int) -> list[Job]:
         """Return what to grow: of all voices that lack hops, wherever they are in time."""
@@ -239,7 +237,7 @@ class Grower:
             if missing > 0 or (together > until and min(together, voice.end) > voice.decoded.until):
                 num_hops = max(-(-missing // self._hop), 1)
                 is_new = not voice.decoded.has_begun
-                jobs.append(self._job(voice, num_hops, is_new, num_hops + self._lookahead(voice) * is_new))
+                jobs.append(self._job(voice, num_hops, is_new, num_hops + self._lookahead[voice.has_pitch] * is_new))
         return jobs
 
     @property

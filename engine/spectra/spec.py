@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Final
 
 from ...errors import UsageError
@@ -61,7 +62,7 @@ class AudioSpec:
         """Linear frequency bins of a spectral frame."""
         return self.n_fft // 2 + 1
 
-    @property
+    @cached_property
     def hop_s(self) -> float:
         """Seconds between spectral frames."""
         return self.hop_length / self.sample_rate

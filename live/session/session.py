@@ -21,7 +21,7 @@ from ...engine.bank.chooser import instrument_name
 from ...engine.instrument_files import is_file_name, read_instrument
 from ...engine.names import closest
 from ...errors import DeviceError, TncaError, UsageError
-from ...midi.files.sources import Encodable, message_bytes
+from ...midi.messages import Encodable, message_bytes
 from ..options import sound_file
 from ..protocol import (
     CONTROL_TARGETS,

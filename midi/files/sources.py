@@ -29,25 +29,6 @@ MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable 
 """What is taken for a MIDI file."""
 
 
-class Encodable(Protocol):
-    """What knows its bytes, such as a mido.Message."""
-
-    def bytes(self) -> Any:
-        """Return the status byte and all data bytes, as numbers."""
-        ...
-
-
-def message_bytes(message: bytes | bytearray | memoryview | Encodable) -> bytes:
-    """Return one complete MIDI message as bytes; `UsageError` for what is none."""
-    if isinstance(message, bytes):
-        return message
-    if isinstance(message, bytearray | memoryview):
-        return bytes(message)
-    if hasattr(message, "bytes"):
-        return bytes(message.bytes())
-    raise UsageError(f"expected a MIDI message as bytes or a mido.Message, got {message!r}")
-
-
 def midi_bytes(source: MidiSource, max_bytes: int) -> tuple[bytes, str]:
     """Return the bytes of a MIDI file, one more than `max_bytes` at most, and what to call it in messages.
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.mix.gain_ramp import GainRamp
 from tnca_synth.engine.mix.limiter import CEILING, Limiter
-from tnca_synth.engine.mix.mixer import GLIDE_S, MIX_GAIN, pan_gains
+from tnca_synth.engine.mix.mixer import GLIDE_S, MIX_GAIN, GainRamp, pan_gains
 from tnca_synth.engine.mix.resampler import Resampler, minimum_phase, windowed_sinc
 from tnca_synth.engine.voices.automation import StepTimeline
 from tnca_synth.errors import UsageError
