@@ -56,9 +56,8 @@ from .batch import lent_semitones
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
 from .fire_masks import FireDice
+from .genomes import Planter, Seed, SlotState
 from .hop_plan import IS_NEW, HopPlan, Job
-from .planting import Planter, Seed
-from .state import SlotState
 
 
 class Work(NamedTuple):

@@ -5,7 +5,7 @@ Letters: V voices, T frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -37,6 +37,23 @@ def faults_of(model: str) -> Iterator[None]:
 def cut_faulty(voice: Voice, fault: ModelFault, spec: AudioSpec) -> list[str]:
     """End a voice where it has sounded to, since its model raised; return a line that says so."""
     return [*_cut(voice, voice.decoded.until, str(fault), spec)]
+
+
+def apart_if_faulty(
+    jobs: Sequence[Job], rows: slice, work: Callable[[slice], None], failures: list[str], spec: AudioSpec
+) -> None:
+    """Do work on some of the jobs together; if a model raises, on each alone, and cut those where it does again.
+
+    What broke is added to `failures`, one line each.
+    """
+    try:
+        work(rows)
+    except ModelFault as fault:
+        if rows.stop - rows.start == 1:
+            failures += cut_faulty(jobs[rows.start].voice, fault, spec)
+        else:
+            for row in range(rows.start, rows.stop):
+                apart_if_faulty(jobs, slice(row, row + 1), work, failures, spec)
 
 
 def silence_broken(jobs: Sequence[Job], fields: Fields, spec: AudioSpec) -> list[str]:

@@ -1,37 +1,27 @@
-"""Growing and decoding hops of many voices at once.
+"""Growing and decoding hops of many voices at once: planned here, and done by the kernel, the graph or numpy.
 
-Letters: V voices, R growth rounds, T hops, S slots, H samples in a hop. Voices are sorted by the frames they need,
-most first, so that the voices of a round, and those that are decoded together, are always slices of the batch.
+Letters: V voices, K controls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
-from ..decoders.base import Decoder, NoteControls, lookahead_of
+from ..decoders.base import Decoder, lookahead_of
 from ..decoders.combined.upsampled import at_rate
 from ..kernel.cores import AUTO
-from ..models.growth_model import Course, OnnxGrowthModel
-from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
-from ..modulation.growth import cull, damage_grid
-from ..spectra.fields import Fields
-from ..spectra.tone import coloured, levels_of
-from ..voices.endings import fade_released
+from ..models.interfaces import Genome, GrowthModel
 from ..voices.progress import Progress
 from ..voices.voice import Voice, num_slots
-from .batch import Batch, make_batch
+from .batch import make_batch
 from .compiled import open_hops
-from .delivery import deliver, end_by_death, leads_of, shape_attacks
-from .faults import ModelFault, cut_faulty, faults_of, silence_broken
-from .fire_masks import FireDice
+from .faults import apart_if_faulty
+from .genomes import PLANTED_TOGETHER, Planter, SlotState
 from .hop_plan import HopPlan, Job, plan_hops, plans_of
-from .planting import PLANTED_TOGETHER, Planter, Seed
-from .state import FrameBuffers, SlotState
+from .numpy_hops import NumpyGrower
 
 MOST_HOPS = 32
 """Hops that a voice is given at once: what belongs to more leaves the processor's cache."""
@@ -86,15 +76,10 @@ class Grower:
         self.progress = progress or Progress(num_slots(max_voices))
         self._timing = growth.spec.at_rate(sample_rate or growth.spec.sample_rate)
         self.decoder = at_rate(decoder, growth.spec, self._timing, num_slots(max_voices))
-        self._growth = growth
-        self._fire_rate = fire_rate
-        self._dice = FireDice(fire_rate, growth.steps_per_hop, 0)  # how many cells there are shows in the first grid
         self._lookahead = [lookahead_of(self.decoder, has_pitch) for has_pitch in (False, True)]
         self.hop = self._hop = self._timing.hop_length
         self._rate = self._timing.sample_rate
-        self._finisher = growth.finisher
         self._genomes = SlotState(num_slots(max_voices))
-        self._grown = FrameBuffers()  # fields of the rounds by name, (V, R, 2, F')
         self._under_way: Sequence[HopPlan] = ()  # what `finish` is to grow
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
@@ -109,6 +94,9 @@ class Grower:
             fire_rate,
             self._planter,
             grows_together,
+        )
+        self._hops = self.kernel or NumpyGrower(
+            growth, self.decoder, self._timing, self._genomes, self.progress, fire_rate, self._planter
         )
         self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
@@ -130,8 +118,14 @@ class Grower:
         for number, planned in enumerate(plans):
             hops = planned.left(self._hop) if number else planned
             if hops is not None:
-                self._apart_if_faulty(hops.jobs, slice(0, len(hops.jobs)), partial(self._grow, hops))
+                self._advance(hops)
                 self.after_round()
+
+    def _advance(self, hops: HopPlan) -> None:
+        def grow(rows: slice) -> None:
+            self.failures += self._hops.grow(hops.part(rows))
+
+        apart_if_faulty(hops.jobs, slice(0, len(hops.jobs)), grow, self.failures, self._timing)
 
     def start(self, plans: Sequence[HopPlan]) -> None:
         """Let voices be grown as `grow` does, until `finish` returns; meanwhile nothing else may be asked for."""
@@ -152,27 +146,7 @@ class Grower:
         if num_hops:
             hops = plan_hops([self._job(voice, num_hops, True, num_hops) for voice in voices], self._hop)
             hops.controls[:] = controls
-            self._apart_if_faulty(hops.jobs, slice(0, len(voices)), partial(self._settle, hops))
-
-    def _settle(self, hops: HopPlan, rows: slice) -> None:
-        if self.kernel is not None:
-            self.kernel.grow(hops.part(rows))
-            return
-        batch = self._batch(hops.part(rows))
-        self._plant_new(batch)
-        self._run_rounds(batch, ())
-        batch.remember(self.progress)
-
-    def _apart_if_faulty(self, jobs: Sequence[Job], rows: slice, work: Callable[[slice], None]) -> None:
-        """Do work on some of the jobs together; if a model raises, on each alone, and cut those where it does again."""
-        try:
-            work(rows)
-        except ModelFault as fault:
-            if rows.stop - rows.start == 1:
-                self.failures += cut_faulty(jobs[rows.start].voice, fault, self._timing)
-            else:
-                for row in range(rows.start, rows.stop):
-                    self._apart_if_faulty(jobs, slice(row, row + 1), work)
+            self._advance(hops)
 
     def genome(self, slot: int) -> Genome:
         """Return what the voice in a slot is grown from; nothing if it is grown elsewhere."""
@@ -186,42 +160,16 @@ class Grower:
         if any(lead_s[slot] for lead_s in known):
             hops = plan_hops([self._job(voice, 0, True, 1)], self._hop)
             hops.controls[:] = controls
-            clocks = self._batch(hops).clocks
+            motions, exact = self.growth.motions, not self.decoder.follows_f0
+            clocks = make_batch(hops, self.progress, self._timing, motions, exact).clocks
             has_grown = self.progress.num_frames[slot] > 0
             for lead_s, after in zip(known, (clocks.age_lead_s, clocks.release_lead_s), strict=True):
                 lead_s[slot] -= num_hops * (after[0, 0] - lead_s[slot]) if has_grown else lead_s[slot]
 
     def adopt(self, voice: Voice, genome: Genome) -> None:
         """Grow a voice on from the genome of another one, (...) without the axis of voices."""
-        self._keep(np.array([voice.slot]), {name: values[None] for name, values in genome.items()})
+        self._genomes.put(np.array([voice.slot]), {name: values[None] for name, values in genome.items()})
         self.progress.is_planted[voice.slot] = 1.0
-
-    def _batch(self, hops: HopPlan) -> Batch:
-        return make_batch(hops, self.progress, self._timing, self._growth.motions, not self.decoder.follows_f0)
-
-    def _grow(self, hops: HopPlan, some: slice) -> None:
-        hops, decoder = hops.part(some), self.decoder
-        if self.kernel is not None:
-            self.failures += self.kernel.grow(hops)
-            return
-        batch, jobs = self._batch(hops), hops.jobs
-        self._plant_new(batch)
-        alive = self._run_rounds(batch, decoder.consumes)
-
-        def decode(rows: slice) -> None:
-            self._decode(batch, rows, decoder)
-
-        first = 0
-        while first < len(jobs):
-            last = first + 1
-            while last < len(jobs) and self._fits(jobs[first], jobs[last]):
-                last += 1
-            self._apart_if_faulty(jobs, slice(first, last), decode)
-            first = last
-        if np.count_nonzero(alive) < sum(batch.active):
-            for index, job in enumerate(jobs):
-                end_by_death(job, alive[: job.num_frames, index], self._hop)
-        batch.remember(self.progress)
 
     def _job(self, voice: Voice, num_hops: int, is_new: bool, num_frames: int) -> Job:
         grown = int(self.progress.num_frames[voice.slot])
@@ -244,154 +192,3 @@ class Grower:
     def sample_rate(self) -> int:
         """Samples in a second, at the internal rate."""
         return self._rate
-
-    @staticmethod
-    def _fits(one: Job, other: Job) -> bool:
-        return (one.num_frames, one.is_new, one.ahead) == (other.num_frames, other.is_new, other.ahead)
-
-    def _seeds(self, batch: Batch, index: int, rows: Sequence[int]) -> list[Seed]:
-        """Return what some voices are planted from in round `index`."""
-        pitches = batch.plan.planted[index] - batch.semitones[index]
-        voices = batch.voices
-        return [
-            Seed(
-                pitches[row],
-                voices[row].velocity,
-                batch.timbre(index, row),
-                batch.pitched(index, row),
-                voices[row].patch.inharmonicity,
-            )
-            for row in rows
-        ]
-
-    def _plant_new(self, batch: Batch) -> None:
-        """Plant the seeds of the voices that have no genome yet."""
-        rows = np.flatnonzero(self.progress.is_planted[batch.slots] == 0.0)
-        if rows.size:
-            self._keep(batch.slots[rows], self._planter.plant_new(self._seeds(batch, 0, rows.tolist())))
-            self.progress.is_planted[batch.slots[rows]] = 1.0
-
-    def _keep(self, slots: NDArray[np.intp], genome: Genome) -> None:
-        """Keep what the voices in some slots (V,) are grown from."""
-        num_cells = genome["grid"].shape[1]
-        if self._dice.num_cells != num_cells:
-            self._dice = FireDice(self._fire_rate, self._growth.steps_per_hop, num_cells)
-        self._genomes.put(slots, genome)
-
-    def _run_rounds(self, batch: Batch, wanted: Sequence[str]) -> NDArray[np.bool_]:
-        """Grow the frames of all rounds into `_grown`; return what lived, (R, V)."""
-        genome = self._genomes.of(batch.slots)
-        grid = genome["grid"]
-        alive = np.zeros(batch.frames.shape, np.bool_)
-        replanted: set[int] = set()
-        moves: list[bool] = np.asarray(batch.plan.replant.any(axis=1)).tolist()
-        course: Course | None = None
-        for index, active in enumerate(batch.active):
-            if moves[index]:
-                rows = np.flatnonzero(batch.plan.replant[index, :active])
-                if rows.size:
-                    _ended(course, grid)
-                    course = None
-                    self._replant(batch, index, rows, genome)
-                    replanted.update(rows.tolist())
-            now = genome if active == len(grid) else {name: values[:active] for name, values in genome.items()}
-            if course is None or course.num_voices != active:
-                _ended(course, grid)
-                course = self._course(batch, now, bool(replanted))
-            grown = self._step(batch, index, active, now, course)
-            alive[index, :active] = grown.alive
-            if course is None:
-                grid[:active] = grown.grid
-            for name in wanted:
-                values = grown.fields[name]
-                self._grown.buffer(name, batch.frames.T.shape, values.shape[1:])[:active, index] = values
-        _ended(course, grid)
-        self._genomes.put_grids(batch.slots, grid)
-        if replanted:
-            rows = np.array(sorted(replanted))
-            self._genomes.put(batch.slots[rows], {name: values[rows] for name, values in genome.items()})
-        return alive
-
-    def _course(self, batch: Batch, genome: Genome, is_replanted: bool) -> Course | None:
-        """Begin hops in a row on a device, where there is one; growth controls change grids in each hop."""
-        if batch.growth_masks is not None or not isinstance(self._growth, OnnxGrowthModel):
-            return None
-        slots = batch.slots[: len(genome["grid"])]
-        return self._growth.course(genome, None if is_replanted else self._genomes.key_of(slots))
-
-    def _step(self, batch: Batch, index: int, active: int, genome: Genome, course: Course | None = None) -> Grown:
-        """Grow the first `active` voices by a hop, under their growth controls."""
-        growth_masks, seeds, frames = batch.growth_masks, batch.seeds[:active], batch.frames[index, :active]
-        if growth_masks is None:
-            mask = self._dice.roll(seeds, frames)
-        else:
-            mask = self._dice.roll(seeds, frames, growth_masks.fire_share(index, active))
-            mask = growth_masks.tempered(mask, index)
-            damage_grid(genome["grid"], growth_masks.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
-        ages = batch.growth_age_s[index, :active], batch.clocks.release_age_s[index, :active]
-        with faults_of("the growth model"):
-            hop = HopInputs(*ages, mask, batch.swell[index, :active])
-            grown = self._growth.step(genome, hop) if course is None else course.step(hop)
-        return grown if growth_masks is None else cull(grown, growth_masks.life[index, :active], self._growth.spec)
-
-    def _replant(self, batch: Batch, index: int, rows: NDArray[np.intp], genome: Genome) -> None:
-        planted = self._planter.plant(self._seeds(batch, index, rows.tolist()))
-        for name, values in genome.items():
-            if name != "grid":
-                values[rows] = planted[name]
-
-    def _decode(self, batch: Batch, rows: slice, decoder: Decoder) -> None:
-        """Decode voices that need equally many frames and are equally new."""
-        job = batch.jobs[rows.start]
-        ahead = job.ahead
-        fields = {name: self._grown[name][rows, : job.num_frames] for name in decoder.consumes}
-        timing = self._timing
-        self.failures += silence_broken(batch.jobs[rows], fields, timing)
-        slots, frames = batch.slots[rows], slice(0, job.num_frames)
-        has_pitch = np.array([one.voice.has_pitch for one in batch.jobs[rows]])
-        controls = NoteControls(
-            batch.f0_hz[rows, frames],
-            batch.inharmonicity[rows],
-            batch.grown_hz[rows, frames],
-            has_pitch,
-            batch.blend[rows, frames],
-            None if batch.modes is None else batch.modes[rows],
-        )
-        fields = self._finisher.finish(
-            fields,
-            None if batch.correction is None else batch.correction.of(frames, rows),
-            batch.semitones[frames, rows].T,
-            batch.grown_hz[rows, frames],
-            controls.inharmonicity,
-        )
-        fields = self._coloured(batch, rows, fields)
-        with faults_of(f"decoder {decoder.name}"):
-            if ahead:
-                first = {name: values[:, :ahead] for name, values in fields.items()}
-                decoder.begin(slots, first, controls.during(slice(ahead)), batch.seeds[rows])
-            rest = {name: values[:, ahead:] for name, values in fields.items()}
-            audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
-        heard_in = slice(ahead, ahead + job.num_hops)
-        fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, timing.hop_s)
-        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], timing)
-        places = None if batch.journey is None else batch.journey.places[heard_in, rows]
-        shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, timing)
-        peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
-        holds = None if batch.growth_masks is None else batch.growth_masks.holds[heard_in, rows].T
-        self.failures += deliver(batch.jobs[rows], audio, peaks, holds, decoder.name, timing, places)
-
-    def _coloured(self, batch: Batch, rows: slice, fields: Fields) -> Fields:
-        """Return fields with the colour that controls give them."""
-        if batch.colour is None:
-            return fields
-        frames = slice(0, batch.jobs[rows.start].num_frames)
-        known = self.decoder.levels
-        levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
-        colour = batch.colour[:, rows, frames]
-        return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)
-
-
-def _ended(course: Course | None, grid: FloatArray) -> None:
-    """End hops in a row on a device: fetch the grids."""
-    if course is not None:
-        grid[: course.num_voices] = course.grids()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tnca_synth.engine.growth.state import SlotState
+from tnca_synth.engine.growth.genomes import SlotState
 
 
 def genome(*marks: float) -> dict[str, np.ndarray]:
