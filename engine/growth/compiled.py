@@ -279,18 +279,14 @@ class KernelGrower:
 
     def _deliver(self, work: Work, audio: FloatArray, growth_masks: GrowthMasks | None) -> list[str]:
         """Give voices what was sounded for them, and end those that are broken, silent or dead."""
-        hop, jobs, count = self._spec.hop_length, work.jobs, len(work.jobs)
+        hop, jobs = self._spec.hop_length, work.jobs
         peaks, alive, released = work.views.peaks, work.views.alive, work.views.release_age_s
         failures: list[str] = []
         for row, frame in enumerate(work.views.broken.tolist() if work.call.found & BROKEN else ()):
             if frame >= 0:
                 failures += cut_grown(jobs[row], frame, "linear", self._spec)
-        first = 0
-        while first < count:
-            job, last = jobs[first], first + 1
-            while last < count and (jobs[last].num_hops, jobs[last].ahead) == (job.num_hops, job.ahead):
-                last += 1
-            rows, hops = slice(first, last), job.num_hops
+        for rows in work.hops.groups():
+            job, hops = jobs[rows.start], jobs[rows.start].num_hops
             holds = None if growth_masks is None else growth_masks.holds[job.ahead : job.ahead + hops, rows].T
             heard, loud = audio[rows, : hops * hop], peaks[rows, :hops]
             ages = released[job.ahead : job.ahead + hops, rows].T
@@ -301,9 +297,8 @@ class KernelGrower:
             lead_s = leads_of(work.views.age_s[heard_in, rows], work.frames[heard_in, rows], self._spec)
             places = None if work.journey is None else work.journey.places[heard_in, rows]
             if shape_attacks(heard, jobs[rows], lead_s, places, self._motions, self._spec) or is_faded:
-                loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
+                loud = np.abs(heard).reshape(len(heard), hops, hop).max(axis=2)
             failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec, places)
-            first = last
         if work.call.found & DEAD:
             for row, job in enumerate(jobs):
                 end_by_death(job, alive[: job.num_frames, row] > 0, hop)

@@ -5,7 +5,7 @@ Letters: V voices, R growth rounds, K controls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +96,19 @@ class HopPlan(NamedTuple):
         """Return the plan of some of the voices."""
         jobs = self.jobs[rows] if isinstance(rows, slice) else [self.jobs[row] for row in rows]
         return self if len(jobs) == len(self.jobs) else self._of(jobs, rows)
+
+    def groups(self) -> Iterator[slice]:
+        """Give the rows of voices that are sounded together: those that need as many hops and are equally new."""
+        first, jobs = 0, self.jobs
+        final = place_of(jobs[-1])[:-1]
+        while first < len(jobs):
+            last, alike = first + 1, place_of(jobs[first])[:-1]
+            if alike == final:  # as live, nearly always
+                last = len(jobs)
+            while last < len(jobs) and place_of(jobs[last])[:-1] == alike:
+                last += 1
+            yield slice(first, last)
+            first = last
 
     def left(self, hop: int) -> HopPlan | None:
         """Return what is left to grow, in hops of so many samples, once some voices have ended early; None for nothing.

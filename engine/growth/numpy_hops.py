@@ -27,7 +27,7 @@ from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import apart_if_faulty, faults_of, silence_broken
 from .fire_masks import FireDice
 from .genomes import Planter, Seed, SlotState
-from .hop_plan import HopPlan, Job
+from .hop_plan import HopPlan
 
 
 class NumpyGrower:
@@ -79,14 +79,9 @@ class NumpyGrower:
     def _decode_all(self, batch: Batch) -> list[str]:
         """Decode what was grown; return what broke, one line each."""
         failures: list[str] = []
-        jobs, first = batch.jobs, 0
-        while first < len(jobs):
-            last = first + 1
-            while last < len(jobs) and _fits(jobs[first], jobs[last]):
-                last += 1
-            decode = partial(self._decode, batch, failures=failures)
-            apart_if_faulty(jobs, slice(first, last), decode, failures, self._timing)
-            first = last
+        decode = partial(self._decode, batch, failures=failures)
+        for rows in batch.hops.groups():
+            apart_if_faulty(batch.jobs, rows, decode, failures, self._timing)
         return failures
 
     def _seeds(self, batch: Batch, index: int, rows: Sequence[int]) -> list[Seed]:
@@ -224,10 +219,6 @@ class NumpyGrower:
         levels = {name: known[name] if name in known else levels_of(name, pair) for name, pair in fields.items()}
         colour = batch.colour[:, rows, frames]
         return coloured(fields, levels, self._growth.spec, batch.grown_hz[rows, frames], colour)
-
-
-def _fits(one: Job, other: Job) -> bool:
-    return (one.num_frames, one.is_new, one.ahead) == (other.num_frames, other.is_new, other.ahead)
 
 
 def _ended(course: Course | None, grid: FloatArray) -> None:

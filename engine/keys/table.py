@@ -166,11 +166,6 @@ class KeyTable:
         """Bands over which motions have their shapes: the cells of the model."""
         return self.motions.shapes.shape[2]
 
-    def keys_of(self, suffix: str) -> list[int]:
-        """Return the recorded keys of a timbre."""
-        row = self.suffixes.index(suffix)
-        return [int(key) for key in self.key[self.timbre == row]]
-
     def _check_timbres(self) -> None:
         count = len(self.suffixes)
         if not 1 <= count <= MAX_TIMBRES or len(set(self.suffixes)) != count:

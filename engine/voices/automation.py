@@ -23,11 +23,6 @@ class StepTimeline(Generic[Value]):
         """The value after all known jumps."""
         return self._values[-1]
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether no jump is remembered."""
-        return len(self._values) == 1
-
     def set(self, sample: int, value: Value) -> bool:
         """Jump to `value` at `sample`, which must not precede an earlier jump; return whether that is a change."""
         if value == self._values[-1]:

@@ -58,11 +58,6 @@ class Interpreter:
         return sum(module.num_held_notes for module in self._modules)
 
     @property
-    def master_gain(self) -> float:
-        """Linear gain 0..1 of the master volume of the first port; `Channel.gain` does not contain it."""
-        return self.system.gain
-
-    @property
     def obeys_growth(self) -> bool:
         """Whether controllers that MIDI leaves undefined move the growth after a reset."""
         return self._modules[0].obeys_growth_at_first

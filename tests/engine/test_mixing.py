@@ -254,7 +254,7 @@ def test_a_step_timeline_answers_for_what_it_remembers() -> None:
     assert timeline.at(samples).tolist() == [1, 1, 3, 3, 4, 4]
     timeline.forget()
     assert timeline.at(samples[4:]).tolist() == [4, 4]
-    assert timeline.is_constant
+    assert timeline.at(samples).tolist() == [4] * 6
     assert timeline.latest == 4.0
 
 

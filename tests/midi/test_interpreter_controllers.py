@@ -216,7 +216,7 @@ def test_reset_controllers_follows_rp_015(interpreter: Interpreter) -> None:
 @pytest.mark.parametrize(("volume", "expected"), [(16383, 1), (0, 0), (8192, (8192 / 16383) ** 2)])
 def test_master_volume_is_kept_apart(interpreter: Interpreter, volume: int, expected: float) -> None:
     channel = send(interpreter, messages.master_volume(volume))
-    assert interpreter.master_gain == pytest.approx(expected)
+    assert interpreter.system.gain == pytest.approx(expected)
     assert channel.gain == pytest.approx((100 / 127) ** 2)
 
 
