@@ -156,10 +156,11 @@ class Synth(GrowthControls):
             ),
             aside=grows_together,
         )
+        self._note_on = NoteOn(interpreter, self._growers.paths, seed, rate)
         self._sequencer = Sequencer(
             self._growers,
             interpreter,
-            NoteOn(interpreter, self._growers.paths, seed, rate),
+            self._note_on,
             mixer,
             Rack(rate, wanted_core(core) == "kernel") if effects else None,
             max_voices,
@@ -227,12 +228,12 @@ class Synth(GrowthControls):
     @property
     def substitutions(self) -> tuple[str, ...]:
         """Instruments that stand in for others, each named once: "Wanted Program: Playing Instrument"."""
-        return tuple(self._sequencer.substitutions)
+        return tuple(self._note_on.substitutions)
 
     @property
     def silent_keys(self) -> tuple[str, ...]:
         """Drums that were struck and have no sound, each named once: "drum key 34 (Metronome Bell) of standard-kit"."""
-        return tuple(self._sequencer.silent_keys)
+        return tuple(self._note_on.silent_keys)
 
     @property
     def idle(self) -> bool:
@@ -337,7 +338,7 @@ class Synth(GrowthControls):
 
     def forget_parts(self) -> None:
         """Forget what channels have played so far: nobody heard it."""
-        self._sequencer.forget_parts()
+        self._note_on.played.clear()
 
     def channel(self, index: int) -> Channel:
         """Return the state of a MIDI channel at the end of what was rendered, for reading."""
@@ -350,11 +351,11 @@ class Synth(GrowthControls):
         """
         known = check_channel(channel, len(self._interpreter.channels))
         for index in range(len(self._interpreter.channels)) if known is None else (known,):
-            self._sequencer.begin_with(index, instrument)
+            self._note_on.begin_with(index, instrument)
 
     def first_choice(self, channel: int) -> str:
         """Return the name of what a MIDI channel begins with, see `begin_with`; "" where its program says."""
-        return self._sequencer.first_choice(channel)
+        return self._note_on.first_choice(channel)
 
     def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
         """Put an instrument that no program means into a corner of a channel's pad, for notes to come.
@@ -365,15 +366,15 @@ class Synth(GrowthControls):
         instrument : None is the way back: what the corner's program says
         """
         known = check_channel(channel, len(self._interpreter.channels))
-        self._sequencer.morph_into(known or 0, corner, instrument)
+        self._note_on.morph_into(known or 0, corner, instrument)
 
     def morphs_into(self, channel: int, corner: int) -> str:
         """Return the name of what `morph_into` has put into a corner of a channel's pad, "" where a program says."""
-        return self._sequencer.morphs_into(channel, corner)
+        return self._note_on.morphs_into(channel, corner)
 
     def recast(self) -> None:
         """Ask the bank anew what plays each key, for notes to come: its answers have changed."""
-        self._sequencer.recast()
+        self._note_on.recast()
 
     def render(self, num_frames: int, foresight: int = 0) -> FloatArray:
         """Return the next frames, float32 (num_frames, 2) within -1..1.

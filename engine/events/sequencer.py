@@ -23,10 +23,9 @@ from ...midi.commands import (
     ProgramChange,
     TuningChange,
 )
-from ...midi.messages import NUM_CHANNELS, PROGRAM_CHANGE, SYSTEM_EXCLUSIVE, is_complete
+from ...midi.messages import PROGRAM_CHANGE, is_complete
 from ...midi.state.interpreter import Interpreter
 from ..arrays import FloatArray
-from ..bank.interfaces import Instrument
 from ..mix.fades import Fades
 from ..mix.mixer import Mixer, level_vector
 from ..mix.rack import NUM_SENDS, Rack
@@ -37,6 +36,7 @@ from ..routing.program_switch import ProgramSwitch
 from ..voices.allocator import VoiceAllocator
 from ..voices.note_on import NoteOn, release_speed
 from ..voices.voice import Voice
+from .awaited import AwaitedInstruments
 from .crowd import Crowd
 from .segment import Stretch
 
@@ -44,10 +44,6 @@ SEGMENT_SAMPLES = 4096
 """How much is mixed at once."""
 STRETCH_SAMPLES = 262144
 """How much is grown at once where the events to come are known."""
-WAITING_S = 0.003
-"""What a channel's messages are put off by, again and again, while its instrument is read from a file."""
-LONGEST_WAIT_S = 0.1
-"""So long they wait at most; then what is there and most similar plays."""
 FADE_S = 0.005
 PLAN_S = 0.1
 """For this long a full synth steals in the order of one moment, so that the sound need not be known at every note."""
@@ -108,7 +104,7 @@ class Sequencer:
         self._mixed = 0  # next sample to be mixed
         self._ready: deque[Stretch] = deque()  # from there to `position`
         self._growing: Stretch | None = None  # from `position` on
-        self._awaited: dict[int, tuple[int, int]] = {}  # by channel: since when, and the program
+        self._awaited = AwaitedInstruments(note_on, self.program_switch.path_of, grower.sample_rate)
         self._spare: list[FloatArray] = []  # rooms of stretches that have been mixed
         self._dry_until = 0  # up to this sample nothing is sent to effects
         self.position = self.sounded_until = 0
@@ -119,16 +115,6 @@ class Sequencer:
     def num_voices(self) -> int:
         """Voices that sound."""
         return self._allocator.num_playing
-
-    @property
-    def substitutions(self) -> dict[str, None]:
-        """Which instruments stand in for others, each once, in order of appearance."""
-        return self._note_on.substitutions
-
-    @property
-    def silent_keys(self) -> dict[str, None]:
-        """Which drums were struck that have no sound, each once, in order of appearance."""
-        return self._note_on.silent_keys
 
     @property
     def is_idle(self) -> bool:
@@ -152,28 +138,7 @@ class Sequencer:
             earliest = self.position if self._growing is None else self._growing.stop
             heappush(self._queue, (max(sample, earliest), next(self._order), data, port))
             if data[0] & 0xF0 == PROGRAM_CHANGE:
-                self._is_awaited(port * NUM_CHANNELS + (data[0] & 0x0F), data[1])
-
-    def _expect(self, sample: int, data: bytes, port: int) -> None:
-        """Let what comes on a channel wait while its instrument is made ready."""
-        channel = port * NUM_CHANNELS + (data[0] & 0x0F)
-        if self._is_awaited(channel, data[1]):
-            self._awaited[channel] = sample, data[1]
-
-    def _may_wait(self, sample: int, data: bytes, port: int) -> bool:
-        """Tell whether a message is of a channel whose instrument is not there yet, and has not waited too long."""
-        channel = port * NUM_CHANNELS + (data[0] & 0x0F)
-        if data[0] >= SYSTEM_EXCLUSIVE or channel not in self._awaited:
-            return False
-        since, program = self._awaited[channel]
-        if sample < since + round(LONGEST_WAIT_S * self._grower.sample_rate) and self._is_awaited(channel, program):
-            return True
-        del self._awaited[channel]
-        return False
-
-    def _is_awaited(self, channel: int, program: int) -> bool:
-        """Tell whether what a program means on a channel is still made ready, which begins now at the latest."""
-        return self._note_on.expect(channel, program, self.program_switch.path_of(channel))
+                self._awaited.begin(data, port)
 
     def panic(self) -> None:
         """Forget the queue, fade out every voice and effect, and reset the controllers."""
@@ -211,30 +176,6 @@ class Sequencer:
             played_part(channel, *asked, self._grower.paths[self.program_switch.path_of(channel)])
             for channel, asked in sorted(self._note_on.played.items())
         ]
-
-    def forget_parts(self) -> None:
-        """Forget what channels have played so far."""
-        self._note_on.played.clear()
-
-    def morph_into(self, channel: int, corner: int, instrument: Instrument | None) -> None:
-        """Put an instrument into a corner of a channel's pad; see `Synth.morph_into`."""
-        self._note_on.morph_into(channel, corner, instrument)
-
-    def morphs_into(self, channel: int, corner: int) -> str:
-        """Return the name of what is in a corner; see `Synth.morphs_into`."""
-        return self._note_on.morphs_into(channel, corner)
-
-    def begin_with(self, channel: int, instrument: Instrument | None) -> None:
-        """Let a channel begin with an instrument; see `NoteOn.begin_with`."""
-        self._note_on.begin_with(channel, instrument)
-
-    def first_choice(self, channel: int) -> str:
-        """Return the name of what a channel begins with, until its next program change; "" where its program says."""
-        return self._note_on.first_choice(channel)
-
-    def recast(self) -> None:
-        """Ask the bank anew what plays each key: its answers have changed. Sounding notes stay as they are."""
-        self._note_on.recast()
 
     def render(self, num_samples: int, foresight: int = 0) -> FloatArray:
         """Return the buses of the next samples, float32 (2 * num_buses, num_samples).
@@ -315,12 +256,12 @@ class Sequencer:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, order, data, port = heappop(self._queue)
-            if self._awaited and self._may_wait(sample, data, port):
-                heappush(self._queue, (sample + round(WAITING_S * self._grower.sample_rate), order, data, port))
+            if self._awaited and self._awaited.holds_back(sample, data, port):
+                heappush(self._queue, (sample + self._awaited.put_off, order, data, port))
                 continue
             commands = self._interpreter.handle(data, port)
             if data[0] & 0xF0 == PROGRAM_CHANGE:  # the bank that is chosen is known by now
-                self._expect(sample, data, port)
+                self._awaited.expect(sample, data, port)
             for command in self._admitted(sample, commands):
                 if self._waiting or (sample > self.position and self._needs_split(sample, command)):
                     self._waiting.append((sample, command))

@@ -13,10 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
-from ..decoders.base import Decoder
-from ..decoders.combined.by_sound_class import SoundClassDecoder
-from ..decoders.griffin_lim import GriffinLimDecoder
-from ..decoders.harmonic import HarmonicDecoder
 from ..kernel.calls import (
     AGE_LEAD,
     BROKEN,
@@ -35,23 +31,16 @@ from ..kernel.calls import (
     Views,
     tell_facts,
 )
-from ..kernel.cores import wanted_core
-from ..kernel.graph.hops import GraphHops
-from ..kernel.graph.tables import GraphModel
-from ..kernel.model import Kernel, fits
-from ..kernel.weights import read_weights
 from ..keys.motions import MotionTable
-from ..models.growth_model import OnnxGrowthModel as OnnxGrowth
 from ..models.interfaces import GrowthModel
 from ..modulation.growth import GrowthMasks, damage_grid, masks_of
 from ..modulation.morph import Journey, travel
 from ..modulation.reseeding import Plan, plan_replanting
 from ..spectra.spec import AudioSpec
-from ..spectra.transpose import LINEAR
 from ..voices.endings import FADES_AFTER_S, fade_released
 from ..voices.progress import Progress
 from ..voices.timbre_pad import pad_weights
-from ..voices.voice import Voice, num_slots
+from ..voices.voice import Voice
 from .batch import lent_semitones
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
@@ -314,42 +303,5 @@ class KernelGrower:
         work.hops.remember(self._progress, rounds, growth_masks, work.journey, places)
 
 
-def open_hops(
-    core: str,
-    growth: GrowthModel,
-    decoder: Decoder,
-    genomes: SlotState,
-    progress: Progress,
-    max_voices: int,
-    fire_rate: float,
-    planter: Planter,
-    grows_together: bool,
-) -> KernelGrower | None:
-    """Return what grows voices with the kernel or the graph; None where neither is wanted, or can do what is asked."""
-    wanted = wanted_core(core, grows_together or (isinstance(growth, OnnxGrowth) and growth.provider == "cuda"))
-    if wanted == "numpy" or not isinstance(growth, OnnxGrowth):
-        return None
-    resonant = _resonant(decoder)
-    weights = None if resonant is None else read_weights(growth.step_model, growth.spec)
-    if resonant is None or weights is None or not fits(weights, growth.spec, growth.motions):
-        return None
-    slots, spec, motions = num_slots(max_voices), growth.spec, growth.motions
-    hops: Hops
-    if wanted == "kernel" and growth.provider == "cpu":
-        hops = Kernel(weights, spec, motions, resonant, slots)
-    else:
-        model = GraphModel(weights, spec, motions, growth.finisher)
-        hops = GraphHops(model, decoder, slots, growth.provider, growth.lose)
-    return KernelGrower(hops, growth, genomes, progress, fire_rate, planter, decoder.name)
-
-
 def _kind_of(voice: Voice) -> int:
     return PARTIALS if voice.has_pitch else RESONANCES
-
-
-def _resonant(decoder: Decoder) -> GriffinLimDecoder | None:
-    """Return what sounds notes without a pitch if all is sounded as the kernel does it, else None."""
-    if not isinstance(decoder, SoundClassDecoder) or type(decoder.pitched) is not HarmonicDecoder:
-        return None
-    resonant = decoder.resonant
-    return resonant if isinstance(resonant, GriffinLimDecoder) and resonant.consumes == (LINEAR,) else None

@@ -11,13 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoders.base import Decoder, lookahead_of
+from ..decoders.combined.by_sound_class import SoundClassDecoder
 from ..decoders.combined.upsampled import at_rate
-from ..kernel.cores import AUTO
+from ..decoders.griffin_lim import GriffinLimDecoder
+from ..decoders.harmonic import HarmonicDecoder
+from ..kernel.calls import Hops
+from ..kernel.cores import AUTO, wanted_core
+from ..kernel.graph.hops import GraphHops
+from ..kernel.graph.tables import GraphModel
+from ..kernel.model import Kernel, fits
+from ..kernel.weights import read_weights
+from ..models.growth_model import OnnxGrowthModel
 from ..models.interfaces import Genome, GrowthModel
+from ..spectra.transpose import LINEAR
 from ..voices.progress import Progress
 from ..voices.voice import Voice, num_slots
 from .batch import make_batch
-from .compiled import open_hops
+from .compiled import KernelGrower
 from .faults import apart_if_faulty
 from .genomes import PLANTED_TOGETHER, Planter, SlotState
 from .hop_plan import HopPlan, Job, plan_hops, plans_of
@@ -84,22 +94,31 @@ class Grower:
         self.after_round: Callable[[], None] = _nothing  # called while `grow` goes on
         self._max_voices = max_voices
         self._planter = Planter(growth)
-        self.kernel = open_hops(
-            core,
-            growth,
-            self.decoder,
-            self._genomes,
-            self.progress,
-            max_voices,
-            fire_rate,
-            self._planter,
-            grows_together,
-        )
+        self.kernel = self._open_kernel(core, fire_rate, grows_together)
         self._hops = self.kernel or NumpyGrower(
             growth, self.decoder, self._timing, self._genomes, self.progress, fire_rate, self._planter
         )
         self.grow_together(grows_together)
         self.failures: list[str] = []  # what broke, one line each, for the owner to take away
+
+    def _open_kernel(self, core: str, fire_rate: float, grows_together: bool) -> KernelGrower | None:
+        """Return what grows voices with the kernel or the graph; None where neither is wanted, or can do it."""
+        growth, decoder, slots = self.growth, self.decoder, num_slots(self._max_voices)
+        is_on_gpu = isinstance(growth, OnnxGrowthModel) and growth.provider == "cuda"
+        wanted = wanted_core(core, grows_together or is_on_gpu)
+        if wanted == "numpy" or not isinstance(growth, OnnxGrowthModel):
+            return None
+        resonant, spec, motions = _resonant(decoder), growth.spec, growth.motions
+        weights = None if resonant is None else read_weights(growth.step_model, spec)
+        if resonant is None or weights is None or not fits(weights, spec, motions):
+            return None
+        hops: Hops
+        if wanted == "kernel" and growth.provider == "cpu":
+            hops = Kernel(weights, spec, motions, resonant, slots)
+        else:
+            model = GraphModel(weights, spec, motions, growth.finisher)
+            hops = GraphHops(model, decoder, slots, growth.provider, growth.lose)
+        return KernelGrower(hops, growth, self._genomes, self.progress, fire_rate, self._planter, decoder.name)
 
     def grow_together(self, together: bool) -> None:
         """Grow voices that need a hop soon with those that need one now, or not, from here on."""
@@ -192,3 +211,11 @@ class Grower:
     def sample_rate(self) -> int:
         """Samples in a second, at the internal rate."""
         return self._rate
+
+
+def _resonant(decoder: Decoder) -> GriffinLimDecoder | None:
+    """Return what sounds notes without a pitch if all is sounded as the kernel does it, else None."""
+    if not isinstance(decoder, SoundClassDecoder) or type(decoder.pitched) is not HarmonicDecoder:
+        return None
+    resonant = decoder.resonant
+    return resonant if isinstance(resonant, GriffinLimDecoder) and resonant.consumes == (LINEAR,) else None

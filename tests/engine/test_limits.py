@@ -86,7 +86,7 @@ def test_banks_that_are_asked_for_at_random_fill_no_memory(monkeypatch: pytest.M
             synth.send(midi.program_change(0, number % 7))
             synth.send(midi.note_on(0, 40 + number % 5, 100))
             parts.append(synth.render(50))
-        return np.concatenate(parts), len(synth._sequencer._note_on._choices)
+        return np.concatenate(parts), len(synth._note_on._choices)
 
     bounded, few = played(4)
     remembered, many = played(4096)
