@@ -14,7 +14,7 @@ LONGEST_WAIT_S = 0.1
 
 
 class AwaitedInstruments:
-    """Knows which channels wait for an instrument. It is true while any does.
+    """Knows which channels wait for an instrument.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class AwaitedInstruments:
 
     Attributes
     ----------
+    channels : dict
+        Those that wait: since when, and for which program.
     put_off : int
         Samples that a message is put off by.
     """
@@ -33,11 +35,7 @@ class AwaitedInstruments:
     def __init__(self, note_on: NoteOn, path_of: Callable[[int], int], sample_rate: int) -> None:
         self._note_on, self._path_of = note_on, path_of
         self.put_off, self._longest = round(WAITING_S * sample_rate), round(LONGEST_WAIT_S * sample_rate)
-        self._waiting: dict[int, tuple[int, int]] = {}  # by channel: since when, and the program
-
-    def __bool__(self) -> bool:
-        """Tell whether any channel waits."""
-        return bool(self._waiting)
+        self.channels: dict[int, tuple[int, int]] = {}
 
     def begin(self, data: bytes, port: int) -> None:
         """Begin to read what a program change asks for, before it is due."""
@@ -47,22 +45,22 @@ class AwaitedInstruments:
         """Let what comes on a channel after a program change wait while its instrument is made ready."""
         channel = _channel_of(data, port)
         if self._is_awaited(channel, data[1]):
-            self._waiting[channel] = sample, data[1]
+            self.channels[channel] = sample, data[1]
 
     def holds_back(self, sample: int, data: bytes, port: int) -> bool:
         """Tell whether a message is of a channel whose instrument is not there yet, and has not waited too long."""
         channel = _channel_of(data, port)
-        if data[0] >= SYSTEM_EXCLUSIVE or channel not in self._waiting:
+        if data[0] >= SYSTEM_EXCLUSIVE or channel not in self.channels:
             return False
-        since, program = self._waiting[channel]
+        since, program = self.channels[channel]
         if sample < since + self._longest and self._is_awaited(channel, program):
             return True
-        del self._waiting[channel]
+        del self.channels[channel]
         return False
 
     def clear(self) -> None:
         """Let nothing wait any more."""
-        self._waiting.clear()
+        self.channels.clear()
 
     def _is_awaited(self, channel: int, program: int) -> bool:
         """Tell whether what a program means on a channel is still made ready, which begins now at the latest."""

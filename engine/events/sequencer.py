@@ -256,7 +256,7 @@ class Sequencer:
         """Carry out what is queued before `stop`, up to the first command that needs the sound up to its sample."""
         while self._queue and self._queue[0][0] < stop:
             sample, order, data, port = heappop(self._queue)
-            if self._awaited and self._awaited.holds_back(sample, data, port):
+            if self._awaited.channels and self._awaited.holds_back(sample, data, port):
                 heappush(self._queue, (sample + self._awaited.put_off, order, data, port))
                 continue
             commands = self._interpreter.handle(data, port)

@@ -46,7 +46,7 @@ from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
 from .fire_masks import FireDice
 from .genomes import Planter, Seed, SlotState
-from .hop_plan import IS_NEW, HopPlan, Job
+from .hop_plan import IS_NEW, HopPlan
 
 
 class Work(NamedTuple):
@@ -72,21 +72,6 @@ class Work(NamedTuple):
     def is_new(self) -> NDArray[np.bool_]:
         """Whether a voice's first frame is to be grown, (V,)."""
         return np.asarray(self.views.facts[:, NUM_FRAMES] == 0.0)
-
-    @property
-    def jobs(self) -> Sequence[Job]:
-        """What is to be grown of each voice."""
-        return self.hops.jobs
-
-    @property
-    def slots(self) -> NDArray[np.int64]:
-        """Those of the voices, (V,)."""
-        return self.hops.slots
-
-    @property
-    def frames(self) -> NDArray[np.int64]:
-        """Spectral frames, (R, V)."""
-        return self.hops.frames
 
 
 class KernelGrower:
@@ -131,7 +116,7 @@ class KernelGrower:
             self.kernel.release()
         growth_masks = self._tend(work) if call.found & TENDED else None
         plan = self._plan(work) if call.found & DRIFTS or work.journey is not None else None
-        rounds, count = work.frames.shape
+        rounds, count = work.hops.frames.shape
         audio = call.audio = np.empty((count, rounds * hop) if sounded else (0, 0), np.float32)
         self._plant_new(work, plan)
         call.mask = self._mask(work, growth_masks)
@@ -181,16 +166,16 @@ class KernelGrower:
     def _tend(self, work: Work) -> GrowthMasks | None:
         held = work.views.facts[:, 1] - work.views.facts[:, 0]
         released = work.hops.since >= np.maximum(held, self._spec.hop_length)
-        return masks_of(self._progress.damage[work.slots], work.is_new, work.views.controls, released)
+        return masks_of(self._progress.damage[work.hops.slots], work.is_new, work.views.controls, released)
 
     def _plan(self, work: Work) -> Plan:
         """Plan which genomes are planted anew, and tell the kernel what they are of."""
         voices = work.hops.voices
         plan = plan_replanting(
             work.views.pitch,
-            np.where(work.is_new, work.views.pitch[0], self._progress.last_pitch[work.slots]),
+            np.where(work.is_new, work.views.pitch[0], self._progress.last_pitch[work.hops.slots]),
             work.views.planted[0].copy(),
-            self._progress.planted_hops[work.slots].astype(np.int64),
+            self._progress.planted_hops[work.hops.slots].astype(np.int64),
             exact=False,
             journey=work.journey,
         )
@@ -201,16 +186,16 @@ class KernelGrower:
 
     def _plant_new(self, work: Work, plan: Plan | None) -> None:
         """Plant the voices that have no genome yet."""
-        rows = np.flatnonzero(self._progress.is_planted[work.slots] == 0.0)
+        rows = np.flatnonzero(self._progress.is_planted[work.hops.slots] == 0.0)
         if rows.size:
-            self._genomes.put(work.slots[rows], self._planter.plant_new(self._seeds(work, plan, 0, rows.tolist())))
-            self._progress.is_planted[work.slots[rows]] = 1.0
+            self._genomes.put(work.hops.slots[rows], self._planter.plant_new(self._seeds(work, plan, 0, rows.tolist())))
+            self._progress.is_planted[work.hops.slots[rows]] = 1.0
 
     def _seeds(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> list[Seed]:
         """Return what some voices are planted from in round `index`."""
         seeds = []
         for row in rows:
-            voice = work.jobs[row].voice
+            voice = work.hops.jobs[row].voice
             patch = voice.patch
             timbre, pitched, semitones = patch.timbre, float(patch.pitched), patch.motion.semitones
             journey = work.call.journey
@@ -225,9 +210,9 @@ class KernelGrower:
         """Return which cells fire, float32 (R, V, F), None if all do."""
         if growth_masks is None and self._fires_always:
             return None
-        seeds = np.array([job.voice.seed for job in work.jobs], np.uint64)
+        seeds = np.array([job.voice.seed for job in work.hops.jobs], np.uint64)
         masks = []
-        for index, frames in enumerate(work.frames):
+        for index, frames in enumerate(work.hops.frames):
             share = None if growth_masks is None else growth_masks.fire_share(index, len(seeds))
             mask = self._dice.roll(seeds, frames, share)
             masks.append((mask if growth_masks is None else growth_masks.tempered(mask, index))[:, 0])
@@ -235,12 +220,12 @@ class KernelGrower:
 
     def _stretches(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> Iterator[tuple[int, int]]:
         """Give rounds to grow in one go, from first to last; before each, do to genomes what is due there."""
-        edges = [0, len(work.frames)]
-        for index in range(1, len(work.frames)) if plan is not None or growth_masks is not None else ():
+        edges = [0, len(work.hops.frames)]
+        for index in range(1, len(work.hops.frames)) if plan is not None or growth_masks is not None else ():
             replanted = plan is not None and plan.replant[index].any()
             if replanted or (growth_masks is not None and growth_masks.erased(index, self._spec.num_mels).any()):
                 edges.append(index)
-        needs = np.array([job.num_frames for job in work.jobs])
+        needs = np.array([job.num_frames for job in work.hops.jobs])
         for first, last in pairwise(sorted(edges)):
             lasting = np.flatnonzero(needs > first)
             if plan is not None:
@@ -254,21 +239,21 @@ class KernelGrower:
         if rows.size:
             planted = self._planter.plant(self._seeds(work, plan, index, rows.tolist()))
             genes = {name: values for name, values in planted.items() if name != "grid"}
-            self._genomes.put(work.slots[rows], genes)
+            self._genomes.put(work.hops.slots[rows], genes)
 
     def _wound(self, work: Work, growth_masks: GrowthMasks, index: int, rows: NDArray[np.intp]) -> None:
         """Erase what cells of some voices' grids are to be erased before round `index`."""
         erased = growth_masks.erased(index, self._spec.num_mels)[rows]
         if erased.any():
             grids = self._genomes.stored["grid"]
-            grid = grids[work.slots[rows]]
-            seeds = np.array([work.jobs[row].voice.seed for row in rows], np.uint64)
-            damage_grid(grid, erased, seeds, work.frames[index, rows])
-            grids[work.slots[rows]] = grid
+            grid = grids[work.hops.slots[rows]]
+            seeds = np.array([work.hops.jobs[row].voice.seed for row in rows], np.uint64)
+            damage_grid(grid, erased, seeds, work.hops.frames[index, rows])
+            grids[work.hops.slots[rows]] = grid
 
     def _deliver(self, work: Work, audio: FloatArray, growth_masks: GrowthMasks | None) -> list[str]:
         """Give voices what was sounded for them, and end those that are broken, silent or dead."""
-        hop, jobs = self._spec.hop_length, work.jobs
+        hop, jobs = self._spec.hop_length, work.hops.jobs
         peaks, alive, released = work.views.peaks, work.views.alive, work.views.release_age_s
         failures: list[str] = []
         for row, frame in enumerate(work.views.broken.tolist() if work.call.found & BROKEN else ()):
@@ -283,7 +268,7 @@ class KernelGrower:
             if is_faded:
                 fade_released(heard, ages, self._spec.hop_s)
             heard_in = slice(job.ahead, job.ahead + hops)
-            lead_s = leads_of(work.views.age_s[heard_in, rows], work.frames[heard_in, rows], self._spec)
+            lead_s = leads_of(work.views.age_s[heard_in, rows], work.hops.frames[heard_in, rows], self._spec)
             places = None if work.journey is None else work.journey.places[heard_in, rows]
             if shape_attacks(heard, jobs[rows], lead_s, places, self._motions, self._spec) or is_faded:
                 loud = np.abs(heard).reshape(len(heard), hops, hop).max(axis=2)
@@ -296,7 +281,7 @@ class KernelGrower:
     def _remember(self, work: Work, plan: Plan | None, growth_masks: GrowthMasks | None) -> None:
         """Note how far the voices have come."""
         views = work.views
-        planted_hops = self._progress.planted_hops[work.slots] + work.hops.num_frames
+        planted_hops = self._progress.planted_hops[work.hops.slots] + work.hops.num_frames
         leads = views.facts[:, AGE_LEAD], views.facts[:, RELEASE_LEAD]
         rounds = views.planted, planted_hops if plan is None else plan.hops, views.pitch, *leads
         places = None if plan is None else plan.places
