@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Generic, TypeVar
 
-from ..engine.growth.workers import interrupts_ignored
+from ..engine.growth.worker_process import interrupts_ignored
 
 MAX_DEATHS: Final = 30
 """So often processes may die at various places of a task: somebody kills them, and the next one may live longer."""

@@ -18,7 +18,7 @@ from .bank.path import SignalPath as SynthPath
 from .bank.timbre_book import TimbreBook
 from .decoders.base import Decoder
 from .growth.grower import Grower
-from .growth.workers import WorkerProcess
+from .growth.worker_process import WorkerProcess
 from .held_notes import faster_provider
 from .instrument_files import InstrumentFile, is_file_name
 from .kernel.cores import AUTO

@@ -20,7 +20,8 @@ from .decoders.base import Decoder
 from .events.growth_messages import GrowthControls
 from .events.sequencer import SEGMENT_SAMPLES, Sequencer
 from .growth.grower import Grower
-from .growth.workers import WorkerGrower, WorkerProcess
+from .growth.worker_process import WorkerProcess
+from .growth.workers import WorkerGrower
 from .kernel.cores import AUTO, wanted_core
 from .mix.limiter import Limiter
 from .mix.mixer import Mixer

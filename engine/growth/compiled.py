@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
+from ..hashing import FireDice
 from ..kernel.calls import (
     AGE_LEAD,
     BROKEN,
@@ -44,7 +45,6 @@ from ..voices.voice import Voice
 from .batch import lent_semitones
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
-from .fire_masks import FireDice
 from .genomes import Planter, Seed, SlotState
 from .hop_plan import IS_NEW, HopPlan
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..decoders.base import Decoder, NoteControls
+from ..hashing import FireDice
 from ..models.growth_model import Course, OnnxGrowthModel
 from ..models.interfaces import Genome, Grown, GrowthModel, HopInputs
 from ..modulation.growth import cull, damage_grid
@@ -25,7 +26,6 @@ from ..voices.progress import Progress
 from .batch import Batch, make_batch
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import apart_if_faulty, faults_of, silence_broken
-from .fire_masks import FireDice
 from .genomes import Planter, Seed, SlotState
 from .hop_plan import HopPlan
 

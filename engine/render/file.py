@@ -16,7 +16,7 @@ from ...midi.files.sources import MidiSource
 from ...midi.files.transpose import transpose
 from ..arguments import check_callable
 from ..arrays import FloatArray
-from ..growth.workers import WorkerLost
+from ..growth.worker_process import WorkerLost
 from ..names import DEFAULT_BIT_DEPTH, DEFAULT_PROVIDER, DEFAULT_SAMPLE_RATE
 from ..open import OpenSynth, assemble_synth
 from ..output.audiofile import AudioWriter

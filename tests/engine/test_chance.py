@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tnca_synth.engine.growth.fire_masks import FireDice
-from tnca_synth.engine.hashing import note_seed
+from tnca_synth.engine.hashing import FireDice, note_seed
 
 
 def test_seeds_of_notes_differ() -> None:

@@ -12,9 +12,18 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.growth import workers
+from tnca_synth.engine.growth import worker_process
 from tnca_synth.engine.growth.grower import MOST_HOPS, Grower
-from tnca_synth.engine.growth.workers import _DECODED, _SENT, Result, Task, WorkerProcess, _decoded_of, _sent_of, serve
+from tnca_synth.engine.growth.worker_process import (
+    _DECODED,
+    _SENT,
+    Result,
+    Task,
+    WorkerProcess,
+    _decoded_of,
+    _sent_of,
+    serve,
+)
 from tnca_synth.engine.modulation.channel import NEUTRAL
 from tnca_synth.engine.open import OpenSynth, assemble_synth
 from tnca_synth.engine.voices.progress import COLUMNS
@@ -138,6 +147,13 @@ def test_a_helper_knows_all_of_a_voice_but_its_sound() -> None:
     assert {field.name for field in fields(Decoded)} - set(_DECODED) == {"audio"}
 
 
+def test_nothing_to_grow_is_nothing_to_do(shared: OpenSynth) -> None:
+    grower = shared.synth._first
+    assert grower.plan([], 1000) == []
+    grower.grow([])
+    assert grower.failures == []
+
+
 def test_a_helper_that_is_lost_is_one_clear_error(shared: OpenSynth) -> None:
     shared.synth.send(midi.note_on(0, 60, 80))
     shared.synth.send(midi.note_on(0, 64, 80))
@@ -158,7 +174,7 @@ def test_a_helper_shows_that_it_goes_on_after_every_round_of_hops(monkeypatch: p
     controls = [np.full(hops.controls.shape, NEUTRAL) for hops in grower.plan([voice], until)]
     task = Task([voice], facts, decoded, rows, until, controls)
     tasks, sent = iter([task]), []
-    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(worker_process.signal, "signal", lambda *_: None)
 
     class Pipe:
         def recv(self) -> Task:
