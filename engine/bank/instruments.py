@@ -131,6 +131,7 @@ class KeyChoice:
     ----------
     motion : what moves the loudest notes
     steps : rows of softer and louder notes, of which that of `motion` is the last
+    release_rate : as in `Choice`
     """
 
     instrument: BankInstrument
@@ -141,6 +142,7 @@ class KeyChoice:
     drum: int | None = None
     is_silent: bool = False
     steps: int = 1
+    release_rate: float = 0.0
 
     def motion_at(self, velocity: float) -> Motion:
         """Return what moves a note of a velocity 0..1."""

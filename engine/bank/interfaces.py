@@ -89,6 +89,11 @@ class Choice(Protocol):
         ...
 
     @property
+    def release_rate(self) -> float:
+        """By how much it falls once released while it grows as if it were held, in dB a second; 0: by its growth."""
+        ...
+
+    @property
     def is_silent(self) -> bool:
         """Whether the key has no sound; what else is said is what comes nearest."""
         ...

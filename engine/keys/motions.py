@@ -355,6 +355,11 @@ class MotionTable:
         """Return what `CorrectionTable.read` does; None where there is no such table."""
         return None if self.correction_table is None else self.correction_table.read(motions, age_s)
 
+    def release_rate(self, motion: Motion) -> float:
+        """Return by how much what moves so falls once it is released, in dB a second; see `CorrectionTable`."""
+        own = self.correction_table
+        return 0.0 if own is None else float(own.release_rates[own.rows[motion.row + 1]])
+
     def clock_ends_s(self, motions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the ages (V,) at which the growth's clock stops for what moves as rows of `Motion` (V, 2) say."""
         ends_s: NDArray[np.float64] = self.tables.clock_ends[

@@ -167,6 +167,7 @@ class FakeChoice:
     motion: Motion = STILL
     drum: int | None = None
     is_silent: bool = False
+    release_rate: float = 0.0
 
     @property
     def timbre(self) -> FloatArray:

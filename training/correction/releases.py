@@ -1,0 +1,182 @@
+"""Measuring by how much recorded notes fall once their keys are let go, and writing it into an instrument.
+
+A sampler goes on with a note as if it were held, and takes its level down in a line of decibels. Where a recording does
+so, its key gets that rate, and the engine lets go of it likewise (`engine.voices.endings`). The rates of an instrument
+are kept where notes with them are, as ears judge it, no further from their recordings than as the growth ends them.
+Letters: T windows, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.arrays import FloatArray
+from ...engine.bank.added import instrument_file
+from ...engine.bank.bank import Bank
+from ...engine.instrument_files import InstrumentFile
+from ...engine.keys.correction import MAX_RELEASE_RATE, coded_rates, no_release_rates
+from ...engine.keys.parts import correction_of, with_correction
+from ...engine.models.growth_model import OnnxGrowthModel
+from ...engine.names import representation_of
+from ..measure.hearing import hearing_distance
+from ..validation.rendered import NoteRenderer
+from .held_notes import Recorded
+
+VELOCITY: Final = 80
+HOLDS_S: Final = (1.5, 0.4, 0.15)
+"""What is silent after the first of these is let go earlier."""
+TAIL_S: Final = 0.8
+WINDOW_S: Final = 0.03
+QUIETEST_DB: Final = -85.0
+"""Below that a recording is rounding."""
+AUDIBLE_DB: Final = -60.0
+"""A note that is softer when it is let go tells nothing."""
+DEEPEST_DB: Final = 50.0
+"""So far below what is held a fall is followed."""
+MOST_OFF_DB: Final = 1.5
+"""By so much a fall may be off a line, in the mean."""
+ROUNDS: Final = 50
+SUSTAINS_DB: Final = -20.0
+"""What is no further below its loudest when it is let go sustains."""
+MOST_JUDGED: Final = 8
+JUDGED_HOLDS_S: Final = (1.5, 0.4)
+"""In turns: what was measured on long notes must do for short ones."""
+MOST_WORSE, LEAST_MOVED = 1.03, 0.00005
+"""How much further the judged notes of an instrument may come to be, by ratio and beyond that by distance: a few
+notes move by as much where nobody hears a difference."""
+
+
+class Note(NamedTuple):
+    """A recorded note that judges: its key, velocity, how long it is held, and its sound."""
+
+    key: int
+    velocity: int
+    hold_s: float
+    audio: FloatArray
+
+
+Rendered = Callable[[InstrumentFile, Sequence[Note]], list[FloatArray]]
+"""Notes as an instrument plays them."""
+
+
+def with_releases(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, recorded: Recorded) -> InstrumentFile:
+    """Return an instrument with the rates of its releases; those that it has are measured anew.
+
+    Drums, and other sounds without a pitch that do not sustain, are left to their growth.
+
+    Parameters
+    ----------
+    file : InstrumentFile
+    bank : what it belongs to: its decoder renders the notes, the usual one of the representation
+    growth : of the bank; gets to know the instrument, without rates and with them
+    recorded : what is to be met, at the growth's sample rate
+    """
+    correction = correction_of(file.table, file.facts.name)
+    if correction is None or file.facts.is_drums:
+        return file
+    rate, is_pitched = growth.spec.sample_rate, file.facts.kind == "pitched"
+    keys = correction.key.tolist()
+    rates = [_recorded_rate(recorded, key, rate, is_pitched) for key in keys]
+    known = [key for key, one in zip(keys, rates, strict=True) if one is not None]
+    notes = []
+    for turn, place in enumerate(dict.fromkeys(np.linspace(0, len(known) - 1, MOST_JUDGED).round().astype(int))):
+        hold_s = JUDGED_HOLDS_S[turn % len(JUDGED_HOLDS_S)]
+        notes.append(Note(known[place], VELOCITY, hold_s, recorded(known[place], VELOCITY, hold_s, TAIL_S)))
+    return judged(with_rates(file, rates), notes, rendered_by(bank, growth), rate)
+
+
+def with_rates(file: InstrumentFile, rates: Sequence[float | None]) -> InstrumentFile:
+    """Return an instrument whose corrected keys fall by rates in dB a second; None where the growth ends a key."""
+    name = file.facts.name
+    correction = correction_of(file.table, name)
+    assert correction is not None
+    coded = np.array([0 if one is None else coded_rates(np.array(one)) for one in rates], np.int16)
+    changed = replace(correction, release_rates=coded if coded.any() else no_release_rates())
+    return replace(file, table=with_correction(file.table, name, changed))
+
+
+def rendered_by(bank: Bank, growth: OnnxGrowthModel) -> Rendered:
+    """Return what renders notes of an instrument for a bank's foundation."""
+    decoder = representation_of(growth.representation).default_decoder
+
+    def rendered(file: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
+        renderer = NoteRenderer(bank, growth, decoder, growth.spec.sample_rate, file)
+        one = instrument_file(file).instrument
+        return [renderer.render(one, note.key, note.velocity, note.hold_s, len(note.audio)) for note in notes]
+
+    return rendered
+
+
+def judged(file: InstrumentFile, notes: Sequence[Note], rendered: Rendered, sample_rate: int) -> InstrumentFile:
+    """Return an instrument with its rates, or without where some notes are further from their recordings with them."""
+    correction = correction_of(file.table, file.facts.name)
+    if correction is None or not correction.release_rates.any():
+        return file
+    plain = with_rates(file, [None] * len(correction.key))
+    before, after = (
+        [
+            hearing_distance(note.audio, sound, sample_rate)
+            for note, sound in zip(notes, rendered(one, notes), strict=True)
+        ]
+        for one in (plain, file)
+    )
+    return file if sum(after) <= MOST_WORSE * sum(before) + LEAST_MOVED * len(notes) else plain
+
+
+def _recorded_rate(recorded: Recorded, key: int, sample_rate: int, is_pitched: bool) -> float | None:
+    """Return the rate of a key's release; None where it is none, or the note is over before it could be let go."""
+    for hold_s in HOLDS_S:
+        held = recorded(key, VELOCITY, hold_s + TAIL_S, 0.0)
+        levels_db = _levels_db(held, sample_rate)
+        at_release = levels_db[int(hold_s / WINDOW_S) - 1]
+        if not is_pitched and at_release < levels_db.max() + SUSTAINS_DB:
+            return None
+        if at_release >= AUDIBLE_DB:
+            return release_rate(recorded(key, VELOCITY, hold_s, TAIL_S), held, hold_s, sample_rate)
+    return None
+
+
+def release_rate(released: FloatArray, held: FloatArray, hold_s: float, sample_rate: int) -> float | None:
+    """Return by how much a note that is let go falls beside the same note held on, in dB a second.
+
+    None where it does not fall in a line. What is gone at once has the highest rate.
+
+    Parameters
+    ----------
+    released, held : float32 (N,) and (M,), beginning at the same moment
+    hold_s : seconds from onset to release
+    """
+    first = round(hold_s * sample_rate)
+    levels_db = _levels_db(released[first:], sample_rate)
+    fall_db = _levels_db(held[first:], sample_rate)[: len(levels_db)]
+    levels_db = levels_db[: len(fall_db)]
+    fall_db = fall_db - levels_db
+    is_lost = (levels_db < QUIETEST_DB) | (fall_db > DEEPEST_DB)
+    followed = fall_db[: int(np.argmax(is_lost)) if is_lost.any() else None]
+    if not followed.size:
+        return MAX_RELEASE_RATE if is_lost.size else None
+    at_s = (np.arange(len(followed)) + 0.5) * WINDOW_S
+    rate = 0.0
+    for _ in range(ROUNDS):  # what falls within a window is louder in the mean than in its middle
+        line = followed + _rise_db(rate)
+        rate = float(np.clip(line @ at_s / (at_s @ at_s), -MAX_RELEASE_RATE, MAX_RELEASE_RATE))
+    off_db = float(np.sqrt(np.mean((line - rate * at_s) ** 2)))
+    return rate if off_db <= MOST_OFF_DB or rate == MAX_RELEASE_RATE else None
+
+
+def _rise_db(rate: float) -> float:
+    """Return how much louder the mean of a window is than its middle, where it falls by some dB a second."""
+    x = abs(rate) * WINDOW_S * np.log(10.0) / 20.0
+    return float(10.0 * np.log10(np.sinh(x) / x)) if x > 1e-6 else 0.0
+
+
+def _levels_db(audio: FloatArray, sample_rate: int) -> NDArray[np.float64]:
+    """Return the levels of a sound in whole windows, (T,)."""
+    width = round(WINDOW_S * sample_rate)
+    windows = audio[: len(audio) // width * width].reshape(-1, width).astype(np.float64)
+    return np.asarray(10.0 * np.log10(np.square(windows).mean(1) + 1e-14))
