@@ -94,7 +94,7 @@ class _Refining:
         if HELD in self.parts and not one.is_drums and not are_late(correction, self.growth.spec):
             file = with_held_notes(file, self.growth, recorded)
         if RELEASES in self.parts and not one.is_drums and not correction.release_rates.any():
-            file = with_releases(file, self.bank, self.growth, recorded)
+            file = with_releases(file, self.bank, self.growth, recorded, one.pitched)
         return file
 
     def _write(self, done: Mapping[str, InstrumentFile]) -> dict[str, int]:

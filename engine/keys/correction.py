@@ -23,9 +23,9 @@ from .growing import GrowingRows
 from .npz import KeyedArrays
 from .onsets import MOMENTS, check_onsets, decoded, no_onsets
 
-MAX_RELEASE_RATE: Final = 3000.0
-"""dB a second: 60 dB in 20 ms, the fastest that no low tone clicks by."""
-RATE_STEP: Final = 0.1
+MAX_RELEASE_RATE: Final = 6000.0
+"""dB a second, 60 dB in 10 ms: as fast as samplers let go at all; faster ones would click on low tones."""
+RATE_STEP: Final = 0.2
 """dB a second, what a stored rate of 1 means."""
 VELOCITY_STEPS: Final = 8
 """S: so many rows a key has, from soft to loud, where its instrument has layers; they are a decibel or two apart."""
@@ -82,7 +82,7 @@ class CorrectionArrays(KeyedArrays):
     clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's
         alone; 0 where it runs on; none where it does so everywhere
     release_rates : int16 (M,), by how much each key falls once it is released while it grows as if it were held, in
-        tenths of dB a second; 0 where the growth ends its notes; none where it does so everywhere
+        fifths of a dB a second; 0 where the growth ends its notes; none where it does so everywhere
     softer : int8 (M, L, R, K), courses of softer layers, the loudest of them first; `courses` are those of the loudest
         layer; of no size where there are none
     layers : int64 (M, 1 + L), MIDI velocities of all layers, the loudest first; 0 where a key has no further one

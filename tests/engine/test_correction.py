@@ -118,7 +118,7 @@ def test_every_step_of_velocity_falls_by_the_rate_of_its_key() -> None:
     stored = replace(with_layers(), release_rates=np.array([0, 445], np.int16))
     table = CorrectionTable(stored, stored.owners, HOP_S)
     found = table.release_rates[table.rows]
-    np.testing.assert_allclose(found, [0.0, *[0.0] * VELOCITY_STEPS, *[44.5] * VELOCITY_STEPS])
+    np.testing.assert_allclose(found, [0.0, *[0.0] * VELOCITY_STEPS, *[89.0] * VELOCITY_STEPS])
     assert CorrectionArrays.from_bytes(stored.to_bytes()).to_bytes() == stored.to_bytes()
     assert not CorrectionArrays.from_bytes(with_layers().to_bytes()).release_rates.size
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import cycle
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -38,12 +39,16 @@ AUDIBLE_DB: Final = -60.0
 """A note that is softer when it is let go tells nothing."""
 DEEPEST_DB: Final = 50.0
 """So far below what is held a fall is followed."""
+SILENCED_DB, NOISE_DB = 35.0, 6.0
+"""A recording that ends so far below what is held may end in its noise; nearer to that nothing is told."""
 MOST_OFF_DB: Final = 1.5
 """By so much a fall may be off a line, in the mean."""
-ROUNDS: Final = 50
+ROUNDS: Final = 30
 SUSTAINS_DB: Final = -20.0
 """What is no further below its loudest when it is let go sustains."""
-MOST_JUDGED: Final = 8
+MOST_JUDGED: Final = 12
+PLAYED: Final = range(36, 97)
+"""Keys that judge: beyond them hardly any music is, and all is far from its recordings, so that chance decides."""
 JUDGED_HOLDS_S: Final = (1.5, 0.4)
 """In turns: what was measured on long notes must do for short ones."""
 MOST_WORSE, LEAST_MOVED = 1.03, 0.00005
@@ -64,7 +69,9 @@ Rendered = Callable[[InstrumentFile, Sequence[Note]], list[FloatArray]]
 """Notes as an instrument plays them."""
 
 
-def with_releases(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, recorded: Recorded) -> InstrumentFile:
+def with_releases(
+    file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, recorded: Recorded, pitched: bool
+) -> InstrumentFile:
     """Return an instrument with the rates of its releases; those that it has are measured anew.
 
     Drums, and other sounds without a pitch that do not sustain, are left to their growth.
@@ -75,19 +82,23 @@ def with_releases(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, rec
     bank : what it belongs to: its decoder renders the notes, the usual one of the representation
     growth : of the bank; gets to know the instrument, without rates and with them
     recorded : what is to be met, at the growth's sample rate
+    pitched : whether the instrument has a pitch
     """
     correction = correction_of(file.table, file.facts.name)
     if correction is None or file.facts.is_drums:
         return file
-    rate, is_pitched = growth.spec.sample_rate, file.facts.kind == "pitched"
-    keys = correction.key.tolist()
-    rates = [_recorded_rate(recorded, key, rate, is_pitched) for key in keys]
+    rate, keys = growth.spec.sample_rate, correction.key.tolist()
+    rates = [_recorded_rate(recorded, key, rate, pitched) for key in keys]
     known = [key for key, one in zip(keys, rates, strict=True) if one is not None]
-    notes = []
-    for turn, place in enumerate(dict.fromkeys(np.linspace(0, len(known) - 1, MOST_JUDGED).round().astype(int))):
-        hold_s = JUDGED_HOLDS_S[turn % len(JUDGED_HOLDS_S)]
-        notes.append(Note(known[place], VELOCITY, hold_s, recorded(known[place], VELOCITY, hold_s, TAIL_S)))
+    turns = zip(_spread([key for key in known if key in PLAYED] or known), cycle(JUDGED_HOLDS_S), strict=False)
+    notes = [Note(key, VELOCITY, hold_s, recorded(key, VELOCITY, hold_s, TAIL_S)) for key, hold_s in turns]
     return judged(with_rates(file, rates), notes, rendered_by(bank, growth), rate)
+
+
+def _spread(keys: Sequence[int]) -> list[int]:
+    """Return some of keys, spread over them."""
+    places = np.linspace(0, len(keys) - 1, min(MOST_JUDGED, len(keys))).round().astype(int)
+    return [keys[place] for place in places.tolist()]
 
 
 def with_rates(file: InstrumentFile, rates: Sequence[float | None]) -> InstrumentFile:
@@ -128,13 +139,13 @@ def judged(file: InstrumentFile, notes: Sequence[Note], rendered: Rendered, samp
     return file if sum(after) <= MOST_WORSE * sum(before) + LEAST_MOVED * len(notes) else plain
 
 
-def _recorded_rate(recorded: Recorded, key: int, sample_rate: int, is_pitched: bool) -> float | None:
+def _recorded_rate(recorded: Recorded, key: int, sample_rate: int, pitched: bool) -> float | None:
     """Return the rate of a key's release; None where it is none, or the note is over before it could be let go."""
     for hold_s in HOLDS_S:
         held = recorded(key, VELOCITY, hold_s + TAIL_S, 0.0)
         levels_db = _levels_db(held, sample_rate)
         at_release = levels_db[int(hold_s / WINDOW_S) - 1]
-        if not is_pitched and at_release < levels_db.max() + SUSTAINS_DB:
+        if not pitched and at_release < levels_db.max() + SUSTAINS_DB:
             return None
         if at_release >= AUDIBLE_DB:
             return release_rate(recorded(key, VELOCITY, hold_s, TAIL_S), held, hold_s, sample_rate)
@@ -156,23 +167,30 @@ def release_rate(released: FloatArray, held: FloatArray, hold_s: float, sample_r
     fall_db = _levels_db(held[first:], sample_rate)[: len(levels_db)]
     levels_db = levels_db[: len(fall_db)]
     fall_db = fall_db - levels_db
-    is_lost = (levels_db < QUIETEST_DB) | (fall_db > DEEPEST_DB)
+    if not levels_db.size:
+        return None
+    noise_db = levels_db[-1] + NOISE_DB if fall_db[-1] > SILENCED_DB else QUIETEST_DB
+    is_lost = (levels_db < max(QUIETEST_DB, noise_db)) | (fall_db > DEEPEST_DB)
     followed = fall_db[: int(np.argmax(is_lost)) if is_lost.any() else None]
     if not followed.size:
-        return MAX_RELEASE_RATE if is_lost.size else None
+        return MAX_RELEASE_RATE
     at_s = (np.arange(len(followed)) + 0.5) * WINDOW_S
-    rate = 0.0
-    for _ in range(ROUNDS):  # what falls within a window is louder in the mean than in its middle
-        line = followed + _rise_db(rate)
-        rate = float(np.clip(line @ at_s / (at_s @ at_s), -MAX_RELEASE_RATE, MAX_RELEASE_RATE))
-    off_db = float(np.sqrt(np.mean((line - rate * at_s) ** 2)))
-    return rate if off_db <= MOST_OFF_DB or rate == MAX_RELEASE_RATE else None
+    rate, off_db = 0.0, followed
+    for _ in range(ROUNDS):  # least squares, by Gauss and Newton
+        rise_db, steeper = _rise_db(rate)
+        off_db = followed + rise_db - rate * at_s
+        slope = steeper - at_s
+        rate = float(np.clip(rate - off_db @ slope / (slope @ slope), -MAX_RELEASE_RATE, MAX_RELEASE_RATE))
+    is_line = float(np.sqrt(np.mean(off_db**2))) <= MOST_OFF_DB
+    return rate if is_line or rate == MAX_RELEASE_RATE else None
 
 
-def _rise_db(rate: float) -> float:
-    """Return how much louder the mean of a window is than its middle, where it falls by some dB a second."""
-    x = abs(rate) * WINDOW_S * np.log(10.0) / 20.0
-    return float(10.0 * np.log10(np.sinh(x) / x)) if x > 1e-6 else 0.0
+def _rise_db(rate: float) -> tuple[float, float]:
+    """Return how much louder a window is in the mean than in its middle where it falls by a rate, and its slope."""
+    x = rate * WINDOW_S * np.log(10.0) / 20.0
+    if abs(x) < 1e-4:
+        return 0.0, 0.0
+    return float(10.0 * np.log10(np.sinh(x) / x)), float(0.5 * WINDOW_S * (1.0 / np.tanh(x) - 1.0 / x))
 
 
 def _levels_db(audio: FloatArray, sample_rate: int) -> NDArray[np.float64]:
