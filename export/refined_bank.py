@@ -170,7 +170,7 @@ def _summary(file: InstrumentFile) -> str:
     if correction is None:
         return "nothing is corrected"
     held, attacks = np.count_nonzero(correction.clock_ends), np.count_nonzero(correction.onsets.any(1))
-    released = np.count_nonzero(correction.release_rates)
+    released = np.count_nonzero(correction.release_rates.any(1))
     return f"of {len(correction.key)} keys {held} are held on, {attacks} have attacks, {released} fall by a rate"
 
 

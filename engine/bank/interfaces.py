@@ -88,9 +88,8 @@ class Choice(Protocol):
         """Return how much louder than it is grown a key shall sound at a velocity 0..1."""
         ...
 
-    @property
-    def release_rate(self) -> float:
-        """By how much it falls once released while it grows as if it were held, in dB a second; 0: by its growth."""
+    def release_rate(self, velocity: float) -> float:
+        """Return by how much a note of a velocity 0..1 falls once it is let go, in dB a second; 0: as it grows."""
         ...
 
     @property

@@ -22,11 +22,8 @@ from ..arrays import FloatArray
 from .growing import GrowingRows
 from .npz import KeyedArrays
 from .onsets import MOMENTS, check_onsets, decoded, no_onsets
+from .releases import NONE, STEP, check_releases, no_releases
 
-MAX_RELEASE_RATE: Final = 6000.0
-"""dB a second, 60 dB in 10 ms: as fast as samplers let go at all; faster ones would click on low tones."""
-RATE_STEP: Final = 0.2
-"""dB a second, what a stored rate of 1 means."""
 VELOCITY_STEPS: Final = 8
 """S: so many rows a key has, from soft to loud, where its instrument has layers; they are a decibel or two apart."""
 
@@ -34,23 +31,6 @@ VELOCITY_STEPS: Final = 8
 def step_at(velocity: float, steps: int) -> int:
     """Return which of some steps, from soft to loud, a velocity 0..1 belongs to."""
     return min(int(velocity * steps), steps - 1)
-
-
-def no_release_rates() -> NDArray[np.int16]:
-    """Return the rates of releases of what was measured without them."""
-    return np.zeros(0, np.int16)
-
-
-def coded_rates(db_per_s: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Return rates of releases as they are stored: what does not fall falls as slowly as can be told."""
-    return np.round(np.clip(db_per_s, RATE_STEP, MAX_RELEASE_RATE) / RATE_STEP).astype(np.int16)
-
-
-def _check_rates(rates: NDArray[np.int16], keys: int) -> None:
-    """Raise `ValueError` for rates of releases that are neither of `keys` keys nor none, or out of range."""
-    highest = round(MAX_RELEASE_RATE / RATE_STEP)
-    if rates.size and (rates.shape != (keys,) or np.any((rates < 0) | (rates > highest))):
-        raise ValueError(f"release_rates of {rates.shape} do not fit {keys} keys, or are out of 0..{highest}")
 
 
 def no_softer() -> NDArray[np.int8]:
@@ -81,8 +61,8 @@ class CorrectionArrays(KeyedArrays):
     onsets : int8 (M, E), envelopes of attacks, see `engine.keys.onsets`; (0, 0) where they were not measured
     clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's
         alone; 0 where it runs on; none where it does so everywhere
-    release_rates : int16 (M,), by how much each key falls once it is released while it grows as if it were held, in
-        fifths of a dB a second; 0 where the growth ends its notes; none where it does so everywhere
+    release_rates : int16 (M, W), by how much each key falls once it is let go while it grows as if it were held, see
+        `engine.keys.releases`; 0 where the growth ends its notes, (0, 0) where they were not measured
     softer : int8 (M, L, R, K), courses of softer layers, the loudest of them first; `courses` are those of the loudest
         layer; of no size where there are none
     layers : int64 (M, 1 + L), MIDI velocities of all layers, the loudest first; 0 where a key has no further one
@@ -100,7 +80,7 @@ class CorrectionArrays(KeyedArrays):
     names: tuple[str, ...]
     onsets: NDArray[np.int8] = made_with(default_factory=no_onsets)
     clock_ends: NDArray[np.int64] = made_with(default_factory=lambda: np.zeros(0, np.int64))
-    release_rates: NDArray[np.int16] = made_with(default_factory=no_release_rates)
+    release_rates: NDArray[np.int16] = made_with(default_factory=no_releases)
     softer: NDArray[np.int8] = made_with(default_factory=no_softer)
     layers: NDArray[np.int64] = made_with(default_factory=no_layers)
 
@@ -121,7 +101,7 @@ class CorrectionArrays(KeyedArrays):
         check_onsets(self.onsets, keys)
         if self.clock_ends.size and (self.clock_ends.shape != (keys,) or np.any(self.clock_ends < 0)):
             raise ValueError(f"clock_ends of {self.clock_ends.shape} do not fit {keys} keys, or are below 0")
-        _check_rates(self.release_rates, keys)
+        check_releases(self.release_rates, keys)
         self._check_layers(keys, moments, courses)
 
     def _check_layers(self, keys: int, moments: int, courses: int) -> None:
@@ -233,7 +213,7 @@ class CorrectionTable:
         self._shapes = GrowingRows(np.zeros((1, room.courses, room.partials + room.bands), np.float32))
         self._onsets = GrowingRows(np.zeros((1, MOMENTS + 1), np.float32))
         self._clock_ends, self._hop_s = GrowingRows(np.full(1, np.inf)), hop_s
-        self._release_rates = GrowingRows(np.zeros(1))
+        self._release_rates = GrowingRows(np.array([NONE]))
         self.add(None if isinstance(arrays, CorrectionRoom) else arrays, moving)
 
     @property
@@ -263,7 +243,7 @@ class CorrectionTable:
 
     @property
     def release_rates(self) -> NDArray[np.float64]:
-        """By how much keys fall once they are released, in dB a second, (M + 1,); 0 where the growth ends them."""
+        """By how much keys fall once they are let go, in dB a second, (M + 1, W); 0 where the growth ends them."""
         return self._release_rates.values
 
     def add(self, arrays: CorrectionArrays | None, moving: Sequence[tuple[str, int]]) -> None:
@@ -285,8 +265,8 @@ class CorrectionTable:
             self._onsets.add(np.repeat(decoded(onsets), steps, 0))
             ends = arrays.clock_ends if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64)
             self._clock_ends.add(np.repeat(np.where(ends > 0, ends * self._hop_s, np.inf), steps))
-            rates = arrays.release_rates if arrays.release_rates.size else np.zeros(len(arrays.key), np.int16)
-            self._release_rates.add(np.repeat(rates * RATE_STEP, steps))
+            rates = arrays.release_rates if arrays.release_rates.size else np.zeros((len(arrays.key), len(NONE)))
+            self._release_rates.add(np.repeat(rates * STEP, steps, 0))
             missing = self.room.courses - courses.shape[2]
             self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
             self._shapes.add(np.repeat(np.pad(shapes, ((0, 0), (0, missing), (0, 0))), steps, 0))

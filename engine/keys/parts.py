@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .correction import CorrectionArrays, no_layers, no_release_rates, no_softer
+from .correction import CorrectionArrays, no_layers, no_softer
 from .motions import MotionArrays
 from .onsets import no_onsets
+from .releases import no_releases
 from .table import Courses, KeyTable
 from .timbres import TimbreTable
 
@@ -126,7 +127,7 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         names=tuple(name + suffix for suffix in table.suffixes),
         onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
         clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
-        release_rates=table.extras[RELEASE_RATES][table.corrected] if RELEASE_RATES in table.extras else no_release_rates(),
+        release_rates=table.extras[RELEASE_RATES][table.corrected] if RELEASE_RATES in table.extras else no_releases(),
         softer=table.extras[SOFTER][table.corrected] if SOFTER in table.extras else no_softer(),
         layers=table.extras[LAYERS][table.corrected].astype(np.int64) if LAYERS in table.extras else no_layers(),
     )

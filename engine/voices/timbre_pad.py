@@ -69,7 +69,7 @@ class Pad:
             motions=np.array([choice.motion_at(velocity) for choice in choices], np.float64),
             roles=tuple(role_of(choice, key) for choice in choices),
             gains_db=np.array([choice.level_db(key, velocity) for choice in choices]),
-            release_rates=np.array([choice.release_rate for choice in choices]),
+            release_rates=np.array([choice.release_rate(velocity) for choice in choices]),
         )
 
 

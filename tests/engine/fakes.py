@@ -167,7 +167,6 @@ class FakeChoice:
     motion: Motion = STILL
     drum: int | None = None
     is_silent: bool = False
-    release_rate: float = 0.0
 
     @property
     def timbre(self) -> FloatArray:
@@ -181,6 +180,9 @@ class FakeChoice:
 
     def level_db(self, key: int, velocity: float) -> float:
         return self.instrument.level_db
+
+    def release_rate(self, velocity: float) -> float:
+        return 0.0
 
 
 @dataclass

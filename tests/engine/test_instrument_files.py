@@ -325,7 +325,8 @@ def test_rates_of_releases_are_kept_in_files_and_merged() -> None:
     file = made_instrument()
     before = correction_of(file.table, "reed")
     assert before is not None
-    before = replace(before, release_rates=np.array([0, 1, 445, *[30_000] * (len(before.key) - 3)], np.int16))
+    rates = np.array([[0, 0, 0], [1, 2, 3], [445, 200, 100], *[[30_000] * 3] * (len(before.key) - 3)], np.int16)
+    before = replace(before, release_rates=rates)
     file = replace(file, table=with_correction(file.table, "reed", before))
     after = correction_of(parse_instrument(instrument_bytes(file)).table, "reed")
     assert after is not None and after.to_bytes() == before.to_bytes()
@@ -347,8 +348,8 @@ def _with_keys(file: InstrumentFile, keys: set[int]) -> InstrumentFile:
     [
         ("onsets", np.ones((len(KEYS), 3), np.int8)),
         ("clock_ends", np.full(len(KEYS), -4, np.int16)),
-        ("release_rates", np.full(len(KEYS), -4, np.int16)),
-        ("release_rates", np.full(len(KEYS), 32_000, np.int16)),
+        ("release_rates", np.full((len(KEYS), 3), -4, np.int16)),
+        ("release_rates", np.full((len(KEYS), 3), 32_000, np.int16)),
         ("release_rates", np.ones((len(KEYS), 2), np.int16)),
         ("softer", np.ones((len(KEYS), 1, 2, 3), np.int8)),
         ("layers", np.full((len(KEYS), 2), 90, np.uint8)),

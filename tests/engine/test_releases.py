@@ -12,7 +12,8 @@ from measured import with_correction
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.kernel.model import Kernel
-from tnca_synth.engine.keys.correction import CorrectionArrays, coded_rates
+from tnca_synth.engine.keys.correction import CorrectionArrays
+from tnca_synth.engine.keys.releases import HIGHEST, coded_releases, release_rate
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi
@@ -32,8 +33,8 @@ def rated(patch: pytest.MonkeyPatch, **rates: float) -> pytest.MonkeyPatch:
     """Let some instruments, by names with underscores, fall by a rate; no other has one."""
 
     def change(correction: CorrectionArrays) -> dict[str, np.ndarray]:
-        known = {name.replace("_", "-"): coded_rates(np.array(rate)) for name, rate in rates.items()}
-        return {"release_rates": np.array([known.get(name, 0) for name, _ in correction.owners], np.int16)}
+        known = {name.replace("_", "-"): coded_releases(np.full(3, rate)) for name, rate in rates.items()}
+        return {"release_rates": np.array([known.get(name, [0, 0, 0]) for name, _ in correction.owners], np.int16)}
 
     return with_correction(patch, change)
 
@@ -67,6 +68,28 @@ def test_a_key_falls_by_its_rate_from_what_is_held(core: str, falling: pytest.Mo
     np.testing.assert_array_equal(audio[: round(HELD_S * RATE)], held[: round(HELD_S * RATE)])
     for since_s in (0.1, 0.3, 0.5):
         assert fall_db(audio, held, HELD_S + since_s) == pytest.approx(60.0 * since_s, abs=0.15)
+
+
+def test_notes_between_two_velocities_take_a_time_between_theirs() -> None:
+    rates = (180.0, 90.0, 60.0)
+    found = [release_rate(rates, velocity / 127) for velocity in (1, 60, 76, 92, 108, 124, 127)]
+    assert found == pytest.approx([180.0, 180.0, 120.0, 90.0, 72.0, 60.0, 60.0])
+    assert release_rate((0.0, 0.0, 0.0), 0.7) == 0.0
+
+
+def test_loud_notes_fall_by_their_own_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    coded = coded_releases(np.array([90.0, 60.0, 30.0]))
+    with_correction(monkeypatch, lambda known: {"release_rates": np.tile(coded, (len(known.key), 1))})
+    for velocity, rate in ((20, 90.0), (92, 60.0), (127, 30.0)):
+        audio, held = (
+            perform(
+                synth_of("auto"),
+                at(0.0, midi.program_change(0, VIOLIN)) + note(KEY, 0.0, length_s, velocity=velocity),
+                0.9,
+            )[:, 0]
+            for length_s in (HELD_S, 9.0)
+        )
+        assert fall_db(audio, held, HELD_S + 0.3) == pytest.approx(0.3 * rate, abs=0.2)
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -115,7 +138,7 @@ def test_release_time_and_release_velocity_scale_the_rate(falling: pytest.Monkey
 
 @pytest.mark.parametrize("length_s", [HELD_S, HELD_S + 0.4 * HOP / RATE, HELD_S + 0.9 * HOP / RATE])
 def test_no_release_clicks_even_at_the_highest_rate(length_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    rated(monkeypatch, violin=1e9)
+    rated(monkeypatch, violin=HIGHEST)
     audio = played("auto", length_s=length_s)
     start = round(length_s * RATE)
     assert roughness(audio[start - 50 :, None]) < 1.3 * roughness(audio[start - 4000 : start, None])

@@ -13,8 +13,9 @@ import tiny
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.own_files import instrument_of
 from tnca_synth.engine.instrument_files import InstrumentFile, read_instrument
-from tnca_synth.engine.keys.correction import MAX_RELEASE_RATE, RATE_STEP, CorrectionArrays
+from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.parts import correction_of
+from tnca_synth.engine.keys.releases import HIGHEST, STEP
 from tnca_synth.training.correction.releases import Note, judged, release_rate, with_rates, with_releases
 from tnca_synth.training.learning.foundation import REPRESENTATION, open_foundation
 from tnca_synth.training.learning.instrument import with_releases as with_learned_releases
@@ -54,7 +55,7 @@ def test_noise_under_a_recording_does_not_slow_its_release_down() -> None:
 def test_what_is_cut_has_the_highest_rate_and_what_falls_in_no_line_has_none() -> None:
     cut = held().copy()
     cut[round(HOLD_S * RATE) :] = 0.0
-    assert release_rate(cut, held(), HOLD_S, RATE) == MAX_RELEASE_RATE
+    assert release_rate(cut, held(), HOLD_S, RATE) == HIGHEST
     both = 0.9 * let_go(200.0) + 0.1 * let_go(5.0)  # a room, or two layers
     assert release_rate(both, held(), HOLD_S, RATE) is None
     assert release_rate(held(HOLD_S), held(), HOLD_S, RATE) is None
@@ -73,7 +74,7 @@ def correction(file: InstrumentFile) -> CorrectionArrays:
 
 def test_rates_are_left_out_where_notes_are_further_from_their_recordings_with_them() -> None:
     file = read_instrument(Path("instruments") / "celesta.tnca")
-    rated = with_rates(file, [100.0] * len(correction(file).key))
+    rated = with_rates(file, [[100.0] * 3] * len(correction(file).key))
     notes = [Note(60, 80, HOLD_S, let_go(100.0))]
 
     def by(sound: FloatArray, other: FloatArray) -> InstrumentFile:
@@ -109,7 +110,7 @@ def test_an_instrument_has_the_rates_of_its_recordings_and_a_kit_has_none() -> N
     growth = bank.growth_model("dual", "cpu")
     sampler = Sampler(44.4)
     found = correction(with_releases(file_of("reed"), bank, growth, sampler, pitched=True)).release_rates
-    assert not found.size or np.abs(found * RATE_STEP - 44.4).max() < 0.3
+    assert not found.size or np.abs(found * STEP - 44.4).max() < 0.3
     assert sampler.asked > 0
     kit = Sampler(44.4)
     assert with_releases(file_of("kit"), bank, growth, kit, pitched=False).facts.is_drums and not kit.asked

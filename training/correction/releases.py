@@ -20,15 +20,16 @@ from ...engine.arrays import FloatArray
 from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.instrument_files import InstrumentFile
-from ...engine.keys.correction import MAX_RELEASE_RATE, coded_rates, no_release_rates
 from ...engine.keys.parts import correction_of, with_correction
+from ...engine.keys.releases import HIGHEST, NONE, VELOCITIES, coded_releases, no_releases
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
 from ..measure.hearing import hearing_distance
 from ..validation.rendered import NoteRenderer
 from .held_notes import Recorded
 
-VELOCITY: Final = 80
+Rates = Sequence[float]
+"""At `engine.keys.releases.VELOCITIES`, in dB a second."""
 HOLDS_S: Final = (1.5, 0.4, 0.15)
 """What is silent after the first of these is let go earlier."""
 TAIL_S: Final = 0.8
@@ -49,8 +50,8 @@ SUSTAINS_DB: Final = -20.0
 MOST_JUDGED: Final = 12
 PLAYED: Final = range(36, 97)
 """Keys that judge: beyond them hardly any music is, and all is far from its recordings, so that chance decides."""
-JUDGED_HOLDS_S: Final = (1.5, 0.4)
-"""In turns: what was measured on long notes must do for short ones."""
+JUDGED: Final = ((90, 1.5), (64, 0.4), (112, 1.5), (90, 0.4))
+"""Velocities and how long notes are held, in turns: what was measured on long notes must do for short ones."""
 MOST_WORSE, LEAST_MOVED = 1.03, 0.00005
 """How much further the judged notes of an instrument may come to be, by ratio and beyond that by distance: a few
 notes move by as much where nobody hears a difference."""
@@ -88,10 +89,10 @@ def with_releases(
     if correction is None or file.facts.is_drums:
         return file
     rate, keys = growth.spec.sample_rate, correction.key.tolist()
-    rates = [_recorded_rate(recorded, key, rate, pitched) for key in keys]
+    rates = [_recorded_rates(recorded, key, rate, pitched) for key in keys]
     known = [key for key, one in zip(keys, rates, strict=True) if one is not None]
-    turns = zip(_spread([key for key in known if key in PLAYED] or known), cycle(JUDGED_HOLDS_S), strict=False)
-    notes = [Note(key, VELOCITY, hold_s, recorded(key, VELOCITY, hold_s, TAIL_S)) for key, hold_s in turns]
+    turns = zip(_spread([key for key in known if key in PLAYED] or known), cycle(JUDGED), strict=False)
+    notes = [Note(key, *how, recorded(key, *how, TAIL_S)) for key, how in turns]
     return judged(with_rates(file, rates), notes, rendered_by(bank, growth), rate)
 
 
@@ -101,13 +102,16 @@ def _spread(keys: Sequence[int]) -> list[int]:
     return [keys[place] for place in places.tolist()]
 
 
-def with_rates(file: InstrumentFile, rates: Sequence[float | None]) -> InstrumentFile:
-    """Return an instrument whose corrected keys fall by rates in dB a second; None where the growth ends a key."""
+def with_rates(file: InstrumentFile, rates: Sequence[Rates | None]) -> InstrumentFile:
+    """Return an instrument whose corrected keys fall by rates; None where the growth ends a key."""
     name = file.facts.name
     correction = correction_of(file.table, name)
     assert correction is not None
-    coded = np.array([0 if one is None else coded_rates(np.array(one)) for one in rates], np.int16)
-    changed = replace(correction, release_rates=coded if coded.any() else no_release_rates())
+    coded = np.zeros((len(rates), len(NONE)), np.int16)
+    for row, own in enumerate(rates):
+        if own is not None:
+            coded[row] = coded_releases(np.array(own))
+    changed = replace(correction, release_rates=coded if coded.any() else no_releases())
     return replace(file, table=with_correction(file.table, name, changed))
 
 
@@ -139,16 +143,22 @@ def judged(file: InstrumentFile, notes: Sequence[Note], rendered: Rendered, samp
     return file if sum(after) <= MOST_WORSE * sum(before) + LEAST_MOVED * len(notes) else plain
 
 
-def _recorded_rate(recorded: Recorded, key: int, sample_rate: int, pitched: bool) -> float | None:
-    """Return the rate of a key's release; None where it is none, or the note is over before it could be let go."""
+def _recorded_rates(recorded: Recorded, key: int, sample_rate: int, pitched: bool) -> list[float] | None:
+    """Return the rates of a key's releases; None where a note has none, or is over before it could be let go."""
+    found = [_recorded_rate(recorded, key, velocity, sample_rate, pitched) for velocity in VELOCITIES]
+    known = [one for one in found if one is not None]
+    return known if len(known) == len(found) else None
+
+
+def _recorded_rate(recorded: Recorded, key: int, velocity: int, sample_rate: int, pitched: bool) -> float | None:
     for hold_s in HOLDS_S:
-        held = recorded(key, VELOCITY, hold_s + TAIL_S, 0.0)
+        held = recorded(key, velocity, hold_s + TAIL_S, 0.0)
         levels_db = _levels_db(held, sample_rate)
         at_release = levels_db[int(hold_s / WINDOW_S) - 1]
         if not pitched and at_release < levels_db.max() + SUSTAINS_DB:
             return None
         if at_release >= AUDIBLE_DB:
-            return release_rate(recorded(key, VELOCITY, hold_s, TAIL_S), held, hold_s, sample_rate)
+            return release_rate(recorded(key, velocity, hold_s, TAIL_S), held, hold_s, sample_rate)
     return None
 
 
@@ -173,16 +183,16 @@ def release_rate(released: FloatArray, held: FloatArray, hold_s: float, sample_r
     is_lost = (levels_db < max(QUIETEST_DB, noise_db)) | (fall_db > DEEPEST_DB)
     followed = fall_db[: int(np.argmax(is_lost)) if is_lost.any() else None]
     if not followed.size:
-        return MAX_RELEASE_RATE
+        return HIGHEST
     at_s = (np.arange(len(followed)) + 0.5) * WINDOW_S
     rate, off_db = 0.0, followed
     for _ in range(ROUNDS):  # least squares, by Gauss and Newton
         rise_db, steeper = _rise_db(rate)
         off_db = followed + rise_db - rate * at_s
         slope = steeper - at_s
-        rate = float(np.clip(rate - off_db @ slope / (slope @ slope), -MAX_RELEASE_RATE, MAX_RELEASE_RATE))
+        rate = float(np.clip(rate - off_db @ slope / (slope @ slope), -HIGHEST, HIGHEST))
     is_line = float(np.sqrt(np.mean(off_db**2))) <= MOST_OFF_DB
-    return rate if is_line or rate == MAX_RELEASE_RATE else None
+    return rate if is_line or rate == HIGHEST else None
 
 
 def _rise_db(rate: float) -> tuple[float, float]:

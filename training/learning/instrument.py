@@ -15,6 +15,7 @@ from ...engine.instrument_files import InstrumentFacts, InstrumentFile
 from ...engine.keys.correction import CorrectionArrays
 from ...engine.keys.onsets import MOMENTS
 from ...engine.keys.parts import ONSETS, correction_of, table_of
+from ...engine.keys.releases import STEP, VELOCITIES, rates_between
 from ...engine.keys.timbres import TimbreTable
 from ...engine.names import representation_of
 from ...midi.spec.general_midi import drum_name
@@ -189,16 +190,16 @@ def with_releases(
     """
     rate = foundation.spec.sample_rate
     ended = [one for one in recordings if len(one.audio) >= (one.hold_s + LEAST_TAIL_S) * rate]
-    found: dict[int, list[float]] = {}
+    found: dict[int, list[tuple[int, float]]] = {}
     for one in ended:
         falls = release_rate(one.audio, prolonged(one, len(one.audio) / rate, rate), one.hold_s, rate)
         if falls is not None:
-            found.setdefault(one.pitch, []).append(falls)
+            found.setdefault(one.pitch, []).append((one.velocity, max(falls, STEP)))
     correction = correction_of(instrument.table, instrument.facts.name)
     if correction is None or instrument.facts.is_drums or 2 * len(found) <= len({one.pitch for one in recordings}):
         return instrument
     nearest = [min(found, key=lambda known: (abs(known - key), known)) for key in correction.key.tolist()]
-    rates = [float(np.median(found[key])) for key in nearest]
+    rates = [rates_between(*zip(*sorted(found[key]), strict=True), VELOCITIES).tolist() for key in nearest]
     notes = [Note(one.pitch, one.velocity, one.hold_s, one.audio) for one in spread(ended, MOST_JUDGED)]
 
     def rendered(file: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
