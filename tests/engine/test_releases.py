@@ -183,7 +183,12 @@ def test_repeated_notes_that_are_taken_over_sound_the_same(falling: pytest.Monke
         kernels.append(kernel)
 
     falling.setattr(Kernel, "__init__", known)
-    events = [*at(0.0, midi.program_change(0, VIOLIN)), *note(KEY, 0.0, 0.3), *note(KEY, 1.0, 0.1), *note(KEY, 2.0, 0.4)]
+    events = [
+        *at(0.0, midi.program_change(0, VIOLIN)),
+        *note(KEY, 0.0, 0.3),
+        *note(KEY, 1.0, 0.1),
+        *note(KEY, 2.0, 0.4),
+    ]
 
     def rendered(num_bytes: int) -> FloatArray:
         synth = synth_of("kernel")

@@ -8,19 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.bank.own_files import instrument_of
+from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.instrument_files import InstrumentFile, read_instrument
 from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.parts import correction_of
 from tnca_synth.engine.keys.releases import HIGHEST, STEP
-from tnca_synth.training.correction.releases import Note, judged, release_rate, with_rates, with_releases
-from tnca_synth.training.learning.foundation import REPRESENTATION, open_foundation
-from tnca_synth.training.learning.instrument import with_releases as with_learned_releases
+from tnca_synth.training.correction.releases import Note, judged, release_rate, with_rates
+from tnca_synth.training.learning import instrument
+from tnca_synth.training.learning.foundation import open_foundation
 from tnca_synth.training.measure.recording import Recording
-from tnca_synth.training.validation.rendered import NoteRenderer
 
 RATE = 22_050
 HOLD_S, TAIL_S = 1.0, 0.8
@@ -61,17 +59,6 @@ def test_what_is_cut_has_the_highest_rate_and_what_falls_in_no_line_has_none() -
     assert release_rate(held(HOLD_S), held(), HOLD_S, RATE) is None
 
 
-def file_of(name: str) -> InstrumentFile:
-    bank = tiny.bank()
-    return instrument_of(bank, next(one for one in bank.instruments if one.name == name), bank.growth_model("dual", "cpu"))
-
-
-def correction(file: InstrumentFile) -> CorrectionArrays:
-    found = correction_of(file.table, file.facts.name)
-    assert found is not None
-    return found
-
-
 def test_rates_are_left_out_where_notes_are_further_from_their_recordings_with_them() -> None:
     file = read_instrument(Path("instruments") / "celesta.tnca")
     rated = with_rates(file, [[100.0] * 3] * len(correction(file).key))
@@ -88,37 +75,33 @@ def test_rates_are_left_out_where_notes_are_further_from_their_recordings_with_t
     assert not correction(by(dead, falling)).release_rates.size
 
 
-class Sampler:
-    """Plays what a bank grows, held on, and lets it fall by a rate once it is let go."""
-
-    def __init__(self, db_per_s: float) -> None:
-        bank = tiny.bank()
-        self._renderer = NoteRenderer(bank, bank.growth_model("dual", "cpu"), "harmonic", tiny.SPEC.sample_rate)
-        self._db_per_s, self.asked = db_per_s, 0
-
-    def __call__(self, key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
-        self.asked += 1
-        rate = tiny.SPEC.sample_rate
-        audio = held(hold_s + tail_s, key, rate)
-        since_s = np.maximum(np.arange(len(audio)) / rate - hold_s, 0.0)
-        return (audio * 10.0 ** (-self._db_per_s * since_s / 20.0)).astype(np.float32)
-
-
-@pytest.mark.slow
-def test_an_instrument_has_the_rates_of_its_recordings_and_a_kit_has_none() -> None:
-    bank = tiny.bank()
-    growth = bank.growth_model("dual", "cpu")
-    sampler = Sampler(44.4)
-    found = correction(with_releases(file_of("reed"), bank, growth, sampler, pitched=True)).release_rates
-    assert not found.size or np.abs(found * STEP - 44.4).max() < 0.3
-    assert sampler.asked > 0
-    kit = Sampler(44.4)
-    assert with_releases(file_of("kit"), bank, growth, kit, pitched=False).facts.is_drums and not kit.asked
-
-
 def recordings(db_per_s: float, tail_s: float, rate: int) -> list[Recording]:
     found = []
     for key in (57, 64):
         audio = let_go(db_per_s, 1.2, length_s=1.2 + tail_s, key=key, rate=rate)
         found.append(Recording(audio, "mine", key, 100, 1.2))
     return found
+
+
+@pytest.mark.parametrize("db_per_s", [60.0, 300.0])
+def test_a_learned_instrument_falls_as_its_recordings_do(db_per_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instrument, "judged", lambda file, *_: file)
+    file = read_instrument(Path("instruments") / "pad-2-warm.tnca")
+    foundation = open_foundation(Bank.load())
+    rate = foundation.spec.sample_rate
+    found = correction(instrument.with_releases(foundation, file, recordings(db_per_s, TAIL_S, rate)))
+    assert found.release_rates * STEP == pytest.approx(np.full((len(found.key), 3), db_per_s), rel=0.05)
+    for tail_s in (0.0, 0.05):
+        again = correction(instrument.with_releases(foundation, file, recordings(db_per_s, tail_s, rate)))
+        assert not again.release_rates.size
+
+
+def test_layers_that_fall_by_different_rates_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instrument, "judged", lambda file, *_: file)
+    foundation = open_foundation(Bank.load())
+    rate = foundation.spec.sample_rate
+    soft = [replace(one, velocity=60) for one in recordings(120.0, TAIL_S, rate)]
+    loud = [replace(one, velocity=124) for one in recordings(40.0, TAIL_S, rate)]
+    file = read_instrument(Path("instruments") / "pad-2-warm.tnca")
+    found = correction(instrument.with_releases(foundation, file, soft + loud)).release_rates * STEP
+    assert found == pytest.approx(np.tile([120.0, 60.0, 40.0], (len(found), 1)), rel=0.05)
