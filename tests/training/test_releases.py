@@ -59,6 +59,12 @@ def test_what_is_cut_has_the_highest_rate_and_what_falls_in_no_line_has_none() -
     assert release_rate(held(HOLD_S), held(), HOLD_S, RATE) is None
 
 
+def correction(file: InstrumentFile) -> CorrectionArrays:
+    found = correction_of(file.table, file.facts.name)
+    assert found is not None
+    return found
+
+
 def test_rates_are_left_out_where_notes_are_further_from_their_recordings_with_them() -> None:
     file = read_instrument(Path("instruments") / "celesta.tnca")
     rated = with_rates(file, [[100.0] * 3] * len(correction(file).key))
