@@ -19,6 +19,7 @@ HIGHEST: Final = 6000.0
 STEP: Final = 0.2
 """dB a second, what a stored rate of 1 means."""
 MOST: Final = round(HIGHEST / STEP)
+Numbers = Sequence[float] | NDArray[np.float64]
 NONE: Final = (0.0,) * len(VELOCITIES)
 """The rates of a key whose notes are ended by its growth."""
 
@@ -41,7 +42,7 @@ def coded_releases(db_per_s: NDArray[np.float64]) -> NDArray[np.int16]:
     return np.round(np.clip(db_per_s, STEP, HIGHEST) / STEP).astype(np.int16)
 
 
-def rates_between(known: Sequence[float], rates: Sequence[float], wanted: Sequence[float]) -> NDArray[np.float64]:
+def rates_between(known: Numbers, rates: Numbers, wanted: Sequence[float]) -> NDArray[np.float64]:
     """Return rates at velocities that are wanted, of those at rising ones that are known; all above 0."""
     return np.asarray(1.0 / np.interp(wanted, known, 1.0 / np.asarray(rates, np.float64)))
 

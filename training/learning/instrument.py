@@ -199,7 +199,8 @@ def with_releases(
     if correction is None or instrument.facts.is_drums or 2 * len(found) <= len({one.pitch for one in recordings}):
         return instrument
     nearest = [min(found, key=lambda known: (abs(known - key), known)) for key in correction.key.tolist()]
-    rates = [rates_between(*zip(*sorted(found[key]), strict=True), VELOCITIES).tolist() for key in nearest]
+    layers = [np.array(sorted(found[key])).T for key in nearest]
+    rates = [rates_between(velocities, own, VELOCITIES).tolist() for velocities, own in layers]
     notes = [Note(one.pitch, one.velocity, one.hold_s, one.audio) for one in spread(ended, MOST_JUDGED)]
 
     def rendered(file: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
