@@ -1,6 +1,7 @@
-"""Measuring what a bank's held notes and attacks lack of their recordings, and writing it into the bank.
+"""Measuring what a bank's held notes, attacks and releases lack of their recordings, and writing it into the bank.
 
-    python -m tnca_synth.export.refined_bank BANK_DIR [--preset foundation] [--only held|attacks] [--instrument NAME]
+    python -m tnca_synth.export.refined_bank BANK_DIR [--preset foundation] [--only held|attacks|releases]
+        [--instrument NAME]
 
 The recordings are those of the SoundFont of the preset; an instrument is asked for by its program. Models stay as they
 are. The bank is written every few minutes, and what it has already is left alone: so the command can be ended at any
@@ -33,11 +34,12 @@ from ..training.config.run import load_preset
 from ..training.correction.attacks import with_attacks
 from ..training.correction.held_notes import with_held_notes
 from ..training.correction.late_courses import are_late, joined, with_room
+from ..training.correction.releases import with_releases
 from ..training.sources.soundfont import SoundFont
 from ..training.sources.soundfont_file import DRUM_BANK, Preset
 from .bank import change_files, print_sizes
 
-HELD, ATTACKS = "held", "attacks"
+HELD, ATTACKS, RELEASES = PARTS = ("held", "attacks", "releases")
 WRITE_EVERY_S = 180.0
 
 
@@ -91,6 +93,8 @@ class _Refining:
             file = with_attacks(file, self.bank, self.growth, recorded)
         if HELD in self.parts and not one.is_drums and not are_late(correction, self.growth.spec):
             file = with_held_notes(file, self.growth, recorded)
+        if RELEASES in self.parts and not one.is_drums and not correction.release_rates.any():
+            file = with_releases(file, self.bank, self.growth, recorded, one.pitched)
         return file
 
     def _write(self, done: Mapping[str, InstrumentFile]) -> dict[str, int]:
@@ -112,12 +116,12 @@ class _Refining:
 def refine(
     folder: Path,
     preset: str,
-    parts: Sequence[str] = (HELD, ATTACKS),
+    parts: Sequence[str] = PARTS,
     names: Sequence[str] = (),
     representation: str = DEFAULT_REPRESENTATION,
     report: Callable[[str], None] = print,
 ) -> dict[str, int]:
-    """Measure held notes and attacks of a bank's instruments, where that was not done yet.
+    """Measure held notes, attacks and releases of a bank's instruments, where that was not done yet.
 
     Parameters
     ----------
@@ -125,7 +129,7 @@ def refine(
         The bank, which is written anew.
     preset : str
         Says which SoundFont its recordings are in.
-    parts : of `HELD` and `ATTACKS`
+    parts : of `PARTS`
     names : of instruments; all where it is empty
     report : hears of each instrument that is done
 
@@ -166,7 +170,8 @@ def _summary(file: InstrumentFile) -> str:
     if correction is None:
         return "nothing is corrected"
     held, attacks = np.count_nonzero(correction.clock_ends), np.count_nonzero(correction.onsets.any(1))
-    return f"of {len(correction.key)} keys {held} are held on, {attacks} have attacks"
+    released = np.count_nonzero(correction.release_rates.any(1))
+    return f"of {len(correction.key)} keys {held} are held on, {attacks} have attacks, {released} fall by a rate"
 
 
 def main() -> None:
@@ -174,11 +179,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("--preset", default="foundation", help="names the recordings (default: foundation)")
-    parser.add_argument("--only", choices=(HELD, ATTACKS), help="measure this alone")
+    parser.add_argument("--only", choices=PARTS, help="measure this alone")
     parser.add_argument("--instrument", action="append", default=[], metavar="NAME", help="this one; may be repeated")
     parser.add_argument("--representation", default=DEFAULT_REPRESENTATION)
     given = parser.parse_args()
-    parts = (given.only,) if given.only else (HELD, ATTACKS)
+    parts = (given.only,) if given.only else PARTS
     print_sizes(refine(given.bank, given.preset, parts, given.instrument, given.representation, _say))
 
 

@@ -1,15 +1,21 @@
 """How notes end: by silence, and once released in any case, whatever their model does.
 
+Keys whose releases were measured fall by so many decibels a second of the release clock, and grow on meanwhile as if
+they were held: that is how samplers end a note. The growth of other keys is told of the release, and ends them.
+
 Letters: V voices, T hops, N samples.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import FloatArray
+from .timbre_pad import pad_weights
 from .voice import Voice
 
 SILENCE_PEAK = 10.0 ** (-76.0 / 20.0)
@@ -26,6 +32,8 @@ FADES_AFTER_S = 5.0
 FADE_DB_PER_S = 15.0
 """From so long after its release on, a voice is faded out: some models keep their level for ever. By the release clock,
 so that a player who slows releases down is given what was asked for."""
+FURTHEST_FALL_DB = 200.0
+"""Nobody hears further, and smaller numbers would be slow to multiply by."""
 
 
 def hops_to_silence(hop: int, rate: int) -> int:
@@ -33,20 +41,69 @@ def hops_to_silence(hop: int, rate: int) -> int:
     return math.ceil(SILENT_RELEASED_S * rate / hop)
 
 
-def fade_released(audio: FloatArray, release_age_s: FloatArray, hop_s: float) -> None:
-    """Fade, in place, what was released long ago.
+def fade_released(
+    audio: FloatArray,
+    voices: Sequence[Voice],
+    release_age_s: FloatArray,
+    places: NDArray[np.float64] | None,
+    hop_s: float,
+) -> bool:
+    """Let V voices fall, in place, by the rates of their releases, and fade what was released long ago.
 
     Parameters
     ----------
     audio : float32 (V, N)
     release_age_s : float32 (V, T), at the beginning of each hop; -1 while held
+    places : (T, V, 2), where they are on their pads of timbres; None where none has a pad
+
+    Returns
+    -------
+    Whether any was touched.
     """
-    hop = audio.shape[1] // release_age_s.shape[1]
-    within_s = np.arange(hop) * (hop_s / hop)
-    for row in np.flatnonzero(release_age_s[:, -1] > FADES_AFTER_S - hop_s):
-        # Each hop by its own age alone, so that it does not matter which of them are decoded together.
-        over_s = np.maximum(release_age_s[row, :, None] + within_s - FADES_AFTER_S, 0.0)
-        audio[row] *= np.exp(over_s * (-FADE_DB_PER_S * np.log(10.0) / 20.0)).astype(np.float32).reshape(-1)
+    is_touched = False
+    within = np.arange(audio.shape[1] // release_age_s.shape[1]) / (audio.shape[1] // release_age_s.shape[1])
+    for row in np.flatnonzero(release_age_s[:, -1] >= 0.0).tolist():
+        voice, age_s = voices[row], release_age_s[row].astype(np.float64)
+        fallen_db = None
+        if voice.release_rate > 0.0:
+            fallen_db = _fallen_db(voice, age_s, None if places is None else places[:, row], hop_s, within)
+        if age_s[-1] > FADES_AFTER_S - hop_s:
+            # Each hop by its own age alone, so that it does not matter which of them are decoded together.
+            over_s = np.maximum(age_s[:, None] + within * hop_s - FADES_AFTER_S, 0.0)
+            fallen_db = FADE_DB_PER_S * over_s + (0.0 if fallen_db is None else fallen_db)
+        if fallen_db is not None:
+            audio[row] *= (10.0 ** (-fallen_db / 20.0)).astype(np.float32).reshape(-1)
+            is_touched = True
+    return is_touched
+
+
+def _fallen_db(
+    voice: Voice,
+    age_s: NDArray[np.float64],
+    places: NDArray[np.float64] | None,
+    hop_s: float,
+    within: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return how far a voice has fallen in each sample of T hops, (T, samples); note where that ends.
+
+    It falls in lines from where the hop before ended to where its clock will be a hop later. So no release, no change
+    of the clock's speed and no move over a pad makes a step. A hop takes up what its release came before it.
+
+    Parameters
+    ----------
+    age_s : (T,), of the release; -1 while held
+    places : (T, 2), on its pad
+    within : shares of a hop that its samples are at
+    """
+    rates = np.full(len(age_s), voice.patch.release_rate)
+    if voice.morph is not None and places is not None:
+        rates = pad_weights(places) @ voice.morph.pad.release_rates
+    ends = np.where(age_s >= 0.0, np.minimum(rates * (age_s + hop_s), FURTHEST_FALL_DB), 0.0)
+    # What goes on with another voice's note begins where that one is.
+    first = voice.decoded.fallen_db if voice.decoded.has_begun else min(rates[0] * max(age_s[0], 0.0), FURTHEST_FALL_DB)
+    voice.decoded.fallen_db = float(ends[-1])
+    starts = np.append(first, ends[:-1])[:, None]
+    return np.asarray(starts + (ends[:, None] - starts) * within)
 
 
 def end_by_silence(voice: Voice, peaks: list[float], holds: list[bool], start: int, hop: int, rate: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable, step_at
+from tnca_synth.engine.keys.correction import VELOCITY_STEPS, CorrectionArrays, CorrectionTable, step_at
 from tnca_synth.engine.keys.motions import STILL
 from tnca_synth.errors import BankError
 
@@ -112,6 +112,27 @@ def test_where_the_growths_clock_has_stopped_courses_run_in_real_time() -> None:
     np.testing.assert_allclose(*others, atol=1e-6)
     with pytest.raises(ValueError, match="clock_ends of"):
         replace(stored, clock_ends=np.array([6]))
+
+
+def test_every_step_of_velocity_falls_by_the_rate_of_its_key() -> None:
+    stored = replace(with_layers(), release_rates=np.array([[0, 0, 0], [445, 200, 100]], np.int16))
+    table = CorrectionTable(stored, stored.owners, HOP_S)
+    found = table.release_rates[table.rows]
+    np.testing.assert_allclose(found, [[0.0] * 3] * (1 + VELOCITY_STEPS) + [[89.0, 40.0, 20.0]] * VELOCITY_STEPS)
+    assert CorrectionArrays.from_bytes(stored.to_bytes()).to_bytes() == stored.to_bytes()
+    assert not CorrectionArrays.from_bytes(with_layers().to_bytes()).release_rates.size
+
+
+@pytest.mark.parametrize(
+    "rates", [[[1, 1, 1]], [[1], [1]], [[0, 0, 0], [-1, 1, 1]], [[0, 0, 0], [1, 1, 30_001]], [[0, 0, 0], [0, 1, 1]]]
+)
+def test_rates_of_releases_that_do_not_fit_are_refused(rates: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="release_rates of"):
+        replace(arrays(), release_rates=np.array(rates, np.int16))
+    good = replace(arrays(), release_rates=np.ones((2, 3), np.int16))
+    object.__setattr__(good, "release_rates", np.array(rates, np.int16))
+    with pytest.raises(BankError, match="release_rates of"):
+        CorrectionArrays.from_bytes(good.to_bytes())
 
 
 def with_layers() -> CorrectionArrays:
