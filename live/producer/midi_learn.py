@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ...midi.messages import CONTROL_CHANGE, ENSEMBLE_BLEND, is_complete
-from ...midi.spec.general_midi import program_name
+from ...midi.spec.general_midi import key_name, program_name
 from ...midi.spec.growth_controllers import (
     DAMAGE,
     FIRE_RATE,
@@ -17,7 +17,6 @@ from ...midi.spec.growth_controllers import (
     OWN_CONTROLLERS,
     growth_message,
 )
-from ...midi.spec.key_names import key_name
 from ...midi.spec.path_controllers import DECODER, REPRESENTATION
 
 TARGET_CONTROLLERS: Final = {

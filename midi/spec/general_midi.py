@@ -1,4 +1,4 @@
-"""General MIDI level 1: program names, their families, and drum names."""
+"""General MIDI level 1: names of programs, their families, drums and keys."""
 
 from typing import Final
 
@@ -111,6 +111,7 @@ KIT_NAMES: Final = {
     56: "SFX",
 }  # fmt: skip
 """Drum kits of General MIDI 2 by program."""
+_NOTE_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def program_name(program: int) -> str:
@@ -156,3 +157,8 @@ def drum_name(key: int) -> str | None:
         If the key is out of range.
     """
     return DRUM_NAMES.get(check_range("key", key, 0, 127))
+
+
+def key_name(key: int) -> str:
+    """Return a key's name; 60 is C4."""
+    return f"{_NOTE_NAMES[key % 12]}{key // 12 - 1}"

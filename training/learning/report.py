@@ -14,7 +14,7 @@ from ...engine.arrays import FloatArray
 from ...engine.instrument_files import InstrumentFile
 from ...engine.output.audiofile import encode_ogg
 from ...engine.spectra.stft import power_spectrogram
-from ...midi.spec.key_names import key_name
+from ...midi.spec.general_midi import key_name
 from ...whole_files import write_whole
 from ..measure.distance import match_rms
 from ..measure.recording import Recording

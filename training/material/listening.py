@@ -11,7 +11,7 @@ import numpy as np
 
 from ...engine.arrays import FloatArray
 from ...errors import AudioFileError
-from ...midi.spec.key_names import key_name
+from ...midi.spec.general_midi import key_name
 from ..measure.recording import Recording
 from ..sources.audio.envelope import levels_db
 from ..sources.audio.heard import MOST, common_offset

@@ -10,8 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ...midi.spec.general_midi import drum_name
-from ...midi.spec.key_names import key_name
+from ...midi.spec.general_midi import drum_name, key_name
 from .material import Finding, Material
 
 MOST_PER_KIND: Final = 20
