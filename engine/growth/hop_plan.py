@@ -18,6 +18,7 @@ from ..voices.progress import Progress, Reached
 from ..voices.voice import Voice
 
 NUMBERS = ("slot", "num_frames", "lookahead", "is_new", "onset", "grown")
+"""Up to `is_new` they are in the order in which the kernel is told them; see hop.h."""
 SLOT, NUM_FRAMES, LOOKAHEAD, IS_NEW, ONSET, GROWN = range(len(NUMBERS))
 
 

@@ -23,7 +23,6 @@ from ..keys.motion_arrays import MotionArrays
 from ..voices.progress import Progress
 from ..voices.voice import Decoded, Voice
 from .grower import Grower
-from .hop_plan import HopPlan
 
 CLOSE_S = 2.0
 PATIENCE_S = 20.0
@@ -174,7 +173,8 @@ class WorkerProcess:
         share: list[Voice],
         progress: NDArray[np.float64],
         is_new: list[bool],
-        plans: Sequence[HopPlan],
+        until: int,
+        controls: Sequence[NDArray[np.float64]],
         added: Sequence[AddedKeys],
     ) -> None:
         """Begin to grow voices; `finish` must follow.
@@ -182,6 +182,7 @@ class WorkerProcess:
         Parameters
         ----------
         progress : float64 (V, 8), their rows of `Progress.table`
+        until, controls : see `Task`
         added : all of `MotionTable.added`
         """
         self._share = share
@@ -190,7 +191,6 @@ class WorkerProcess:
         self._num_added = len(added)
         with self._watched():
             facts, decoded = [_sent_of(voice) for voice in share], [_decoded_of(voice.decoded) for voice in share]
-            until, controls = plans[0].until or 0, [hops.controls for hops in plans]
             self._pipe.send(Task(new, facts, decoded, progress, until, controls, unknown))
 
     def finish(self, progress: Progress) -> list[str]:

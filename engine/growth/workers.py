@@ -59,9 +59,10 @@ class WorkerGrower(Grower):
         """Let the workers begin with their share; see `Grower.start`."""
         if not plans:
             return
-        lacking = plans[0].voices
+        lacking, until = plans[0].voices, plans[0].until
+        assert until is not None  # these are heard
         is_new = {voice.slot: self._owners.get(voice.slot, (None, None))[0] is not voice for voice in lacking}
-        self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, plans[0].until or 0)
+        self._share_out([voice for voice in lacking if is_new[voice.slot]], lacking, until)
         shares: dict[WorkerProcess | None, list[Voice]] = {}
         for voice in lacking:
             shares.setdefault(self._owners[voice.slot][1], []).append(voice)
@@ -71,8 +72,8 @@ class WorkerGrower(Grower):
             share = shares[worker_process]
             news = [is_new[voice.slot] for voice in share]
             progress = self.progress.table[[voice.slot for voice in share]]
-            its = self._of_owner(plans, worker_process)
-            worker_process.start(share, progress, news, its, self.growth.motions.added)
+            controls = [hops.controls for hops in self._of_owner(plans, worker_process)]
+            worker_process.start(share, progress, news, until, controls, self.growth.motions.added)
         super().start(own)
 
     def _of_owner(self, plans: Sequence[HopPlan], owner: WorkerProcess | None) -> list[HopPlan]:

@@ -44,7 +44,7 @@ def state(*messages: bytes) -> list[object]:
         )
         for one in interpreter.channels
     ]
-    return [channels, tunings, interpreter.master_gain]
+    return [channels, tunings, interpreter.system.gain]
 
 
 def selected(channel: int, number: int, *data: tuple[int, int]) -> list[bytes]:

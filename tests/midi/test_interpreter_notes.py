@@ -195,7 +195,7 @@ def test_reset_messages_release_notes_and_reset_everything(interpreter: Interpre
     assert channel.program == 0
     assert channel.gain == pytest.approx((100 / 127) ** 2)
     assert channel.parameters.bend_range == 2
-    assert interpreter.master_gain == 1
+    assert interpreter.system.gain == 1
     assert play(interpreter, on(60), off(60))[1:] == [NoteRelease(3, 30)], "the pedal must be up, ids go on"
 
 
