@@ -74,22 +74,6 @@ class Batch:
         """The voices, V of them."""
         return self.hops.voices
 
-    def timbre(self, index: int, row: int) -> FloatArray:
-        """Return the timbre that a voice is planted with in round `index`."""
-        voice = self.jobs[row].voice
-        places = self.plan.places
-        return (
-            voice.patch.timbre if voice.morph is None or places is None else voice.morph.timbre_at(places[index, row])
-        )
-
-    def pitched(self, index: int, row: int) -> float:
-        """Return how pitched a voice is planted in round `index`, 0..1."""
-        voice = self.jobs[row].voice
-        places = self.plan.places
-        return (
-            voice.patch.pitched if voice.morph is None or places is None else voice.morph.pitched_at(places[index, row])
-        )
-
     def remember(self, progress: Progress) -> None:
         """Note how far the voices have come."""
         plan, clocks = self.plan, self.clocks

@@ -45,7 +45,7 @@ from ..voices.voice import Voice
 from .batch import lent_semitones
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import cut_grown, faults_of
-from .genomes import Planter, Seed, SlotState
+from .genomes import Planter, Seed, SlotState, seed_of
 from .hop_plan import IS_NEW, HopPlan
 
 
@@ -193,17 +193,15 @@ class KernelGrower:
 
     def _seeds(self, work: Work, plan: Plan | None, index: int, rows: Sequence[int]) -> list[Seed]:
         """Return what some voices are planted from in round `index`."""
+        planted, journey = work.views.planted[index], work.call.journey
+        places = None if plan is None else plan.places
         seeds = []
         for row in rows:
             voice = work.hops.jobs[row].voice
-            patch = voice.patch
-            timbre, pitched, semitones = patch.timbre, float(patch.pitched), patch.motion.semitones
-            journey = work.call.journey
-            if voice.morph is not None and plan is not None and plan.places is not None and journey is not None:
-                place, semitones = plan.places[index, row], journey[index, row, 1]
-                timbre, pitched = voice.morph.timbre_at(place), voice.morph.pitched_at(place)
-            pitch = work.views.planted[index, row] - semitones
-            seeds.append(Seed(pitch, voice.velocity, timbre, pitched, patch.inharmonicity))
+            semitones, place = voice.patch.motion.semitones, None
+            if voice.morph is not None and places is not None and journey is not None:
+                semitones, place = journey[index, row, 1], places[index, row]
+            seeds.append(seed_of(voice, planted[row] - semitones, place))
         return seeds
 
     def _mask(self, work: Work, growth_masks: GrowthMasks | None) -> FloatArray | None:

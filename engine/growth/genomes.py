@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 from ..cache import BoundedCache
 from ..models.interfaces import Genome, GrowthModel
+from ..voices.voice import Voice
 from .faults import faults_of
 
 PLANTED_TOGETHER = 3
@@ -33,6 +34,16 @@ class Seed(NamedTuple):
     timbre: FloatArray
     pitched: float
     inharmonicity: float
+
+
+def seed_of(voice: Voice, pitch: float, place: NDArray[np.float64] | None) -> Seed:
+    """Return what a voice is planted from at a MIDI pitch, and at a place (2,) on its pad, if it has one."""
+    patch, morph = voice.patch, voice.morph
+    if morph is None or place is None:
+        timbre, pitched = patch.timbre, float(patch.pitched)
+    else:
+        timbre, pitched = morph.timbre_at(place), morph.pitched_at(place)
+    return Seed(pitch, voice.velocity, timbre, pitched, patch.inharmonicity)
 
 
 class Planter:

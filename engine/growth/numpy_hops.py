@@ -26,7 +26,7 @@ from ..voices.progress import Progress
 from .batch import Batch, make_batch
 from .delivery import deliver, end_by_death, leads_of, shape_attacks
 from .faults import apart_if_faulty, faults_of, silence_broken
-from .genomes import Planter, Seed, SlotState
+from .genomes import Planter, Seed, SlotState, seed_of
 from .hop_plan import HopPlan
 
 
@@ -86,17 +86,9 @@ class NumpyGrower:
 
     def _seeds(self, batch: Batch, index: int, rows: Sequence[int]) -> list[Seed]:
         """Return what some voices are planted from in round `index`."""
-        pitches = batch.plan.planted[index] - batch.semitones[index]
-        voices = batch.voices
+        pitches, places = batch.plan.planted[index] - batch.semitones[index], batch.plan.places
         return [
-            Seed(
-                pitches[row],
-                voices[row].velocity,
-                batch.timbre(index, row),
-                batch.pitched(index, row),
-                voices[row].patch.inharmonicity,
-            )
-            for row in rows
+            seed_of(batch.jobs[row].voice, pitches[row], None if places is None else places[index, row]) for row in rows
         ]
 
     def _plant_new(self, batch: Batch) -> None:
