@@ -60,50 +60,56 @@ def fade_released(
     -------
     Whether any was touched.
     """
-    is_touched = False
-    within = np.arange(audio.shape[1] // release_age_s.shape[1]) / (audio.shape[1] // release_age_s.shape[1])
+    is_touched, hop = False, audio.shape[1] // release_age_s.shape[1]
     for row in np.flatnonzero(release_age_s[:, -1] >= 0.0).tolist():
-        voice, age_s = voices[row], release_age_s[row].astype(np.float64)
-        fallen_db = None
+        voice, first = voices[row], int(np.argmax(release_age_s[row] >= 0.0))
+        age_s = release_age_s[row, first:].astype(np.float64)
+        starts, ends = np.zeros((2, len(age_s)))
         if voice.release_rate > 0.0:
-            fallen_db = _fallen_db(voice, age_s, None if places is None else places[:, row], hop_s, within)
+            starts, ends = _fallen_db(voice, age_s, None if places is None else places[first:, row], hop_s, first > 0)
         if age_s[-1] > FADES_AFTER_S - hop_s:
             # Each hop by its own age alone, so that it does not matter which of them are decoded together.
-            over_s = np.maximum(age_s[:, None] + within * hop_s - FADES_AFTER_S, 0.0)
-            fallen_db = FADE_DB_PER_S * over_s + (0.0 if fallen_db is None else fallen_db)
-        if fallen_db is not None:
-            audio[row] *= (10.0 ** (-fallen_db / 20.0)).astype(np.float32).reshape(-1)
+            starts = starts + FADE_DB_PER_S * np.maximum(age_s - FADES_AFTER_S, 0.0)
+            ends = ends + FADE_DB_PER_S * np.maximum(age_s + hop_s - FADES_AFTER_S, 0.0)
+        if ends[-1] > 0.0:
+            part = audio[row, first * hop :].reshape(len(age_s), hop)
+            part *= _gains(starts, ends, hop)
             is_touched = True
     return is_touched
 
 
 def _fallen_db(
-    voice: Voice,
-    age_s: NDArray[np.float64],
-    places: NDArray[np.float64] | None,
-    hop_s: float,
-    within: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return how far a voice has fallen in each sample of T hops, (T, samples); note where that ends.
+    voice: Voice, age_s: NDArray[np.float64], places: NDArray[np.float64] | None, hop_s: float, was_held: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far a voice has fallen where T released hops begin and end, (T,) each; note the last one.
 
     It falls in lines from where the hop before ended to where its clock will be a hop later. So no release, no change
-    of the clock's speed and no move over a pad makes a step. A hop takes up what its release came before it.
+    of the clock's speed and no move over a pad makes a step. The first hop catches up with a release that came before
+    it.
 
     Parameters
     ----------
-    age_s : (T,), of the release; -1 while held
+    age_s : (T,), of the release
     places : (T, 2), on its pad
-    within : shares of a hop that its samples are at
+    was_held : whether it was so in the hop before
     """
     rates = np.full(len(age_s), voice.patch.release_rate)
     if voice.morph is not None and places is not None:
         rates = pad_weights(places) @ voice.morph.pad.release_rates
-    ends = np.where(age_s >= 0.0, np.minimum(rates * (age_s + hop_s), FURTHEST_FALL_DB), 0.0)
-    # What goes on with another voice's note begins where that one is.
-    first = voice.decoded.fallen_db if voice.decoded.has_begun else min(rates[0] * max(age_s[0], 0.0), FURTHEST_FALL_DB)
-    voice.decoded.fallen_db = float(ends[-1])
-    starts = np.append(first, ends[:-1])[:, None]
-    return np.asarray(starts + (ends[:, None] - starts) * within)
+    decoded, ends = voice.decoded, np.minimum(rates * (age_s + hop_s), FURTHEST_FALL_DB)
+    first = 0.0 if was_held else decoded.fallen_db
+    if not (was_held or decoded.has_begun):  # it goes on with the note of another voice, which has fallen so far
+        first = min(rates[0] * age_s[0], FURTHEST_FALL_DB)
+    decoded.fallen_db = float(ends[-1])
+    return np.append(first, ends[:-1]), ends
+
+
+def _gains(starts: NDArray[np.float64], ends: NDArray[np.float64], hop: int) -> FloatArray:
+    """Return the gains in T hops of what falls in lines by some dB, float32 (T, hop)."""
+    logs = np.stack([starts, ends - starts]).astype(np.float32) * np.float32(-np.log(10.0) / 20.0)
+    within = np.arange(hop, dtype=np.float32) / np.float32(hop)
+    gains: FloatArray = np.exp(logs[0, :, None] + logs[1, :, None] * within)
+    return gains
 
 
 def end_by_silence(voice: Voice, peaks: list[float], holds: list[bool], start: int, hop: int, rate: int) -> None:
