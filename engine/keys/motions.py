@@ -141,7 +141,8 @@ class KeyArrays(NamedTuple):
     code_rate : float64 (K + 1,), codes in a second
     modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`
     correction_row : int64 (K + 1,), of the following
-    correction_courses, corrections : `CorrectionTable.courses` and `shapes`; of no size without corrections
+    correction_courses, corrections, correction_totals : `CorrectionTable.courses`, `shapes` and `totals`; of no size
+        without corrections
     clock_ends : `CorrectionTable.clock_ends_s`
     """
 
@@ -155,6 +156,7 @@ class KeyArrays(NamedTuple):
     correction_row: NDArray[np.int64]
     correction_courses: FloatArray
     corrections: FloatArray
+    correction_totals: FloatArray
     clock_ends: NDArray[np.float64]
 
 
@@ -286,7 +288,7 @@ class MotionTable:
             self._codes.values, self._shapes.values, self._first.values, self._last.values, self._loop.values,
             self._rate_hz.values, self._modes.values,
             np.zeros(len(self._first), np.int64) if own is None else own.rows,
-            nothing if own is None else own.courses, nothing if own is None else own.shapes,
+            *((nothing,) * 3 if own is None else (own.courses, own.shapes, own.totals)),
             np.full(1, np.inf) if own is None else own.clock_ends_s,
         )  # fmt: skip
 

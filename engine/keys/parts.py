@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .correction import CorrectionArrays, no_layers, no_softer
+from .correction import CorrectionArrays, no_layers, no_softer, no_totals
 from .motions import MotionArrays
 from .onsets import no_onsets
 from .table import Courses, KeyTable
@@ -18,11 +18,13 @@ ONSETS = "onsets"
 """The extra of a key table that holds the envelopes of attacks."""
 CLOCK_ENDS = "clock_ends"
 """The extra of a key table that holds `CorrectionArrays.clock_ends`."""
+TOTALS = "totals"
+"""The extra of a key table that holds `CorrectionArrays.totals`."""
 SOFTER, LAYERS = "softer", "layers"
 """Extras of a key table that hold `CorrectionArrays.softer` and `layers`."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
-CORRECTED = (ONSETS, CLOCK_ENDS, SOFTER, LAYERS)
+CORRECTED = (ONSETS, CLOCK_ENDS, TOTALS, SOFTER, LAYERS)
 """Extras that belong to corrections."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
@@ -126,6 +128,7 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
         softer=table.extras[SOFTER][table.corrected] if SOFTER in table.extras else no_softer(),
         layers=table.extras[LAYERS][table.corrected].astype(np.int64) if LAYERS in table.extras else no_layers(),
+        totals=table.extras[TOTALS][table.corrected] if TOTALS in table.extras else no_totals(),
     )
 
 
@@ -162,6 +165,7 @@ def _corrected_extras(correction: CorrectionArrays, owners: Sequence[tuple[str, 
     every = (
         (ONSETS, correction.onsets),
         (CLOCK_ENDS, correction.clock_ends.astype(np.int16)),
+        (TOTALS, correction.totals),
         (SOFTER, correction.softer),
         (LAYERS, correction.layers.astype(np.uint8)),
     )

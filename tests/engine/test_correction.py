@@ -38,7 +38,7 @@ def rows(*motions: tuple[int, float]) -> np.ndarray:
 
 def read(table: CorrectionTable, motions: np.ndarray, ages_s: np.ndarray) -> np.ndarray:
     """Return corrections (T, V, N) of partials and bands."""
-    rows, courses = table.read(motions, ages_s)
+    rows, courses, _ = table.read(motions, ages_s)
     return np.einsum("tvcr,vcrn->tvn", courses, table.shapes[rows])
 
 

@@ -38,9 +38,14 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
     return MotionTable(SPEC, moves, correction)
 
 
+def unknown(correction: FloatArray) -> FloatArray:
+    """Return totals (T, V, 2) of corrections (V, T, N) that were measured without them."""
+    return np.zeros((correction.shape[1], correction.shape[0], 2), np.float32)
+
+
 def corrections(correction: FloatArray) -> Corrections:
     """Return corrections (1, T, N) of one voice as courses of `table`."""
-    return Corrections(np.ones((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None])
+    return Corrections(np.ones((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None], unknown(correction))
 
 
 def finish(
@@ -200,7 +205,7 @@ def test_voices_are_set_right_together_as_each_alone() -> None:
 
     def finished(rows: slice, finisher: KeyApplier) -> FloatArray:
         pair = np.stack([level[rows], np.zeros_like(level[rows])], 2)
-        together = Corrections(np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None])
+        together = Corrections(np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None], unknown(courses[rows]))
         still = np.zeros((len(pair), frames))
         return finisher.finish({"linear": pair}, together, still, hz[rows], np.zeros(len(pair)))["linear"]
 
