@@ -153,8 +153,9 @@ class Kernel:
             onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
             floor_db=spec.floor_db, level_scale_db=spec.level_scale_db, tonality_db=TONALITY_RANGE_DB,
             quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, faint_level=FAINT_LEVEL, dip_db=LOBE_DIP_DB,
-            alive_above=ALIVE_ABOVE, liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY, clear_bins=CLEAR_BINS,
-            lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale), loud_db=LOUD_DB, even_db=EVEN_DB,
+            alive_above=ALIVE_ABOVE, liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY,
+            clear_bins=CLEAR_BINS, lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale),
+            loud_db=LOUD_DB, even_db=EVEN_DB,
             silence_peak=SILENCE_PEAK / LOUDEST_GAIN, silent_hops=hops_to_silence(spec.hop_length, spec.sample_rate),
         )  # fmt: skip
         for name, values in weights._asdict().items():

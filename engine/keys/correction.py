@@ -180,7 +180,8 @@ class Corrections(NamedTuple):
     ----------
     rows : intp (V, C), of the table's shapes
     courses : float32 (T, V, C, R), how far each of them is followed
-    totals : float32 (T, V, 2), share of the rows whose total level is known, and the sum of these levels by their shares
+    totals : float32 (T, V, 2), share of the rows whose total level is known, and the sum of
+        these levels by their shares
     """
 
     rows: NDArray[np.intp]

@@ -205,7 +205,9 @@ def test_voices_are_set_right_together_as_each_alone() -> None:
 
     def finished(rows: slice, finisher: KeyApplier) -> FloatArray:
         pair = np.stack([level[rows], np.zeros_like(level[rows])], 2)
-        together = Corrections(np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None], unknown(courses[rows]))
+        together = Corrections(
+            np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None], unknown(courses[rows])
+        )
         still = np.zeros((len(pair), frames))
         return finisher.finish({"linear": pair}, together, still, hz[rows], np.zeros(len(pair)))["linear"]
 

@@ -189,7 +189,9 @@ class HopGraph:
         known, wanted = w.split("Split", w.input("correction_totals", ["V", 1, 2]), w.constant([1, 1]), count=2, axis=2)
         powers = w.add("Sub", w.add("Exp", w.add("Mul", level, self._const(level_unit(self._spec)))), self._const(1.0))
         power = w.add("Add", w.add("ReduceSum", powers, w.constant([2]), keepdims=1), self._const(1.0))
-        total = w.add("Mul", w.add("Log", w.add("Max", power, self._const(1.0))), self._const(1.0 / level_unit(self._spec)))
+        total = w.add(
+            "Mul", w.add("Log", w.add("Max", power, self._const(1.0))), self._const(1.0 / level_unit(self._spec))
+        )
         louder = w.add("Sub", w.add("Mul", known, total), wanted)
         fading = w.add("Sub", self._const(1.0), w.add("Mul", quiet, w.add("Sub", self._const(1.0), known)))
         change = w.add("Add", w.add("Mul", change, fading), w.add("Mul", quiet, louder))
