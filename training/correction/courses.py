@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,9 +126,11 @@ def _measured(instrument: InstrumentGrowth, recorded: Recorded) -> list[Correcti
 def _in_order(measured: CorrectionArrays, arrays: CorrectionArrays, order: Sequence[int]) -> CorrectionArrays:
     """Return measured corrections, whose rows are those of others at some places, in the order of these."""
     back = np.argsort(order)
-    rows = {name: getattr(measured, name)[back] for name in ("courses", "course_scale", "shapes", "shape_scale")}
+    rows: dict[str, Any] = {
+        name: getattr(measured, name)[back] for name in ("courses", "course_scale", "shapes", "shape_scale")
+    }
     totals = measured.totals[back] if measured.totals.size else no_totals()
-    names = {"timbre": arrays.timbre, "key": arrays.key, "names": arrays.names}
+    names: dict[str, Any] = {"timbre": arrays.timbre, "key": arrays.key, "names": arrays.names}
     return replace(measured, **rows, **names, totals=totals)
 
 
@@ -160,7 +163,7 @@ def _distances(
 def _chosen(tried: Sequence[CorrectionArrays], which: NDArray[np.intp]) -> CorrectionArrays:
     """Return corrections whose rows are each that of one of some."""
     rows = np.arange(len(which))
-    parts = {
+    parts: dict[str, Any] = {
         name: np.stack([getattr(one, name) for one in tried])[which, rows]
         for name in ("courses", "course_scale", "shapes", "shape_scale")
     }
