@@ -165,8 +165,8 @@ def _set_right(level: FloatArray, correction: FloatArray, totals: FloatArray, sp
         return
     # Where nothing is known the correction fades with the level; where it is, silence lies as far below the whole
     # spectrum as it did when the correction was measured. On a pad of timbres both are mixed.
-    louder = known * total_level(level, spec)[..., None] - totals[..., 1:]
-    level += correction * (1.0 - quiet * (1.0 - known)) + quiet * louder
+    softer = np.minimum(known * total_level(level, spec)[..., None] - totals[..., 1:], 0.0)
+    level += correction * (1.0 - quiet * (1.0 - known)) + quiet * softer
     level *= level >= known * np.float32(FAINT_LEVEL)
     np.maximum(level, 0.0, out=level)
 

@@ -3,7 +3,8 @@
 What training measures is the mean of many velocities, and nothing of what the growth keeps silent. Here each recorded
 key is grown and heard at the velocities that most music asks for, and its correction is measured in two ways: such that
 it fades with the level, or with the total level that it was measured at (`engine.keys.apply`), which sets right what
-is silent as well. Each key keeps what a model of hearing finds nearest to its recording, that of training among them.
+is silent as well. Each key keeps that of training, or what a model of hearing finds clearly nearer to recordings: that
+of the key, and that of another which is heard from it.
 Letters: M keys, K moments, T frames, F bins, N partials and bands, R courses.
 """
 
@@ -30,6 +31,7 @@ from ...engine.spectra.stft import level_from_power, power_spectrogram
 from ...engine.spectra.transpose import LINEAR
 from ..measure.hearing import hearing_distance
 from ..measure.motions import smooth_course
+from ..measure.recording import is_held_out_key
 from ..validation.rendered import NoteRenderer
 from .axes import PartialAxis
 from .correction import FURTHEST, MOMENTS, RANK, CourseSum, coded_courses, loudness_of
@@ -44,6 +46,10 @@ FURTHEST_TOLD = 1.2
 BATCH = 24
 JUDGED_VELOCITY = 84
 HOLD_S, TAIL_S = 1.5, 0.8
+FURTHEST_KEY = 3
+"""Semitones from a recorded key to one that is heard from it and judged as well."""
+NEARER = 0.9
+"""Share of the distance that training's correction has at most; a few per cent are chance."""
 AUDIBLE = 1e-3
 
 
@@ -65,8 +71,10 @@ def with_courses(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, reco
         return file
     instrument = InstrumentGrowth(file, growth)
     tried = [_as_trained(correction, growth.spec), *_measured(instrument, recorded)]
-    off = _distances(file, tried, bank, growth, recorded)
-    return replace(file, table=with_correction(file.table, name, _chosen(tried, off.argmin(0))))
+    keys = [_judged_keys(instrument, row) for row in range(len(correction.key))]
+    off = _distances(file, tried, keys, bank, growth, recorded)
+    which = np.where(off.min(0) <= NEARER * off[0], off.argmin(0), 0)
+    return replace(file, table=with_correction(file.table, name, _chosen(tried, which)))
 
 
 def _as_trained(arrays: CorrectionArrays, spec: AudioSpec) -> CorrectionArrays:
@@ -142,21 +150,37 @@ def _levels(instrument: InstrumentGrowth, notes: Sequence[Note], frames: int) ->
     return np.maximum(np.stack(grown, 1), np.float32(0.0))
 
 
+def _judged_keys(instrument: InstrumentGrowth, row: int) -> list[int]:
+    """Return a recorded key, and the key farthest from it that is heard from it, but none that is held out."""
+    arrays = instrument.correction
+    root, timbre = int(arrays.key[row]), arrays.names[arrays.timbre[row]]
+    table = instrument.table(arrays)
+    around = [root + side * away for away in range(FURTHEST_KEY, 0, -1) for side in (1, -1)]
+    served = (key for key in around if not is_held_out_key(key) and table.heard_key(timbre, key) == root)
+    further = next(served, None) if instrument.is_pitched else None
+    return [root] if further is None else [root, further]
+
+
 def _distances(
-    file: InstrumentFile, tried: Sequence[CorrectionArrays], bank: Bank, growth: OnnxGrowthModel, recorded: Recorded
+    file: InstrumentFile,
+    tried: Sequence[CorrectionArrays],
+    keys: Sequence[Sequence[int]],
+    bank: Bank,
+    growth: OnnxGrowthModel,
+    recorded: Recorded,
 ) -> NDArray[np.float64]:
-    """Return how far notes of all keys are from their recordings with each correction; 0 where all is silent."""
-    name, keys = file.facts.name, tried[0].key.tolist()
+    """Return how far notes of some keys of each row are from their recordings with each correction, 0 in silence."""
     decoder, rate = representation_of(growth.representation).default_decoder, growth.spec.sample_rate
-    wanted = [recorded(key, JUDGED_VELOCITY, HOLD_S, TAIL_S) for key in keys]
+    wanted = {key: recorded(key, JUDGED_VELOCITY, HOLD_S, TAIL_S) for row in keys for key in row}
+    heard = {key: recording for key, recording in wanted.items() if np.abs(recording).max() >= AUDIBLE}
     off = np.zeros((len(tried), len(keys)))
     for number, correction in enumerate(tried):
-        one = replace(file, table=with_correction(file.table, name, correction))
+        one = replace(file, table=with_correction(file.table, file.facts.name, correction))
         renderer, instrument = NoteRenderer(bank, growth, decoder, rate, one), instrument_file(one).instrument
-        for row, (key, recording) in enumerate(zip(keys, wanted, strict=True)):
-            if np.abs(recording).max() >= AUDIBLE:
-                audio = renderer.render(instrument, key, JUDGED_VELOCITY, HOLD_S, len(recording))
-                off[number, row] = hearing_distance(recording, audio, rate)
+        for row, own in enumerate(keys):
+            for key in (key for key in own if key in heard):
+                audio = renderer.render(instrument, key, JUDGED_VELOCITY, HOLD_S, len(heard[key]))
+                off[number, row] += hearing_distance(heard[key], audio, rate)
     return off
 
 

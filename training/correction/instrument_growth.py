@@ -53,6 +53,7 @@ class InstrumentGrowth:
         assert correction is not None
         self.name, self.growth, self.correction = name, growth, correction
         self.motion_arrays, self._file = motions_of(table, name), file
+        self.is_pitched = file.facts.kind == "pitched"
         self.timbres = TimbreTable({}, {})
         self.timbres.add(name, table)
 
@@ -64,9 +65,8 @@ class InstrumentGrowth:
         """Return a note of a recorded key."""
         table, key = self._file.table, int(self.correction.key[row])
         cents, stretch = (np.interp(key, table.tuned_keys, one) for one in (table.cents, table.inharmonicity))
-        is_pitched = self._file.facts.kind == "pitched"
-        hz = float(pitch_to_hz(key + cents / 100.0)) if is_pitched else 0.0
-        return Note(row, key, velocity, hz, float(stretch) * is_pitched)
+        hz = float(pitch_to_hz(key + cents / 100.0)) if self.is_pitched else 0.0
+        return Note(row, key, velocity, hz, float(stretch) * self.is_pitched)
 
     def motion(self, table: MotionTable, note: Note) -> Motion:
         """Return what moves a note, as a row of a table."""
