@@ -70,7 +70,7 @@ def with_courses(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, reco
     if correction is None or correction.layers.size or correction.field != LINEAR or not correction.partials:
         return file
     instrument = InstrumentGrowth(file, growth)
-    tried = [_as_trained(correction, growth.spec), *_measured(instrument, recorded)]
+    tried = [_as_trained(correction, growth.spec), *measured_again(instrument, recorded)]
     keys = [_judged_keys(instrument, row) for row in range(len(correction.key))]
     off = _distances(file, tried, keys, bank, growth, recorded)
     which = np.where(off.min(0) <= NEARER * off[0], off.argmin(0), 0)
@@ -99,7 +99,7 @@ def _as_trained(arrays: CorrectionArrays, spec: AudioSpec) -> CorrectionArrays:
     )
 
 
-def _measured(instrument: InstrumentGrowth, recorded: Recorded) -> list[CorrectionArrays]:
+def measured_again(instrument: InstrumentGrowth, recorded: Recorded) -> list[CorrectionArrays]:
     """Return corrections such that they fade with the level, and such that they fade with the total level."""
     arrays, spec = instrument.correction, instrument.growth.spec
     rows = range(len(arrays.key))
