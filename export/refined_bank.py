@@ -1,6 +1,7 @@
-"""Measuring what a bank's notes lack of their recordings, as they sound, while held and in their attacks.
+"""Measuring what a bank's notes lack of their recordings, as they sound, while held, in attacks and in releases.
 
-    python -m tnca_synth.export.refined_bank BANK_DIR [--preset foundation] [--only held|attacks] [--instrument NAME]
+    python -m tnca_synth.export.refined_bank BANK_DIR [--preset foundation] [--only held|attacks|releases]
+        [--instrument NAME]
 
 The recordings are those of the SoundFont of the preset; an instrument is asked for by its program. Models stay as they
 are. The bank is written every few minutes, and what it has already is left alone: so the command can be ended at any
@@ -34,12 +35,12 @@ from ..training.correction.attacks import with_attacks
 from ..training.correction.courses import with_courses
 from ..training.correction.held_notes import with_held_notes
 from ..training.correction.late_courses import are_late, joined, with_room
+from ..training.correction.releases import with_releases
 from ..training.sources.soundfont import SoundFont
 from ..training.sources.soundfont_file import DRUM_BANK, Preset
 from .bank import change_files, print_sizes
 
-HELD, ATTACKS = "held", "attacks"
-PARTS = (HELD, ATTACKS)
+HELD, ATTACKS, RELEASES = PARTS = ("held", "attacks", "releases")
 WRITE_EVERY_S = 180.0
 
 
@@ -98,6 +99,8 @@ class _Refining:
             file = with_attacks(file, self.bank, self.growth, recorded)
         if HELD in self.parts and not one.is_drums and not are_late(correction, self.growth.spec):
             file = with_held_notes(file, self.growth, recorded)
+        if RELEASES in self.parts and not one.is_drums and not correction.release_rates.any():
+            file = with_releases(file, self.bank, self.growth, recorded, one.pitched)
         return file
 
     def _write(self, done: Mapping[str, InstrumentFile]) -> dict[str, int]:
@@ -125,7 +128,7 @@ def refine(
     representation: str = DEFAULT_REPRESENTATION,
     report: Callable[[str], None] = print,
 ) -> dict[str, int]:
-    """Measure held notes and attacks of a bank's instruments, where that was not done yet.
+    """Measure held notes, attacks and releases of a bank's instruments, where that was not done yet.
 
     Parameters
     ----------
@@ -175,7 +178,8 @@ def _summary(file: InstrumentFile) -> str:
     if correction is None:
         return "nothing is corrected"
     held, attacks = np.count_nonzero(correction.clock_ends), np.count_nonzero(correction.onsets.any(1))
-    return f"of {len(correction.key)} keys {held} are held on, {attacks} have attacks"
+    released = np.count_nonzero(correction.release_rates.any(1))
+    return f"of {len(correction.key)} keys {held} are held on, {attacks} have attacks, {released} fall by a rate"
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from ..arrays import FloatArray
 from ..instrument_files.levels import KeyLevels
 from ..keys.correction import step_at
 from ..keys.motions import Motion
+from ..keys.releases import NONE, release_rate
 from ..keys.table import KeyTable
 
 
@@ -131,6 +132,7 @@ class KeyChoice:
     ----------
     motion : what moves the loudest notes
     steps : rows of softer and louder notes, of which that of `motion` is the last
+    release_rates : by how much soft, middle and loud notes fall once they are let go; see `engine.keys.releases`
     """
 
     instrument: BankInstrument
@@ -141,10 +143,15 @@ class KeyChoice:
     drum: int | None = None
     is_silent: bool = False
     steps: int = 1
+    release_rates: tuple[float, ...] = NONE
 
     def motion_at(self, velocity: float) -> Motion:
         """Return what moves a note of a velocity 0..1."""
         return self.motion._replace(row=self.motion.row + 1 - self.steps + step_at(velocity, self.steps))
+
+    def release_rate(self, velocity: float) -> float:
+        """Return by how much a note of a velocity 0..1 falls once it is let go."""
+        return release_rate(self.release_rates, velocity)
 
     def tuning(self, key: int) -> tuple[float, float]:
         """Return cents and inharmonicity B that the instrument has on a key."""

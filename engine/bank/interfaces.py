@@ -88,6 +88,10 @@ class Choice(Protocol):
         """Return how much louder than it is grown a key shall sound at a velocity 0..1."""
         ...
 
+    def release_rate(self, velocity: float) -> float:
+        """Return by how much a note of a velocity 0..1 falls once it is let go, in dB a second; 0: as it grows."""
+        ...
+
     @property
     def is_silent(self) -> bool:
         """Whether the key has no sound; what else is said is what comes nearest."""

@@ -229,7 +229,8 @@ class TimbreBook:
         motion = self._motions.find(name, played, moved_cents=moved_cents)
         is_silent = is_drums and (not instrument.is_drums or (drum is not None and drum != SAME_KIND.get(key)))
         steps = self._motions.steps_of(name)
-        return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent, steps)
+        rates = self._motions.release_rates(motion)
+        return KeyChoice(instrument, timbre, instrument.pitched, substituted, motion, drum, is_silent, steps, rates)
 
     def _drum(self, kit: BankInstrument, key: int) -> int:
         """Return the drum of a kit that sounds most like the one on a key: its own, one of its kind, else any."""

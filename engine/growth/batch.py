@@ -17,7 +17,7 @@ from ..arrays import FloatArray
 from ..keys.correction import Corrections
 from ..keys.motions import MotionTable
 from ..modulation.channel import COLOUR_AND_PACE, REST, Control, ControlsAt
-from ..modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
+from ..modulation.envelope_clocks import HELD, EnvelopeClocks, fade_in_db, read_clocks
 from ..modulation.growth import GrowthMasks, masks_of
 from ..modulation.morph import Journey, remember, travel
 from ..modulation.reseeding import Plan, plan_replanting
@@ -56,6 +56,7 @@ class Batch:
     frames: NDArray[np.int64]  # (R, V)
     clocks: EnvelopeClocks
     growth_age_s: FloatArray  # (R, V), what the growth is told of the age: its clock may stop
+    growth_release_s: FloatArray  # (R, V), what it is told of the release: -1 where it goes on as if held
     pitch: NDArray[np.float64]  # (R, V), without vibrato
     plan: Plan
     f0_hz: NDArray[np.float64]  # (V, R), 0 where unpitched
@@ -178,6 +179,7 @@ def make_batch(
         frames=frames,
         clocks=clocks,
         growth_age_s=np.minimum(clocks.age_s, _clock_ends_s(voices, motions)),
+        growth_release_s=np.where([voice.release_rate > 0.0 for voice in voices], HELD, clocks.release_age_s),
         pitch=pitch,
         plan=plan,
         f0_hz=f0_hz,

@@ -49,7 +49,7 @@ from ..modulation.morph import Journey, remember, travel
 from ..modulation.reseeding import Plan, plan_replanting
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import LINEAR
-from ..voices.endings import FADES_AFTER_S, fade_released
+from ..voices.endings import fade_released
 from ..voices.progress import Progress, Reached
 from ..voices.timbre_pad import pad_weights
 from ..voices.voice import Voice, num_slots
@@ -304,13 +304,11 @@ class KernelGrower:
             rows, hops = slice(first, last), job.num_hops
             holds = None if growth_masks is None else growth_masks.holds[job.ahead : job.ahead + hops, rows].T
             heard, loud = audio[rows, : hops * hop], peaks[rows, :hops]
-            ages = released[job.ahead : job.ahead + hops, rows].T
-            is_faded = ages.max() > FADES_AFTER_S - self._spec.hop_s
-            if is_faded:
-                fade_released(heard, ages, self._spec.hop_s)
             heard_in = slice(job.ahead, job.ahead + hops)
-            lead_s = leads_of(work.views.age_s[heard_in, rows], work.frames[heard_in, rows], self._spec)
             places = None if work.journey is None else work.journey.places[heard_in, rows]
+            voices = [job.voice for job in jobs[rows]]
+            is_faded = fade_released(heard, voices, released[heard_in, rows].T, places, self._spec.hop_s)
+            lead_s = leads_of(work.views.age_s[heard_in, rows], work.frames[heard_in, rows], self._spec)
             if shape_attacks(heard, jobs[rows], lead_s, places, self._motions, self._spec) or is_faded:
                 loud = np.abs(heard).reshape(last - first, hops, hop).max(axis=2)
             failures += deliver(jobs[rows], heard, loud, holds, self._decoder, self._spec, places)

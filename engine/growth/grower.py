@@ -330,7 +330,7 @@ class Grower:
             mask = self._dice.roll(seeds, frames, growth_masks.fire_share(index, active))
             mask = growth_masks.tempered(mask, index)
             damage_grid(genome["grid"], growth_masks.erased(index, genome["grid"].shape[1])[:active], seeds, frames)
-        ages = batch.growth_age_s[index, :active], batch.clocks.release_age_s[index, :active]
+        ages = batch.growth_age_s[index, :active], batch.growth_release_s[index, :active]
         with faults_of("the growth model"):
             hop = HopInputs(*ages, mask, batch.swell[index, :active])
             grown = self._growth.step(genome, hop) if course is None else course.step(hop)
@@ -374,9 +374,9 @@ class Grower:
             rest = {name: values[:, ahead:] for name, values in fields.items()}
             audio = decoder.decode(slots, rest, controls.during(slice(ahead, None)))
         heard_in = slice(ahead, ahead + job.num_hops)
-        fade_released(audio, batch.clocks.release_age_s[heard_in, rows].T, timing.hop_s)
-        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], timing)
         places = None if batch.journey is None else batch.journey.places[heard_in, rows]
+        fade_released(audio, batch.voices[rows], batch.clocks.release_age_s[heard_in, rows].T, places, timing.hop_s)
+        lead_s = leads_of(batch.clocks.age_s[heard_in, rows], batch.frames[heard_in, rows], timing)
         shape_attacks(audio, batch.jobs[rows], lead_s, places, self._growth.motions, timing)
         peaks = np.abs(audio).reshape(len(slots), job.num_hops, self._hop).max(axis=2)
         holds = None if batch.growth_masks is None else batch.growth_masks.holds[heard_in, rows].T

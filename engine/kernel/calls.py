@@ -16,19 +16,19 @@ from ..cache import BoundedCache
 from ..modulation.channel import Control
 from ..voices.progress import COLUMNS
 from ..voices.voice import Voice
-from .library import Call, address
+from .library import NUM_FACTS, Call, address
 
 DRIFTS, TENDED, BROKEN, DEAD = 1, 2, 4, 8
 UNHEARD, PARTIALS, RESONANCES = 0, 1, 2
 OF_VOICE = (
     "onset", "release", "pitch", "release_speed", "tilt_db", "patch.pitched", "patch.inharmonicity", "patch.motion.row",
-    "patch.motion.pace", "patch.modes",
+    "patch.motion.pace", "patch.modes", "release_rate",
 )  # fmt: skip
 OF_PROGRESS = ("num_frames", "planted_pitch", "age_lead_s", "release_lead_s")
 FACTS = (*OF_VOICE, *OF_PROGRESS)
 """Of a voice and of its progress, in the order of hop.h; whether it morphs follows, and what the kernel makes of it."""
-NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 10, 12, 13, 14
-NUM_FACTS, NUM_CONTROLS, NUM_JOB, CORNERS = 16, len(Control), 5, 4
+NUM_FRAMES, AGE_LEAD, RELEASE_LEAD, MORPHS = 11, 13, 14, 15
+NUM_CONTROLS, NUM_JOB, CORNERS = len(Control), 5, 4
 KEPT_VIEWS = 64
 _of_voice = attrgetter(*OF_VOICE)
 _of_progress = [COLUMNS.index(name) for name in OF_PROGRESS]

@@ -113,6 +113,11 @@ static double clock_end(const Model *m, int64_t motion, double pace) {
     return m->clock_ends[m->correction_row[motion]] / pace;
 }
 
+/* The age since its release that the growth of a voice is told, -1 while held: what falls by a rate grows on as if it were. */
+static float told_release(const double *facts, float release_age_s) {
+    return facts[RATE] > 0.0 ? -1.0f : release_age_s;
+}
+
 /* The courses (K) of the corrections of a motion's row at an age, in real time once the growth's clock has stopped;
  * add what is known of its total level (2) there, and return their row. */
 static int64_t courses_at(
@@ -284,7 +289,7 @@ static int follow(Hop *hop, const Call *call, int64_t voice, int64_t round, Slot
     if (call->planted[at] != slot->planted) slot->chain = (Chain){{0, 0}};
     if (!slot->chain.key[0]) return 0;
     go_on(&slot->chain, facts[MOTION], facts[PACE]);
-    go_on(&slot->chain, (double)call->age_s[at], (double)call->release_age_s[at]);
+    go_on(&slot->chain, (double)call->age_s[at], (double)told_release(facts, call->release_age_s[at]));
     return 1;
 }
 
@@ -401,8 +406,8 @@ PUBLIC void tnca_reverberate(const Reverb *reverb, const float *send, int64_t co
     reverberate_base(reverb, send, count, out);
 }
 
-/* Sizes of the structures, for whoever fills them to check. */
-PUBLIC int64_t tnca_size(int64_t which) { return (int64_t)(which == 0 ? sizeof(Model) : which == 1 ? sizeof(Call) : which == 2 ? sizeof(Genes) : sizeof(Reverb)); }
+/* Sizes of the structures and the number of facts, for whoever fills them to check. */
+PUBLIC int64_t tnca_size(int64_t which) { return (int64_t)(which == 0 ? sizeof(Model) : which == 1 ? sizeof(Call) : which == 2 ? sizeof(Genes) : which == 3 ? sizeof(Reverb) : FACTS); }
 
 PUBLIC void tnca_free(Hop *hop) {
     if (hop) forget_frames(&hop->kept), free(hop->rooms), free(hop->slots), free(hop);

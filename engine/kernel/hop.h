@@ -12,7 +12,7 @@ enum { MODES = 4, MAX_PARTIALS = 128, CONTROLS = 15, CLOCKS = 8 };
 
 /* Columns of a voice's facts, as engine/kernel/calls.py names them; the last is filled by `tnca_prepare`. */
 enum {
-    ONSET, RELEASE, PITCH, RELEASE_SPEED, TILT, PITCHED, STRETCH, MOTION, PACE, MODE_ROW,
+    ONSET, RELEASE, PITCH, RELEASE_SPEED, TILT, PITCHED, STRETCH, MOTION, PACE, MODE_ROW, RATE,
     NUM_FRAMES, PLANTED, AGE_LEAD, RELEASE_LEAD, MORPHS, SEMITONES, FACTS
 };
 

@@ -94,7 +94,10 @@ static int FN(has_ended)(const Hop *hop, const Call *call, int64_t voice, int64_
     const int64_t *job = call->jobs + voice * JOB, emitted = round - (job[STARTS] ? job[LOOKAHEAD] : 0);
     if (job[KIND] == UNHEARD || emitted < 0 || call->found & TENDED) return 0;
     const double *facts = call->facts + voice * FACTS, held = facts[RELEASE] - facts[ONSET];
-    const int is_silent = (double)call->peaks[voice * call->rounds + emitted] < m->silence_peak;
+    /* What falls by a rate has fallen so far, at least: the engine lets it when all rounds are done. */
+    const double age_s = round > call->first ? (double)call->release_age_s[(round - 1) * call->voices + voice] : 0.0;
+    const double loud = exp2(fmax(age_s, 0.0) * facts[RATE] * (-0.1660964047443681)); /* log2(10) / 20 */
+    const int is_silent = (double)call->peaks[voice * call->rounds + emitted] * loud < m->silence_peak;
     *silent = is_silent && held <= hop_start(m, call, voice, round) ? *silent + 1 : 0;
     return *silent >= m->silent_hops;
 }

@@ -15,6 +15,8 @@ import numpy as np
 
 Int, Double, Pointer = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 NAMES = ("_hop.so", "_hop.dll")
+NUM_FACTS = 17
+"""Columns of a voice's facts, see hop.h."""
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 """What it can be told to use, by number."""
 
@@ -76,14 +78,14 @@ def library() -> ctypes.CDLL | None:
         try:
             found = ctypes.CDLL(str(path))
             found.tnca_size.restype = Int
-            sizes = [found.tnca_size(Int(index)) for index in range(4)]
+            sizes = [found.tnca_size(Int(index)) for index in range(5)]
             found.tnca_make.restype = Pointer
             found.tnca_resample.restype = found.tnca_reverberate.restype = None
             found.tnca_reverberate.argtypes = (Pointer, Pointer, Int, Pointer)
             found.tnca_resample.argtypes = (Pointer, Pointer, Int, Int, Int, Int, Int, Pointer)
         except (OSError, AttributeError):
             continue
-        if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays, Reverb)]:
+        if sizes == [ctypes.sizeof(one) for one in (Model, Call, GeneArrays, Reverb)] + [NUM_FACTS]:
             found.tnca_choose.restype = found.tnca_best.restype = found.tnca_keep.restype = Int
             found.tnca_choose.argtypes = found.tnca_glide.argtypes = found.tnca_keep.argtypes = (Pointer, Int)
             found.tnca_free.restype = found.tnca_glide.restype = None

@@ -72,7 +72,7 @@ static __attribute__((noinline)) int FN(grow)(Hop *hop, const Call *call, int64_
     const int inputs = 3 * channels + 5;
     const int64_t at = round * call->voices + voice;
     const double *facts = call->facts + voice * FACTS;
-    const float age_s = call->age_s[at], release_age_s = call->release_age_s[at];
+    const float age_s = call->age_s[at], release_age_s = told_release(facts, call->release_age_s[at]);
     const float since_s = release_age_s > 0.0f ? release_age_s : 0.0f;
     const float grown_s = FN(growth_age)(m, call, voice, age_s);
     float *grid = hop->genes.grid + slot * cells * channels, *in = hop->in;

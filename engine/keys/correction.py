@@ -23,6 +23,7 @@ from ..spectra.spec import AudioSpec
 from .growing import GrowingRows
 from .npz import KeyedArrays
 from .onsets import MOMENTS, check_onsets, decoded, no_onsets
+from .releases import NONE, STEP, check_releases, no_releases
 
 VELOCITY_STEPS: Final = 8
 """S: so many rows a key has, from soft to loud, where its instrument has layers; they are a decibel or two apart."""
@@ -91,6 +92,8 @@ class CorrectionArrays(KeyedArrays):
     onsets : int8 (M, E), envelopes of attacks, see `engine.keys.onsets`; (0, 0) where they were not measured
     clock_ends : int64 (M,), spectral frame at which the growth's clock stops, so that what follows is the table's
         alone; 0 where it runs on; none where it does so everywhere
+    release_rates : int16 (M, W), by how much each key falls once it is let go while it grows as if it were held, see
+        `engine.keys.releases`; 0 where the growth ends its notes, (0, 0) where they were not measured
     softer : int8 (M, L, R, K), courses of softer layers, the loudest of them first; `courses` are those of the loudest
         layer; of no size where there are none
     layers : int64 (M, 1 + L), MIDI velocities of all layers, the loudest first; 0 where a key has no further one
@@ -110,6 +113,7 @@ class CorrectionArrays(KeyedArrays):
     names: tuple[str, ...]
     onsets: NDArray[np.int8] = made_with(default_factory=no_onsets)
     clock_ends: NDArray[np.int64] = made_with(default_factory=lambda: np.zeros(0, np.int64))
+    release_rates: NDArray[np.int16] = made_with(default_factory=no_releases)
     softer: NDArray[np.int8] = made_with(default_factory=no_softer)
     layers: NDArray[np.int64] = made_with(default_factory=no_layers)
     totals: NDArray[np.uint8] = made_with(default_factory=no_totals)
@@ -133,6 +137,7 @@ class CorrectionArrays(KeyedArrays):
             raise ValueError(f"clock_ends of {self.clock_ends.shape} do not fit {keys} keys, or are below 0")
         if self.totals.size and (self.totals.shape != (keys, moments) or self.totals.max() > TOTAL_CODES):
             raise ValueError(f"total levels of {self.totals.shape} do not fit {keys} keys and {moments} moments")
+        check_releases(self.release_rates, keys)
         self._check_layers(keys, moments, courses)
 
     def _check_layers(self, keys: int, moments: int, courses: int) -> None:
@@ -248,6 +253,7 @@ class CorrectionTable:
         self._totals = GrowingRows(np.zeros((1, len(room.moments), 2), np.float32))
         self._onsets = GrowingRows(np.zeros((1, MOMENTS + 1), np.float32))
         self._clock_ends, self._hop_s = GrowingRows(np.full(1, np.inf)), hop_s
+        self._release_rates = GrowingRows(np.array([NONE]))
         self.add(None if isinstance(arrays, CorrectionRoom) else arrays, moving)
 
     @property
@@ -280,6 +286,11 @@ class CorrectionTable:
         """Ages at which the growth's clock stops, (M + 1,); infinite where it runs on."""
         return self._clock_ends.values
 
+    @property
+    def release_rates(self) -> NDArray[np.float64]:
+        """By how much keys fall once they are let go, in dB a second, (M + 1, W); 0 where the growth ends them."""
+        return self._release_rates.values
+
     def add(self, arrays: CorrectionArrays | None, moving: Sequence[tuple[str, int]]) -> None:
         """Add the corrections of further keys, and rows for those that move, one for each step of velocity.
 
@@ -299,6 +310,8 @@ class CorrectionTable:
             self._onsets.add(np.repeat(decoded(onsets), steps, 0))
             ends = arrays.clock_ends if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64)
             self._clock_ends.add(np.repeat(np.where(ends > 0, ends * self._hop_s, np.inf), steps))
+            rates = arrays.release_rates if arrays.release_rates.size else np.zeros((len(arrays.key), len(NONE)))
+            self._release_rates.add(np.repeat(rates * STEP, steps, 0))
             missing = self.room.courses - courses.shape[2]
             self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
             self._shapes.add(np.repeat(np.pad(shapes, ((0, 0), (0, missing), (0, 0))), steps, 0))

@@ -23,6 +23,7 @@ from ..spectra.transpose import between, transposed_bands
 from .correction import CorrectionArrays, CorrectionRoom, Corrections, CorrectionTable, room_of, step_at
 from .growing import GrowingRows
 from .npz import KeyedArrays
+from .releases import NONE as NO_RATES
 from .zones import KeyZones
 
 PACE_RANGE = (0.5, 2.0)
@@ -356,6 +357,11 @@ class MotionTable:
     def corrections(self, motions: NDArray[np.float64], age_s: NDArray[np.float64]) -> Corrections | None:
         """Return what `CorrectionTable.read` does; None where there is no such table."""
         return None if self.correction_table is None else self.correction_table.read(motions, age_s)
+
+    def release_rates(self, motion: Motion) -> tuple[float, ...]:
+        """Return by how much what moves so falls once it is let go, in dB a second; see `CorrectionTable`."""
+        own = self.correction_table
+        return NO_RATES if own is None else tuple(own.release_rates[own.rows[motion.row + 1]].tolist())
 
     def clock_ends_s(self, motions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the ages (V,) at which the growth's clock stops for what moves as rows of `Motion` (V, 2) say."""

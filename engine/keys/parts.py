@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .correction import CorrectionArrays, no_layers, no_softer, no_totals
 from .motions import MotionArrays
 from .onsets import no_onsets
+from .releases import no_releases
 from .table import Courses, KeyTable
 from .timbres import TimbreTable
 
@@ -20,11 +21,13 @@ CLOCK_ENDS = "clock_ends"
 """The extra of a key table that holds `CorrectionArrays.clock_ends`."""
 TOTALS = "totals"
 """The extra of a key table that holds `CorrectionArrays.totals`."""
+RELEASE_RATES = "release_rates"
+"""The extra of a key table that holds `CorrectionArrays.release_rates`."""
 SOFTER, LAYERS = "softer", "layers"
 """Extras of a key table that hold `CorrectionArrays.softer` and `layers`."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
-CORRECTED = (ONSETS, CLOCK_ENDS, TOTALS, SOFTER, LAYERS)
+CORRECTED = (ONSETS, CLOCK_ENDS, TOTALS, RELEASE_RATES, SOFTER, LAYERS)
 """Extras that belong to corrections."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
@@ -126,6 +129,7 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         names=tuple(name + suffix for suffix in table.suffixes),
         onsets=table.extras[ONSETS][table.corrected] if ONSETS in table.extras else no_onsets(),
         clock_ends=np.asarray(table.extras.get(CLOCK_ENDS, np.zeros(len(table.key)))[table.corrected], np.int64),
+        release_rates=table.extras[RELEASE_RATES][table.corrected] if RELEASE_RATES in table.extras else no_releases(),
         softer=table.extras[SOFTER][table.corrected] if SOFTER in table.extras else no_softer(),
         layers=table.extras[LAYERS][table.corrected].astype(np.int64) if LAYERS in table.extras else no_layers(),
         totals=table.extras[TOTALS][table.corrected] if TOTALS in table.extras else no_totals(),
@@ -166,6 +170,7 @@ def _corrected_extras(correction: CorrectionArrays, owners: Sequence[tuple[str, 
         (ONSETS, correction.onsets),
         (CLOCK_ENDS, correction.clock_ends.astype(np.int16)),
         (TOTALS, correction.totals),
+        (RELEASE_RATES, correction.release_rates.astype(np.int16)),
         (SOFTER, correction.softer),
         (LAYERS, correction.layers.astype(np.uint8)),
     )

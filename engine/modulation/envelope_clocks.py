@@ -6,6 +6,7 @@ Controls make them run faster or slower. Letters: V voices, R rounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from .channel import Control
 ATTACK_S = 0.1
 """For how long after the onset attack time sets the speed of the age clock; decay time does so afterwards."""
 FADE_FLOOR_DB = -48.0
+HELD: Final = np.float32(-1.0)
+"""What the clock of the release reads until then."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -245,6 +245,7 @@ def _patch(choice: Choice, role: Role, velocity: float, morph: Morph | None) -> 
         modes=motion.row if morph is None else morph.nearest_motion,
         role=role,
         gain_db=choice.level_db(role.key, velocity),
+        release_rate=choice.release_rate(velocity),
     )
 
 

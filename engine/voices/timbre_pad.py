@@ -40,6 +40,7 @@ class Pad:
     motions : float64 (4, 2), rows of `engine.keys.motions.Motion`
     roles : who is in the corners
     gains_db : float64 (4,), how much louder than they are grown they sound
+    release_rates : float64 (4,), by how much they fall once released, in dB a second; 0 where their growth does it
     """
 
     timbres: FloatArray
@@ -49,6 +50,7 @@ class Pad:
     motions: NDArray[np.float64]
     roles: tuple[Role, ...]
     gains_db: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
+    release_rates: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
 
     @property
     def lent_semitones(self) -> NDArray[np.float64]:
@@ -67,6 +69,7 @@ class Pad:
             motions=np.array([choice.motion_at(velocity) for choice in choices], np.float64),
             roles=tuple(role_of(choice, key) for choice in choices),
             gains_db=np.array([choice.level_db(key, velocity) for choice in choices]),
+            release_rates=np.array([choice.release_rate(velocity) for choice in choices]),
         )
 
 

@@ -38,6 +38,7 @@ class Patch:
     modes : row of the table of motions with its partials beside the series; it keeps them while it morphs
     role : what plays it on any path
     gain_db : how much louder than it is grown it sounds; on a pad of timbres the corners' gains count instead
+    release_rate : by how much it falls once released, in dB a second; 0 where its growth ends it; on a pad likewise
     """
 
     timbre: FloatArray
@@ -47,6 +48,7 @@ class Patch:
     modes: int = STILL.row
     role: Role | None = None
     gain_db: float = 0.0
+    release_rate: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +63,7 @@ class Decoded:
     has_begun : whether the decoder has begun with the voice
     level : peak of the last decoded hop; infinite before the first
     silent_hops, faint_hops : hops in a row below the levels of `engine.voices.endings`
+    fallen_db : how far it had fallen since its release where the last decoded hop ended
     """
 
     start: int
@@ -70,6 +73,7 @@ class Decoded:
     level: float = float("inf")
     silent_hops: int = 0
     faint_hops: int = 0
+    fallen_db: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +134,14 @@ class Voice:
     def has_pitch(self) -> bool:
         """Whether it has a pitch or may get one on its pad."""
         return bool(self.patch.pitched) or (self.morph is not None and bool(self.morph.pad.pitched.any()))
+
+    @property
+    def release_rate(self) -> float:
+        """By how much it falls once released while it grows as if it were held, in dB a second; 0: by its growth.
+
+        On a pad that is the least of the corners' rates: all of them must have one.
+        """
+        return self.patch.release_rate if self.morph is None else float(self.morph.pad.release_rates.min())
 
     @property
     def is_leaving(self) -> bool:

@@ -181,6 +181,9 @@ class FakeChoice:
     def level_db(self, key: int, velocity: float) -> float:
         return self.instrument.level_db
 
+    def release_rate(self, velocity: float) -> float:
+        return 0.0
+
 
 @dataclass
 class FakeBank:

@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.correction import CorrectionArrays, CorrectionTable, coded_totals, step_at
+from tnca_synth.engine.keys.correction import (
+    VELOCITY_STEPS,
+    CorrectionArrays,
+    CorrectionTable,
+    coded_totals,
+    step_at,
+)
 from tnca_synth.engine.keys.motions import STILL
 from tnca_synth.errors import BankError
 
@@ -125,6 +131,27 @@ def test_total_levels_are_read_as_courses_are_and_are_not_known_of_others() -> N
     assert not found[:, 1:].any()
     with pytest.raises(ValueError, match="total levels of"):
         replace(stored, totals=totals[:, :3])
+
+
+def test_every_step_of_velocity_falls_by_the_rate_of_its_key() -> None:
+    stored = replace(with_layers(), release_rates=np.array([[0, 0, 0], [445, 200, 100]], np.int16))
+    table = CorrectionTable(stored, stored.owners, HOP_S)
+    found = table.release_rates[table.rows]
+    np.testing.assert_allclose(found, [[0.0] * 3] * (1 + VELOCITY_STEPS) + [[89.0, 40.0, 20.0]] * VELOCITY_STEPS)
+    assert CorrectionArrays.from_bytes(stored.to_bytes()).to_bytes() == stored.to_bytes()
+    assert not CorrectionArrays.from_bytes(with_layers().to_bytes()).release_rates.size
+
+
+@pytest.mark.parametrize(
+    "rates", [[[1, 1, 1]], [[1], [1]], [[0, 0, 0], [-1, 1, 1]], [[0, 0, 0], [1, 1, 30_001]], [[0, 0, 0], [0, 1, 1]]]
+)
+def test_rates_of_releases_that_do_not_fit_are_refused(rates: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="release_rates of"):
+        replace(arrays(), release_rates=np.array(rates, np.int16))
+    good = replace(arrays(), release_rates=np.ones((2, 3), np.int16))
+    object.__setattr__(good, "release_rates", np.array(rates, np.int16))
+    with pytest.raises(BankError, match="release_rates of"):
+        CorrectionArrays.from_bytes(good.to_bytes())
 
 
 def with_layers() -> CorrectionArrays:

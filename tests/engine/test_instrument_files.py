@@ -321,6 +321,21 @@ def test_layers_of_corrections_are_kept_in_files_and_merged() -> None:
     np.testing.assert_array_equal(again.layers, before.layers)
 
 
+def test_rates_of_releases_are_kept_in_files_and_merged() -> None:
+    file = made_instrument()
+    before = correction_of(file.table, "reed")
+    assert before is not None
+    rates = np.array([[0, 0, 0], [1, 2, 3], [445, 200, 100], *[[30_000] * 3] * (len(before.key) - 3)], np.int16)
+    before = replace(before, release_rates=rates)
+    file = replace(file, table=with_correction(file.table, "reed", before))
+    after = correction_of(parse_instrument(instrument_bytes(file)).table, "reed")
+    assert after is not None and after.to_bytes() == before.to_bytes()
+    merged = merge_instruments([_with_keys(file, {64, 67}), _with_keys(file, {60, 62})], "reed")
+    again = correction_of(merged.table, "reed")
+    assert again is not None
+    np.testing.assert_array_equal(again.release_rates, before.release_rates)
+
+
 def _with_keys(file: InstrumentFile, keys: set[int]) -> InstrumentFile:
     part = parted(replace(file.table, extras={}), keys)
     rows = np.flatnonzero(np.isin(file.table.key, list(keys)))
@@ -333,6 +348,9 @@ def _with_keys(file: InstrumentFile, keys: set[int]) -> InstrumentFile:
     [
         ("onsets", np.ones((len(KEYS), 3), np.int8)),
         ("clock_ends", np.full(len(KEYS), -4, np.int16)),
+        ("release_rates", np.full((len(KEYS), 3), -4, np.int16)),
+        ("release_rates", np.full((len(KEYS), 3), 32_000, np.int16)),
+        ("release_rates", np.ones((len(KEYS), 2), np.int16)),
         ("softer", np.ones((len(KEYS), 1, 2, 3), np.int8)),
         ("layers", np.full((len(KEYS), 2), 90, np.uint8)),
     ],

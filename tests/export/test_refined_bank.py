@@ -14,6 +14,7 @@ from tnca_synth.engine.bank.own_files import instrument_of
 from tnca_synth.engine.instrument_files import write_instrument
 from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.parts import correction_of
+from tnca_synth.engine.keys.releases import STEP
 from tnca_synth.errors import UsageError
 from tnca_synth.export import refined_bank
 from tnca_synth.export.added_instruments import add_instruments
@@ -42,6 +43,15 @@ class Sudden:
         grown = self._renderer.render(instrument, key, velocity, hold_s, count)
         gain = np.interp(np.arange(count) / RATE, [0.0, 0.02, 0.04], [3.0, 2.0, 1.0])
         return (grown * gain).astype(np.float32)
+
+
+class Falling(Sudden):
+    """A SoundFont whose notes go on as the bank grows them when they are held, and fall by 150 dB a second."""
+
+    def play(self, preset: Preset, key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+        audio = super().play(preset, key, velocity, hold_s + tail_s, 0.0)
+        since_s = np.maximum(np.arange(len(audio)) / RATE - hold_s, 0.0)
+        return (audio * 10.0 ** (-150.0 * since_s / 20.0)).astype(np.float32)
 
 
 @pytest.fixture
@@ -79,6 +89,23 @@ def test_a_bank_sounds_the_attacks_of_its_recordings(folder: Path) -> None:
     recorded = Sudden().play(Preset(0, 71, ""), 60, 64, 0.5, 0.0)
     errors = [float(np.sum((one[:300] - recorded[:300]) ** 2)) for one in (before, after)]
     assert errors[1] < 0.3 * errors[0]
+
+
+def test_a_bank_falls_by_the_rates_of_its_recordings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refined_bank, "SoundFont", Falling)
+    said: list[str] = []
+    refine(folder, "dual", ("releases",), report=said.append)
+    new = corrections(folder)
+    reed = rows_of(new, "reed")
+    np.testing.assert_allclose(new.release_rates[reed] * STEP, 150.0, atol=3.0)
+    assert not new.release_rates[rows_of(new, "kit")].any()
+    assert said[0] == f"reed: of {len(reed)} keys 0 are held on, 0 have attacks, {len(reed)} fall by a rate"
+    again = Bank.load(folder)
+    renderers = [NoteRenderer(one, one.growth_model("dual", "cpu"), "harmonic", RATE) for one in (tiny.bank(), again)]
+    before, after = (one.render(tiny.REED, 60, 80, 0.15, 4000) for one in renderers)
+    recorded = Falling().play(Preset(0, 71, ""), 60, 80, 0.15, 0.35)
+    errors = [float(np.sum((one[1400:3000] - recorded[1400:3000]) ** 2)) for one in (before, after)]
+    assert errors[1] < 0.1 * errors[0]
 
 
 def test_what_was_done_is_left_alone_and_the_rest_is_done(folder: Path) -> None:

@@ -24,6 +24,7 @@ from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.correction import CorrectionArrays, coded_totals, no_totals, total_level
 from ...engine.keys.onsets import no_onsets
 from ...engine.keys.parts import correction_of, with_correction
+from ...engine.keys.releases import no_releases
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
 from ...engine.spectra.spec import AudioSpec
@@ -96,6 +97,7 @@ def _as_trained(arrays: CorrectionArrays, spec: AudioSpec) -> CorrectionArrays:
         shape_scale=np.pad(arrays.shape_scale[:, :rank], missing),
         totals=on_moments(arrays.totals) if arrays.totals.size else no_totals(),
         clock_ends=np.zeros(0, np.int64),
+        release_rates=no_releases(),
     )
 
 

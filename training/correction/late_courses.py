@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...engine.arrays import FloatArray
 from ...engine.keys.correction import CorrectionArrays, CorrectionRoom, coded_totals, total_level
 from ...engine.keys.onsets import MOMENTS
+from ...engine.keys.releases import NONE
 from ...engine.spectra.spec import AudioSpec
 from ..measure.motions import rounded
 from .correction import CODE_RANGE, EASE_MOMENTS, FURTHEST, RANK
@@ -140,6 +141,9 @@ def joined(arrays: CorrectionArrays, changed: Sequence[CorrectionArrays], spec: 
         "onsets": arrays.onsets.copy() if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8),
         "clock_ends": arrays.clock_ends.copy() if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64),
         "totals": arrays.totals.copy() if arrays.totals.size else np.zeros(arrays.courses.shape[:2], np.uint8),
+        "release_rates": arrays.release_rates.copy()
+        if arrays.release_rates.size
+        else np.zeros((len(arrays.key), len(NONE)), np.int16),
     }
     places = {owner: row for row, owner in enumerate(arrays.owners)}
     for one in changed:

@@ -14,7 +14,8 @@ from ...engine.bank.instruments import Levels, Tuning
 from ...engine.instrument_files import InstrumentFacts, InstrumentFile
 from ...engine.keys.correction import CorrectionArrays
 from ...engine.keys.onsets import MOMENTS
-from ...engine.keys.parts import ONSETS, table_of
+from ...engine.keys.parts import ONSETS, correction_of, table_of
+from ...engine.keys.releases import STEP, VELOCITIES, rates_between
 from ...engine.keys.timbres import TimbreTable
 from ...engine.names import representation_of
 from ...midi.spec.general_midi import drum_name
@@ -24,13 +25,14 @@ from ..correction.held_notes import with_held_notes
 from ..correction.late_courses import leave_room
 from ..correction.levels import levels_beside, usual_loudness
 from ..correction.prolonged import prolonged
+from ..correction.releases import Note, judged, release_rate, with_rates
 from ..data.dataset import NoteSet, between
 from ..data.heard_tuning import heard_tuning
 from ..measure.recording import Recording
 from ..sources.fluidsynth import RATE
 from ..spectral.nca import NUM_KEYS, TNCA
 from ..validation.rendered import NoteRenderer
-from .figures import Player, nearest_recording, sampled
+from .figures import MOST_JUDGED, Player, nearest_recording, sampled, spread
 from .foundation import REPRESENTATION, Foundation
 from .start import Start
 
@@ -38,6 +40,8 @@ REACH: Final = Reach(furthest=2.0, velocities=(1, 127), has_layers=True)
 """An instrument that the foundation never heard may be far from all that it grows: 80 dB, at every velocity."""
 COURSES_BETWEEN: Final = 4
 """Courses of the corrections of keys that were not recorded: half as many, for small files."""
+LEAST_TAIL_S: Final = 0.1
+"""A recording that ends earlier after its release does not tell how it falls."""
 MOST_LAYERS: Final = 3
 """Notes of a key whose attacks are measured."""
 Owners = Collection[tuple[str, int]]
@@ -174,6 +178,36 @@ def with_held(foundation: Foundation, instrument: InstrumentFile, recordings: Se
         return sampled(longer, key, velocity, rate, round(length_s * rate))
 
     return with_held_notes(instrument, growth, recorded)
+
+
+def with_releases(
+    foundation: Foundation, instrument: InstrumentFile, recordings: Sequence[Recording]
+) -> InstrumentFile:
+    """Return an instrument whose keys fall as their recordings do once they are let go, where these have that.
+
+    Keys without a recording have the rate of the nearest one of their timbre. A kit is as it was, and so is what was
+    cut off when it was let go, or does not fall in a line on most keys.
+    """
+    rate = foundation.spec.sample_rate
+    ended = [one for one in recordings if len(one.audio) >= (one.hold_s + LEAST_TAIL_S) * rate]
+    found: dict[int, list[tuple[int, float]]] = {}
+    for one in ended:
+        falls = release_rate(one.audio, prolonged(one, len(one.audio) / rate, rate), one.hold_s, rate)
+        if falls is not None:
+            found.setdefault(one.pitch, []).append((one.velocity, max(falls, STEP)))
+    correction = correction_of(instrument.table, instrument.facts.name)
+    if correction is None or instrument.facts.is_drums or 2 * len(found) <= len({one.pitch for one in recordings}):
+        return instrument
+    nearest = [min(found, key=lambda known: (abs(known - key), known)) for key in correction.key.tolist()]
+    layers = [np.array(sorted(found[key])).T for key in nearest]
+    rates = [rates_between(velocities, own, VELOCITIES).tolist() for velocities, own in layers]
+    notes = [Note(one.pitch, one.velocity, one.hold_s, one.audio) for one in spread(ended, MOST_JUDGED)]
+
+    def rendered(file: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
+        player = Player(foundation, file, rate)
+        return [player.play(note.key, note.velocity, note.hold_s, len(note.audio)) for note in notes]
+
+    return judged(with_rates(instrument, rates), notes, rendered, rate)
 
 
 class Leveller:

@@ -32,6 +32,7 @@ from .instrument import (
     with_figures,
     with_held,
     with_levels,
+    with_releases,
 )
 from .notes import at_bank_level, at_most, measure, note_set
 from .outcome import Learned, Listener, Silent
@@ -235,9 +236,10 @@ class _Run:
             self._finish(second, features, whole, recordings, ())
         if not judged:
             judgement = judge(self.foundation, self._kept(), recordings, recordings, are_unheard=False)
-        self.listener.say("measures how held notes go on")
+        self.listener.say("measures how held notes go on, and how they end")
         held = with_held(self.foundation, self._kept(), recordings)
-        self._write(with_figures(held, {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
+        ended = with_releases(self.foundation, held, recordings)
+        self._write(with_figures(ended, {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
         return judgement
 
     def _finish(

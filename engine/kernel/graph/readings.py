@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from ...arrays import FloatArray
 from ...keys.motions import MotionTable, code_places
 from ...modulation.channel import COLOUR_AND_PACE, GROWTH, REST, WILD, Control
-from ...modulation.envelope_clocks import EnvelopeClocks, fade_in_db, read_clocks
+from ...modulation.envelope_clocks import HELD, EnvelopeClocks, fade_in_db, read_clocks
 from ...modulation.reseeding import MIN_DRIFT
 from ...modulation.vibrato import PITCH_RANGE, with_vibrato
 from ...spectra.pitch import pitch_to_hz
 from ...spectra.spec import AudioSpec
 from ..calls import AGE_LEAD, CORNERS, DRIFTS, FACTS, MORPHS, NUM_FRAMES, RELEASE_LEAD, TENDED, HopCall
 
-ONSET, RELEASE, PITCH, PITCHED, STRETCH, PLANTED, SPEED, TILT, MOTION, PACE, MODES = (
+ONSET, RELEASE, PITCH, PITCHED, STRETCH, PLANTED, SPEED, TILT, MOTION, PACE, MODES, RATE = (
     FACTS.index(name)
     for name in (
         "onset", "release", "pitch", "patch.pitched", "patch.inharmonicity", "planted_pitch", "release_speed",
-        "tilt_db", "patch.motion.row", "patch.motion.pace", "patch.modes",
+        "tilt_db", "patch.motion.row", "patch.motion.pace", "patch.modes", "release_rate",
     )
 )  # fmt: skip
 FRAMES, LOOKAHEAD = 1, 2
@@ -40,6 +40,7 @@ class Readings(NamedTuple):
     frames : int64 (R, V), numbers of the frames that are grown
     age_s, release_age_s : float32 (R, V)
     growth_age_s : float32 (R, V), what the growth is told of the age: its clock may stop
+    growth_release_s : float32 (R, V), what it is told of the release: -1 where it goes on as if held
     leads : float64 (R, V, 2), how far both clocks are ahead after each round
     pitch, planted, f0_hz : float64 (R, V); see `Call` of hop.h
     codes : float32 (R, V, M Q), of the swells of the rows of motions
@@ -55,6 +56,7 @@ class Readings(NamedTuple):
     age_s: FloatArray
     release_age_s: FloatArray
     growth_age_s: FloatArray
+    growth_release_s: FloatArray
     leads: NDArray[np.float64]
     pitch: NDArray[np.float64]
     planted: NDArray[np.float64]
@@ -96,6 +98,7 @@ def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> R
         age_s=clocks.age_s,
         release_age_s=clocks.release_age_s,
         growth_age_s=np.minimum(clocks.age_s, _clock_ends_s(motions, rows, paces)),
+        growth_release_s=np.where(facts[:, RATE] > 0.0, HELD, clocks.release_age_s),
         leads=np.stack([clocks.age_lead_s, clocks.release_lead_s], 2),
         pitch=pitch,
         planted=np.broadcast_to(planted, pitch.shape),

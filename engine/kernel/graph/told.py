@@ -81,7 +81,7 @@ class Teller:
     ) -> dict[str, np.ndarray]:
         """Return inputs (T, ...) of some rounds of readings by name, for some voices of a call that are a group."""
         told: dict[str, np.ndarray] = {
-            "times": self._times(readings.growth_age_s[rounds, rows], readings.release_age_s[rounds, rows]),
+            "times": self._times(readings.growth_age_s[rounds, rows], readings.growth_release_s[rounds, rows]),
             "swell_codes": readings.codes[rounds, rows, None],
         }
         if readings.courses is not None:
