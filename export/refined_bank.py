@@ -1,11 +1,11 @@
-"""Measuring what a bank's held notes, attacks and releases lack of their recordings, and writing it into the bank.
+"""Measuring what a bank's notes lack of their recordings, as they sound, while held, in attacks and in releases.
 
     python -m tnca_synth.export.refined_bank BANK_DIR [--preset foundation] [--only held|attacks|releases]
         [--instrument NAME]
 
 The recordings are those of the SoundFont of the preset; an instrument is asked for by its program. Models stay as they
 are. The bank is written every few minutes, and what it has already is left alone: so the command can be ended at any
-time and given again.
+time and given again. With `--again` the corrections that training measured are measured anew, and the rest as well.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from ..engine.names import DEFAULT_REPRESENTATION
 from ..errors import UsageError
 from ..training.config.run import load_preset
 from ..training.correction.attacks import with_attacks
+from ..training.correction.courses import with_courses
 from ..training.correction.held_notes import with_held_notes
 from ..training.correction.late_courses import are_late, joined, with_room
 from ..training.correction.releases import with_releases
@@ -51,6 +52,7 @@ class _Refining:
     representation: str
     font: SoundFont
     parts: Sequence[str]
+    again: bool
 
     def __post_init__(self) -> None:
         self.bank = Bank.load(self.folder)
@@ -89,6 +91,10 @@ class _Refining:
         if correction is None:
             return file
         recorded = partial(_recorded, self.font, one)
+        is_new = not correction.totals.size and not are_late(correction, self.growth.spec)
+        if self.again or (is_new and len(self.parts) == len(PARTS)):
+            file = with_courses(file, self.bank, self.growth, recorded)
+            correction = correction_of(file.table, file.facts.name) or correction
         if ATTACKS in self.parts and not correction.onsets.any():
             file = with_attacks(file, self.bank, self.growth, recorded)
         if HELD in self.parts and not one.is_drums and not are_late(correction, self.growth.spec):
@@ -118,6 +124,7 @@ def refine(
     preset: str,
     parts: Sequence[str] = PARTS,
     names: Sequence[str] = (),
+    again: bool = False,
     representation: str = DEFAULT_REPRESENTATION,
     report: Callable[[str], None] = print,
 ) -> dict[str, int]:
@@ -131,6 +138,7 @@ def refine(
         Says which SoundFont its recordings are in.
     parts : of `PARTS`
     names : of instruments; all where it is empty
+    again : whether corrections are measured anew, and all else that then follows
     report : hears of each instrument that is done
 
     Returns
@@ -153,7 +161,7 @@ def refine(
     if unknown:
         raise UsageError(f"no instrument {', '.join(sorted(unknown))} in {folder}")
     rate = bank.growth_model(representation, "cpu").spec.sample_rate
-    return _Refining(folder, representation, SoundFont(data.soundfont, rate), parts).run(names, report)
+    return _Refining(folder, representation, SoundFont(data.soundfont, rate), parts, again).run(names, report)
 
 
 def _recorded(
@@ -182,9 +190,10 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="measure this alone")
     parser.add_argument("--instrument", action="append", default=[], metavar="NAME", help="this one; may be repeated")
     parser.add_argument("--representation", default=DEFAULT_REPRESENTATION)
+    parser.add_argument("--again", action="store_true", help="measure corrections anew, and what follows from them")
     given = parser.parse_args()
     parts = (given.only,) if given.only else PARTS
-    print_sizes(refine(given.bank, given.preset, parts, given.instrument, given.representation, _say))
+    print_sizes(refine(given.bank, given.preset, parts, given.instrument, given.again, given.representation, _say))
 
 
 def _say(line: str) -> None:

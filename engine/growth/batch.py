@@ -197,15 +197,16 @@ def _on_pads(
             if corners is not None:
                 correction.rows[row] = corners.rows[:, 0]
                 correction.courses[:, row] = shares * corners.courses[:, :, 0]
+                correction.totals[:, row] = (shares * corners.totals).sum(1)
     return correction
 
 
 def _with_corners(corrections: Corrections) -> Corrections:
     """Make room for four rows of each voice; what a voice has is in the first."""
-    rows, courses = corrections
+    rows, courses, totals = corrections
     wider = np.zeros((*courses.shape[:2], 4, courses.shape[3]), np.float32)
     wider[:, :, :1] = courses
-    return Corrections(np.repeat(rows, 4, 1), wider)
+    return Corrections(np.repeat(rows, 4, 1), wider, totals)
 
 
 def lent_semitones(voices: Sequence[Voice], plan: Plan) -> NDArray[np.float64]:

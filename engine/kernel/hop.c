@@ -119,8 +119,9 @@ static float told_release(const double *facts, float release_age_s) {
 }
 
 /* The courses (K) of the corrections of a motion's row at an age, in real time once the growth's clock has stopped;
- * return their row. */
-static int64_t courses_at(const Model *m, int64_t motion, double pace, double age_s, float part, float *courses) {
+ * add what is known of its total level (2) there, and return their row. */
+static int64_t courses_at(
+    const Model *m, int64_t motion, double pace, double age_s, float part, float *courses, float *totals) {
     const int64_t row = m->correction_row[motion], last = m->moment_count - 1, count = m->courses;
     const double end_s = clock_end(m, motion, pace), at = fmin(age_s, end_s) * pace + fmax(age_s - end_s, 0.0);
     int64_t low = 0;
@@ -129,6 +130,8 @@ static int64_t courses_at(const Model *m, int64_t motion, double pace, double ag
     if (share < 0.0) share = 0.0;
     const float *here = m->correction_courses + (row * m->moment_count + low) * count, *next = here + (low < last ? count : 0);
     for (int64_t k = 0; k < count; k++) courses[k] = part * (here[k] + (float)share * (next[k] - here[k]));
+    const float *total = m->correction_totals + (row * m->moment_count + low) * 2, *after = total + (low < last ? 2 : 0);
+    for (int i = 0; i < 2; i++) totals[i] += part * (total[i] + (float)share * (after[i] - total[i]));
     return row;
 }
 
@@ -497,6 +500,7 @@ PUBLIC void tnca_know(Hop *hop, const Model *known) {
     m->last_code = known->last_code, m->code_loop = known->code_loop, m->code_rate = known->code_rate;
     m->modes = known->modes, m->correction_row = known->correction_row;
     m->correction_courses = known->correction_courses, m->corrections = known->corrections;
+    m->correction_totals = known->correction_totals;
     m->clock_ends = known->clock_ends;
 }
 

@@ -39,7 +39,7 @@ typedef struct Model {
     int64_t slots, cells, channels, hidden, readout, bins, hop, n_fft, alpha, level, rate;
     int64_t partials, courses, swells, noise_rows, lobe_steps, lobe_size, onset_frames;
     int64_t iterations, search_frames, moment_count, silent_hops;
-    double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, dip_db, alive_above, liveliest;
+    double floor_db, level_scale_db, tonality_db, quiet_level, heard_level, faint_level, dip_db, alive_above, liveliest;
     double least_drift, least_density, clear_bins, lobe_bins, momentum, window_sum, loud_db, even_db;
     double silence_peak;
     const float *into_hidden;   /* (H / 4, 3 C + 5, 4) */
@@ -63,6 +63,7 @@ typedef struct Model {
     const double *moments;      /* (moment_count), in seconds */
     const float *correction_courses; /* (rows, moment_count, K) */
     const float *corrections;   /* (rows, K, P + F) */
+    const float *correction_totals; /* (rows, moment_count, 2), whether total levels are known, and what they are */
     const double *clock_ends;   /* (rows), ages in seconds at which the clock of the growth stops, maybe never */
     const float *lobe;          /* (lobe_size), power of a main lobe */
     const float *noise;         /* (noise_rows, hop + 1, 2), spectra */

@@ -32,13 +32,14 @@ class Model(ctypes.Structure):
         *_members("slots cells channels hidden readout bins hop n_fft alpha level rate", Int),
         *_members("partials courses swells noise_rows lobe_steps lobe_size onset_frames", Int),
         *_members("iterations search_frames moment_count silent_hops", Int),
-        *_members("floor_db level_scale_db tonality_db quiet_level heard_level dip_db alive_above liveliest", Double),
+        *_members("floor_db level_scale_db tonality_db quiet_level heard_level faint_level dip_db alive_above", Double),
+        *_members("liveliest", Double),
         *_members("least_drift least_density clear_bins lobe_bins momentum window_sum loud_db even_db", Double),
         *_members("silence_peak", Double),
         *_members("into_hidden from_clocks clock_rates update update_bias swelling read_state read_out", Pointer),
         *_members("read_bias bin_low bin_share bin_octave codes swell_shapes first_code last_code code_loop", Pointer),
-        *_members("code_rate modes correction_row moments correction_courses corrections clock_ends lobe", Pointer),
-        *_members("noise noise_window onset_amplitude onset_magnitude", Pointer),
+        *_members("code_rate modes correction_row moments correction_courses corrections correction_totals", Pointer),
+        *_members("clock_ends lobe noise noise_window onset_amplitude onset_magnitude", Pointer),
         *_members("window tail_window", Pointer),
     )
 

@@ -18,7 +18,7 @@ from ..decoders.griffin_lim import MOMENTUM, GriffinLimDecoder
 from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
 from ..decoders.parts.noise import NoiseBank, noise_spectra
 from ..decoders.parts.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
-from ..keys.apply import HEARD_LEVEL, LOBE_BINS
+from ..keys.apply import FAINT_LEVEL, HEARD_LEVEL, LOBE_BINS
 from ..keys.motion_arrays import KeyArrays
 from ..keys.motions import MotionTable
 from ..models.interfaces import Genome
@@ -153,9 +153,10 @@ class Kernel:
             lobe_steps=LOBE_STEPS_PER_BIN, lobe_size=len(LOBE),
             onset_frames=len(amplitude) - 1, iterations=resonant.iterations, search_frames=resonant.lookahead + 1,
             floor_db=spec.floor_db, level_scale_db=spec.level_scale_db, tonality_db=TONALITY_RANGE_DB,
-            quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, dip_db=LOBE_DIP_DB, alive_above=ALIVE_ABOVE,
-            liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY, clear_bins=CLEAR_BINS,
-            lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale), loud_db=LOUD_DB, even_db=EVEN_DB,
+            quiet_level=QUIET_LEVEL, heard_level=HEARD_LEVEL, faint_level=FAINT_LEVEL, dip_db=LOBE_DIP_DB,
+            alive_above=ALIVE_ABOVE, liveliest=LIVELIEST, least_drift=MIN_DRIFT, least_density=LEAST_DENSITY,
+            clear_bins=CLEAR_BINS, lobe_bins=LOBE_BINS, momentum=MOMENTUM, window_sum=float(resonant.scale),
+            loud_db=LOUD_DB, even_db=EVEN_DB,
             silence_peak=SILENCE_PEAK / LOUDEST_GAIN, silent_hops=hops_to_silence(spec.hop_length, spec.sample_rate),
         )  # fmt: skip
         for name, values in weights._asdict().items():

@@ -11,6 +11,22 @@ INLINE void FN(tell)(const Model *m, int64_t row, const float *courses, float *t
     }
 }
 
+/* The level of all levels together; see `total_level`. */
+INLINE float FN(total)(const Model *m, const float *level) {
+    const int bins = (int)m->bins;
+    const float power = (float)(m->level_scale_db * 0.23025850929940457 /* ln 10 / 10 */);
+    vf sum = {0};
+    for (int first = 0; first < bins; first += LANES) {
+        const int n = first + LANES <= bins ? first : bins - LANES;
+        vf own = FN(exp)(FN(load)(level + n) * power) - 1.0f;
+        for (int i = 0; i < first - n; i++) own[i] = 0.0f; /* the last ones, some of which have been counted */
+        sum += own;
+    }
+    double total = 0.0;
+    for (int i = 0; i < LANES; i++) total += sum[i];
+    return (float)log1p(total > 0.0 ? total : 0.0) / power;
+}
+
 /* Set levels right where their partials lie. */
 INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t voice, int64_t at, float *level) {
     const Model *m = &hop->model;
@@ -18,24 +34,26 @@ INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t vo
     const double *facts = call->facts + voice * FACTS;
     float *told = hop->told_levels;
     memset(told, 0, sizeof(float) * (m->partials + m->cells));
-    float courses[MAX_COURSES];
+    float courses[MAX_COURSES], totals[2] = {0};
     const double age_s = call->age_s[at];
     if (facts[MORPHS] == 0.0)
-        FN(tell)(m, courses_at(m, (int64_t)facts[MOTION], facts[PACE], age_s, 1.0f, courses), courses, told);
+        FN(tell)(m, courses_at(m, (int64_t)facts[MOTION], facts[PACE], age_s, 1.0f, courses, totals), courses, told);
     for (int i = 0; facts[MORPHS] != 0.0 && i < CORNERS; i++) {
         const double *motion = call->corners + (voice * CORNERS + i) * 2;
         const float part = (float)call->journey[at * JOURNEY + J_WEIGHTS + i];
-        FN(tell)(m, courses_at(m, motion_row(motion[0]), motion[1], age_s, part, courses), courses, told);
+        FN(tell)(m, courses_at(m, motion_row(motion[0]), motion[1], age_s, part, courses, totals), courses, told);
     }
-    const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level);
+    const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level), known = totals[0];
+    const float softer = known > 0.0f ? fminf(known * FN(total)(m, level) - totals[1], 0.0f) : 0.0f, least = known * (float)m->faint_level;
     const int32_t *__restrict low = m->bin_low, *__restrict nearest = slot->nearest;
     const float *__restrict part = m->bin_share, *__restrict belongs = slot->belongs;
 #pragma GCC ivdep
     for (int n = 0; n < bins; n++) {
         float noise = bands[low[n]] + part[n] * (bands[low[n] + 1] - bands[low[n]]);
         float change = noise + belongs[n] * (told[nearest[n]] - noise);
-        float share = level[n] * faint, changed = level[n] + change * (share < 1.0f ? share : 1.0f);
-        level[n] = changed > 0.0f ? changed : 0.0f;
+        float share = level[n] * faint, quiet = share < 1.0f ? 1.0f - share : 0.0f;
+        float changed = level[n] + change * (1.0f - quiet * (1.0f - known)) + quiet * softer;
+        level[n] = changed >= least && changed > 0.0f ? changed : 0.0f;
     }
 }
 

@@ -19,13 +19,16 @@ from ..spectra.pitch import partial_hz
 from ..spectra.spec import AudioSpec
 from ..spectra.stft import bins_among_bands
 from ..spectra.transpose import between, read_at, sources, transposed_field
-from .correction import Corrections
+from .correction import Corrections, total_level
 from .motions import MotionTable
 
 LOBE_BINS = 2.5
 """From the centre of a partial to where it is only noise that counts, which it begins to a bin before."""
 HEARD_LEVEL = 0.2
-"""Levels below are set right the less, the lower they are: silence stays silent."""
+"""Levels below are set right the less, the lower they are, so that silence stays silent; or, where it is known how
+loud the whole spectrum was when the correction was measured, they are moved by how much louder it is now."""
+FAINT_LEVEL = 0.15
+"""What is lower once it is set right that way is silent: -94 dB."""
 TILE_FRAMES = 24
 """Frames of voices that are transposed together: what that takes stays in the processor's cache."""
 KEPT_GROUPS = 4
@@ -75,9 +78,7 @@ class KeyApplier:
             if not self._motions.corrected_bands:  # the field itself begins with levels of partials
                 level = level[..., : self._motions.corrected_partials]
             correction = self._correction(corrections, grown_hz / ratio, inharmonicity, level.shape[2])
-            correction *= np.minimum(level * np.float32(1.0 / HEARD_LEVEL), 1.0)
-            level += correction
-            np.maximum(level, 0.0, out=level)
+            _set_right(level, correction, corrections.totals.swapaxes(0, 1), self._spec)
         is_moved, is_steady = (ratio != 1.0).any(1), (ratio == ratio[:, :1]).all(1)
         for name, pair in finished.items():
             self._transpose(name, pair, ratio[:, 0], np.flatnonzero(is_moved & is_steady))
@@ -146,6 +147,28 @@ class KeyApplier:
             return noise
         near, own = partial_places(self._spec, hz, stretch, partials)
         return noise + own * (shapes[:, near] - noise)
+
+
+def _set_right(level: FloatArray, correction: FloatArray, totals: FloatArray, spec: AudioSpec) -> None:
+    """Add corrections (V, T, N) to levels, in place; both change.
+
+    Parameters
+    ----------
+    totals : (V, T, 2), as in `Corrections`
+    """
+    quiet = 1.0 - np.minimum(level * np.float32(1.0 / HEARD_LEVEL), 1.0)  # 1 in silence, 0 from `HEARD_LEVEL` on
+    known = totals[..., :1]
+    if not known.any():
+        correction *= 1.0 - quiet
+        level += correction
+        np.maximum(level, 0.0, out=level)
+        return
+    # Where nothing is known the correction fades with the level; where it is, silence lies as far below the whole
+    # spectrum as it did when the correction was measured. On a pad of timbres both are mixed.
+    softer = np.minimum(known * total_level(level, spec)[..., None] - totals[..., 1:], 0.0)
+    level += correction * (1.0 - quiet * (1.0 - known)) + quiet * softer
+    level *= level >= known * np.float32(FAINT_LEVEL)
+    np.maximum(level, 0.0, out=level)
 
 
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:

@@ -19,12 +19,38 @@ from numpy.typing import NDArray
 
 from ...errors import BankError
 from ..arrays import FloatArray, GrowingRows
+from ..spectra.spec import AudioSpec
 from .npz import KeyedArrays
 from .onsets import MOMENTS, check_onsets, decoded, no_onsets
 from .releases import NONE, STEP, check_releases, no_releases
 
 VELOCITY_STEPS: Final = 8
 """S: so many rows a key has, from soft to loud, where its instrument has layers; they are a decibel or two apart."""
+
+
+TOTAL_CODES: Final = 255
+TOTAL_STEP: Final = 1.0 / 64.0
+"""Of total levels as they are stored."""
+
+
+def coded_totals(level: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return total levels of any shape as they are stored."""
+    return np.clip(np.round(level / TOTAL_STEP) + 1.0, 1.0, TOTAL_CODES).astype(np.uint8)
+
+
+def total_level(level: FloatArray, spec: AudioSpec) -> FloatArray:
+    """Return the level of all levels (..., N) of a spectrum together, at least 0: that of their powers' sum.
+
+    A level of 0 is silence, not the power that it stands for elsewhere, so that bins that are silent add nothing.
+    """
+    unit = level_unit(spec)
+    powers = np.expm1(level * np.float32(unit)).sum(-1, dtype=np.float64)
+    return np.asarray(np.log1p(powers) / unit, np.float32)
+
+
+def level_unit(spec: AudioSpec) -> float:
+    """Return the natural logarithm of the power of a level of 1 over that of a level of 0."""
+    return spec.level_scale_db * float(np.log(10.0)) / 10.0
 
 
 def step_at(velocity: float, steps: int) -> int:
@@ -40,6 +66,11 @@ def no_softer() -> NDArray[np.int8]:
 def no_layers() -> NDArray[np.int64]:
     """Return the velocities of the layers of what has none."""
     return np.zeros((0, 0), np.int64)
+
+
+def no_totals() -> NDArray[np.uint8]:
+    """Return the total levels of what is measured without them."""
+    return np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +96,8 @@ class CorrectionArrays(KeyedArrays):
     softer : int8 (M, L, R, K), courses of softer layers, the loudest of them first; `courses` are those of the loudest
         layer; of no size where there are none
     layers : int64 (M, 1 + L), MIDI velocities of all layers, the loudest first; 0 where a key has no further one
+    totals : uint8 (M, K), 1 + 64 times the total level (see `total_level`) of what was grown when the correction was
+        measured; 0 where that is not known; none where it is so everywhere
     """
 
     field: str
@@ -82,6 +115,7 @@ class CorrectionArrays(KeyedArrays):
     release_rates: NDArray[np.int16] = made_with(default_factory=no_releases)
     softer: NDArray[np.int8] = made_with(default_factory=no_softer)
     layers: NDArray[np.int64] = made_with(default_factory=no_layers)
+    totals: NDArray[np.uint8] = made_with(default_factory=no_totals)
 
     WHAT = "per-key correction"
 
@@ -100,6 +134,8 @@ class CorrectionArrays(KeyedArrays):
         check_onsets(self.onsets, keys)
         if self.clock_ends.size and (self.clock_ends.shape != (keys,) or np.any(self.clock_ends < 0)):
             raise ValueError(f"clock_ends of {self.clock_ends.shape} do not fit {keys} keys, or are below 0")
+        if self.totals.size and (self.totals.shape != (keys, moments) or self.totals.max() > TOTAL_CODES):
+            raise ValueError(f"total levels of {self.totals.shape} do not fit {keys} keys and {moments} moments")
         check_releases(self.release_rates, keys)
         self._check_layers(keys, moments, courses)
 
@@ -148,14 +184,17 @@ class Corrections(NamedTuple):
     ----------
     rows : intp (V, C), of the table's shapes
     courses : float32 (T, V, C, R), how far each of them is followed
+    totals : float32 (T, V, 2), share of the rows whose total level is known, and the sum of
+        these levels by their shares
     """
 
     rows: NDArray[np.intp]
     courses: FloatArray
+    totals: FloatArray
 
     def of(self, frames: slice, voices: slice) -> Corrections:
         """Return those of some frames of some voices."""
-        return Corrections(self.rows[voices], self.courses[frames, voices])
+        return Corrections(self.rows[voices], self.courses[frames, voices], self.totals[frames, voices])
 
 
 class CorrectionRoom(NamedTuple):
@@ -210,6 +249,7 @@ class CorrectionTable:
         self._rows = GrowingRows(np.zeros(1, np.int64))
         self._courses = GrowingRows(np.zeros((1, len(room.moments), room.courses), np.float32))
         self._shapes = GrowingRows(np.zeros((1, room.courses, room.partials + room.bands), np.float32))
+        self._totals = GrowingRows(np.zeros((1, len(room.moments), 2), np.float32))
         self._onsets = GrowingRows(np.zeros((1, MOMENTS + 1), np.float32))
         self._clock_ends, self._hop_s = GrowingRows(np.full(1, np.inf)), hop_s
         self._release_rates = GrowingRows(np.array([NONE]))
@@ -229,6 +269,11 @@ class CorrectionTable:
     def shapes(self) -> FloatArray:
         """How strongly each partial and then each band follows, float32 (M + 1, R, N); the first one not at all."""
         return self._shapes.values
+
+    @property
+    def totals(self) -> FloatArray:
+        """Whether a total level is known, 0 or 1, and that level, float32 (M + 1, K, 2); of the first one it is not."""
+        return self._totals.values
 
     @property
     def onsets(self) -> FloatArray:
@@ -269,6 +314,7 @@ class CorrectionTable:
             missing = self.room.courses - courses.shape[2]
             self._courses.add(np.pad(self._on_moments(courses, arrays.moments), ((0, 0), (0, 0), (0, missing))))
             self._shapes.add(np.repeat(np.pad(shapes, ((0, 0), (0, missing), (0, 0))), steps, 0))
+            self._totals.add(np.repeat(self._on_moments(_totals_of(arrays), arrays.moments), steps, 0))
         places = [rows[owner] + step if owner in rows else 0 for owner in moving for step in range(steps)]
         self._rows.add(np.array(places, np.int64))
 
@@ -306,6 +352,15 @@ class CorrectionTable:
         at = np.interp(own_s, self.moments_s, self._order)
         low = at.astype(np.intp)
         high = np.minimum(low + 1, len(self.moments_s) - 1)
-        courses = self.courses[rows, low]
-        courses += (at - low)[..., None].astype(np.float32) * (self.courses[rows, high] - courses)
-        return Corrections(rows[:, None], courses[:, :, None])
+        share = (at - low)[..., None].astype(np.float32)
+        courses, totals = (
+            every[rows, low] + share * (every[rows, high] - every[rows, low]) for every in (self.courses, self.totals)
+        )
+        return Corrections(rows[:, None], courses[:, :, None], totals)
+
+
+def _totals_of(arrays: CorrectionArrays) -> FloatArray:
+    """Return whether total levels are known, and what they are, (M, K, 2)."""
+    codes = arrays.totals if arrays.totals.size else np.zeros((len(arrays.key), len(arrays.moments)), np.uint8)
+    known = codes.astype(np.float32) > 0.0
+    return np.stack([known, known * (codes - np.float32(1.0)) * np.float32(TOTAL_STEP)], 2).astype(np.float32)

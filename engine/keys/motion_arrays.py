@@ -109,7 +109,8 @@ class KeyArrays(NamedTuple):
     code_rate : float64 (K + 1,), codes in a second
     modes : float32 (K + 1, MAX_INHARMONIC_PARTIALS), of `MotionArrays`
     correction_row : int64 (K + 1,), of the following
-    correction_courses, corrections : `CorrectionTable.courses` and `shapes`; of no size without corrections
+    correction_courses, corrections, correction_totals : `CorrectionTable.courses`, `shapes` and `totals`; of no size
+        without corrections
     clock_ends : `CorrectionTable.clock_ends_s`
     """
 
@@ -123,6 +124,7 @@ class KeyArrays(NamedTuple):
     correction_row: NDArray[np.int64]
     correction_courses: FloatArray
     corrections: FloatArray
+    correction_totals: FloatArray
     clock_ends: NDArray[np.float64]
 
 

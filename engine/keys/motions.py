@@ -176,7 +176,7 @@ class MotionTable:
             self._codes.values, self._shapes.values, self._first.values, self._last.values, self._loop.values,
             self._rate_hz.values, self._modes.values,
             np.zeros(len(self._first), np.int64) if own is None else own.rows,
-            nothing if own is None else own.courses, nothing if own is None else own.shapes,
+            *((nothing,) * 3 if own is None else (own.courses, own.shapes, own.totals)),
             np.full(1, np.inf) if own is None else own.clock_ends_s,
         )  # fmt: skip
 

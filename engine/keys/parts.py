@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .correction import CorrectionArrays, no_layers, no_softer
+from .correction import CorrectionArrays, no_layers, no_softer, no_totals
 from .motion_arrays import MotionArrays
 from .onsets import no_onsets
 from .releases import no_releases
@@ -19,13 +19,15 @@ ONSETS = "onsets"
 """The extra of a key table that holds the envelopes of attacks."""
 CLOCK_ENDS = "clock_ends"
 """The extra of a key table that holds `CorrectionArrays.clock_ends`."""
+TOTALS = "totals"
+"""The extra of a key table that holds `CorrectionArrays.totals`."""
 RELEASE_RATES = "release_rates"
 """The extra of a key table that holds `CorrectionArrays.release_rates`."""
 SOFTER, LAYERS = "softer", "layers"
 """Extras of a key table that hold `CorrectionArrays.softer` and `layers`."""
 REACH = "reach"
 """The extra of a key table that holds `MotionArrays.reach`."""
-CORRECTED = (ONSETS, CLOCK_ENDS, RELEASE_RATES, SOFTER, LAYERS)
+CORRECTED = (ONSETS, CLOCK_ENDS, TOTALS, RELEASE_RATES, SOFTER, LAYERS)
 """Extras that belong to corrections."""
 Tuned = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """MIDI keys, cents and inharmonicity."""
@@ -130,6 +132,7 @@ def correction_of(table: KeyTable, name: str) -> CorrectionArrays | None:
         release_rates=table.extras[RELEASE_RATES][table.corrected] if RELEASE_RATES in table.extras else no_releases(),
         softer=table.extras[SOFTER][table.corrected] if SOFTER in table.extras else no_softer(),
         layers=table.extras[LAYERS][table.corrected].astype(np.int64) if LAYERS in table.extras else no_layers(),
+        totals=table.extras[TOTALS][table.corrected] if TOTALS in table.extras else no_totals(),
     )
 
 
@@ -166,6 +169,7 @@ def _corrected_extras(correction: CorrectionArrays, owners: Sequence[tuple[str, 
     every = (
         (ONSETS, correction.onsets),
         (CLOCK_ENDS, correction.clock_ends.astype(np.int16)),
+        (TOTALS, correction.totals),
         (RELEASE_RATES, correction.release_rates.astype(np.int16)),
         (SOFTER, correction.softer),
         (LAYERS, correction.layers.astype(np.uint8)),

@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.correction import VELOCITY_STEPS, CorrectionArrays, CorrectionTable, step_at
+from tnca_synth.engine.keys.correction import (
+    VELOCITY_STEPS,
+    CorrectionArrays,
+    CorrectionTable,
+    coded_totals,
+    step_at,
+)
 from tnca_synth.engine.keys.motions import STILL
 from tnca_synth.errors import BankError
 
@@ -38,7 +44,7 @@ def rows(*motions: tuple[int, float]) -> np.ndarray:
 
 def read(table: CorrectionTable, motions: np.ndarray, ages_s: np.ndarray) -> np.ndarray:
     """Return corrections (T, V, N) of partials and bands."""
-    rows, courses = table.read(motions, ages_s)
+    rows, courses, _ = table.read(motions, ages_s)
     return np.einsum("tvcr,vcrn->tvn", courses, table.shapes[rows])
 
 
@@ -112,6 +118,19 @@ def test_where_the_growths_clock_has_stopped_courses_run_in_real_time() -> None:
     np.testing.assert_allclose(*others, atol=1e-6)
     with pytest.raises(ValueError, match="clock_ends of"):
         replace(stored, clock_ends=np.array([6]))
+
+
+def test_total_levels_are_read_as_courses_are_and_are_not_known_of_others() -> None:
+    level = np.array([[1.0, 2.0, 1.5, 0.5], [0.0] * 4])
+    totals = coded_totals(level) * np.array([[1], [0]], np.uint8)
+    stored = CorrectionArrays.from_bytes(replace(arrays(), totals=totals).to_bytes())
+    table = CorrectionTable(stored, [*stored.owners, ("drum", 60)], HOP_S)
+    motions = rows((0, 1.0), (1, 1.0), (2, 1.0), tuple(STILL))
+    found = table.read(motions, np.array([[0.0] * 4, [0.01] * 4, [5.0] * 4])).totals
+    np.testing.assert_allclose(found[:, 0], [[1.0, 1.0], [1.0, 1.5], [1.0, 0.5]], atol=1 / 128)
+    assert not found[:, 1:].any()
+    with pytest.raises(ValueError, match="total levels of"):
+        replace(stored, totals=totals[:, :3])
 
 
 def test_every_step_of_velocity_falls_by_the_rate_of_its_key() -> None:

@@ -74,6 +74,13 @@ def test_pads_of_timbres_act_alike() -> None:
     assert goldens.snr_db(morphed("numpy"), morphed("graph")) > LEAST_DB
 
 
+@pytest.mark.usefixtures("knowing")
+def test_what_the_growth_keeps_silent_is_set_right_alike() -> None:
+    events = note(57, 0.0, 0.3) + note(58, 0.05, 0.3)
+    assert likeness_db(events, instrument="violin") > LEAST_DB
+    test_pads_of_timbres_act_alike()
+
+
 def test_notes_that_have_been_held_for_long_sound_alike() -> None:
     """At four times the speed motions come to where they repeat, and corrections to their end."""
     fast = control(GROWTH_RATE, 127)

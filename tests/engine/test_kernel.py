@@ -126,6 +126,17 @@ def test_pads_of_timbres_act_alike(corners: tuple[int | None, ...]) -> None:
     assert goldens.snr_db(morphed("numpy"), morphed("kernel")) > LEAST_DB
 
 
+@pytest.mark.usefixtures("standing", "knowing")
+@pytest.mark.parametrize(("instrument", "key"), [("grand-piano", 57), ("violin", 58), ("glockenspiel", 71)])
+def test_what_the_growth_keeps_silent_is_set_right_alike(instrument: str, key: int) -> None:
+    assert likeness_db(note(key, 0.0, 0.4), instrument=instrument) > LEAST_DB
+
+
+@pytest.mark.usefixtures("standing", "knowing")
+def test_what_is_silent_on_pads_is_set_right_alike() -> None:
+    test_pads_of_timbres_act_alike((40, 71, 56))
+
+
 @pytest.mark.usefixtures("standing")
 def test_a_song_sounds_alike() -> None:
     events: list[Event] = at(

@@ -7,7 +7,7 @@ import pytest
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.keys.apply import KeyApplier, partial_places
-from tnca_synth.engine.keys.correction import CorrectionArrays, Corrections
+from tnca_synth.engine.keys.correction import CorrectionArrays, Corrections, total_level
 from tnca_synth.engine.keys.motion_arrays import MotionArrays
 from tnca_synth.engine.keys.motions import MotionTable
 from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
@@ -39,9 +39,14 @@ def table(field: str = "linear", partials: int = PARTIALS, bands: int = SPEC.num
     return MotionTable(SPEC, moves, correction)
 
 
+def unknown(correction: FloatArray) -> FloatArray:
+    """Return totals (T, V, 2) of corrections (V, T, N) that were measured without them."""
+    return np.zeros((correction.shape[1], correction.shape[0], 2), np.float32)
+
+
 def corrections(correction: FloatArray) -> Corrections:
     """Return corrections (1, T, N) of one voice as courses of `table`."""
-    return Corrections(np.ones((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None])
+    return Corrections(np.ones((1, 1), np.intp), correction.transpose(1, 0, 2)[:, :, None], unknown(correction))
 
 
 def finish(
@@ -78,6 +83,43 @@ def test_silence_stays_silent_and_nothing_sinks_below_it() -> None:
     assert not finish(level, correction)[0].any()
     assert finish(level, correction)[1].max() < 0.16
     assert finish(level, -4.0 * correction).min() == 0.0
+
+
+def told(level: FloatArray, correction: float, known: float, measured: float) -> FloatArray:
+    """Finish levels (T, N) of one voice whose total level is known to some share, and was `measured` then."""
+    pair = np.stack([level, np.full_like(level, 0.5)], 1)[None].astype(np.float32)
+    every = corrections(np.full((1, len(level), PARTIALS + SPEC.num_mels), correction, np.float32))
+    totals = np.broadcast_to(np.float32([known, known * measured]), (len(level), 1, 2))
+    hz = np.full((1, len(level)), 430.0)
+    fields = {"linear": pair}
+    done = KeyApplier(SPEC, table()).finish(fields, every._replace(totals=totals), 0 * hz, hz, np.zeros(1))
+    return done["linear"][0, :, 0]
+
+
+def test_silence_is_set_right_where_the_total_level_is_known() -> None:
+    level = np.zeros((3, SPEC.num_bins), np.float32)
+    for frame, loud in enumerate((2.0, 1.5, 2.5)):  # as loud as it was measured, softer by 20 dB, and louder
+        level[frame, 40:60] = loud
+    measured = float(total_level(level[0], SPEC))
+    found = told(level, 0.8, 1.0, measured)
+    np.testing.assert_allclose(found[:, 200], [0.8, 0.3, 0.8], atol=1e-3)  # never louder than it was measured
+    np.testing.assert_allclose(found[:, 50], [2.8, 2.3, 3.3], atol=1e-6)
+    assert not told(level, 0.14, 1.0, measured)[:, 200].any()  # too faint to be heard
+    assert not told(level, 0.8, 0.0, 0.0)[:, 200].any()
+
+
+def test_on_a_pad_what_is_known_of_some_corners_counts_as_much_as_they_do() -> None:
+    level = np.zeros((1, SPEC.num_bins), np.float32)
+    level[0, 40:60] = 2.0
+    measured = float(total_level(level[0], SPEC))
+    np.testing.assert_allclose(told(level, 0.8, 0.5, measured)[:, 200], 0.4, atol=1e-3)
+
+
+def test_the_total_level_is_that_of_all_powers_and_silence_adds_nothing() -> None:
+    level = np.zeros(SPEC.num_bins, np.float32)
+    assert total_level(level, SPEC) == 0.0
+    level[:10] = 1.7
+    assert float(total_level(level, SPEC)) == pytest.approx(1.7 + 10.0 / SPEC.level_scale_db, abs=1e-4)
 
 
 def test_the_partials_that_are_set_right_are_those_of_the_key_that_is_grown() -> None:
@@ -201,7 +243,9 @@ def test_voices_are_set_right_together_as_each_alone() -> None:
 
     def finished(rows: slice, finisher: KeyApplier) -> FloatArray:
         pair = np.stack([level[rows], np.zeros_like(level[rows])], 2)
-        together = Corrections(np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None])
+        together = Corrections(
+            np.ones((len(pair), 1), np.intp), courses[rows].transpose(1, 0, 2)[:, :, None], unknown(courses[rows])
+        )
         still = np.zeros((len(pair), frames))
         return finisher.finish({"linear": pair}, together, still, hz[rows], np.zeros(len(pair)))["linear"]
 

@@ -21,7 +21,7 @@ from tnca_synth.engine.models.growth_model import GrownHop
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.engine.spectra.pitch import pitch_to_hz
 from tnca_synth.engine.spectra.stft import power_from_level
-from tnca_synth.training.correction.correction import EASE_MOMENTS, MOMENTS, _Sum
+from tnca_synth.training.correction.correction import EASE_MOMENTS, MOMENTS, CourseSum
 from tnca_synth.training.correction.held_notes import with_held_notes
 from tnca_synth.training.correction.late_courses import (
     CLOCK_END_S,
@@ -208,7 +208,7 @@ def test_training_itself_ends_in_the_mean_of_the_sustained_part() -> None:
     """The last measured moment is one phase of a slow beat."""
     known = 20
     beat = np.sin(np.arange(known) * 0.9)[:, None] + 2.0
-    measured = _Sum(1)
+    measured = CourseSum(1)
     measured.add(beat.astype(np.float32), np.ones(1, np.float32))
     course = measured.mean(decays=False)[:, 0]
     sustained = beat[MOMENTS[:known] >= MOMENTS[known - 1] / 2].mean()
@@ -220,7 +220,7 @@ def test_training_itself_ends_in_the_mean_of_the_sustained_part() -> None:
 
 def test_the_last_moment_lies_beyond_what_is_held_longest() -> None:
     assert MOMENTS[-1] * 256 / 22_050 > 4.0 + 0.2
-    measured = _Sum(1)
+    measured = CourseSum(1)
     measured.add(np.sin(np.arange(len(MOMENTS) - 1.0))[:, None].astype(np.float32), np.ones(1, np.float32))
     course = measured.mean(decays=False)[:, 0]
     assert course[-1] == pytest.approx(course[:-1][MOMENTS[:-1] >= MOMENTS[-2] / 2].mean(), abs=1e-6)

@@ -25,7 +25,7 @@ from ...engine.names import representation_of
 from ..measure.attacks import level_window_s, rise_ms
 from ..measure.hearing import hearing_distance
 from ..validation.rendered import NoteRenderer
-from .held_notes import Recorded
+from .instrument_growth import Recorded
 
 VELOCITIES = (48, 64, 80, 104)
 """What training hears; they share an envelope."""

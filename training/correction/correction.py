@@ -38,7 +38,7 @@ LAYER = 12
 MOST_LAYERS = 3
 
 
-class _Sum:
+class CourseSum:
     """What was measured of one key, note by note.
 
     Notes are of different velocities and lengths. Where a short one ends the mean of the others would leap by what
@@ -105,7 +105,7 @@ def measure_correction(model: GrowingModel, notes: NoteSet, reach: Reach = USUAL
     else:
         axes = SpectrumAxes(spec, field, notes)
     layers = _layers(notes, chosen) if reach.has_layers else np.zeros(len(chosen), np.int64)
-    sums: dict[Owner, dict[int, _Sum]] = {}
+    sums: dict[Owner, dict[int, CourseSum]] = {}
     held = np.maximum((notes.hold_s[chosen].numpy() / spec.hop_s).astype(np.int64) - RELEASE_FRAMES, 2)
     held = np.minimum(np.minimum(held, notes.num_frames[chosen]), MOMENTS[-1])
     order = np.argsort(held, kind="stable")
@@ -116,8 +116,8 @@ def measure_correction(model: GrowingModel, notes: NoteSet, reach: Reach = USUAL
             feature = notes.features[note]
             missed = _missed(axes, int(note), np.maximum(axes.grown(frames[:length]), 0.0), reach.furthest)
             own = sums.setdefault((feature.instrument, feature.pitch), {})
-            own.setdefault(int(layer), _Sum(missed[0].shape[1])).add(*missed)
-    return _coded(sums, field, axes.partials, notes.decaying)
+            own.setdefault(int(layer), CourseSum(missed[0].shape[1])).add(*missed)
+    return coded_courses(sums, field, axes.partials, notes.decaying)
 
 
 def _usual_notes(notes: NoteSet, softest: int, loudest: int) -> NDArray[np.int64]:
@@ -172,9 +172,17 @@ def loudness_of(level: FloatArray) -> FloatArray:
     return np.asarray((np.exp2(4.0 * (level - level.max())) + 0.01) ** 2, np.float32)
 
 
-def _coded(
-    sums: Mapping[Owner, Mapping[int, _Sum]], field: str, partials: int, decaying: frozenset[str]
+def coded_courses(
+    sums: Mapping[Owner, Mapping[int, CourseSum]], field: str, partials: int, decaying: frozenset[str] = frozenset()
 ) -> CorrectionArrays:
+    """Return corrections as they are stored.
+
+    Parameters
+    ----------
+    sums : by timbre and key, and by the velocity of a layer; 0 where a key has one
+    field, partials : see `CorrectionArrays`
+    decaying : instruments that fade out while held
+    """
     owners = sorted(sums)
     names = tuple(sorted({name for name, _ in owners}))
     layers = [sorted(sums[owner], reverse=True) for owner in owners]
@@ -218,7 +226,7 @@ def _softer(coded: Sequence[NDArray[np.int8]], layers: Sequence[Sequence[int]]) 
     return {"softer": softer, "layers": velocities}
 
 
-def _courses(layers: Sequence[_Sum], decays: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _courses(layers: Sequence[CourseSum], decays: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the best R courses of all layers of one key, one layer after the other, and the shapes that they share.
 
     They are of (K (1 + L), R) and (R, N); what is loud counts most.

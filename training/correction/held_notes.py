@@ -9,8 +9,8 @@ Letters: V notes, L moments that are followed, F bins or bands, N partials and b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +20,14 @@ from ...engine.arrays import FloatArray
 from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.apply import KeyApplier
 from ...engine.keys.correction import CorrectionArrays
-from ...engine.keys.motions import Motion, MotionTable
-from ...engine.keys.parts import correction_of, motions_of, with_correction
-from ...engine.keys.timbres import TimbreTable
+from ...engine.keys.parts import correction_of, with_correction
 from ...engine.models.growth_model import OnnxGrowthModel
-from ...engine.models.interfaces import HopInputs
-from ...engine.spectra.pitch import pitch_to_hz
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import mel_filterbank, power_from_level, power_spectrogram
 from ...engine.spectra.transpose import BANDS
 from .axes import PartialAxis
 from .correction import loudness_of
+from .instrument_growth import InstrumentGrowth, Note, Recorded
 from .late_courses import CLOCK_END_S, FOLLOWED_S, Late, continued, measured_ends
 
 HELD_S = 12.5
@@ -55,26 +52,6 @@ MOST_LIFT_DB = 10.0
 
 Span = tuple[float, float]
 """From one second to another."""
-Recorded = Callable[[int, int, float, float], FloatArray]
-"""The recording of a key at a velocity, held for some seconds and released for some more."""
-
-
-@dataclass(frozen=True)
-class _Note:
-    """A note to hold.
-
-    Attributes
-    ----------
-    row : of the instrument's corrections
-    hz : its fundamental, 0 without a pitch
-    stretch : its inharmonicity
-    """
-
-    row: int
-    key: int
-    velocity: int
-    hz: float
-    stretch: float
 
 
 class _Plan(NamedTuple):
@@ -116,45 +93,6 @@ class _Plan(NamedTuple):
         return [2 + place for place, at_s in enumerate(FOLLOWED_S) if at_s > self.measured_s]
 
 
-class _Instrument:
-    """An instrument on its own: what plants its keys, moves them and corrects them."""
-
-    def __init__(self, file: InstrumentFile, growth: OnnxGrowthModel) -> None:
-        table, name = file.table, file.facts.name
-        correction = correction_of(table, name)
-        assert correction is not None
-        self.name, self.growth, self.correction = name, growth, correction
-        self.motion_arrays, self._file = motions_of(table, name), file
-        self.timbres = TimbreTable({}, {})
-        self.timbres.add(name, table)
-        self.axis = _Axis(growth.spec, correction)
-
-    def table(self, correction: CorrectionArrays) -> MotionTable:
-        """Return what moves the keys, with some corrections of them."""
-        return MotionTable(self.growth.spec, self.motion_arrays, correction)
-
-    def note(self, row: int, velocity: int) -> _Note:
-        """Return a note of a recorded key."""
-        table, key = self._file.table, int(self.correction.key[row])
-        cents, stretch = (np.interp(key, table.tuned_keys, one) for one in (table.cents, table.inharmonicity))
-        is_pitched = self._file.facts.kind == "pitched"
-        hz = float(pitch_to_hz(key + cents / 100.0)) if is_pitched else 0.0
-        return _Note(row, key, velocity, hz, float(stretch) * is_pitched)
-
-    def notes(self, row: int) -> list[_Note]:
-        """Return the notes that tell how a recorded key goes on: of the usual velocities, or of its loudest layer."""
-        loudest = int(self.correction.layers[row, 0]) if self.correction.layers.size else 0
-        return [self.note(row, velocity) for velocity in ([loudest] if loudest else VELOCITIES)]
-
-    def motion(self, table: MotionTable, note: _Note) -> Motion:
-        """Return what moves a note, as a row of a table."""
-        return table.find(self.timbre(note), note.key, velocity=note.velocity / 127)
-
-    def timbre(self, note: _Note) -> str:
-        """Return the timbre of a note."""
-        return self.correction.names[self.correction.timbre[note.row]]
-
-
 def with_held_notes(file: InstrumentFile, growth: OnnxGrowthModel, recorded: Recorded) -> InstrumentFile:
     """Return an instrument whose held notes go on as their recordings do; measured anew where they do already.
 
@@ -168,7 +106,7 @@ def with_held_notes(file: InstrumentFile, growth: OnnxGrowthModel, recorded: Rec
     """
     if correction_of(file.table, file.facts.name) is None or file.facts.is_drums:
         return file
-    instrument = _Instrument(file, growth)
+    instrument = InstrumentGrowth(file, growth)
     ends = measured_ends(instrument.correction, growth.spec)
     late: dict[int, Late] = {}
     missing: Sequence[int] = range(len(ends))
@@ -179,20 +117,28 @@ def with_held_notes(file: InstrumentFile, growth: OnnxGrowthModel, recorded: Rec
         missing = [row for row in missing if row in late and late[row].lift_db > MOST_LIFT_DB]
         if not missing:
             break
-    applied = _Applied(instrument, [instrument.notes(row)[0] for row in late])
+    applied = _Applied(instrument, [_notes(instrument, row)[0] for row in late])
     correction = continued(instrument.correction, late, growth.spec, applied)
     return replace(file, table=with_correction(file.table, file.facts.name, correction))
+
+
+def _notes(instrument: InstrumentGrowth, row: int) -> list[Note]:
+    """Return the notes that tell how a recorded key goes on: of the usual velocities, or of its loudest layer."""
+    layers = instrument.correction.layers
+    loudest = int(layers[row, 0]) if layers.size else 0
+    return [instrument.note(row, velocity) for velocity in ([loudest] if loudest else VELOCITIES)]
 
 
 class _Applied:
     """How loud keys are where they rest, once they are corrected."""
 
-    def __init__(self, instrument: _Instrument, notes: Sequence[_Note]) -> None:
+    def __init__(self, instrument: InstrumentGrowth, notes: Sequence[Note]) -> None:
         self._instrument, self._notes = instrument, notes
 
     def __call__(self, correction: CorrectionArrays, late: Mapping[int, Late]) -> dict[int, NDArray[np.float64]]:
         """Return the total levels (L,) in dB of keys at the moments that are followed."""
         instrument, spec = self._instrument, self._instrument.growth.spec
+        axis = _Axis(spec, instrument.correction)
         table = instrument.table(correction)
         applier, found = KeyApplier(spec, table), {}
         for note in self._notes:
@@ -204,7 +150,7 @@ class _Applied:
             hz = np.full((1, len(one.level)), note.hz)
             name = table.corrected_field
             level = applier.finish({name: field}, corrections, np.zeros_like(hz), hz, np.array([note.stretch]))[name]
-            found[note.row] = total_db(instrument.axis.heard(level[0, :, 0]), spec)
+            found[note.row] = total_db(axis.heard(level[0, :, 0]), spec)
         return found
 
 
@@ -217,7 +163,7 @@ class _Axis:
         self._partials = PartialAxis(spec, arrays.partials) if arrays.partials else None
         self._grows_bins = arrays.partials < self._width
 
-    def recorded(self, power: FloatArray, note: _Note) -> FloatArray:
+    def recorded(self, power: FloatArray, note: Note) -> FloatArray:
         """Return powers of a recording (L, bins) on N."""
         if self._partials is None:
             return power if self._bank is None else power @ self._bank.T
@@ -229,7 +175,7 @@ class _Axis:
         """Return which of the levels or powers of a grown field (L, F) are heard."""
         return values if self._grows_bins else values[:, : self._width]
 
-    def grown(self, power: FloatArray, note: _Note) -> FloatArray:
+    def grown(self, power: FloatArray, note: Note) -> FloatArray:
         """Return powers of a grown field (L, F) on N."""
         return self.recorded(power, note) if self._grows_bins and self._bank is None else power[:, : self._width]
 
@@ -240,7 +186,7 @@ def total_db(level: FloatArray, spec: AudioSpec) -> NDArray[np.float64]:
 
 
 def _measured(
-    instrument: _Instrument, rows: Iterable[int], plans: Sequence[_Plan], recorded: Recorded
+    instrument: InstrumentGrowth, rows: Iterable[int], plans: Sequence[_Plan], recorded: Recorded
 ) -> dict[int, Late]:
     """Return what some keys should come to, with the clock of the growth stopped; silent ones are left out.
 
@@ -248,20 +194,21 @@ def _measured(
     ----------
     plans : of all rows
     """
-    notes = [note for row in rows for note in instrument.notes(row)]
+    notes = [note for row in rows for note in _notes(instrument, row)]
     spec, found = instrument.growth.spec, dict[int, Late]()
+    axis = _Axis(spec, instrument.correction)
     grown = _grown(instrument, notes, [plans[note.row] for note in notes])
     for note, own in zip(notes, grown, strict=True):
         plan = plans[note.row]
         power = power_spectrogram(recorded(note.key, note.velocity, HELD_S, 0.0), spec)
         bins = np.stack([power[_frames(span, spec)].mean(0) for span in plan.spans_s])
         if bins[0].sum() >= QUIET and own[0].sum() >= QUIET:
-            late = _late(instrument.axis, note, plan, bins, own)
+            late = _late(axis, note, plan, bins, own)
             found[note.row] = found[note.row].joined(late) if note.row in found else late
     return found
 
 
-def _late(axis: _Axis, note: _Note, plan: _Plan, bins: FloatArray, own: FloatArray) -> Late:
+def _late(axis: _Axis, note: Note, plan: _Plan, bins: FloatArray, own: FloatArray) -> Late:
     """Return what a note should come to, from mean powers of its recording and of what is grown, each (2 + L, F)."""
     spec, wanted = axis.spec, axis.recorded(bins, note)
     heard_db, played_db = (10.0 * np.log10(one.astype(np.float64).sum(1) + QUIET) for one in (bins, axis.heard(own)))
@@ -304,27 +251,19 @@ def _frames(span: Span, spec: AudioSpec) -> slice:
     return slice(start, max(stop, start + 1))
 
 
-def _grown(instrument: _Instrument, notes: Sequence[_Note], plans: Sequence[_Plan]) -> FloatArray:
+def _grown(instrument: InstrumentGrowth, notes: Sequence[Note], plans: Sequence[_Plan]) -> FloatArray:
     """Return mean powers of grown notes in their spans, (V, 2 + L, F): in the reference as played, later bare."""
-    growth, spec, count = instrument.growth, instrument.growth.spec, len(notes)
+    spec, count = instrument.growth.spec, len(notes)
     table = instrument.table(instrument.correction)
     applier, name = KeyApplier(spec, table), table.corrected_field
     motions = np.array([instrument.motion(table, note) for note in notes], np.float64)
     hz, stretch = (np.array([getattr(note, one) for note in notes]) for one in ("hz", "stretch"))
-    genome = _planted(instrument, notes)
-    mask = np.ones((count, growth.steps_per_hop, genome["grid"].shape[1]), np.float32)
     spans = [[_frames(span, spec) for span in plan.grown_s] for plan in plans]
     inside = np.array([[(one.start, one.stop) for one in row] for row in spans])
     ends_s = np.array([plan.end_s for plan in plans], np.float32)
     total = np.zeros(0)
-    for frame in range(round(GROWN_S / spec.hop_s)):
-        age_s = np.full((1, count), frame * spec.hop_s)
-        told_s = np.minimum(age_s[0].astype(np.float32), ends_s)
-        hop = growth.step(
-            genome, HopInputs(told_s, np.full(count, -1, np.float32), mask, table.swell(motions, age_s)[0])
-        )
-        genome["grid"] = hop.grid
-        field = hop.fields[name][:, None]
+    for frame, (age_s, fields) in enumerate(instrument.grown(notes, table, round(GROWN_S / spec.hop_s), ends_s)):
+        field = fields[name][:, None]
         counted = (inside[..., 0] <= frame) & (frame < inside[..., 1])
         total = np.zeros((*counted.shape, field.shape[3]), np.float32) if not total.size else total
         rows, columns = np.nonzero(counted[:, 1:])
@@ -334,16 +273,3 @@ def _grown(instrument: _Instrument, notes: Sequence[_Note], plans: Sequence[_Pla
             played = applier.finish({name: field.copy()}, corrections, np.zeros((count, 1)), hz[:, None], stretch)
             total[counted[:, 0], 0] += power_from_level(played[name][:, 0, 0], spec)[counted[:, 0]]
     return np.asarray(total / np.maximum(inside[..., 1] - inside[..., 0], 1)[..., None], np.float32)
-
-
-def _planted(instrument: _Instrument, notes: Sequence[_Note]) -> dict[str, FloatArray]:
-    """Return the genomes of notes."""
-    pitched = np.array([note.hz > 0.0 for note in notes], np.float32)
-    pitch = [69.0 + 12.0 * np.log2(note.hz / 440.0) if note.hz > 0.0 else float(note.key) for note in notes]
-    return instrument.growth.plant(
-        np.array(pitch, np.float32),
-        np.array([note.velocity / 127 for note in notes], np.float32),
-        np.stack([instrument.timbres.vector(instrument.timbre(note), note.key) for note in notes]),
-        pitched,
-        np.array([note.stretch for note in notes], np.float32),
-    )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.correction import CorrectionArrays, CorrectionRoom
+from ...engine.keys.correction import CorrectionArrays, CorrectionRoom, coded_totals, total_level
 from ...engine.keys.onsets import MOMENTS
 from ...engine.keys.releases import NONE
 from ...engine.spectra.spec import AudioSpec
@@ -140,6 +140,7 @@ def joined(arrays: CorrectionArrays, changed: Sequence[CorrectionArrays], spec: 
     every = {name: getattr(arrays, name).copy() for name in _CHANGED} | {
         "onsets": arrays.onsets.copy() if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8),
         "clock_ends": arrays.clock_ends.copy() if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64),
+        "totals": arrays.totals.copy() if arrays.totals.size else np.zeros(arrays.courses.shape[:2], np.uint8),
         "release_rates": arrays.release_rates.copy()
         if arrays.release_rates.size
         else np.zeros((len(arrays.key), len(NONE)), np.int16),
@@ -269,8 +270,33 @@ def _with_fits(
         course_scale=course_scale.astype(np.float32),
         shape_scale=shape_scale.astype(np.float32),
         clock_ends=clock_ends,
+        totals=_totals_on(arrays, late, moments, ends, clock_ends, spec),
         softer=_softer_on(arrays, courses, ends, clock_ends),
     )
+
+
+def _totals_on(
+    arrays: CorrectionArrays,
+    late: Mapping[int, Late],
+    moments: NDArray[np.int64],
+    ends: NDArray[np.intp],
+    clock_ends: NDArray[np.int64],
+    spec: AudioSpec,
+) -> NDArray[np.uint8]:
+    """Return the total levels that keys are grown at, beyond what training measured where their growth rests."""
+    if not arrays.totals.size:
+        return arrays.totals
+    totals = np.zeros((len(ends), len(moments)), np.uint8)
+    for row in np.flatnonzero(arrays.totals.any(1)).tolist():
+        stopped = int(np.searchsorted(moments, clock_ends[row], "right")) - 1 if clock_ends[row] else len(moments)
+        end = min(int(ends[row]), stopped)
+        totals[row, : end + 1] = arrays.totals[row, : end + 1]
+        totals[row, end + 1 :] = arrays.totals[row, end]
+        if row in late:
+            grown = total_level(late[row].level, spec).astype(np.float64)
+            at_s = moments[end + 1 :] * spec.hop_s
+            totals[row, end + 1 :] = coded_totals(np.interp(at_s, late[row].moments_s, grown))
+    return totals
 
 
 def _softer_on(

@@ -26,7 +26,7 @@ from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
 from ..measure.hearing import hearing_distance
 from ..validation.rendered import NoteRenderer
-from .held_notes import Recorded
+from .instrument_growth import Recorded
 
 Rates = Sequence[float]
 """At `engine.keys.releases.VELOCITIES`, in dB a second."""
@@ -50,7 +50,7 @@ SUSTAINS_DB: Final = -20.0
 MOST_JUDGED: Final = 12
 PLAYED: Final = range(36, 97)
 """Keys that judge: beyond them hardly any music is, and all is far from its recordings, so that chance decides."""
-JUDGED: Final = ((90, 1.5), (64, 0.4), (112, 1.5), (90, 0.4))
+JUDGED: Final = ((84, 1.5), (64, 0.4), (112, 1.5), (84, 0.4))
 """Velocities and how long notes are held, in turns: what was measured on long notes must do for short ones."""
 MOST_WORSE, LEAST_MOVED = 1.03, 0.00005
 """How much further the judged notes of an instrument may come to be, by ratio and beyond that by distance: a few

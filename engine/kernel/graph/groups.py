@@ -164,6 +164,7 @@ class Groups:
         given: dict[str, tuple[int, ...]] = {"highest": (voices,)}
         if "correction_shapes" in fixed:
             told["correction_courses"] = (voices, 1, fixed["correction_shapes"].shape[1])
+            told["correction_totals"] = (voices, 1, 2)
         if wanted.tended:
             told |= {"mask": (voices, 1, cells), "life": (voices, 1, 1), "spared": (voices, 1, 1)}
         if wanted.coloured:

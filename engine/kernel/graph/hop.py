@@ -16,7 +16,8 @@ from ....midi.spec.growth_controllers import ALIVE_ABOVE
 from ...arrays import FloatArray
 from ...decoders.parts.noise import NoiseBank
 from ...decoders.parts.oscillators import BUNDLE
-from ...keys.apply import HEARD_LEVEL
+from ...keys.apply import FAINT_LEVEL, HEARD_LEVEL
+from ...keys.correction import level_unit
 from ...modulation.growth import ALPHA, LIVELIEST
 from ...spectra.fields import QUIET_LEVEL
 from ...spectra.spec import AudioSpec
@@ -177,9 +178,26 @@ class HopGraph:
         if self._corrects:
             shapes = w.input("correction_shapes", ["V", "K", bins])
             change = w.add("MatMul", w.input("correction_courses", ["V", 1, "K"]), shapes)
-            share = w.add("Clip", w.add("Mul", level, self._const(1.0 / HEARD_LEVEL)), "", self._const(1.0))
-            level = w.add("Relu", w.add("Add", level, w.add("Mul", change, share)))
+            level = self._set_right(level, change)
         return level, tonality
+
+    def _set_right(self, level: str, change: str) -> str:
+        """Add corrections (V, 1, N) to levels; see `keys.apply`."""
+        w = self.writer
+        share = w.add("Clip", w.add("Mul", level, self._const(1.0 / HEARD_LEVEL)), "", self._const(1.0))
+        quiet = w.add("Sub", self._const(1.0), share)
+        known, wanted = w.split("Split", w.input("correction_totals", ["V", 1, 2]), w.constant([1, 1]), count=2, axis=2)
+        powers = w.add("Sub", w.add("Exp", w.add("Mul", level, self._const(level_unit(self._spec)))), self._const(1.0))
+        power = w.add("Add", w.add("ReduceSum", powers, w.constant([2]), keepdims=1), self._const(1.0))
+        total = w.add(
+            "Mul", w.add("Log", w.add("Max", power, self._const(1.0))), self._const(1.0 / level_unit(self._spec))
+        )
+        louder = w.add("Sub", w.add("Mul", known, total), wanted)
+        fading = w.add("Sub", self._const(1.0), w.add("Mul", quiet, w.add("Sub", self._const(1.0), known)))
+        change = w.add("Add", w.add("Mul", change, fading), w.add("Mul", quiet, louder))
+        level = w.add("Relu", w.add("Add", level, change))
+        is_faint = w.add("Less", level, w.add("Mul", known, self._const(FAINT_LEVEL)))
+        return w.add("Where", is_faint, self._const(0.0), level)
 
     def _at_places(self, level: str, tonality: str) -> tuple[str, str]:
         """Read levels and tonalities at places (X) of the transposed sound."""

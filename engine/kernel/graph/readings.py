@@ -47,6 +47,7 @@ class Readings(NamedTuple):
     codes : float32 (R, V, M Q), of the swells of the rows of motions
     motion_rows : int64 (V, M), of the tables of `MotionTable`
     courses : float32 (R, V, M K), of corrections; None where there are none
+    totals : float32 (R, V, 2), as in `Corrections`; None where there are none
     correction_rows : int64 (V, M)
     colour : float32 (3, R, V), tilt, resonance and gain in dB; None where they change nothing
     """
@@ -64,6 +65,7 @@ class Readings(NamedTuple):
     codes: FloatArray
     motion_rows: NDArray[np.int64]
     courses: FloatArray | None
+    totals: FloatArray | None
     correction_rows: NDArray[np.int64]
     colour: FloatArray | None
 
@@ -90,7 +92,7 @@ def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> R
     codes, sway = _read_codes(motions, rows, paces, weights, clocks.age_s)
     sounding = np.clip(sounding + sway, *PITCH_RANGE) if sway.any() else sounding
     pitched = facts[:, PITCHED] if call.journey is None else call.journey[..., 2]
-    courses, correction_rows = _read_courses(motions, rows, paces, weights, clocks.age_s)
+    courses, totals, correction_rows = _read_courses(motions, rows, paces, weights, clocks.age_s)
     return Readings(
         found=found,
         frames=frames,
@@ -105,6 +107,7 @@ def read(call: HopCall, rounds: int, motions: MotionTable, spec: AudioSpec) -> R
         codes=codes,
         motion_rows=rows + 1,
         courses=courses,
+        totals=totals,
         correction_rows=correction_rows,
         colour=None if is_plain and not facts[:, TILT].any() else _colour(facts, controls, start / rate),
     )
@@ -178,17 +181,17 @@ def _read_courses(
     paces: NDArray[np.float64],
     weights: NDArray[np.float64] | None,
     age_s: FloatArray,
-) -> tuple[FloatArray | None, NDArray[np.int64]]:
-    """Return courses of corrections (R, V, M K) and their rows (V, M)."""
+) -> tuple[FloatArray | None, FloatArray | None, NDArray[np.int64]]:
+    """Return courses of corrections (R, V, M K), their totals (R, V, 2) and rows (V, M)."""
     blended = rows.shape[1]
     motion = np.stack([rows.ravel().astype(np.float64), paces.ravel()], 1)
     corrections = motions.corrections(motion, np.repeat(age_s.astype(np.float64), blended, 1))
     if corrections is None:
-        return None, rows
-    courses = corrections.courses.reshape(*age_s.shape, blended, -1)
+        return None, None, rows
+    courses, totals = (one.reshape(*age_s.shape, blended, -1) for one in (corrections.courses, corrections.totals))
     if weights is not None:
-        courses = courses * weights[..., None].astype(np.float32)
-    return courses.reshape(*age_s.shape, -1), corrections.rows.reshape(rows.shape)
+        courses, totals = (one * weights[..., None].astype(np.float32) for one in (courses, totals))
+    return courses.reshape(*age_s.shape, -1), totals.sum(2), corrections.rows.reshape(rows.shape)
 
 
 def _colour(

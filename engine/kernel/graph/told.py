@@ -85,7 +85,9 @@ class Teller:
             "swell_codes": readings.codes[rounds, rows, None],
         }
         if readings.courses is not None:
+            assert readings.totals is not None
             told["correction_courses"] = readings.courses[rounds, rows, None]
+            told["correction_totals"] = readings.totals[rounds, rows, None]
         if wanted.tended:
             told |= _tended(call, rows, rounds)
         if wanted.coloured:
