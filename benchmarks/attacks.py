@@ -20,7 +20,7 @@ import numpy as np
 from programs import keys_of
 
 from tnca_synth.engine.bank.bank import Bank
-from tnca_synth.engine.keys.onsets import no_onsets
+from tnca_synth.engine.keys.stored.onsets import no_onsets
 from tnca_synth.engine.models.growth_model import OnnxGrowthModel
 from tnca_synth.training.config.instruments import InstrumentConfig
 from tnca_synth.training.config.run import load_preset

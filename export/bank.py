@@ -13,8 +13,8 @@ from typing import Any
 from ..engine.bank.bank import CORRECTION, MOTIONS
 from ..engine.bank.instruments import Tuning
 from ..engine.bank.manifest import FORMAT, MANIFEST, file_entry
-from ..engine.keys.motion_arrays import MotionArrays
 from ..engine.keys.motions import MotionTable
+from ..engine.keys.stored.motion_arrays import MotionArrays
 from ..errors import BankError, UsageError
 from ..training.config.instruments import InstrumentConfig
 from ..training.data.heard_tuning import heard_tuning

@@ -26,8 +26,8 @@ from ..engine.bank.instruments import BankInstrument
 from ..engine.bank.manifest import MANIFEST
 from ..engine.bank.own_files import instrument_of, timbres_of
 from ..engine.instrument_files import InstrumentFile, instrument_bytes
-from ..engine.keys.correction import CorrectionArrays
 from ..engine.keys.parts import correction_of
+from ..engine.keys.stored.correction_arrays import CorrectionArrays
 from ..engine.names import DEFAULT_REPRESENTATION
 from ..errors import UsageError
 from ..training.config.run import load_preset

@@ -24,7 +24,7 @@ from ..engine.bank.manifest import MANIFEST
 from ..engine.instrument_files import InstrumentFile, instrument_bytes
 from ..engine.keys.motions import MotionTable
 from ..engine.keys.parts import REACH, motions_of
-from ..engine.keys.table import KeyTable
+from ..engine.keys.stored.table import KeyTable
 from ..engine.names import DEFAULT_REPRESENTATION
 from ..training.config.run import load_preset
 from ..training.correction.tuning import corrected, is_off, measured_errors, moved_to, transposed_tuning

@@ -14,9 +14,9 @@ from ..decoders.base import Decoder
 from ..decoders.catalogue import Parts, make_decoder
 from ..instrument_files import InstrumentFile, parse_instrument
 from ..instrument_files.file import foundation_of
-from ..keys.correction import CorrectionArrays
-from ..keys.motion_arrays import MotionArrays
 from ..keys.motions import KeyRoom
+from ..keys.stored.correction_arrays import CorrectionArrays
+from ..keys.stored.motion_arrays import MotionArrays
 from ..models.growth_model import OnnxGrowthModel
 from ..regular_files import read_regular_file
 from .added import FileInstrument, Place

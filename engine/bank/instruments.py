@@ -10,10 +10,10 @@ from math import log2
 from ...midi.spec.general_midi import family_of
 from ..arrays import FloatArray
 from ..instrument_files.levels import KeyLevels
-from ..keys.correction import step_at
 from ..keys.motions import Motion
-from ..keys.releases import NONE, release_rate
-from ..keys.table import KeyTable
+from ..keys.stored.correction_arrays import step_at
+from ..keys.stored.releases import NONE, release_rate
+from ..keys.stored.table import KeyTable
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class KeyChoice:
     ----------
     motion : what moves the loudest notes
     steps : rows of softer and louder notes, of which that of `motion` is the last
-    release_rates : by how much soft, middle and loud notes fall once they are let go; see `engine.keys.releases`
+    release_rates : by how much soft, middle and loud notes fall once they are let go; see `engine.keys.stored.releases`
     """
 
     instrument: BankInstrument

@@ -13,8 +13,8 @@ from ...errors import BankError
 from ..instrument_files.levels import NO_LEVELS, KeyLevels, levels_in
 from ..keys.correction import CorrectionRoom
 from ..keys.motions import KeyRoom
-from ..keys.npz import NUM_KEYS
-from ..keys.table import MAX_BANDS, MAX_COURSES
+from ..keys.stored.npz import NUM_KEYS
+from ..keys.stored.table import MAX_BANDS, MAX_COURSES
 from ..regular_files import is_plain_name
 from ..spectra.spec import MOST
 from ..values import items, mapping, member, numbers, rising_keys, text, truth, whole, wrong

@@ -1,6 +1,6 @@
 """Giving voices the hops that were sounded for them: attacks are set right, and what is silent, dead or broken ends.
 
-How attacks are set right is in `engine.keys.onsets`. Letters: V voices, T hops, R rounds of growth.
+How attacks are set right is in `engine.keys.stored.onsets`. Letters: V voices, T hops, R rounds of growth.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..keys.motions import PACE_RANGE, MotionTable
-from ..keys.onsets import LENGTH_S, onset_db
+from ..keys.stored.onsets import LENGTH_S, onset_db
 from ..spectra.spec import AudioSpec
 from ..voices.endings import end_by_silence
 from ..voices.timbre_pad import pad_weights

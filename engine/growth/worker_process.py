@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError, TncaError
 from ..arrays import FloatArray
-from ..keys.correction import CorrectionArrays
-from ..keys.motion_arrays import MotionArrays
+from ..keys.stored.correction_arrays import CorrectionArrays
+from ..keys.stored.motion_arrays import MotionArrays
 from ..voices.progress import Progress
 from ..voices.voice import Decoded, Voice
 from .grower import Grower

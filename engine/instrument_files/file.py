@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ...errors import BankError
 from ...whole_files import write_whole
-from ..keys.table import KeyTable
+from ..keys.stored.table import KeyTable
 from ..regular_files import read_regular_file
 from ..values import member, text
 from .container import MAX_FILE_BYTES, Archive, make_archive

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UsageError
-from ..keys.table import Courses, KeyTable
+from ..keys.stored.table import Courses, KeyTable
 from .facts import InstrumentFacts
 from .file import InstrumentFile
 

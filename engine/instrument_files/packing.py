@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import BankError
 from ..keys.parts import correction_of
-from ..keys.table import MAX_EXTRAS, MAX_TIMBRES, Courses, KeyTable
+from ..keys.stored.table import MAX_EXTRAS, MAX_TIMBRES, Courses, KeyTable
 from ..values import items, mapping, member, number, whole, wrong
 
 MAX_ARRAYS_BYTES: Final = 64 * 2**20

@@ -19,8 +19,8 @@ from ..decoders.harmonic import TONALITY_RANGE_DB, onset_coverage
 from ..decoders.parts.noise import NoiseBank, noise_spectra
 from ..decoders.parts.oscillators import CLEAR_BINS, LEAST_DENSITY, LOBE, LOBE_STEPS_PER_BIN
 from ..keys.apply import FAINT_LEVEL, HEARD_LEVEL, LOBE_BINS
-from ..keys.motion_arrays import KeyArrays
 from ..keys.motions import MotionTable
+from ..keys.stored.motion_arrays import KeyArrays
 from ..models.interfaces import Genome
 from ..modulation.growth import ALPHA, LIVELIEST
 from ..modulation.reseeding import MIN_DRIFT

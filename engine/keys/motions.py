@@ -19,9 +19,10 @@ from ..arrays import FloatArray, GrowingRows
 from ..spectra.pitch import MAX_INHARMONIC_PARTIALS
 from ..spectra.spec import AudioSpec
 from ..spectra.transpose import transposed
-from .correction import CorrectionArrays, CorrectionRoom, Corrections, CorrectionTable, room_of, step_at
-from .motion_arrays import KeyArrays, MotionArrays, MotionPlaces, code_places, shapes_on_keys
-from .releases import NONE as NO_RATES
+from .correction import CorrectionRoom, Corrections, CorrectionTable, room_of
+from .stored.correction_arrays import CorrectionArrays, step_at
+from .stored.motion_arrays import KeyArrays, MotionArrays, MotionPlaces, code_places, shapes_on_keys
+from .stored.releases import NONE as NO_RATES
 from .zones import KeyZones
 
 PACE_RANGE = (0.5, 2.0)
@@ -82,8 +83,8 @@ class MotionTable:
     correction_table : CorrectionTable or None
     corrected_field : the field that `correction` sets right; "" without
     corrected_partials, corrected_bands : P and bands of what it gives; 0 without
-    onsets : float32 (rows, E + 1), envelopes of attacks in dB (see `engine.keys.onsets`); the first one, of what stands
-        still, is nothing; None where none was measured
+    onsets : float32 (rows, E + 1), envelopes of attacks in dB (see `engine.keys.stored.onsets`); the first one, of
+        what stands still, is nothing; None where none was measured
     added : what `add` has brought since it was made, for others that shall know the same rows
     """
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .correction import CorrectionArrays, no_layers, no_softer, no_totals
-from .motion_arrays import MotionArrays
-from .onsets import no_onsets
-from .releases import no_releases
-from .table import Courses, KeyTable
+from .stored.correction_arrays import CorrectionArrays, no_layers, no_softer, no_totals
+from .stored.motion_arrays import MotionArrays
+from .stored.onsets import no_onsets
+from .stored.releases import no_releases
+from .stored.table import Courses, KeyTable
 from .timbres import TimbreTable
 
 ONSETS = "onsets"

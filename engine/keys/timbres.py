@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import BankError
 from ..arrays import FloatArray
-from .table import KeyTable
+from .stored.table import KeyTable
 
 
 class TimbreTable:

@@ -10,9 +10,9 @@ import numpy as np
 from ...errors import BankError
 from ..arrays import FloatArray
 from ..keys.apply import KeyApplier
-from ..keys.correction import CorrectionArrays
-from ..keys.motion_arrays import MotionArrays
 from ..keys.motions import KeyRoom, MotionTable
+from ..keys.stored.correction_arrays import CorrectionArrays
+from ..keys.stored.motion_arrays import MotionArrays
 from ..names import representation_of
 from ..values import member, whole
 from .bound_step import BoundStep

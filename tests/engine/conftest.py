@@ -9,7 +9,7 @@ import pytest
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.keys import correction
-from tnca_synth.engine.keys.correction import CorrectionArrays
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 
 
 @pytest.fixture

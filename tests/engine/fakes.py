@@ -12,8 +12,8 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.interfaces import Instrument
 from tnca_synth.engine.decoders.base import Decoder, NoteControls
 from tnca_synth.engine.keys.apply import KeyApplier
-from tnca_synth.engine.keys.motion_arrays import MotionArrays
 from tnca_synth.engine.keys.motions import STILL, Motion, MotionTable
+from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.engine.spectra.fields import Fields
 from tnca_synth.engine.spectra.spec import AudioSpec

@@ -14,8 +14,8 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.growth.delivery import LONGEST_S
 from tnca_synth.engine.kernel.model import Kernel
-from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.onsets import CODE_DB, LENGTH_S, MOMENTS, STEP_S
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.onsets import CODE_DB, LENGTH_S, MOMENTS, STEP_S
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.midi import messages as midi
 from tnca_synth.midi.spec.growth_controllers import GROWTH_RATE

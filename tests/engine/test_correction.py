@@ -7,14 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.correction import (
-    VELOCITY_STEPS,
-    CorrectionArrays,
-    CorrectionTable,
-    coded_totals,
-    step_at,
-)
+from tnca_synth.engine.keys.correction import CorrectionTable
 from tnca_synth.engine.keys.motions import STILL
+from tnca_synth.engine.keys.stored.correction_arrays import VELOCITY_STEPS, CorrectionArrays, coded_totals, step_at
 from tnca_synth.errors import BankError
 
 MOMENTS = np.array([0, 2, 6, 20])

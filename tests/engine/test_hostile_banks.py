@@ -24,8 +24,8 @@ import tnca_synth.instruments
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.bank.manifest import MANIFEST, parse_manifest
 from tnca_synth.engine.keys import npz
-from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.motion_arrays import MotionArrays
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 from tnca_synth.engine.models.graph import OPERATORS, check_model
 from tnca_synth.engine.models.interfaces import HopInputs
 from tnca_synth.engine.models.onnx_runtime import open_session

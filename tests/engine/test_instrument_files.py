@@ -41,7 +41,7 @@ from tnca_synth.engine.instrument_files.file import foundation_of
 from tnca_synth.engine.instrument_files.merge import merge_instruments
 from tnca_synth.engine.keys.motions import MotionTable
 from tnca_synth.engine.keys.parts import correction_of, motions_of, with_correction
-from tnca_synth.engine.keys.table import KeyTable
+from tnca_synth.engine.keys.stored.table import KeyTable
 from tnca_synth.errors import BankError, UsageError
 
 MUTATIONS = 400

@@ -7,9 +7,10 @@ import pytest
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.keys.apply import KeyApplier, partial_places
-from tnca_synth.engine.keys.correction import CorrectionArrays, Corrections, total_level
-from tnca_synth.engine.keys.motion_arrays import MotionArrays
+from tnca_synth.engine.keys.correction import Corrections, total_level
 from tnca_synth.engine.keys.motions import MotionTable
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
 from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.engine.spectra.stft import level_from_power, mel_edges_hz, power_from_level, power_spectrogram

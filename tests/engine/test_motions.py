@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tnca_synth.engine.keys.motion_arrays import MotionArrays
 from tnca_synth.engine.keys.motions import STILL, Motion, MotionTable
+from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
 from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.engine.spectra.stft import mel_edges_hz

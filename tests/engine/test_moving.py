@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.keys.motion_arrays import MotionArrays
 from tnca_synth.engine.keys.motions import STILL, Motion
+from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 from tnca_synth.engine.spectra.pitch import MAX_INHARMONIC_PARTIALS
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi.messages import note_on

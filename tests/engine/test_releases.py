@@ -12,8 +12,8 @@ from measured import with_correction
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.kernel.model import Kernel
-from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.releases import HIGHEST, coded_releases, release_rate
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.releases import HIGHEST, coded_releases, release_rate
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.synth import Synth
 from tnca_synth.midi import messages as midi

@@ -12,9 +12,9 @@ from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.bank.own_files import instrument_of
 from tnca_synth.engine.instrument_files import write_instrument
-from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.parts import correction_of
-from tnca_synth.engine.keys.releases import STEP
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.releases import STEP
 from tnca_synth.errors import UsageError
 from tnca_synth.export import refined_bank
 from tnca_synth.export.added_instruments import add_instruments

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.bank.bank import Bank
-from tnca_synth.engine.keys.correction import CorrectionArrays
-from tnca_synth.engine.keys.motion_arrays import MotionArrays
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 
 
 def with_correction(

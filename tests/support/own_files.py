@@ -19,7 +19,7 @@ from tnca_synth.engine.instrument_files import InstrumentFacts, InstrumentFile, 
 from tnca_synth.engine.instrument_files.container import ARRAYS, FACTS
 from tnca_synth.engine.keys.correction import CorrectionRoom
 from tnca_synth.engine.keys.motions import KeyRoom
-from tnca_synth.engine.keys.table import Courses, KeyTable
+from tnca_synth.engine.keys.stored.table import Courses, KeyTable
 from tnca_synth.engine.models.growth_model import OnnxGrowthModel
 from tnca_synth.engine.spectra.spec import AudioSpec
 

@@ -13,7 +13,7 @@ import torch
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.bank.manifest import MANIFEST, parse_manifest
-from tnca_synth.engine.keys.correction import CorrectionArrays
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 from tnca_synth.engine.models.growth_model import OnnxGrowthModel
 from tnca_synth.engine.spectra.pitch import partial_hz, pitch_to_hz
 from tnca_synth.engine.spectra.spec import AudioSpec

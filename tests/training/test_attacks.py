@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, onset_db
+from tnca_synth.engine.keys.stored.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, onset_db
 from tnca_synth.training.correction.attacks import (
     decoded_db,
     is_no_worse,

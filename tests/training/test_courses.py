@@ -8,9 +8,9 @@ from own_files import SPEC
 
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.keys.apply import KeyApplier
-from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.motions import MotionTable
 from tnca_synth.engine.keys.parts import motions_of
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 from tnca_synth.engine.models.growth_model import GrownHop
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.training.correction.courses import measured_again

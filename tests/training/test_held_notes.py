@@ -14,9 +14,9 @@ from own_files import SPEC
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.instrument_files import InstrumentFile, instrument_bytes, parse_instrument
 from tnca_synth.engine.keys.apply import KeyApplier
-from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.motions import MotionTable
 from tnca_synth.engine.keys.parts import correction_of, motions_of
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 from tnca_synth.engine.models.growth_model import GrownHop
 from tnca_synth.engine.models.interfaces import Genome, HopInputs
 from tnca_synth.engine.spectra.pitch import pitch_to_hz

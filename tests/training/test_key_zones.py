@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tnca_synth.engine.arrays import FloatArray
-from tnca_synth.engine.keys.table import MAX_PACE
+from tnca_synth.engine.keys.stored.table import MAX_PACE
 from tnca_synth.engine.spectra.spec import AudioSpec
 from tnca_synth.engine.spectra.transpose import transposed
 from tnca_synth.training.measure.zones import Measured, number_takes, share

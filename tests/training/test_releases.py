@@ -12,9 +12,9 @@ import pytest
 from tnca_synth.engine.arrays import FloatArray
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.instrument_files import InstrumentFile, read_instrument
-from tnca_synth.engine.keys.correction import CorrectionArrays
 from tnca_synth.engine.keys.parts import correction_of
-from tnca_synth.engine.keys.releases import HIGHEST, STEP
+from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
+from tnca_synth.engine.keys.stored.releases import HIGHEST, STEP
 from tnca_synth.training.correction.releases import Note, judged, release_rate, with_rates
 from tnca_synth.training.learning import instrument
 from tnca_synth.training.learning.foundation import open_foundation

@@ -1,8 +1,8 @@
 """Measuring how a bank's attacks differ from recorded ones: at the end of the chain, on what it renders.
 
 For each recorded key, levels of the recording and of the rendered note are told every 2 ms over two periods of its
-lowest tone; how they differ is its envelope (`engine.keys.onsets`). It is kept where ears do not mind it: where a model
-of hearing finds notes with it about as near to their recordings as without. Letters: E moments, N samples.
+lowest tone; how they differ is its envelope (`engine.keys.stored.onsets`). It is kept where ears do not mind it: where
+a model of hearing finds notes with it about as near to their recordings as without. Letters: E moments, N samples.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.bank.instruments import BankInstrument
 from ...engine.instrument_files import InstrumentFile
-from ...engine.keys.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, no_onsets, onset_db
 from ...engine.keys.parts import correction_of, with_correction
+from ...engine.keys.stored.onsets import LENGTH_S, MOMENTS, STEP_S, coded, decoded, no_onsets, onset_db
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
 from ..measure.attacks import level_window_s, rise_ms

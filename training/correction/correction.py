@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.correction import CorrectionArrays
+from ...engine.keys.stored.correction_arrays import CorrectionArrays
 from ..codec.notes import SoundNotes
 from ..data.dataset import NoteSet
 from ..loop.rollout import GrowingModel, NoteBatch, grow

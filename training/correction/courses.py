@@ -21,10 +21,11 @@ from ...engine.arrays import FloatArray
 from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.instrument_files import InstrumentFile
-from ...engine.keys.correction import CorrectionArrays, coded_totals, no_totals, total_level
-from ...engine.keys.onsets import no_onsets
+from ...engine.keys.correction import total_level
 from ...engine.keys.parts import correction_of, with_correction
-from ...engine.keys.releases import no_releases
+from ...engine.keys.stored.correction_arrays import CorrectionArrays, coded_totals, no_totals
+from ...engine.keys.stored.onsets import no_onsets
+from ...engine.keys.stored.releases import no_releases
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
 from ...engine.spectra.spec import AudioSpec

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ...engine.arrays import FloatArray
 from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.apply import KeyApplier
-from ...engine.keys.correction import CorrectionArrays
 from ...engine.keys.parts import correction_of, with_correction
+from ...engine.keys.stored.correction_arrays import CorrectionArrays
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import mel_filterbank, power_from_level, power_spectrogram

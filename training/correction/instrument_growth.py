@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
 from ...engine.instrument_files import InstrumentFile
-from ...engine.keys.correction import CorrectionArrays
 from ...engine.keys.motions import Motion, MotionTable
 from ...engine.keys.parts import correction_of, motions_of
+from ...engine.keys.stored.correction_arrays import CorrectionArrays
 from ...engine.keys.timbres import TimbreTable
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.models.interfaces import HopInputs

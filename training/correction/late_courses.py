@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.correction import CorrectionArrays, CorrectionRoom, coded_totals, total_level
-from ...engine.keys.onsets import MOMENTS
-from ...engine.keys.releases import NONE
+from ...engine.keys.correction import CorrectionRoom, total_level
+from ...engine.keys.stored.correction_arrays import CorrectionArrays, coded_totals
+from ...engine.keys.stored.onsets import MOMENTS
+from ...engine.keys.stored.releases import NONE
 from ...engine.spectra.spec import AudioSpec
 from ..measure.motions import rounded
 from .correction import CODE_RANGE, EASE_MOMENTS, FURTHEST, RANK

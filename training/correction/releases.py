@@ -21,7 +21,7 @@ from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.parts import correction_of, with_correction
-from ...engine.keys.releases import HIGHEST, NONE, VELOCITIES, coded_releases, no_releases
+from ...engine.keys.stored.releases import HIGHEST, NONE, VELOCITIES, coded_releases, no_releases
 from ...engine.models.growth_model import OnnxGrowthModel
 from ...engine.names import representation_of
 from ..measure.hearing import hearing_distance
@@ -29,7 +29,7 @@ from ..validation.rendered import NoteRenderer
 from .instrument_growth import Recorded
 
 Rates = Sequence[float]
-"""At `engine.keys.releases.VELOCITIES`, in dB a second."""
+"""At `engine.keys.stored.releases.VELOCITIES`, in dB a second."""
 HOLDS_S: Final = (1.5, 0.4, 0.15)
 """What is silent after the first of these is let go earlier."""
 TAIL_S: Final = 0.8

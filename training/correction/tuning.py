@@ -15,7 +15,7 @@ import numpy as np
 from ...engine.arrays import FloatArray
 from ...engine.bank.instruments import BankInstrument, Tuning
 from ...engine.bank.manifest import MAX_CENTS
-from ...engine.keys.npz import NUM_KEYS
+from ...engine.keys.stored.npz import NUM_KEYS
 from ..measure.hearing import HEARING_RATE
 from ..measure.recording import HELD_OUT_VELOCITY, is_held_out_key
 from ..sources.soundfont_zones import SEMITONE, Zone

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...engine.bank.instruments import Tuning
-from ...engine.keys.motion_arrays import MotionArrays
 from ...engine.keys.motions import Motion, MotionTable
+from ...engine.keys.stored.motion_arrays import MotionArrays
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.transpose import LINEAR
 from ...errors import DatasetError

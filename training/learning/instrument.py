@@ -13,10 +13,10 @@ import torch
 from ...engine.arrays import FloatArray
 from ...engine.bank.instruments import Levels, Tuning
 from ...engine.instrument_files import InstrumentFacts, InstrumentFile
-from ...engine.keys.correction import CorrectionArrays
-from ...engine.keys.onsets import MOMENTS
 from ...engine.keys.parts import ONSETS, correction_of, table_of
-from ...engine.keys.releases import STEP, VELOCITIES, rates_between
+from ...engine.keys.stored.correction_arrays import CorrectionArrays
+from ...engine.keys.stored.onsets import MOMENTS
+from ...engine.keys.stored.releases import STEP, VELOCITIES, rates_between
 from ...engine.keys.timbres import TimbreTable
 from ...engine.names import representation_of
 from ...midi.spec.general_midi import drum_name

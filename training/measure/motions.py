@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.motion_arrays import MotionArrays
+from ...engine.keys.stored.motion_arrays import MotionArrays
 from ...engine.spectra.spec import AudioSpec
 from .inharmonic_partials import LEAST_S, measure_inharmonic_partials
 from .note_features import NoteFeatures

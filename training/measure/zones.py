@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.keys.motion_arrays import code_places
-from ...engine.keys.table import MAX_PACE
+from ...engine.keys.stored.motion_arrays import code_places
+from ...engine.keys.stored.table import MAX_PACE
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.transpose import transposed
 

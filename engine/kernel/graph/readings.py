@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import FloatArray
-from ...keys.motion_arrays import code_places
 from ...keys.motions import MotionTable
+from ...keys.stored.motion_arrays import code_places
 from ...modulation.channel import COLOUR_AND_PACE, GROWTH, REST, WILD, Control
 from ...modulation.envelope_clocks import HELD, EnvelopeClocks, fade_in_db, read_clocks
 from ...modulation.reseeding import MIN_DRIFT

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ...errors import BankError
+from ....errors import BankError
 
 MAX_UNPACKED_BYTES: Final = 256 * 2**20
 """Of all arrays together; those of the shipped bank have 1.5 MB at most."""

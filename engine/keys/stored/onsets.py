@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
+from ...arrays import FloatArray
 
 MOMENTS: Final = 32
 """E."""

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
-from ..spectra.pitch import MAX_INHARMONIC_PARTIALS
+from ...arrays import FloatArray
+from ...spectra.pitch import MAX_INHARMONIC_PARTIALS
 from .npz import NUM_KEYS
 
 MAX_TIMBRES: Final = 128

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
-from ..spectra.pitch import MAX_INHARMONIC_PARTIALS
-from ..spectra.spec import AudioSpec
-from ..spectra.transpose import transposed
+from ...arrays import FloatArray
+from ...spectra.pitch import MAX_INHARMONIC_PARTIALS
+from ...spectra.spec import AudioSpec
+from ...spectra.transpose import transposed
 from .npz import KeyedArrays
 
 MotionPlaces = tuple[NDArray[np.intp], NDArray[np.float64]]
