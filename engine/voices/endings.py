@@ -62,12 +62,15 @@ def fade_released(
     """
     is_touched, hop = False, audio.shape[1] // release_age_s.shape[1]
     for row in np.flatnonzero(release_age_s[:, -1] >= 0.0).tolist():
-        voice, first = voices[row], int(np.argmax(release_age_s[row] >= 0.0))
+        voice, is_late = voices[row], release_age_s[row, -1] > FADES_AFTER_S - hop_s
+        if not is_late and voice.release_rate == 0.0:
+            continue
+        first = int(np.argmax(release_age_s[row] >= 0.0))
         age_s = release_age_s[row, first:].astype(np.float64)
         starts, ends = np.zeros((2, len(age_s)))
         if voice.release_rate > 0.0:
             starts, ends = _fallen_db(voice, age_s, None if places is None else places[first:, row], hop_s, first > 0)
-        if age_s[-1] > FADES_AFTER_S - hop_s:
+        if is_late:
             # Each hop by its own age alone, so that it does not matter which of them are decoded together.
             starts = starts + FADE_DB_PER_S * np.maximum(age_s - FADES_AFTER_S, 0.0)
             ends = ends + FADE_DB_PER_S * np.maximum(age_s + hop_s - FADES_AFTER_S, 0.0)

@@ -10,7 +10,8 @@ import pytest
 from tnca_synth.errors import DatasetError, UsageError
 from tnca_synth.training.config.run import DataConfig
 from tnca_synth.training.material import Wishes, understand
-from tnca_synth.training.material.presets import notes_of
+from tnca_synth.training.material.presets import HOLD_S, TAIL_S, notes_of, played_keys
+from tnca_synth.training.material.understand import SAMPLE_RATE
 from tnca_synth.training.sources.soundfont_zones import SoundFontZones, Zone
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,14 @@ def test_a_preset_gives_its_recorded_keys_and_layers():
     assert not material.refused and material.offset is None
     heard = [round(one.heard) - one.recording.pitch for one in material.notes if one.heard is not None]
     assert len(heard) > 12 and np.mean([off == 0 for off in heard]) > 0.8
+
+
+@pytest.mark.parametrize("transpose", [0, -2])
+def test_any_key_of_a_preset_can_be_played_as_its_recordings_are(transpose: int) -> None:
+    wishes = Wishes(preset="0:108", transpose=transpose)
+    recorded = understand(FONT, wishes=wishes).recordings[3]
+    again = played_keys(FONT, SAMPLE_RATE, wishes)(recorded.pitch, recorded.velocity, HOLD_S, TAIL_S)
+    np.testing.assert_array_equal(again[: len(recorded.audio)], recorded.audio[: len(again)])
 
 
 def test_a_kit_gives_all_its_drums():

@@ -15,6 +15,7 @@ from tnca_synth.engine.instrument_files import InstrumentFile, read_instrument
 from tnca_synth.engine.keys.parts import correction_of
 from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 from tnca_synth.engine.keys.stored.releases import HIGHEST, STEP
+from tnca_synth.training.correction import releases
 from tnca_synth.training.correction.releases import Note, judged, release_rate, with_rates
 from tnca_synth.training.learning import instrument
 from tnca_synth.training.learning.foundation import open_foundation
@@ -56,7 +57,9 @@ def test_what_is_cut_has_the_highest_rate_and_what_falls_in_no_line_has_none() -
     assert release_rate(cut, held(), HOLD_S, RATE) == HIGHEST
     both = 0.9 * let_go(200.0) + 0.1 * let_go(5.0)  # a room, or two layers
     assert release_rate(both, held(), HOLD_S, RATE) is None
-    assert release_rate(held(HOLD_S), held(), HOLD_S, RATE) is None
+    assert release_rate(held(HOLD_S), held(), HOLD_S, RATE) is None  # it ends there
+    over = held() * np.exp(-12.0 * np.arange(len(held())) / RATE).astype(np.float32)
+    assert release_rate(over, over, HOLD_S, RATE) is None
 
 
 def correction(file: InstrumentFile) -> CorrectionArrays:
@@ -111,3 +114,17 @@ def test_layers_that_fall_by_different_rates_keep_theirs(monkeypatch: pytest.Mon
     file = read_instrument(Path("instruments") / "pad-2-warm.tnca")
     found = correction(instrument.with_releases(foundation, file, soft + loud)).release_rates * STEP
     assert found == pytest.approx(np.tile([120.0, 60.0, 40.0], (len(found), 1)), rel=0.05)
+
+
+@pytest.mark.slow
+def test_what_plays_any_key_tells_the_rates_of_soft_middle_and_loud_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "judged", lambda file, *_: file)
+    foundation = open_foundation(Bank.load())
+    rate = foundation.spec.sample_rate
+
+    def played(key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+        return let_go(12_000.0 / velocity, hold_s, length_s=hold_s + tail_s, key=key, rate=rate)
+
+    file = read_instrument(Path("instruments") / "pad-2-warm.tnca")
+    found = correction(instrument.with_releases(foundation, file, [], played)).release_rates * STEP
+    assert found == pytest.approx(np.tile([200.0, 130.4, 96.8], (len(found), 1)), rel=0.02)

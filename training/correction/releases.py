@@ -154,18 +154,24 @@ def _recorded_rate(recorded: Recorded, key: int, velocity: int, sample_rate: int
     for hold_s in HOLDS_S:
         held = recorded(key, velocity, hold_s + TAIL_S, 0.0)
         levels_db = _levels_db(held, sample_rate)
-        at_release = levels_db[int(hold_s / WINDOW_S) - 1]
-        if not pitched and at_release < levels_db.max() + SUSTAINS_DB:
+        if not pitched and levels_db[int(hold_s / WINDOW_S) - 1] < levels_db.max() + SUSTAINS_DB:
             return None
-        if at_release >= AUDIBLE_DB:
+        if is_audible(held, hold_s, sample_rate):
             return release_rate(recorded(key, velocity, hold_s, TAIL_S), held, hold_s, sample_rate)
     return None
+
+
+def is_audible(held: FloatArray, hold_s: float, sample_rate: int) -> bool:
+    """Tell whether a note is still loud enough after some seconds to tell how it falls."""
+    levels_db = _levels_db(held, sample_rate)
+    at = int(hold_s / WINDOW_S) - 1
+    return bool(0 <= at < len(levels_db) and levels_db[at] >= AUDIBLE_DB)
 
 
 def release_rate(released: FloatArray, held: FloatArray, hold_s: float, sample_rate: int) -> float | None:
     """Return by how much a note that is let go falls beside the same note held on, in dB a second.
 
-    None where it does not fall in a line. What is gone at once has the highest rate.
+    None where it does not fall in a line, or is over before. What is gone at once has the highest rate.
 
     Parameters
     ----------
@@ -177,7 +183,7 @@ def release_rate(released: FloatArray, held: FloatArray, hold_s: float, sample_r
     fall_db = _levels_db(held[first:], sample_rate)[: len(levels_db)]
     levels_db = levels_db[: len(fall_db)]
     fall_db = fall_db - levels_db
-    if not levels_db.size:
+    if not levels_db.size or not is_audible(held, hold_s, sample_rate):
         return None
     noise_db = levels_db[-1] + NOISE_DB if fall_db[-1] > SILENCED_DB else QUIETEST_DB
     is_lost = (levels_db < max(QUIETEST_DB, noise_db)) | (fall_db > DEEPEST_DB)

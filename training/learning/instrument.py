@@ -23,10 +23,12 @@ from ...midi.spec.general_midi import drum_name
 from ..correction.attacks import HOLD_S, TAIL_S, envelope_of
 from ..correction.correction import Reach, measure_correction
 from ..correction.held_notes import with_held_notes
+from ..correction.instrument_growth import Recorded
 from ..correction.late_courses import leave_room
 from ..correction.levels import levels_beside, usual_loudness
 from ..correction.prolonged import prolonged
 from ..correction.releases import Note, judged, release_rate, with_rates
+from ..correction.releases import with_releases as with_played_releases
 from ..data.dataset import NoteSet, between
 from ..data.heard_tuning import heard_tuning
 from ..material import Material
@@ -192,14 +194,25 @@ def with_held(foundation: Foundation, instrument: InstrumentFile, recordings: Se
 
 
 def with_releases(
-    foundation: Foundation, instrument: InstrumentFile, recordings: Sequence[Recording]
+    foundation: Foundation,
+    instrument: InstrumentFile,
+    recordings: Sequence[Recording],
+    played: Recorded | None = None,
 ) -> InstrumentFile:
     """Return an instrument whose keys fall as their recordings do once they are let go, where these have that.
 
     Keys without a recording have the rate of the nearest one of their timbre. A kit is as it was, and so is what was
     cut off when it was let go, or does not fall in a line on most keys.
+
+    Parameters
+    ----------
+    played : what plays any key as it was recorded; None where there are only the recordings
     """
     rate = foundation.spec.sample_rate
+    if played is not None:
+        growth = foundation.bank.growth_model(REPRESENTATION, provider="cpu")
+        is_pitched = instrument.facts.kind == "pitched"
+        return with_played_releases(instrument, foundation.bank, growth, played, is_pitched)
     ended = [one for one in recordings if len(one.audio) >= (one.hold_s + LEAST_TAIL_S) * rate]
     found: dict[int, list[tuple[int, float]]] = {}
     for one in ended:

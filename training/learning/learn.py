@@ -16,6 +16,7 @@ from ...errors import UsageError
 from ..data.dataset import NoteSet
 from ..loop.loop import Progress
 from ..material import Wishes, understand
+from ..material.presets import Played, played_keys
 from ..measure.note_features import NoteFeatures
 from ..measure.recording import Recording
 from ..spectral.nca import TNCA
@@ -135,6 +136,7 @@ class _Run:
     is_holding_still: bool = False
     tells_between: bool = True
     levels: Levels | None = None
+    played: Played | None = None
     about: About = field(init=False)
     programs: tuple[int, ...] = field(init=False)
     leveller: Leveller = field(init=False)
@@ -149,6 +151,8 @@ class _Run:
         self.about = about_of(material, self.name, self.author, self.licence)
         self.leveller = Leveller(self.foundation, material.is_kit)
         self.zone_ends = material.zone_ends
+        if material.kind == "soundfont":
+            self.played = played_keys(material.path, self.foundation.spec.sample_rate, wishes)
         chosen = at_most(material.recordings, MOST_NOTES)
         if len(chosen) < len(material.recordings):
             self.listener.say(f"learns from {len(chosen)} of {len(material.recordings)} notes, of every key")
@@ -220,7 +224,7 @@ class _Run:
             judgement = judge(self.foundation, self._kept(), recordings, recordings, are_unheard=False)
         self.listener.say("measures how held notes go on, and how they end")
         held = with_held(self.foundation, self._kept(), recordings)
-        ended = with_releases(self.foundation, held, recordings)
+        ended = with_releases(self.foundation, held, recordings, self.played)
         self._write(with_figures(ended, {**judgement.as_figures(), ITERATIONS: float(self.iterations)}))
         return judgement
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from ...engine.arrays import FloatArray
 from ...errors import UsageError
 from ..sources.audio.note_file import NoteFile, recorded_note
 from ..sources.soundfont import PEAK_SILENT, SoundFont
@@ -18,6 +19,8 @@ from ..sources.zone_notes import HIGHEST, LOWEST
 from .keeping import Keeper
 from .material import Gathered, Wishes
 
+Played = Callable[[int, int, float, float], FloatArray]
+"""A key at a velocity, held for some seconds and let go for some more."""
 FARTHEST: Final = 6
 """Semitones from a recorded key to one that is made from it and played as well."""
 MOST_KEYS: Final = 32
@@ -63,6 +66,16 @@ def read_preset(path: Path, sample_rate: int, wishes: Wishes) -> Gathered:
         name=preset.name,
         zone_ends=() if is_kit else tuple(sorted({zone.high for zone in zones})),
     )
+
+
+def played_keys(path: Path, sample_rate: int, wishes: Wishes) -> Played:
+    """Return what plays any key of the preset that is asked for, as its recordings are named."""
+    preset, font = choose_preset(path, wishes.preset), SoundFont(path, sample_rate)
+
+    def played(key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+        return font.play(preset, key - wishes.transpose, velocity, hold_s, tail_s)
+
+    return played
 
 
 def notes_of(zones: Sequence[Zone]) -> list[tuple[int, tuple[int, ...]]]:
