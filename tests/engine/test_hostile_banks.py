@@ -23,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 import tnca_synth.instruments
 from tnca_synth.engine.bank.bank import Bank
 from tnca_synth.engine.bank.manifest import MANIFEST, parse_manifest
-from tnca_synth.engine.keys import npz
+from tnca_synth.engine.keys.stored import npz
 from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 from tnca_synth.engine.keys.stored.motion_arrays import MotionArrays
 from tnca_synth.engine.models.graph import OPERATORS, check_model
