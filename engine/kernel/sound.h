@@ -44,7 +44,7 @@ INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t vo
         FN(tell)(m, courses_at(m, motion_row(motion[0]), motion[1], age_s, part, courses, totals), courses, told);
     }
     const float *bands = told + m->partials, faint = (float)(1.0 / m->heard_level), known = totals[0];
-    const float softer = known > 0.0f ? fminf(known * FN(total)(m, level) - totals[1], 0.0f) : 0.0f, least = known * (float)m->faint_level;
+    const float softer = known > 0.0f ? fminf(known * FN(total)(m, level) - totals[1], 0.0f) : 0.0f, steep = (float)(2.0 / m->faint_level);
     const int32_t *__restrict low = m->bin_low, *__restrict nearest = slot->nearest;
     const float *__restrict part = m->bin_share, *__restrict belongs = slot->belongs;
 #pragma GCC ivdep
@@ -53,7 +53,10 @@ INLINE void FN(correct)(Hop *hop, const Slot *slot, const Call *call, int64_t vo
         float change = noise + belongs[n] * (told[nearest[n]] - noise);
         float share = level[n] * faint, quiet = share < 1.0f ? 1.0f - share : 0.0f;
         float changed = level[n] + change * (1.0f - quiet * (1.0f - known)) + quiet * softer;
-        level[n] = changed >= least && changed > 0.0f ? changed : 0.0f;
+        changed = changed > 0.0f ? changed : 0.0f;
+        float clear = changed * steep - 1.0f; /* how far above what is faint */
+        clear = clear < 0.0f ? 0.0f : clear < 1.0f ? clear : 1.0f;
+        level[n] = changed * (1.0f - known * (1.0f - clear));
     }
 }
 

@@ -27,8 +27,8 @@ LOBE_BINS = 2.5
 HEARD_LEVEL = 0.2
 """Levels below are set right the less, the lower they are, so that silence stays silent; or, where it is known how
 loud the whole spectrum was when the correction was measured, they are moved by how much louder it is now."""
-FAINT_LEVEL = 0.15
-"""What is lower once it is set right that way is silent: -94 dB."""
+FAINT_LEVEL = 0.2
+"""What is lower once it is set right that way, -92 dB, sinks into silence, which it reaches at half of that."""
 TILE_FRAMES = 24
 """Frames of voices that are transposed together: what that takes stays in the processor's cache."""
 KEPT_GROUPS = 4
@@ -167,8 +167,9 @@ def _set_right(level: FloatArray, correction: FloatArray, totals: FloatArray, sp
     # spectrum as it did when the correction was measured. On a pad of timbres both are mixed.
     softer = np.minimum(known * total_level(level, spec)[..., None] - totals[..., 1:], 0.0)
     level += correction * (1.0 - quiet * (1.0 - known)) + quiet * softer
-    level *= level >= known * np.float32(FAINT_LEVEL)
     np.maximum(level, 0.0, out=level)
+    faint = 1.0 - np.clip(level * np.float32(2.0 / FAINT_LEVEL) - 1.0, 0.0, 1.0)
+    level *= 1.0 - known * faint
 
 
 def _equal_parts(values: NDArray[np.float64]) -> list[slice]:

@@ -146,7 +146,7 @@ def test_a_pedal_half_down_slows_releases() -> None:
 
     levels = [tail(value) for value in (0, 31, 40, 52, 63, 64)]
     assert levels[0] == levels[1]
-    assert levels[1] < levels[2] - 1 < levels[3] - 3 < levels[4] - 6
+    assert levels[1] < levels[2] - 1 < levels[3] - 3 < levels[4] - 5
     assert levels[4] < levels[5] + 1
 
 

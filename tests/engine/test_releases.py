@@ -94,6 +94,7 @@ def test_loud_notes_fall_by_their_own_rate(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("core", CORES)
 def test_without_a_rate_nothing_changes(core: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rated(monkeypatch)
     before = played(core)
     rated(monkeypatch, clarinet=60.0)
     np.testing.assert_array_equal(played(core), before)

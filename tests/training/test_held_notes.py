@@ -224,3 +224,17 @@ def test_the_last_moment_lies_beyond_what_is_held_longest() -> None:
     measured.add(np.sin(np.arange(len(MOMENTS) - 1.0))[:, None].astype(np.float32), np.ones(1, np.float32))
     course = measured.mean(decays=False)[:, 0]
     assert course[-1] == pytest.approx(course[:-1][MOMENTS[:-1] >= MOMENTS[-2] / 2].mean(), abs=1e-6)
+
+
+def test_what_has_come_to_rest_fades_no_further_however_much_it_fell_before() -> None:
+    class Resting(Recordings):
+        def __call__(self, key: int, velocity: int, hold_s: float, tail_s: float) -> FloatArray:
+            audio = super().__call__(key, velocity, hold_s, tail_s)
+            time_s = np.arange(len(audio)) / RATE
+            gain_db = np.interp(time_s, [0.0, 6.0], [0.0, -20.0]) + 0.3 * np.sin(time_s)
+            return (audio * 10.0 ** (gain_db / 20.0)).astype(np.float32)
+
+    growth = Fading()
+    file = with_held_notes(made(), growth, Resting())  # type: ignore[arg-type]
+    late, later = levels_db(file, growth, 12.0, 60.0)
+    assert late < -15.0 and abs(later - late) < 0.7

@@ -45,6 +45,8 @@ QUIET = 1e-9
 """Mean power of what counts as silent, -90 dB."""
 FADING_DB = 6.0
 """A recording that is so much quieter in the end fades, and is followed to there."""
+STILL_FADING_DB = 1.0
+"""And goes on fading beyond what is followed if it has fallen by so much in the last 4 s; less is a beat."""
 SURGING_DB = 2.0
 """One that moves so far from its later mean is followed, too, and ends in that mean."""
 MOST_LIFT_DB = 10.0
@@ -224,7 +226,7 @@ def _late(axis: _Axis, note: Note, plan: _Plan, bins: FloatArray, own: FloatArra
     return Late(
         moments_s=tuple(FOLLOWED_S[place - 2] for place in plan.followed),
         end_s=plan.end_s,
-        fades=bool(heard_db[0] - heard_db[-1] > FADING_DB),
+        fades=bool(heard_db[0] - heard_db[-1] > FADING_DB and heard_db[-3] - heard_db[-1] > STILL_FADING_DB),
         values=values,
         weights=loudness_of(_level(wanted[0] + wanted[1], spec)),
         level=_level(own[there], spec),

@@ -187,17 +187,20 @@ class HopGraph:
         share = w.add("Clip", w.add("Mul", level, self._const(1.0 / HEARD_LEVEL)), "", self._const(1.0))
         quiet = w.add("Sub", self._const(1.0), share)
         known, wanted = w.split("Split", w.input("correction_totals", ["V", 1, 2]), w.constant([1, 1]), count=2, axis=2)
-        powers = w.add("Sub", w.add("Exp", w.add("Mul", level, self._const(level_unit(self._spec)))), self._const(1.0))
-        power = w.add("Add", w.add("ReduceSum", powers, w.constant([2]), keepdims=1), self._const(1.0))
+        # A product for each voice adds alike among any others, which sums over an axis do not.
+        root = w.add("Exp", w.add("Mul", level, self._const(0.5 * level_unit(self._spec))))
+        power = w.add("FusedMatMul", root, root, domain=MICROSOFT, transB=1)
+        power = w.add("Sub", power, self._const(self._spec.num_bins - 1.0))
         total = w.add(
             "Mul", w.add("Log", w.add("Max", power, self._const(1.0))), self._const(1.0 / level_unit(self._spec))
         )
-        louder = w.add("Sub", w.add("Mul", known, total), wanted)
+        softer = w.add("Min", w.add("Sub", w.add("Mul", known, total), wanted), self._const(0.0))
         fading = w.add("Sub", self._const(1.0), w.add("Mul", quiet, w.add("Sub", self._const(1.0), known)))
-        change = w.add("Add", w.add("Mul", change, fading), w.add("Mul", quiet, louder))
+        change = w.add("Add", w.add("Mul", change, fading), w.add("Mul", quiet, softer))
         level = w.add("Relu", w.add("Add", level, change))
-        is_faint = w.add("Less", level, w.add("Mul", known, self._const(FAINT_LEVEL)))
-        return w.add("Where", is_faint, self._const(0.0), level)
+        clear = w.add("Sub", w.add("Mul", level, self._const(2.0 / FAINT_LEVEL)), self._const(1.0))
+        faint = w.add("Sub", self._const(1.0), w.add("Clip", clear, self._const(0.0), self._const(1.0)))
+        return w.add("Mul", level, w.add("Sub", self._const(1.0), w.add("Mul", known, faint)))
 
     def _at_places(self, level: str, tonality: str) -> tuple[str, str]:
         """Read levels and tonalities at places (X) of the transposed sound."""
