@@ -95,7 +95,8 @@ def recordings(db_per_s: float, tail_s: float, rate: int) -> list[Recording]:
 @pytest.mark.parametrize("db_per_s", [60.0, 300.0])
 def test_a_learned_instrument_falls_as_its_recordings_do(db_per_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instrument, "judged", lambda file, *_: file)
-    file = read_instrument(Path("instruments") / "pad-2-warm.tnca")
+    shipped = read_instrument(Path("instruments") / "pad-2-warm.tnca")
+    file = with_rates(shipped, [None] * len(correction(shipped).key))
     foundation = open_foundation(Bank.load())
     rate = foundation.spec.sample_rate
     found = correction(instrument.with_releases(foundation, file, recordings(db_per_s, TAIL_S, rate)))
