@@ -21,7 +21,7 @@ from fake_ensemble import LEVEL, fake_ensemble
 import tnca_synth
 from tnca_synth import open_synth, read_midi_file, render, render_file
 from tnca_synth.engine.events import sequencer
-from tnca_synth.engine.growth import workers
+from tnca_synth.engine.growth import worker_process
 from tnca_synth.engine.mix.limiter import CEILING
 from tnca_synth.engine.open import assemble_synth
 from tnca_synth.engine.output.gain import Amplifier
@@ -283,10 +283,10 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Give a function that has a signal sent to the helper's process when some of the song is done."""
 
     def send(number: int) -> None:
-        start = workers.WorkerProcess.start
+        start = worker_process.WorkerProcess.start
         num_tasks = 0
 
-        def stopped(self: workers.WorkerProcess, *task: object) -> None:
+        def stopped(self: worker_process.WorkerProcess, *task: object) -> None:
             nonlocal num_tasks
             num_tasks += 1
             if num_tasks == TASKS_BEFORE:
@@ -294,7 +294,7 @@ def in_the_midst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 os.kill(self._process.pid, number)
             start(self, *task)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(workers.WorkerProcess, "start", stopped)
+        monkeypatch.setattr(worker_process.WorkerProcess, "start", stopped)
 
     return send
 
@@ -305,7 +305,7 @@ def test_a_helper_that_stops_or_dies_costs_time_and_no_sample(
 ) -> None:
     monkeypatch.setattr(sequencer, "STRETCH_SAMPLES", 16_384)
     alone = render(LONG, sample_rate=22_050)
-    monkeypatch.setattr(workers, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(worker_process, "PATIENCE_S", 1.0)
     in_the_midst(number)
     told: list[str] = []
     done_s: list[float] = []
@@ -319,9 +319,9 @@ def test_a_helper_that_stops_or_dies_costs_time_and_no_sample(
 
 def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every round of hops counts as progress, however long the whole takes."""
-    monkeypatch.setattr(workers, "PATIENCE_S", 0.5)
-    ours, theirs = workers.multiprocessing.Pipe()
-    helper = object.__new__(workers.WorkerProcess)
+    monkeypatch.setattr(worker_process, "PATIENCE_S", 0.5)
+    ours, theirs = worker_process.multiprocessing.Pipe()
+    helper = object.__new__(worker_process.WorkerProcess)
     killed: list[bool] = []
     helper._pipe, helper._share = ours, []
     helper._process = type("Process", (), {"kill": lambda self: killed.append(True)})()  # type: ignore[assignment]
@@ -331,7 +331,7 @@ def test_a_helper_that_is_slow_but_goes_on_is_waited_for(monkeypatch: pytest.Mon
             time.sleep(0.15)
             theirs.send(None)
         nothing = Progress(0).table, [], np.zeros(0, np.float32)
-        theirs.send(workers.Result([], [], *nothing, ["a line"]))
+        theirs.send(worker_process.Result([], [], *nothing, ["a line"]))
 
     threading.Thread(target=work).start()
     assert helper.finish(Progress(1)) == ["a line"]
