@@ -57,11 +57,12 @@ def test_the_bank_is_small_and_one_more_instrument_costs_little() -> None:
         {one.name: len(one.read_bytes()) for one in place.iterdir() if one.name.endswith(suffixes)}
         for place in (folder, folder / "low_rate")
     ]
-    assert sum(sizes[0].values()) <= 11_000_000
+    manifest = json.loads((folder / "bank.json").read_text())
+    variations = sum(sizes[0][one["files"]["dual"]] for one in manifest["instruments"] if one.get("bank"))
+    assert variations <= 2_000_000 and sum(sizes[0].values()) - variations <= 10_000_000
     first = ("dual.", "mel.", "vocoder.", "motions.", "bank.")
     assert sum(size for name, size in sizes[1].items() if name.startswith(first)) <= 10_000_000
     assert sum(sizes[1].values()) <= 24_000_000  # with what four further representations add
-    manifest = json.loads((folder / "bank.json").read_text())
     timbre_size = Bank.load().growth_model("dual", "cpu").timbre_size
     largest_entry = max(len(json.dumps(entry)) for entry in manifest["instruments"])
     text_bytes_of_a_number = 24
