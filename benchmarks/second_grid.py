@@ -47,11 +47,12 @@ from tnca_synth.training.loop.rollout import GrowingModel, NoteBatch, plant
 from tnca_synth.training.loop.windows import grow_window
 from tnca_synth.training.multiscale.nca import Between
 from tnca_synth.training.spectral.nca import TNCA, NoteSeed
-from tnca_synth.training.spectral.trainer import LINEAR_FRAMES, Trainer
+from tnca_synth.training.spectral.trainer import Trainer
 from tnca_synth.training.validation.fields import by_instrument, field_errors_db, validation_notes
 
 INSTRUMENTS = ("grand-piano", "church-organ", "violin", "choir", "trumpet", "standard-kit")
 VOICES, STEP_TURNS = 8, 200
+READ_FRAMES = 4
 RATE_SPAN = 2.0  # how far bins may be off the decay rates of the bands around them, as an exponent of e
 
 
@@ -300,7 +301,7 @@ def main() -> None:
     parser.add_argument("--instruments", nargs="+", default=INSTRUMENTS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--notes", type=int, default=6, help="held-out notes of each instrument")
-    parser.add_argument("--frames", type=int, default=LINEAR_FRAMES, help="of a window that the second grid fits")
+    parser.add_argument("--frames", type=int, default=READ_FRAMES, help="of a window that the second grid fits")
     parser.add_argument(
         "--time-share", type=float, default=0.0, help="train the read-out for this share of its time, too"
     )
