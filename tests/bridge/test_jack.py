@@ -54,8 +54,7 @@ def test_it_plays_with_the_latency_that_it_tells_and_follows_the_period(server: 
                 audio, onset = heard(probe, note_on(0, 67, 110), 0.6)
                 onsets.append(onset - bridge_client_latency(period) - period)  # it comes back a period later
                 assert np.abs(audio).max() > 0.01
-        # A violin begins softly, and a machine with other work may hear a note a period late.
-        assert -8 <= onsets[0] <= PERIOD + 8 and -8 <= onsets[1] <= 512, onsets
+        assert all(abs(onset) <= 8 for onset in onsets), onsets  # what a note begins with is too quiet to count
     finally:
         program.send_signal(signal.SIGINT)
         assert program.wait(10) == 130
