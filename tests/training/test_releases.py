@@ -16,10 +16,11 @@ from tnca_synth.engine.keys.parts import correction_of
 from tnca_synth.engine.keys.stored.correction_arrays import CorrectionArrays
 from tnca_synth.engine.keys.stored.releases import HIGHEST, STEP
 from tnca_synth.training.correction import releases
-from tnca_synth.training.correction.releases import Note, judged, release_rate, with_rates
+from tnca_synth.training.correction.releases import judged, release_rate, with_rates
 from tnca_synth.training.learning import instrument
 from tnca_synth.training.learning.foundation import open_foundation
 from tnca_synth.training.measure.recording import Recording
+from tnca_synth.training.validation.rendered import RecordedNote
 
 RATE = 22_050
 HOLD_S, TAIL_S = 1.0, 0.8
@@ -71,10 +72,10 @@ def correction(file: InstrumentFile) -> CorrectionArrays:
 def test_rates_are_left_out_where_notes_are_further_from_their_recordings_with_them() -> None:
     file = read_instrument(Path("instruments") / "celesta.tnca")
     rated = with_rates(file, [[100.0] * 3] * len(correction(file).key))
-    notes = [Note(60, 80, HOLD_S, let_go(100.0))]
+    notes = [RecordedNote(60, 80, HOLD_S, let_go(100.0))]
 
     def by(sound: FloatArray, other: FloatArray) -> InstrumentFile:
-        def rendered(one: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
+        def rendered(one: InstrumentFile, notes: Sequence[RecordedNote]) -> list[FloatArray]:
             return [sound if correction(one).release_rates.any() else other for _ in notes]
 
         return judged(rated, notes, rendered, RATE)

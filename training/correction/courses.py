@@ -18,23 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.correction import total_level
+from ...engine.keys.motions import MotionTable
 from ...engine.keys.parts import correction_of, with_correction
-from ...engine.keys.stored.correction_arrays import CorrectionArrays, coded_totals, no_totals
+from ...engine.keys.stored.correction_arrays import COURSES, CorrectionArrays, coded_totals, no_totals
 from ...engine.keys.stored.onsets import no_onsets
 from ...engine.keys.stored.releases import no_releases
 from ...engine.models.growth_model import OnnxGrowthModel
-from ...engine.names import representation_of
 from ...engine.spectra.spec import AudioSpec
 from ...engine.spectra.stft import level_from_power, power_spectrogram
 from ...engine.spectra.transpose import LINEAR
-from ..measure.hearing import hearing_distance
 from ..measure.motions import smooth_course
 from ..measure.recording import is_held_out_key
-from ..validation.rendered import NoteRenderer
+from ..validation.rendered import RecordedNote, distances, rendered_by
 from .axes import PartialAxis
 from .correction import FURTHEST, MOMENTS, RANK, CourseSum, coded_courses, loudness_of
 from .instrument_growth import InstrumentGrowth, Note, Recorded
@@ -73,7 +71,8 @@ def with_courses(file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, reco
         return file
     instrument = InstrumentGrowth(file, growth)
     tried = [_as_trained(correction, growth.spec), *measured_again(instrument, recorded)]
-    keys = [_judged_keys(instrument, row) for row in range(len(correction.key))]
+    table = instrument.table(correction)
+    keys = [_judged_keys(instrument, table, row) for row in range(len(correction.key))]
     off = _distances(file, tried, keys, bank, growth, recorded)
     which = np.where(off.min(0) <= NEARER * off[0], off.argmin(0), 0)
     return replace(file, table=with_correction(file.table, name, _chosen(tried, which)))
@@ -108,13 +107,13 @@ def measured_again(instrument: InstrumentGrowth, recorded: Recorded) -> list[Cor
     rows = range(len(arrays.key))
     notes = [instrument.note(row, velocity) for row in rows for velocity in VELOCITIES]
     axis, frames = PartialAxis(spec, arrays.partials), round(MEASURED_S / spec.hop_s)
-    width = arrays.shapes.shape[2]
+    width, table = arrays.shapes.shape[2], instrument.table(arrays)
     sums = [[CourseSum(width) for _ in rows] for _ in (FURTHEST, FURTHEST_TOLD)]
     totals = np.zeros((len(arrays.key), len(MOMENTS)))
     moments = MOMENTS[: np.searchsorted(MOMENTS, frames)]
     for start in range(0, len(notes), BATCH):
         some = notes[start : start + BATCH]
-        for note, own in zip(some, _levels(instrument, some, frames), strict=True):
+        for note, own in zip(some, _levels(instrument, table, some, frames), strict=True):
             heard = power_spectrogram(recorded(note.key, note.velocity, MEASURED_S, 0.0), spec)[:frames]
             level = np.zeros_like(own)
             level[: len(heard)] = level_from_power(heard, spec)
@@ -137,27 +136,23 @@ def measured_again(instrument: InstrumentGrowth, recorded: Recorded) -> list[Cor
 def _in_order(measured: CorrectionArrays, arrays: CorrectionArrays, order: Sequence[int]) -> CorrectionArrays:
     """Return measured corrections, whose rows are those of others at some places, in the order of these."""
     back = np.argsort(order)
-    rows: dict[str, Any] = {
-        name: getattr(measured, name)[back] for name in ("courses", "course_scale", "shapes", "shape_scale")
-    }
+    rows: dict[str, Any] = {name: getattr(measured, name)[back] for name in COURSES}
     totals = measured.totals[back] if measured.totals.size else no_totals()
     names: dict[str, Any] = {"timbre": arrays.timbre, "key": arrays.key, "names": arrays.names}
     return replace(measured, **rows, **names, totals=totals)
 
 
-def _levels(instrument: InstrumentGrowth, notes: Sequence[Note], frames: int) -> FloatArray:
+def _levels(instrument: InstrumentGrowth, table: MotionTable, notes: Sequence[Note], frames: int) -> FloatArray:
     """Return the bare levels (V, T, F) that notes are grown with."""
-    table = instrument.table(instrument.correction)
     never = np.full(len(notes), np.inf, np.float32)
     grown = [fields[LINEAR][:, 0].copy() for _, fields in instrument.grown(notes, table, frames, never)]
     return np.maximum(np.stack(grown, 1), np.float32(0.0))
 
 
-def _judged_keys(instrument: InstrumentGrowth, row: int) -> list[int]:
+def _judged_keys(instrument: InstrumentGrowth, table: MotionTable, row: int) -> list[int]:
     """Return a recorded key, and the key farthest from it that is heard from it, but none that is held out."""
     arrays = instrument.correction
     root, timbre = int(arrays.key[row]), arrays.names[arrays.timbre[row]]
-    table = instrument.table(arrays)
     around = [root + side * away for away in range(FURTHEST_KEY, 0, -1) for side in (1, -1)]
     served = (key for key in around if not is_held_out_key(key) and table.heard_key(timbre, key) == root)
     further = next(served, None) if instrument.is_pitched else None
@@ -173,27 +168,21 @@ def _distances(
     recorded: Recorded,
 ) -> NDArray[np.float64]:
     """Return how far notes of some keys of each row are from their recordings with each correction, 0 in silence."""
-    decoder, rate = representation_of(growth.representation).default_decoder, growth.spec.sample_rate
-    wanted = {key: recorded(key, JUDGED_VELOCITY, HOLD_S, TAIL_S) for row in keys for key in row}
-    heard = {key: recording for key, recording in wanted.items() if np.abs(recording).max() >= AUDIBLE}
-    off = np.zeros((len(tried), len(keys)))
+    played = {key: recorded(key, JUDGED_VELOCITY, HOLD_S, TAIL_S) for row in keys for key in row}
+    heard = [key for key, audio in played.items() if np.abs(audio).max() >= AUDIBLE]
+    notes = [RecordedNote(key, JUDGED_VELOCITY, HOLD_S, played[key]) for key in heard]
+    off, rendered = np.zeros((len(tried), len(keys))), rendered_by(bank, growth)
     for number, correction in enumerate(tried):
         one = replace(file, table=with_correction(file.table, file.facts.name, correction))
-        renderer, instrument = NoteRenderer(bank, growth, decoder, rate, one), instrument_file(one).instrument
-        for row, own in enumerate(keys):
-            for key in (key for key in own if key in heard):
-                audio = renderer.render(instrument, key, JUDGED_VELOCITY, HOLD_S, len(heard[key]))
-                off[number, row] += hearing_distance(heard[key], audio, rate)
+        own = dict(zip(heard, distances(notes, rendered(one, notes), growth.spec.sample_rate), strict=True))
+        off[number] = [sum(own.get(key, 0.0) for key in row) for row in keys]
     return off
 
 
 def _chosen(tried: Sequence[CorrectionArrays], which: NDArray[np.intp]) -> CorrectionArrays:
     """Return corrections whose rows are each that of one of some."""
     rows = np.arange(len(which))
-    parts: dict[str, Any] = {
-        name: np.stack([getattr(one, name) for one in tried])[which, rows]
-        for name in ("courses", "course_scale", "shapes", "shape_scale")
-    }
+    parts: dict[str, Any] = {name: np.stack([getattr(one, name) for one in tried])[which, rows] for name in COURSES}
     nothing = np.zeros((len(which), len(MOMENTS)), np.uint8)
     totals = np.stack([one.totals if one.totals.size else nothing for one in tried])[which, rows]
     return replace(tried[0], **parts, totals=totals if totals.any() else no_totals(), onsets=no_onsets())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
 from ...engine.keys.correction import CorrectionRoom, total_level
-from ...engine.keys.stored.correction_arrays import CorrectionArrays, coded_totals
+from ...engine.keys.stored.correction_arrays import COURSES, CorrectionArrays, coded_totals
 from ...engine.keys.stored.onsets import MOMENTS
 from ...engine.keys.stored.releases import NONE
 from ...engine.spectra.spec import AudioSpec
@@ -138,7 +138,7 @@ def joined(arrays: CorrectionArrays, changed: Sequence[CorrectionArrays], spec: 
     """
     if any(are_late(one, spec) for one in (arrays, *changed)):
         arrays, *changed = (with_room(one, spec) for one in (arrays, *changed))
-    every = {name: getattr(arrays, name).copy() for name in _CHANGED} | {
+    every = {name: getattr(arrays, name).copy() for name in COURSES} | {
         "onsets": arrays.onsets.copy() if arrays.onsets.size else np.zeros((len(arrays.key), MOMENTS), np.int8),
         "clock_ends": arrays.clock_ends.copy() if arrays.clock_ends.size else np.zeros(len(arrays.key), np.int64),
         "totals": arrays.totals.copy() if arrays.totals.size else np.zeros(arrays.courses.shape[:2], np.uint8),
@@ -152,10 +152,7 @@ def joined(arrays: CorrectionArrays, changed: Sequence[CorrectionArrays], spec: 
         for name, values in every.items():
             own = getattr(one, name)
             values[rows] = own if own.size else 0
-    return replace(arrays, **{name: one if name in _CHANGED or one.any() else one[:0] for name, one in every.items()})
-
-
-_CHANGED = ("courses", "course_scale", "shapes", "shape_scale")
+    return replace(arrays, **{name: one if name in COURSES or one.any() else one[:0] for name, one in every.items()})
 
 
 class _Fit(NamedTuple):

@@ -8,24 +8,21 @@ Letters: T windows, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arrays import FloatArray
-from ...engine.bank.added import instrument_file
 from ...engine.bank.bank import Bank
 from ...engine.instrument_files import InstrumentFile
 from ...engine.keys.parts import correction_of, with_correction
 from ...engine.keys.stored.releases import HIGHEST, NONE, VELOCITIES, coded_releases, no_releases
 from ...engine.models.growth_model import OnnxGrowthModel
-from ...engine.names import representation_of
-from ..measure.hearing import hearing_distance
-from ..validation.rendered import NoteRenderer
+from ..validation.rendered import RecordedNote, Rendered, distances, rendered_by
 from .instrument_growth import Recorded
 
 Rates = Sequence[float]
@@ -57,19 +54,6 @@ MOST_WORSE, LEAST_MOVED = 1.03, 0.00005
 notes move by as much where nobody hears a difference."""
 
 
-class Note(NamedTuple):
-    """A recorded note that judges: its key, velocity, how long it is held, and its sound."""
-
-    key: int
-    velocity: int
-    hold_s: float
-    audio: FloatArray
-
-
-Rendered = Callable[[InstrumentFile, Sequence[Note]], list[FloatArray]]
-"""Notes as an instrument plays them."""
-
-
 def with_releases(
     file: InstrumentFile, bank: Bank, growth: OnnxGrowthModel, recorded: Recorded, pitched: bool
 ) -> InstrumentFile:
@@ -92,7 +76,7 @@ def with_releases(
     rates = [_recorded_rates(recorded, key, rate, pitched) for key in keys]
     known = [key for key, one in zip(keys, rates, strict=True) if one is not None]
     turns = zip(_spread([key for key in known if key in PLAYED] or known), cycle(JUDGED), strict=False)
-    notes = [Note(key, *how, recorded(key, *how, TAIL_S)) for key, how in turns]
+    notes = [RecordedNote(key, *how, recorded(key, *how, TAIL_S)) for key, how in turns]
     return judged(with_rates(file, rates), notes, rendered_by(bank, growth), rate)
 
 
@@ -115,31 +99,13 @@ def with_rates(file: InstrumentFile, rates: Sequence[Rates | None]) -> Instrumen
     return replace(file, table=with_correction(file.table, name, changed))
 
 
-def rendered_by(bank: Bank, growth: OnnxGrowthModel) -> Rendered:
-    """Return what renders notes of an instrument for a bank's foundation."""
-    decoder = representation_of(growth.representation).default_decoder
-
-    def rendered(file: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
-        renderer = NoteRenderer(bank, growth, decoder, growth.spec.sample_rate, file)
-        one = instrument_file(file).instrument
-        return [renderer.render(one, note.key, note.velocity, note.hold_s, len(note.audio)) for note in notes]
-
-    return rendered
-
-
-def judged(file: InstrumentFile, notes: Sequence[Note], rendered: Rendered, sample_rate: int) -> InstrumentFile:
+def judged(file: InstrumentFile, notes: Sequence[RecordedNote], rendered: Rendered, sample_rate: int) -> InstrumentFile:
     """Return an instrument with its rates, or without where some notes are further from their recordings with them."""
     correction = correction_of(file.table, file.facts.name)
     if correction is None or not correction.release_rates.any():
         return file
     plain = with_rates(file, [None] * len(correction.key))
-    before, after = (
-        [
-            hearing_distance(note.audio, sound, sample_rate)
-            for note, sound in zip(notes, rendered(one, notes), strict=True)
-        ]
-        for one in (plain, file)
-    )
+    before, after = (distances(notes, rendered(one, notes), sample_rate) for one in (plain, file))
     return file if sum(after) <= MOST_WORSE * sum(before) + LEAST_MOVED * len(notes) else plain
 
 

@@ -27,7 +27,7 @@ from ..correction.instrument_growth import Recorded
 from ..correction.late_courses import leave_room
 from ..correction.levels import levels_beside, usual_loudness
 from ..correction.prolonged import prolonged
-from ..correction.releases import Note, judged, release_rate, with_rates
+from ..correction.releases import judged, release_rate, with_rates
 from ..correction.releases import with_releases as with_played_releases
 from ..data.dataset import NoteSet, between
 from ..data.heard_tuning import heard_tuning
@@ -35,7 +35,7 @@ from ..material import Material
 from ..measure.recording import Recording
 from ..sources.fluidsynth import RATE
 from ..spectral.nca import NUM_KEYS, TNCA
-from ..validation.rendered import NoteRenderer
+from ..validation.rendered import NoteRenderer, RecordedNote
 from .figures import MOST_JUDGED, Player, nearest_recording, sampled, spread
 from .foundation import REPRESENTATION, Foundation
 from .start import Start
@@ -210,9 +210,8 @@ def with_releases(
     """
     rate = foundation.spec.sample_rate
     if played is not None:
-        growth = foundation.bank.growth_model(REPRESENTATION, provider="cpu")
         is_pitched = instrument.facts.kind == "pitched"
-        return with_played_releases(instrument, foundation.bank, growth, played, is_pitched)
+        return with_played_releases(instrument, foundation.bank, foundation.growth, played, is_pitched)
     ended = [one for one in recordings if len(one.audio) >= (one.hold_s + LEAST_TAIL_S) * rate]
     found: dict[int, list[tuple[int, float]]] = {}
     for one in ended:
@@ -225,9 +224,9 @@ def with_releases(
     nearest = [min(found, key=lambda known: (abs(known - key), known)) for key in correction.key.tolist()]
     layers = [np.array(sorted(found[key])).T for key in nearest]
     rates = [rates_between(velocities, own, VELOCITIES).tolist() for velocities, own in layers]
-    notes = [Note(one.pitch, one.velocity, one.hold_s, one.audio) for one in spread(ended, MOST_JUDGED)]
+    notes = [RecordedNote(one.pitch, one.velocity, one.hold_s, one.audio) for one in spread(ended, MOST_JUDGED)]
 
-    def rendered(file: InstrumentFile, notes: Sequence[Note]) -> list[FloatArray]:
+    def rendered(file: InstrumentFile, notes: Sequence[RecordedNote]) -> list[FloatArray]:
         player = Player(foundation, file, rate)
         return [player.play(note.key, note.velocity, note.hold_s, len(note.audio)) for note in notes]
 

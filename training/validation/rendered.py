@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import sqrt
+from typing import NamedTuple
 
 from ...engine.arrays import FloatArray
 from ...engine.bank.added import instrument_file
@@ -12,11 +14,12 @@ from ...engine.bank.instruments import BankInstrument, KeyChoice
 from ...engine.bank.timbre_book import TimbreBook
 from ...engine.instrument_files import InstrumentFile
 from ...engine.models.growth_model import OnnxGrowthModel
+from ...engine.names import representation_of
 from ...engine.synth import Synth
 from ...engine.voices.voice import num_slots
 from ...midi.messages import BANK_MSB, DRUM_CHANNEL, control_change, note_off, note_on, program_change
 from ..config.instruments import InstrumentConfig
-from ..measure.hearing import HEARING_RATE
+from ..measure.hearing import HEARING_RATE, hearing_distance
 
 VOLUME, LOUDEST = 7, 127
 FOR_ONE_NOTE = 2
@@ -78,3 +81,32 @@ class NoteRenderer:
         synth.send(note_off(channel, key), round(hold_s * self._sample_rate))
         mono: FloatArray = synth.render(num_frames).sum(1) / sqrt(2.0)  # in the middle both sides have half the power
         return mono
+
+
+class RecordedNote(NamedTuple):
+    """A recorded note that judges: its key, velocity, how long it is held, and its sound."""
+
+    key: int
+    velocity: int
+    hold_s: float
+    audio: FloatArray
+
+
+Rendered = Callable[[InstrumentFile, Sequence[RecordedNote]], list[FloatArray]]
+"""Notes as an instrument plays them."""
+
+
+def rendered_by(bank: Bank, growth: OnnxGrowthModel) -> Rendered:
+    """Return what renders notes of an instrument for a bank's foundation, at its rate; `growth` gets to know it."""
+    decoder, rate = representation_of(growth.representation).default_decoder, growth.spec.sample_rate
+
+    def rendered(file: InstrumentFile, notes: Sequence[RecordedNote]) -> list[FloatArray]:
+        renderer, one = NoteRenderer(bank, growth, decoder, rate, file), instrument_file(file).instrument
+        return [renderer.render(one, note.key, note.velocity, note.hold_s, len(note.audio)) for note in notes]
+
+    return rendered
+
+
+def distances(notes: Sequence[RecordedNote], sounds: Sequence[FloatArray], sample_rate: int) -> list[float]:
+    """Return how far each sound is from its recording as ears judge it; see `hearing_distance`."""
+    return [hearing_distance(note.audio, sound, sample_rate) for note, sound in zip(notes, sounds, strict=True)]

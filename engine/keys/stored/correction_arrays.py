@@ -17,6 +17,8 @@ from .npz import KeyedArrays
 from .onsets import check_onsets, no_onsets
 from .releases import check_releases, no_releases
 
+COURSES: Final = ("courses", "course_scale", "shapes", "shape_scale")
+"""Arrays that hold courses and their shapes, a row for each key."""
 VELOCITY_STEPS: Final = 8
 """S: so many rows a key has, from soft to loud, where its instrument has layers; they are a decibel or two apart."""
 
